@@ -1,0 +1,377 @@
+/**
+ * The memory map: where each region is written down, and how long its records are.
+ *
+ * Every number is a byte offset or a byte count unless its name says otherwise; `_BE` fields hold
+ * network byte order exactly as loaded from a frame. The host plans the regions (`src/plan.ts`),
+ * the core only reads where they are.
+ *
+ * @module
+ */
+
+/** Bumped when a layout changes its meaning without changing its numbers. */
+export const ABI_VERSION = 1;
+
+/** The optimiser takes addresses below 1024 to be unused, so the map starts there. */
+export const SUPERBLOCK = 1024;
+export const SUPERBLOCK_SIZE = 1024;
+/** "IPVS" in ASCII, little-endian. */
+export const MAGIC = 0x53565049;
+
+// --- superblock: fields at SUPERBLOCK + offset -------------------------------------------------
+
+export const SB_MAGIC = 0;
+export const SB_ABI_VERSION = 4;
+/** u32: bytes of memory planned. */
+export const SB_SIZE = 8;
+
+// u32 region bases and record counts
+export const SB_COUNTERS = 16;
+export const SB_INTERFACES = 20;
+export const SB_INTERFACE_COUNT = 24;
+export const SB_ROUTES = 28;
+export const SB_ROUTE_COUNT = 32;
+export const SB_NEIGHBOURS = 36;
+export const SB_NEIGHBOUR_COUNT = 40;
+export const SB_SERVICES = 44;
+export const SB_SERVICE_MAX = 48;
+export const SB_SERVICE_HEADS = 52;
+/** Number of service hash heads, a power of two. */
+export const SB_SERVICE_HEAD_COUNT = 56;
+export const SB_DESTS = 60;
+export const SB_DEST_MAX = 64;
+export const SB_SCHED_TABLES = 68;
+export const SB_INDEX = 72;
+export const SB_INDEX_BUCKETS = 76;
+export const SB_CONNS = 80;
+export const SB_CONN_MAX = 84;
+export const SB_WHEEL = 88;
+export const SB_DESCRIPTORS = 92;
+export const SB_SCRATCH = 96;
+export const SB_ARENA = 100;
+export const SB_ARENA_END = 104;
+/** u32: next free arena byte; set by the host before a burst, moved on by frames the core makes. */
+export const SB_ARENA_NEXT = 108;
+
+// state
+/** u64: SipHash key halves. */
+export const SB_KEY0 = 112;
+export const SB_KEY1 = 120;
+/** u64: the newest `now` seen, in milliseconds. */
+export const SB_NOW = 128;
+/** u32: bumped by the host whenever interfaces, routes or neighbours change. */
+export const SB_NET_GENERATION = 136;
+export const SB_CONN_COUNT = 140;
+/** u32: records handed out at least once; those above were never touched. */
+export const SB_CONN_HIGH = 144;
+/** u32: head of the list of freed connection records. */
+export const SB_CONN_FREE = 148;
+/** u32: IP identification of the next datagram that the director originates. */
+export const SB_IP_ID = 152;
+/** u32: wheel position, in wheel ticks. */
+export const SB_WHEEL_NOW = 156;
+export const SB_SERVICE_FREE = 160;
+export const SB_DEST_FREE = 164;
+/** u32: first dest in the trash (deleted, with connections). */
+export const SB_DEST_TRASH = 168;
+/** u32: number of descriptors in use, inputs and made frames. */
+export const SB_BURST_COUNT = 172;
+/** u32: services in use / dests in use. */
+export const SB_SERVICE_COUNT = 176;
+export const SB_DEST_COUNT = 180;
+
+// sysctls: u32 each
+export const SB_IP_FORWARD = 256;
+export const SB_PMTU_DISC = 260;
+export const SB_SLOPPY_TCP = 264;
+export const SB_EXPIRE_NODEST_CONN = 268;
+export const SB_NAT_ICMP_SEND = 272;
+/** u32: fill record-route and timestamp options, drop source routes, as the kernel's IP layer does. */
+export const SB_IP_OPTIONS = 276;
+
+/** u32 × STATE_COUNT: timeout of each connection state, in milliseconds. */
+export const SB_TIMEOUTS = 384;
+
+// --- counters: u64 each, one per reason --------------------------------------------------------
+
+export const COUNTER_SIZE = 8;
+
+// --- interface record --------------------------------------------------------------------------
+
+export const INTERFACE_SIZE = 32;
+/** u32: InterfaceFlag bits. */
+export const IF_FLAGS = 0;
+/** u32: largest IP packet that leaves, in bytes. */
+export const IF_MTU = 4;
+/** 6 bytes, then u16: VLAN identifier (IF_VLAN_NONE: untagged). */
+export const IF_MAC = 8;
+export const IF_VLAN = 14;
+/** u32: index of the interface whose frames carry the tag. */
+export const IF_PARENT = 16;
+
+export const IF_VLAN_NONE = 0xffff;
+
+export enum InterfaceFlag {
+  Up = 1,
+  /** Frames start with an Ethernet header; without it they are bare IP packets. */
+  Ethernet = 2,
+  Loopback = 4,
+  /** Accepts IPIP addressed to this host and hands on what was inside (Linux: tunl0). */
+  Ipip = 8,
+}
+
+// --- route record: sorted by prefix length (longest first), then metric -------------------------
+
+export const ROUTE_SIZE = 32;
+export const ROUTE_DST_BE = 0;
+export const ROUTE_MASK_BE = 4;
+/** u32: gateway, 0 for on-link. */
+export const ROUTE_GATEWAY_BE = 8;
+/** u32: preferred source. */
+export const ROUTE_SRC_BE = 12;
+/** u32: out interface. */
+export const ROUTE_INTERFACE = 16;
+/** u32: RouteType. */
+export const ROUTE_TYPE = 20;
+
+export enum RouteType {
+  Unicast = 1,
+  Local = 2,
+  Broadcast = 3,
+}
+
+// --- neighbour record: sorted by address (host order), then interface ---------------------------
+
+export const NEIGHBOUR_SIZE = 16;
+export const NB_ADDRESS_BE = 0;
+/** u16: interface, then 6 bytes of MAC. */
+export const NB_INTERFACE = 4;
+export const NB_MAC = 6;
+
+// --- service record ----------------------------------------------------------------------------
+
+export const SERVICE_SIZE = 128;
+export const SVC_ADDRESS_BE = 0;
+export const SVC_PORT_BE = 4;
+export const SVC_PROTOCOL = 6;
+/** u8: Scheduler. */
+export const SVC_SCHEDULER = 7;
+export const SVC_FWMARK = 8;
+/** u32: ServiceFlag bits. */
+export const SVC_FLAGS = 12;
+/** u32: next service of the same hash head, or of the free list (address, 0 ends). */
+export const SVC_NEXT = 16;
+/** u32: first dest (newest first); address, 0 when empty. */
+export const SVC_DESTS = 20;
+export const SVC_DEST_COUNT = 24;
+/** u32: rr, wrr: the dest last picked; 0 is the head of the list. */
+export const SVC_CURSOR = 28;
+/** i32 × 3: wrr: current weight, maximum weight, step. */
+export const SVC_WRR_CW = 32;
+export const SVC_WRR_MW = 36;
+export const SVC_WRR_DI = 40;
+/** u32: 1 while the record is in use. */
+export const SVC_USED = 44;
+/** u32: persistence timeout in seconds and netmask: room for a later issue. */
+export const SVC_TIMEOUT = 48;
+export const SVC_NETMASK_BE = 52;
+/** u64 × 5, see STATS_. */
+export const SVC_STATS = 64;
+
+/** u64 each. */
+export const STATS_CONNS = 0;
+export const STATS_IN_PACKETS = 8;
+export const STATS_OUT_PACKETS = 16;
+export const STATS_IN_BYTES = 24;
+export const STATS_OUT_BYTES = 32;
+
+// --- dest record -------------------------------------------------------------------------------
+
+export const DEST_SIZE = 128;
+export const DEST_ADDRESS_BE = 0;
+export const DEST_PORT_BE = 4;
+/** u8: Method. */
+export const DEST_METHOD = 6;
+/** u8: DestFlag bits. */
+export const DEST_FLAGS = 7;
+/** i32. */
+export const DEST_WEIGHT = 8;
+export const DEST_ACTIVE = 12;
+export const DEST_INACTIVE = 16;
+/** u32: next dest of the service, of the trash, or of the free list. */
+export const DEST_NEXT = 20;
+/** u32: its service's address; kept while in the trash. */
+export const DEST_SERVICE = 24;
+export const DEST_UPPER_THRESHOLD = 28;
+export const DEST_LOWER_THRESHOLD = 32;
+/** u32: connections that point here. */
+export const DEST_CONNS = 36;
+/** u32: net generation for which the hop below holds. */
+export const DEST_HOP_GENERATION = 40;
+/** HOP_SIZE bytes: how a packet gets to this dest. */
+export const DEST_HOP = 44;
+/** u64 × 5, see STATS_. */
+export const DEST_STATS = 72;
+
+export enum DestFlag {
+  /** In a service's list (not in the trash). */
+  Available = 1,
+  Overload = 2,
+}
+
+// --- hop: the outcome of a route and a neighbour lookup -----------------------------------------
+
+export const HOP_SIZE = 24;
+/** u8: HopKind. */
+export const HOP_KIND = 0;
+/** u16: out interface as in the interface table. */
+export const HOP_INTERFACE = 2;
+/** u32: source address a packet of ours takes on this way. */
+export const HOP_SRC_BE = 4;
+/** u32: route MTU in bytes. */
+export const HOP_MTU = 8;
+/** 6 bytes: destination MAC. */
+export const HOP_MAC = 12;
+
+export enum HopKind {
+  None = 0,
+  Forward = 1,
+  Local = 2,
+  NoRoute = 3,
+  NoNeighbour = 4,
+  Broadcast = 5,
+}
+
+// --- connection record: one cache line ----------------------------------------------------------
+
+export const CONN_SIZE = 64;
+export const CONN_CADDR_BE = 0;
+export const CONN_VADDR_BE = 4;
+export const CONN_DADDR_BE = 8;
+export const CONN_CPORT_BE = 12;
+export const CONN_VPORT_BE = 14;
+export const CONN_DPORT_BE = 16;
+export const CONN_PROTOCOL = 18;
+/** u8: ConnState. */
+export const CONN_STATE = 19;
+/** u8: Method, bound when the connection is made. */
+export const CONN_METHOD = 20;
+/** u8: ConnFlag bits. */
+export const CONN_FLAGS = 21;
+/** u16: interface to the client; u32 generation for which it, and the MAC, hold. */
+export const CONN_HOP_INTERFACE = 22;
+export const CONN_HOP_GENERATION = 24;
+/** 6 bytes: MAC of the next hop to the client, then u16: its MTU, capped at 65535. */
+export const CONN_HOP_MAC = 28;
+export const CONN_HOP_MTU = 34;
+/** u32: address of the dest. */
+export const CONN_DEST = 36;
+/** u32: low half of the time (ms) of the last packet. */
+export const CONN_TOUCHED = 40;
+/** u32: ms after CONN_TOUCHED at which it expires. */
+export const CONN_TIMEOUT = 44;
+/** u32 × 2: neighbours in the wheel slot's list; CONN_NEXT also links free records. */
+export const CONN_PREV = 48;
+export const CONN_NEXT = 52;
+/** u32: packets in. */
+export const CONN_IN_PACKETS = 56;
+/** u32: room for a controlling template or a FullNAT part. */
+export const CONN_EXTENSION = 60;
+
+export enum ConnFlag {
+  /** In use. */
+  Used = 1,
+  /** Counted in the dest's inactive connections. */
+  Inactive = 2,
+  /** No packet of the reply direction was seen (DR, TUN). */
+  NoOutput = 4,
+  /** Also in the index under (dest → client). */
+  Reply = 8,
+}
+
+// --- connection index: one bucket is one cache line ---------------------------------------------
+//
+//   0      4                    28 32                   60   64
+//   ├──────┼──────────────────────┼──────────────────────┼────┤
+//   │ over │ tag × 7              │ ref × 7              │ -  │   (tags at 4 + 4·i, refs at 32 + 4·i)
+//   └──────┴──────────────────────┴──────────────────────┴────┘
+//
+// over: how many entries that hashed here or before had to go past this bucket. A lookup goes on
+// to the next bucket only while it is not 0.
+
+export const BUCKET_SIZE = 64;
+export const BUCKET_OVER = 0;
+export const BUCKET_TAGS = 4;
+export const BUCKET_REFS = 32;
+export const BUCKET_ENTRIES = 7;
+/** Bit 0 of a ref: the entry is the reply direction. The rest is the record's address. */
+export const REF_REPLY = 1;
+
+// --- timer wheel: heads of lists, WHEEL_SLOTS × u32 ----------------------------------------------
+
+/** Slots, a power of two. */
+export const WHEEL_SLOTS = 4096;
+/** Milliseconds a slot covers are 1 << WHEEL_SHIFT. */
+export const WHEEL_SHIFT = 8;
+
+// --- descriptor --------------------------------------------------------------------------------
+
+/** Frames that one call may be given. */
+export const BURST_MAX = 256;
+/** Descriptors: the frames given and those that the core makes. */
+export const DESCRIPTOR_MAX = 1024;
+
+export const DESCRIPTOR_SIZE = 32;
+/** u32: first byte of the frame; moves when a header is put on or taken off. */
+export const DESC_ADDRESS = 0;
+/** u32: bytes of the frame. */
+export const DESC_LENGTH = 4;
+/** u16: interface it came in by / goes out by. */
+export const DESC_IN = 8;
+export const DESC_OUT = 10;
+/** u8: Verdict; u8: Reason. */
+export const DESC_VERDICT = 12;
+export const DESC_REASON = 13;
+/** u16: descriptor that caused this one, CAUSE_NONE for a frame that was given. */
+export const DESC_CAUSE = 14;
+/** u32: address of the connection, 0 for none. */
+export const DESC_CONN = 16;
+/** u32: firewall mark, set by the host. */
+export const DESC_MARK = 20;
+/** u32: the host's own; never touched. */
+export const DESC_COOKIE = 24;
+/** u16: bytes before DESC_ADDRESS that the core may write; set by the host. */
+export const DESC_HEADROOM = 28;
+/** u16: DescriptorFlag bits. */
+export const DESC_FLAGS = 30;
+
+export const CAUSE_NONE = 0xffff;
+
+export enum DescriptorFlag {
+  /** The core made this frame. */
+  Made = 1,
+  /** The frame was taken out of a tunnel: it starts with the inner IP header. */
+  Decapsulated = 2,
+}
+
+/** Headroom that a slot needs so that any header fits in front. */
+export const HEADROOM = 128;
+/** Bytes reserved for a frame that the core makes: link header, VLAN tag, and an ICMP error of 576 bytes. */
+export const MADE_FRAME_MAX = 640;
+
+// --- scratch: one record per frame given, only valid during a burst ------------------------------
+
+export const SCRATCH_SIZE = 32;
+/** u64: hash of the tuple; its low half is the tag, its high half picks the bucket. */
+export const SCR_HASH = 0;
+/** u32: address of the IP header; 0 when the frame is already judged. */
+export const SCR_IP = 8;
+/** u32: address of the transport header. */
+export const SCR_L4 = 12;
+/** u32: bytes from the transport header to the end of the packet. */
+export const SCR_L4_LENGTH = 16;
+/** u32: ref found in the index, 0 for none. */
+export const SCR_REF = 20;
+/** u32: address of the home bucket. */
+export const SCR_BUCKET = 24;
+/** u16: interface the packet counts as received on (a VLAN's, a tunnel's). */
+export const SCR_IN = 28;

@@ -1,0 +1,93 @@
+/**
+ * What becomes of a frame, and why. Compiled by both tsc and asc: plain enums only.
+ *
+ * `src/reasons.ts` gives each reason its public name and text; `docs/reasons.md` is made from it.
+ *
+ * @module
+ */
+
+/** What the host does with a frame after a burst. */
+export enum Verdict {
+  /** Not judged yet. */
+  None = 0,
+  /** Rewritten in place: send it on the descriptor's out interface. */
+  Forward = 1,
+  /** For the host's own stack. */
+  Local = 2,
+  /** Not ours: the host does as it likes. The frame is unchanged. */
+  Pass = 3,
+  /** Discard it; the reason says why. */
+  Drop = 4,
+  /** Kept by the core (a fragment that waits for the others). */
+  Held = 5,
+}
+
+/** Why. The number is the index of the reason's counter. */
+export enum Reason {
+  None = 0,
+
+  // forward
+  NatIn = 1,
+  NatOut = 2,
+  DirectRoute = 3,
+  TunnelIpip = 4,
+  Routed = 5,
+  TimeExceeded = 6,
+  PortUnreachable = 7,
+  FragmentationNeeded = 8,
+  HostUnreachable = 9,
+  NetUnreachable = 10,
+
+  // local
+  LocalDelivery = 16,
+  NotOpening = 17,
+  LocalDest = 18,
+  Arp = 19,
+  LinkGroup = 20,
+  FtpData = 21,
+  Decapsulated = 22,
+
+  // pass
+  NotIp = 32,
+  Ipv6 = 33,
+  Fragment = 34,
+  IcmpError = 35,
+  NotForwarding = 36,
+
+  // drop: the frame itself
+  BadDescriptor = 48,
+  UnknownInterface = 49,
+  LinkTruncated = 50,
+  OtherHost = 51,
+  UnknownVlan = 52,
+  Ipv4Truncated = 53,
+  Ipv4Version = 54,
+  Ipv4HeaderLength = 55,
+  Ipv4Checksum = 56,
+  Ipv4TotalLength = 57,
+  Ipv4Option = 58,
+  SourceRoute = 59,
+  MartianSource = 60,
+  MartianDestination = 61,
+  TransportTruncated = 62,
+  TunnelMalformed = 63,
+  TunnelEcn = 64,
+
+  // drop: what we were to do with it
+  TtlExceeded = 80,
+  TooBig = 81,
+  NeedsFragmenting = 82,
+  NoDest = 83,
+  DestUnavailable = 84,
+  PortZero = 85,
+  TableFull = 86,
+  NoRoute = 87,
+  NoNeighbour = 88,
+  TunnelMtu = 89,
+  NoHeadroom = 90,
+  LocalBoundary = 91,
+  InterfaceDown = 92,
+}
+
+/** Number of reason counters. */
+export const REASON_COUNT = 128;

@@ -1,0 +1,124 @@
+/**
+ * The public name and text of each verdict and reason.
+ *
+ * @module
+ */
+import { Reason, Verdict } from './abi/verdict.js';
+
+/** Public name of a verdict. */
+export type VerdictName = 'forward' | 'local' | 'pass' | 'drop' | 'held';
+
+const VERDICT_NAMES: Record<Exclude<Verdict, Verdict.None>, VerdictName> = {
+  [Verdict.Forward]: 'forward',
+  [Verdict.Local]: 'local',
+  [Verdict.Pass]: 'pass',
+  [Verdict.Drop]: 'drop',
+  [Verdict.Held]: 'held',
+};
+
+/** A reason: its verdict, its stable name, and one sentence for people. */
+export interface ReasonInfo {
+  readonly verdict: VerdictName;
+  readonly name: ReasonName;
+  readonly text: string;
+}
+
+const table = {
+  'nat-in': [Reason.NatIn, 'forward', 'client to server: destination address and port translated (NAT)'],
+  'nat-out': [Reason.NatOut, 'forward', 'server to client: source address and port translated back (NAT)'],
+  'direct-route': [Reason.DirectRoute, 'forward', 'sent on unchanged to the MAC of the server (DR)'],
+  'tunnel-ipip': [Reason.TunnelIpip, 'forward', 'encapsulated in IPIP to the server (TUN)'],
+  routed: [Reason.Routed, 'forward', 'not ours, routed like any packet (ip_forward)'],
+  'time-exceeded': [Reason.TimeExceeded, 'forward', 'ICMP time exceeded (11/0) made by the director'],
+  'port-unreachable': [Reason.PortUnreachable, 'forward', 'ICMP port unreachable (3/3) made by the director'],
+  'fragmentation-needed': [
+    Reason.FragmentationNeeded,
+    'forward',
+    'ICMP fragmentation needed (3/4) made by the director',
+  ],
+  'host-unreachable': [Reason.HostUnreachable, 'forward', 'ICMP host unreachable (3/1) made by the director'],
+  'net-unreachable': [Reason.NetUnreachable, 'forward', 'ICMP network unreachable (3/0) made by the director'],
+
+  'local-delivery': [Reason.LocalDelivery, 'local', 'addressed to this host, no service takes it'],
+  'not-opening': [Reason.NotOpening, 'local', 'to a service, but no connection and not a segment that opens one'],
+  'local-dest': [Reason.LocalDest, 'local', 'the chosen server is this host'],
+  arp: [Reason.Arp, 'local', 'ARP: the host answers'],
+  'link-group': [Reason.LinkGroup, 'local', 'sent to a broadcast or multicast MAC: never balanced'],
+  'ftp-data': [Reason.FtpData, 'local', 'from port 20: waits for its FTP connection, never scheduled'],
+  decapsulated: [Reason.Decapsulated, 'local', 'taken out of its IPIP tunnel, addressed to this host'],
+
+  'not-ip': [Reason.NotIp, 'pass', 'neither IP nor ARP'],
+  ipv6: [Reason.Ipv6, 'pass', 'IPv6 is not handled yet'],
+  fragment: [Reason.Fragment, 'pass', 'IPv4 fragments are not handled yet'],
+  'icmp-error': [Reason.IcmpError, 'pass', 'ICMP errors about connections are not handled yet'],
+  'not-forwarding': [Reason.NotForwarding, 'pass', 'not addressed to this host, and ip_forward is off'],
+
+  'bad-descriptor': [Reason.BadDescriptor, 'drop', 'the frame lies outside the arena'],
+  'unknown-interface': [Reason.UnknownInterface, 'drop', 'the in interface does not exist'],
+  'link-truncated': [Reason.LinkTruncated, 'drop', 'shorter than its Ethernet or VLAN header'],
+  'other-host': [Reason.OtherHost, 'drop', 'addressed to the MAC of another host'],
+  'unknown-vlan': [Reason.UnknownVlan, 'drop', 'carries a VLAN tag for which there is no interface'],
+  'ipv4-truncated': [Reason.Ipv4Truncated, 'drop', 'shorter than its IPv4 header'],
+  'ipv4-version': [Reason.Ipv4Version, 'drop', 'IP version is not 4'],
+  'ipv4-header-length': [Reason.Ipv4HeaderLength, 'drop', 'IHL below 5 (RFC 791 §3.1)'],
+  'ipv4-checksum': [Reason.Ipv4Checksum, 'drop', 'wrong IPv4 header checksum'],
+  'ipv4-total-length': [Reason.Ipv4TotalLength, 'drop', 'total length beyond the frame or below the header'],
+  'ipv4-option': [Reason.Ipv4Option, 'drop', 'malformed IPv4 option'],
+  'source-route': [Reason.SourceRoute, 'drop', 'carries a source route option (accept_source_route is off)'],
+  'martian-source': [
+    Reason.MartianSource,
+    'drop',
+    'source address that cannot be: ours, loopback, multicast, broadcast or zero',
+  ],
+  'martian-destination': [Reason.MartianDestination, 'drop', 'destination address that cannot be: loopback or zero'],
+  'transport-truncated': [Reason.TransportTruncated, 'drop', 'TCP or UDP header cut short'],
+  'tunnel-malformed': [Reason.TunnelMalformed, 'drop', 'tunnel packet whose inside is not an IPv4 packet'],
+  'tunnel-ecn': [Reason.TunnelEcn, 'drop', 'outer CE over an inner packet that is not ECN capable (RFC 6040 §4.2)'],
+
+  'ttl-exceeded': [Reason.TtlExceeded, 'drop', 'TTL 1 or 0 on arrival'],
+  'too-big': [Reason.TooBig, 'drop', 'larger than the MTU, with DF set'],
+  'needs-fragmenting': [Reason.NeedsFragmenting, 'drop', 'larger than the MTU; fragmenting is not handled yet'],
+  'no-dest': [Reason.NoDest, 'drop', 'no usable server'],
+  'dest-unavailable': [Reason.DestUnavailable, 'drop', 'the server of its connection was deleted'],
+  'port-zero': [Reason.PortZero, 'drop', 'service port 0 needs persistence'],
+  'table-full': [Reason.TableFull, 'drop', 'no free connection record'],
+  'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
+  'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],
+  'tunnel-mtu': [Reason.TunnelMtu, 'drop', 'the MTU leaves less than 68 bytes inside the tunnel (RFC 791)'],
+  'no-headroom': [Reason.NoHeadroom, 'drop', 'no room in front of the frame for the new header'],
+  'local-boundary': [Reason.LocalBoundary, 'drop', 'translated to loopback from outside'],
+  'interface-down': [Reason.InterfaceDown, 'drop', 'the in or out interface is down'],
+} as const satisfies Record<string, readonly [Reason, VerdictName, string]>;
+
+/** Public name of a reason. */
+export type ReasonName = keyof typeof table;
+
+/** Every reason, in the order of the documentation. */
+export const REASONS: readonly ReasonInfo[] = Object.entries(table).map(([name, [, verdict, text]]) => ({
+  name: name as ReasonName,
+  verdict,
+  text,
+}));
+
+const names: (ReasonName | undefined)[] = [];
+for (const [name, [code]] of Object.entries(table)) names[code] = name as ReasonName;
+
+/** Name of a verdict code, `undefined` for a frame that was not judged. */
+export function verdictName(code: number): VerdictName | undefined {
+  return VERDICT_NAMES[code as Exclude<Verdict, Verdict.None>];
+}
+
+/** Name of a reason code. */
+export function reasonName(code: number): ReasonName | undefined {
+  return names[code];
+}
+
+/** Number of a reason in the ABI. */
+export function reasonCode(name: ReasonName): Reason {
+  return table[name][0];
+}
+
+/** One sentence about a reason. */
+export function reasonText(name: ReasonName): string {
+  return table[name][2];
+}
