@@ -1,0 +1,78 @@
+/**
+ * What a command is given to talk through: data, messages, what kind of terminal there is, and the wish to stop.
+ *
+ * @module
+ */
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** The streams of a command; tests give their own. */
+export interface Io {
+  /** Writes data: what the command was asked for. */
+  out(text: string): void;
+  /** Writes a message: errors, warnings, progress. */
+  err(text: string): void;
+  /** Whether data may carry colour. */
+  readonly color: boolean;
+  /** Whether messages go to a terminal, so that a progress line makes sense. */
+  readonly interactive: boolean;
+  /** Set when the user asked to stop (SIGINT): finish what is being written, then end. */
+  readonly stop: { requested: boolean };
+}
+
+/** An error that ends a command: its message for people, and the exit code. */
+export class CliError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Wrong words on the command line: exit code 2. */
+export function usageError(message: string): CliError {
+  return new CliError(2, message);
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Writes all of `bytes` to a file descriptor, waiting when it is a pipe that is full.
+ *
+ * @throws the system's error, `EPIPE` when the reader has gone
+ */
+export function writeAll(fd: number, bytes: Uint8Array, length = bytes.length): void {
+  let done = 0;
+  while (done < length) {
+    try {
+      done += writeSync(fd, bytes, done, length - done);
+    } catch (error) {
+      if (!isErrno(error, 'EAGAIN')) throw error;
+      Atomics.wait(sleeper, 0, 0, 1);
+    }
+  }
+}
+
+/** Whether `error` is the system error `code`. */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}
+
+/** The process's own streams. */
+export function processIo(env: NodeJS.ProcessEnv = process.env): Io {
+  return {
+    out: (text) => writeAll(1, Buffer.from(text)),
+    err: (text) => writeAll(2, Buffer.from(text)),
+    color: wantsColor(env, isatty(1)),
+    interactive: isatty(2),
+    stop: { requested: false },
+  };
+}
+
+/** Colour on a terminal, unless NO_COLOR is set; FORCE_COLOR asks for it anywhere. */
+export function wantsColor(env: NodeJS.ProcessEnv, terminal: boolean): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
+  return terminal && env.TERM !== 'dumb';
+}
