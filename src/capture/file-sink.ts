@@ -1,0 +1,45 @@
+/**
+ * A synchronous sink that writes a file or standard output.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+const STDOUT = 1;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes chunks to a file; `-` is standard output, which stays open. */
+export class FileSink implements Disposable {
+  readonly #fd: number;
+  #open: boolean;
+
+  /** Opens the file anew. Throws what `fs` throws. */
+  constructor(path: string) {
+    this.#open = path !== '-';
+    this.#fd = path === '-' ? STDOUT : openSync(path, 'w');
+  }
+
+  /** The sink for a writer. Throws what `fs` throws (`EPIPE` when the reader of a pipe has gone). */
+  readonly write = (chunk: Uint8Array): void => {
+    let at = 0;
+    while (at < chunk.length) {
+      try {
+        at += writeSync(this.#fd, chunk, at);
+      } catch (error) {
+        // A pipe that another program made non-blocking: its reader is behind.
+        if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+        Atomics.wait(sleeper, 0, 0, 1);
+      }
+    }
+  };
+
+  close(): void {
+    if (this.#open) closeSync(this.#fd);
+    this.#open = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
