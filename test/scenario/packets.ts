@@ -1,0 +1,161 @@
+/** Builds frames and captures for tests, without help of the code under test. */
+
+export const CLI_MAC = '02:00:00:00:00:01';
+export const C0_MAC = '02:00:00:00:00:02';
+export const SRV_MAC = '02:00:00:00:01:01';
+export const RS1_MAC = '02:00:00:00:01:11';
+
+export function bytes(...parts: (number | number[] | Uint8Array | string)[]): Uint8Array {
+  return Uint8Array.from(
+    parts.flatMap((part) => (typeof part === 'string' ? hex(part) : typeof part === 'number' ? [part] : [...part])),
+  );
+}
+
+export function hex(text: string): number[] {
+  return (text.replace(/[^0-9a-f]/gi, '').match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
+}
+
+export const mac = (text: string) => hex(text);
+export const ip = (text: string) => text.split('.').map(Number);
+export const u16 = (value: number) => [(value >> 8) & 255, value & 255];
+export const u32 = (value: number) => [...u16(value >>> 16), ...u16(value & 0xffff)];
+
+/** RFC 1071, bytes at a time. */
+export function checksum(...parts: ArrayLike<number>[]): number {
+  let sum = 0;
+  for (const part of parts) {
+    for (let i = 0; i < part.length; i++) sum += i % 2 === 0 ? part[i]! * 256 : part[i]!;
+  }
+  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+  return ~sum & 0xffff;
+}
+
+export interface Ipv4 {
+  src: string;
+  dst: string;
+  protocol: number;
+  payload: Uint8Array;
+  ttl?: number;
+  tos?: number;
+  id?: number;
+  /** The 16 bits of flags and fragment offset. */
+  fragment?: number;
+  options?: number[];
+}
+
+export function ipv4({
+  src,
+  dst,
+  protocol,
+  payload,
+  ttl = 64,
+  tos = 0,
+  id = 1,
+  fragment = 0x4000,
+  options = [],
+}: Ipv4): Uint8Array {
+  const headerLength = 20 + options.length;
+  const header = bytes(
+    0x40 | (headerLength / 4),
+    tos,
+    u16(headerLength + payload.length),
+    u16(id),
+    u16(fragment),
+    ttl,
+    protocol,
+    0,
+    0,
+    ip(src),
+    ip(dst),
+    options,
+  );
+  header.set(u16(checksum(header)), 10);
+  return bytes(header, payload);
+}
+
+export interface Tcp {
+  sport: number;
+  dport: number;
+  flags?: number;
+  seq?: number;
+  options?: number[];
+  data?: number[];
+}
+
+export function tcp(
+  src: string,
+  dst: string,
+  { sport, dport, flags = 2, seq = 1, options = [], data = [] }: Tcp,
+): Uint8Array {
+  const length = 20 + options.length;
+  const segment = bytes(
+    u16(sport),
+    u16(dport),
+    u32(seq),
+    u32(0),
+    (length / 4) << 4,
+    flags,
+    u16(64240),
+    0,
+    0,
+    0,
+    0,
+    options,
+    data,
+  );
+  const pseudo = [...ip(src), ...ip(dst), 0, 6, ...u16(segment.length)];
+  segment.set(u16(checksum(pseudo, segment)), 16);
+  return segment;
+}
+
+export function udp(src: string, dst: string, sport: number, dport: number, data: number[] = []): Uint8Array {
+  const datagram = bytes(u16(sport), u16(dport), u16(8 + data.length), 0, 0, data);
+  const pseudo = [...ip(src), ...ip(dst), 0, 17, ...u16(datagram.length)];
+  datagram.set(u16(checksum(pseudo, datagram)), 6);
+  return datagram;
+}
+
+export function icmp(type: number, code: number, rest: number[], data: ArrayLike<number>): Uint8Array {
+  const message = bytes(type, code, 0, 0, rest, Uint8Array.from(data));
+  message.set(u16(checksum(message)), 2);
+  return message;
+}
+
+export function ether(src: string, dst: string, packet: Uint8Array, type = 0x0800): Uint8Array {
+  return bytes(mac(dst), mac(src), u16(type), packet);
+}
+
+export interface TcpFrame extends Tcp, Partial<Omit<Ipv4, 'payload' | 'protocol' | 'options'>> {
+  ipOptions?: number[];
+  from?: string;
+  to?: string;
+}
+
+/** A TCP segment from the client to the VIP, unless said otherwise. */
+export function tcpFrame({
+  src = '10.0.0.2',
+  dst = '10.0.0.100',
+  from = C0_MAC,
+  to = CLI_MAC,
+  ipOptions = [],
+  ...rest
+}: TcpFrame): Uint8Array {
+  const packet = ipv4({ ...rest, src, dst, protocol: 6, payload: tcp(src, dst, rest), options: ipOptions });
+  return ether(from, to, packet);
+}
+
+/** A pcap with nanoseconds. */
+export function pcap(frames: readonly { time: bigint; data: Uint8Array }[]): Uint8Array {
+  const le32 = (value: number) => u32(value >>> 0).reverse();
+  const head = bytes(le32(0xa1b23c4d), [2, 0, 4, 0], le32(0), le32(0), le32(262144), le32(1));
+  const records = frames.map(({ time, data }) =>
+    bytes(
+      le32(Number(time / 1_000_000_000n)),
+      le32(Number(time % 1_000_000_000n)),
+      le32(data.length),
+      le32(data.length),
+      data,
+    ),
+  );
+  return bytes(head, ...records);
+}
