@@ -1,0 +1,110 @@
+/**
+ * Reading values out of parsed JSON, with errors that name the path and, when the text is at hand, the line.
+ *
+ * @module
+ */
+import { isIPv4 } from '../address.js';
+import { IpvsError } from '../errors.js';
+import { RuleError } from './error.js';
+import { lineOf, locateJson } from './json-position.js';
+
+/** A JSON object that came from `path`. */
+export interface JsonEntry {
+  readonly path: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+/** What a value is, for "got ...". */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** The document that is being read: knows how to say where something is wrong. */
+export class JsonInput {
+  constructor(
+    private readonly file: string,
+    /** The text the value came from; without it errors name the path alone. */
+    private readonly text?: string,
+  ) {}
+
+  /**
+   * Parses the document's text.
+   *
+   * @throws RuleError with line and column of the first character that is not JSON.
+   */
+  parse(): unknown {
+    const text = this.text ?? '';
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      const offset = locateJson(text).error ?? text.length;
+      const { line, column } = lineOf(text, offset);
+      const got = offset < text.length ? shown(text[offset]) : 'the end of the file';
+      throw new RuleError(this.file, line, column, `expected JSON, got ${got}`, { cause });
+    }
+  }
+
+  /** Refuses the value at `path`; a value that is not there is reported where its parent stands. */
+  fail(path: string, message: string): never {
+    const problem = path === '' ? message : `${path}: ${message}`;
+    if (this.text === undefined) throw new IpvsError('BAD_INPUT', `${this.file}: ${problem}`);
+    const { at } = locateJson(this.text);
+    let known = path;
+    while (!at.has(known)) known = known.slice(0, Math.max(0, known.search(/(\.[^.[]*|\[\d+\])$/)));
+    const { line, column } = lineOf(this.text, at.get(known) ?? 0);
+    throw new RuleError(this.file, line, column, problem);
+  }
+
+  entry(value: unknown, path: string): JsonEntry {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.fail(path, `expected an object, got ${shown(value)}`);
+    }
+    return { path, value: value as Record<string, unknown> };
+  }
+
+  /** The objects of a list; `[]` when it is missing. ip leaves `{}` for what its filters hide: passed over. */
+  entries(parent: JsonEntry, key: string): JsonEntry[] {
+    const list = parent.value[key];
+    const path = parent.path === '' ? key : `${parent.path}.${key}`;
+    if (list === undefined) return [];
+    if (!Array.isArray(list)) this.fail(path, `expected a list, got ${shown(list)}`);
+    return list
+      .map((value: unknown, index) => this.entry(value, `${path}[${index}]`))
+      .filter(({ value }) => Object.keys(value).length > 0);
+  }
+
+  string(entry: JsonEntry, key: string, what: string): string {
+    const value = entry.value[key];
+    if (typeof value !== 'string' || value === '')
+      this.fail(`${entry.path}.${key}`, `expected ${what}, got ${shown(value)}`);
+    return value;
+  }
+
+  integer(entry: JsonEntry, key: string, min: number, max: number, what: string): number {
+    const value = entry.value[key];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+      this.fail(`${entry.path}.${key}`, `expected ${what} of ${min} to ${max}, got ${shown(value)}`);
+    }
+    return value;
+  }
+
+  ipv4(entry: JsonEntry, key: string): string {
+    const value = entry.value[key];
+    if (typeof value !== 'string' || !isIPv4(value)) {
+      this.fail(`${entry.path}.${key}`, `expected an IPv4 address such as 10.0.0.1, got ${shown(value)}`);
+    }
+    return value;
+  }
+
+  /** Runs a parser of `src/address.ts` on the value and reports its complaint at the path. */
+  parsed<T>(entry: JsonEntry, key: string, parse: (text: string) => T): T {
+    try {
+      return parse(entry.value[key] as string);
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+      return this.fail(`${entry.path}.${key}`, error.message);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The network around the director from JSON: one file with the outputs of iproute2 side by side,
+ *
+ * ```json
+ * { "link": [ip -j -d link], "addr": [ip -j addr], "route": [ip -j route], "neigh": [ip -j neigh] }
+ * ```
+ *
+ * of which `link` is only needed for VLANs and the kinds of tunnels (`ip -j -d addr` has both), or the topology of a
+ * recorded scenario. What the kernel would not use for IPv4 forwarding either is passed over: IPv6, broadcast and
+ * multicast routes, other tables than local, main and default, neighbours that failed. What it would use and this
+ * version cannot (multipath, blackholes, routes over GRE) is refused, with the JSON path and the line.
+ *
+ * @module
+ */
+import { isIPv6, isIPv6Prefix, parseMac, parsePrefix } from '../address.js';
+import type { InterfaceConfig, NeighbourConfig, NetworkConfig } from '../types.js';
+import { type JsonEntry, JsonInput, shown } from './json-input.js';
+import { addInterfaces, Interfaces } from './network-interfaces.js';
+import { routeOf } from './network-routes.js';
+
+const PARTS = ['addr', 'link', 'route', 'neigh'];
+/** Neighbour states in which the kernel has no usable MAC. */
+const UNUSABLE_STATES = ['FAILED', 'INCOMPLETE', 'NONE'];
+
+/**
+ * Reads a network file.
+ *
+ * @param file named in errors.
+ * @throws RuleError with file, line and JSON path of what is wrong.
+ */
+export function parseNetwork(text: string, file = 'network'): NetworkConfig {
+  const input = new JsonInput(file, text);
+  return networkFrom(input, input.parse());
+}
+
+/**
+ * The same from a value already parsed.
+ *
+ * @throws IpvsError `BAD_INPUT` with the JSON path of what is wrong.
+ */
+export function networkFromJson(value: unknown, file = 'network'): NetworkConfig {
+  return networkFrom(new JsonInput(file), value);
+}
+
+function networkFrom(input: JsonInput, value: unknown): NetworkConfig {
+  const root = input.entry(value, '');
+  for (const key of Object.keys(root.value)) {
+    if (!PARTS.includes(key)) input.fail(key, `expected one of ${PARTS.join(', ')}, got ${shown(key)}`);
+  }
+  if (root.value.addr === undefined && root.value.link === undefined) {
+    input.fail('', 'expected "addr" (ip -j addr) or "link" (ip -j link), got neither');
+  }
+  const interfaces = new Interfaces(input);
+  addInterfaces(interfaces, input.entries(root, 'addr'), input.entries(root, 'link'));
+  return {
+    interfaces: interfaces.list,
+    routes: input.entries(root, 'route').flatMap((entry) => routeOf(input, entry, interfaces) ?? []),
+    neighbours: input.entries(root, 'neigh').flatMap((entry) => neighbourOf(input, entry, interfaces) ?? []),
+  };
+}
+
+function neighbourOf(input: JsonInput, entry: JsonEntry, interfaces: Interfaces): NeighbourConfig | undefined {
+  const { value } = entry;
+  if (typeof value.dst === 'string' && isIPv6(value.dst)) return undefined;
+  const dst = input.ipv4(entry, 'dst');
+  const dev = interfaces.nameAt(entry, 'dev');
+  // A proxy entry is about answering ARP for others, it has no MAC.
+  if ('proxy' in value) return undefined;
+  const states = Array.isArray(value.state) ? value.state : [value.state];
+  if (states.some((state) => UNUSABLE_STATES.includes(state))) return undefined;
+  // Only Ethernet has link addresses: elsewhere the kernel keeps entries that it never looks at.
+  if (interfaces.get(dev)?.kind !== 'ether') return undefined;
+  input.parsed(entry, 'lladdr', parseMac);
+  return { dst, dev, lladdr: value.lladdr as string };
+}
+
+/**
+ * A host of a scenario's `topology`: `interfaces` with `name`, `mac`, `mtu` and `addrs`, `routes`, `neighbours`.
+ * Pass the value of `topology.director`; errors name paths below that. All its interfaces are up.
+ *
+ * @throws IpvsError `BAD_INPUT` with the JSON path of what is wrong.
+ */
+export function networkFromScenario(host: unknown, file = 'scenario.json'): NetworkConfig {
+  const input = new JsonInput(file);
+  const root = input.entry(host, 'topology.director');
+  const interfaces = new Interfaces(input);
+  for (const entry of input.entries(root, 'interfaces')) interfaces.add(entry, scenarioInterface(input, entry));
+  if (interfaces.list.length === 0) input.fail(`${root.path}.interfaces`, 'expected interfaces, got none');
+  return {
+    interfaces: interfaces.list,
+    routes: input.entries(root, 'routes').flatMap((entry) => routeOf(input, entry, interfaces) ?? []),
+    neighbours: input.entries(root, 'neighbours').flatMap((entry) => neighbourOf(input, entry, interfaces) ?? []),
+  };
+}
+
+function scenarioInterface(input: JsonInput, entry: JsonEntry): InterfaceConfig {
+  const name = input.string(entry, 'name', 'the name of an interface');
+  const kind = name === 'lo' ? 'loopback' : 'ether';
+  if (kind === 'ether') input.parsed(entry, 'mac', parseMac);
+  const { addrs } = entry.value;
+  if (!Array.isArray(addrs)) input.fail(`${entry.path}.addrs`, `expected a list, got ${shown(addrs)}`);
+  for (const [index, address] of addrs.entries()) checkAddress(input, address, `${entry.path}.addrs[${index}]`);
+  return {
+    name,
+    kind,
+    ...(kind === 'ether' && { mac: entry.value.mac as string }),
+    mtu: input.integer(entry, 'mtu', 68, 65536, 'an MTU'),
+    up: true,
+    addresses: addrs,
+  };
+}
+
+function checkAddress(input: JsonInput, address: unknown, path: string): void {
+  if (typeof address === 'string' && isIPv6Prefix(address)) return;
+  try {
+    if (typeof address === 'string' && address.includes('/') && parsePrefix(address)) return;
+  } catch {
+    // Reported below, with what was expected here.
+  }
+  input.fail(path, `expected an address with its prefix length such as 10.0.0.1/24, got ${shown(address)}`);
+}

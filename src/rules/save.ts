@@ -1,0 +1,44 @@
+/**
+ * Services back as rules, the same bytes as `ipvsadm -S -n`.
+ *
+ * @module
+ */
+import type { MethodName, ProtocolName } from '../types.js';
+import type { SavedDest, SavedService } from './listed.js';
+import { compareDests, compareServices, mergeSort } from './order.js';
+import { SCHEDULER_FLAGS } from './values.js';
+
+const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u' };
+const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i' };
+
+/** How to save. */
+export interface SaveOptions {
+  /** Also write the thresholds (`-x`, `-y`), which `ipvsadm -S` loses. Default false: the same bytes as ipvsadm. */
+  readonly lossless?: boolean;
+}
+
+/**
+ * One `-A` line a service and one `-a` line a dest, each ended by a newline; an empty string without services.
+ * Sorted as ipvsadm sorts.
+ *
+ * @throws RangeError for a dest of method `local`: no rule makes one.
+ */
+export function saveRules(services: readonly SavedService[], options: SaveOptions = {}): string {
+  let text = '';
+  for (const service of mergeSort(services, compareServices)) {
+    const key = `${PROTOCOL_OPTION[service.protocol]} ${service.address}:${service.port}`;
+    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
+    text += `-A ${key} -s ${service.scheduler}${flags && ` -b ${flags}`}\n`;
+    for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
+  }
+  return text;
+}
+
+function destLine(key: string, dest: SavedDest, options: SaveOptions): string {
+  if (dest.method === 'local') throw new RangeError('expected the method nat, dr or tun, got local');
+  let line = `-a ${key} -r ${dest.address}:${dest.port} ${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
+  if (options.lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
+  if (options.lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;
+  if (dest.method === 'tun') line += ' --tun-type ipip';
+  return `${line}\n`;
+}

@@ -1,0 +1,366 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { applyRules, parseRule, parseRules, type RuleCommand, RuleError } from '../../src/rules/ipvsadm.js';
+import { kernelFile, RuleTable, SCENARIOS } from './model.js';
+
+const at = { file: 'rules.txt', line: 7 };
+
+function parse(line: string): unknown {
+  const { at: _, ...command } = parseRule(line, at)!;
+  return command;
+}
+
+function refusal(line: string): RuleError {
+  try {
+    parseRule(line, at);
+  } catch (error) {
+    if (error instanceof RuleError) return error;
+    throw error;
+  }
+  throw new Error(`taken: ${line}`);
+}
+
+const web = { protocol: 'tcp', address: '10.0.0.100', port: 80 };
+const dest = { address: '10.1.0.11', port: 80, method: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0 };
+
+describe('commands', () => {
+  it('-A and -E take a service, by default wlc without flags', () => {
+    expect(parse('-A -t 10.0.0.100:80')).toEqual({
+      command: 'add-service',
+      service: { ...web, scheduler: 'wlc', flags: [] },
+    });
+    expect(parse('-E -u 10.0.0.100:53 -s wrr')).toEqual({
+      command: 'edit-service',
+      service: { protocol: 'udp', address: '10.0.0.100', port: 53, scheduler: 'wrr', flags: [] },
+    });
+  });
+
+  it('-b takes flags in any order and gives them in the order of ipvsadm', () => {
+    const flags = (line: string) => (parse(line) as { service: { flags: string[] } }).service.flags;
+    expect(flags('-A -t 10.0.0.100:80 -s sh -b sh-port,sh-fallback')).toEqual(['sh-fallback', 'sh-port']);
+    expect(flags('-A -t 10.0.0.100:80 -b sh-port,sh-port -s sh')).toEqual(['sh-port']);
+    expect(flags('-A -t 10.0.0.100:80 -s sh -b flag-1')).toEqual(['sh-fallback']);
+    expect(flags('-A -t 10.0.0.100:80 -s sh -b flag-2')).toEqual(['sh-port']);
+  });
+
+  it('-D takes a key, -C nothing', () => {
+    expect(parse('-D -t 10.0.0.100:80')).toEqual({ command: 'delete-service', service: web });
+    expect(parse('-C')).toEqual({ command: 'clear' });
+  });
+
+  it('-a and -e take a server, by default -g with weight 1', () => {
+    expect(parse('-a -t 10.0.0.100:80 -r 10.1.0.11')).toEqual({ command: 'add-server', service: web, dest });
+    expect(parse('-e -t 10.0.0.100:80 -r 10.1.0.11:8080 -m -w 0 -x 10 -y 5')).toEqual({
+      command: 'edit-server',
+      service: web,
+      dest: { ...dest, port: 8080, method: 'nat', weight: 0, upperThreshold: 10, lowerThreshold: 5 },
+    });
+  });
+
+  it('DR and TUN force the port of the service, NAT keeps its own', () => {
+    const port = (line: string) => (parse(line) as { dest: { port: number } }).dest.port;
+    expect(port('-a -t 10.0.0.100:80 -r 10.1.0.11:8080 -g')).toBe(80);
+    expect(port('-a -t 10.0.0.100:80 -r 10.1.0.11:8080 -i')).toBe(80);
+    expect(port('-a -t 10.0.0.100:80 -r 10.1.0.11:8080 -m')).toBe(8080);
+    expect(port('-a -r 10.1.0.11 -m -t 10.0.0.100:80')).toBe(80);
+    expect(port('-d -t 10.0.0.100:80 -r 10.1.0.11:8080')).toBe(8080);
+  });
+
+  it('-i takes the tunnel type ipip', () => {
+    expect(parse('-a -t 10.0.0.100:80 -r 10.1.0.11:80 -i -w 1 --tun-type ipip')).toEqual({
+      command: 'add-server',
+      service: web,
+      dest: { ...dest, method: 'tun' },
+    });
+  });
+
+  it('-d takes keys; the port is by default that of the service', () => {
+    expect(parse('-d -t 10.0.0.100:80 -r 10.1.0.11')).toEqual({
+      command: 'delete-server',
+      service: web,
+      dest: { address: '10.1.0.11', port: 80 },
+    });
+  });
+
+  it('--set takes three times in seconds', () => {
+    expect(parse('--set 900 0 2678400')).toEqual({ command: 'set', tcp: 900, tcpfin: 0, udp: 2678400 });
+  });
+
+  it.each([
+    [
+      '--add-service --tcp-service 10.0.0.100:80 --scheduler sh --sched-flags sh-port',
+      '-A -t 10.0.0.100:80 -s sh -b sh-port',
+    ],
+    ['--edit-service --udp-service=10.0.0.100:80 --scheduler=rr', '-E -u 10.0.0.100:80 -s rr'],
+    ['--delete-service --tcp-service 10.0.0.100:80', '-D -t 10.0.0.100:80'],
+    ['--clear', '-C'],
+    [
+      '--add-server --tcp-service 10.0.0.100:80 --real-server 10.1.0.11 --masquerading --weight=3',
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -m -w 3',
+    ],
+    [
+      '--edit-server --tcp-service 10.0.0.100:80 --real-server 10.1.0.11 --gatewaying',
+      '-e -t 10.0.0.100:80 -r 10.1.0.11 -g',
+    ],
+    ['--add-server --tcp-service 10.0.0.100:80 --real-server 10.1.0.11 --ipip', '-a -t 10.0.0.100:80 -r 10.1.0.11 -i'],
+    [
+      '--add-server --tcp-service 10.0.0.100:80 --real-server 10.1.0.11 --u-threshold 9 --l-threshold=3',
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -x 9 -y 3',
+    ],
+    ['--delete-server --tcp-service 10.0.0.100:80 --real-server 10.1.0.11', '-d -t 10.0.0.100:80 -r 10.1.0.11'],
+    ['-At 10.0.0.100:80 -srr', '-A -t 10.0.0.100:80 -s rr'],
+    ['-at10.0.0.100:80 -mr 10.1.0.11 -w5', '-a -t 10.0.0.100:80 -r 10.1.0.11 -m -w 5'],
+    ['ipvsadm   -C\t# all', '-C'],
+    ['-C\r', '-C'],
+  ])('%j is the same as %j', (long, short) => {
+    expect(parse(long)).toEqual(parse(short));
+  });
+});
+
+describe('files', () => {
+  it('skip empty lines and comments, and number the rest', () => {
+    const text = '# web\n\n  \nipvsadm -C\n-A -t 10.0.0.100:80 # VIP\r\n';
+    const commands = parseRules(text, 'a.rules');
+    expect(commands.map(({ command, at: where }) => [command, where])).toEqual([
+      ['clear', { file: 'a.rules', line: 4 }],
+      ['add-service', { file: 'a.rules', line: 5 }],
+    ]);
+    expect(parseRules('')).toEqual([]);
+  });
+
+  it('name the file and line of a mistake', () => {
+    expect(() => parseRules('-C\n\n-A -t 10.0.0.100:80 -s lc\n', 'a.rules')).toThrow(/^a\.rules:3:24: .*"lc"/);
+  });
+
+  it.each(SCENARIOS)('of the scenario %s parse', (scenario) => {
+    const text = kernelFile(scenario, 'rules.txt');
+    expect(parseRules(text)).toHaveLength(text.trimEnd().split('\n').length);
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    // [line, column, text]
+    ['-t 10.0.0.100:80 -A', 1, 'expected a command such as -A or -a first, got "-t"'],
+    ['ipvsadm', undefined, 'expected a command such as -A or -a first, got nothing'],
+    ['web -A -t 10.0.0.100:80', 1, 'expected a command such as -A or -a first, got "web"'],
+    ['-A', 1, '-A: expected a service (-t or -u)'],
+    ['-a -t 10.0.0.100:80', 1, '-a: expected a real server (-r)'],
+    ['-A -C -t 10.0.0.100:80', 4, 'expected one command, got -C after -A'],
+    ['-A -t 10.0.0.100:80 rr', 21, 'unexpected word "rr"'],
+    ['-A -t', 4, '-t: expected a value, got nothing'],
+    ['-A -t 10.0.0.100:80 --scheduler=', 21, '--scheduler: expected a value, got nothing'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 --ipip=1', 41, '--ipip: expected no value, got "1"'],
+    ['-A -t 10.0.0.100:80 -q', 21, 'unknown option "-q"'],
+    ['-A -t 10.0.0.100:80 --wheight 3', 21, 'unknown option "--wheight"'],
+    ['-a -t 10.0.0.100:80 -mq', 23, 'unknown option "-q"'],
+    ['-A -t 10.0.0.100:80 -', 21, 'unexpected word "-"'],
+    ['-A -t 10.0.0.100:80 -w 3', 21, '-w does not go with -A'],
+    ['-D -t 10.0.0.100:80 -s rr', 21, '-s does not go with -D'],
+    ['-C -t 10.0.0.100:80', 4, '-t does not go with -C'],
+    ['-d -t 10.0.0.100:80 -r 10.1.0.11 -m', 34, '-m does not go with -d'],
+    ['--set 900 120 300 -w 1', 19, '-w does not go with --set'],
+    ['-A -t 10.0.0.100:80 -u 10.0.0.100:80', 21, '-u after -t: only one of them may be given'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -m --ipip', 37, '--ipip after -m: only one of them may be given'],
+    ['-A -t 10.0.0.100:80 -s rr -s rr', 27, '-s after -s: only one of them may be given'],
+    ['-A -t web:80', 7, 'expected an IPv4 address such as 10.0.0.1, got "web"'],
+    ['-A -t 010.0.0.1:80', 7, 'expected an IPv4 address such as 10.0.0.1, got "010.0.0.1"'],
+    ['-A -t 10.0.0.100:http', 18, 'expected a port number of 0 to 65535, got "http"'],
+    ['-A -t 10.0.0.100:65536', 18, 'expected a port number of 0 to 65535, got "65536"'],
+    ['-A -t 10.0.0.100:', 18, 'expected a port number of 0 to 65535, got ""'],
+    ['-A -t 10.0.0.100:80:80', 18, 'expected a port number of 0 to 65535, got "80:80"'],
+    [
+      '-A -t 10.0.0.100:0',
+      7,
+      'expected a service port of 1 to 65535, got "10.0.0.100:0": port 0 needs persistence, which is not handled by this version',
+    ],
+    [
+      '-A -t 10.0.0.100',
+      7,
+      'expected a service port of 1 to 65535, got "10.0.0.100": port 0 needs persistence, which is not handled by this version',
+    ],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11:0 -m', 24, 'expected a port of 1 to 65535, got "10.1.0.11:0"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w 65536', 37, 'expected a weight of 0 to 65535, got "65536"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w -1', 37, 'expected a weight of 0 to 65535, got "-1"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w 0x10', 37, 'expected a weight of 0 to 65535, got "0x10"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w 010', 37, 'expected a weight of 0 to 65535, got "010"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -x 2147483648', 37, 'expected a threshold of 0 to 2147483647, got "2147483648"'],
+    [
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -x 5 -y 6',
+      42,
+      'expected a lower threshold of at most the upper one (5), got 6',
+    ],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -m --tun-type ipip', 37, '--tun-type needs -i (--ipip)'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type sit', 48, 'expected the tunnel type ipip, got "sit"'],
+    [
+      '-A -t 10.0.0.100:80 -s fastest',
+      24,
+      'expected one of rr, wrr, wlc, sh, got "fastest": this scheduler is unknown',
+    ],
+    ['-A -t 10.0.0.100:80 -s rr -b sh-port', 30, '"sh-port" needs the scheduler sh, got rr'],
+    ['-A -t 10.0.0.100:80 -s sh -b sh-port,', 38, 'expected one of sh-fallback, sh-port, got ""'],
+    ['-A -t 10.0.0.100:80 -s sh -b sh-port,toString', 38, 'expected one of sh-fallback, sh-port, got "toString"'],
+    ['--set 900 120', 1, '--set: expected three timeouts (tcp tcpfin udp), got 2'],
+    ['--set 900 120 300 4', 19, '--set: expected three timeouts (tcp tcpfin udp), got 4'],
+    ['--set 900 120 2678401', 15, 'expected seconds of 0 to 2678400, got "2678401"'],
+  ] as const)('%j', (line, column, text) => {
+    const error = refusal(line);
+    expect(error.message).toBe(`rules.txt:7:${column === undefined ? '' : `${column}:`} ${text}`);
+    expect(error).toMatchObject({ code: 'BAD_INPUT', file: 'rules.txt', line: 7, column });
+  });
+
+  const later = 'not handled by this version';
+  it.each([
+    ['-A -t 10.0.0.100:80 -s rr -p 300', 27, '-p', later],
+    ['-A -t 10.0.0.100:80 -p -M 255.255.255.0', 21, '-p', later],
+    ['-A -t 10.0.0.100:80 --persistent=300', 21, '--persistent', later],
+    ['-A -t 10.0.0.100:80 --netmask 255.255.255.0', 21, '--netmask', later],
+    ['-A -f 1', 4, '-f', later],
+    ['-A --fwmark-service 1 -6', 4, '--fwmark-service', later],
+    ['-A -t 10.0.0.100:80 -6', 21, 'IPv6', later],
+    ['-A --sctp-service 10.0.0.100:80', 4, 'SCTP', later],
+    ['-A -u 10.0.0.100:80 -o', 21, 'one-packet', later],
+    ['-A -u 10.0.0.100:80 --ops', 21, '--ops', later],
+    ['-A -u 10.0.0.100:80 --pe sip', 21, '--pe', later],
+    ['-A -t [fd00::100]:80', 7, 'IPv6', later],
+    ['-A -t fd00::100', 7, 'IPv6', later],
+    ['-a -t 10.0.0.100:80 -r [fd00::1]:80', 24, 'IPv6', later],
+    ['-A -t 10.0.0.100:80 -s lc', 24, '"lc"', later],
+    ['-A -t 10.0.0.100:80 -s mh -b mh-port', 24, '"mh"', later],
+    ['-A -t 10.0.0.100:80 -s sh -b mh-port', 30, '"mh-port"', later],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gue --tun-port 6080', 52, '--tun-port', later],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gre', 48, 'gre', later],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-csum', 37, '--tun-csum', later],
+    ['--start-daemon master', 1, '--start-daemon', later],
+    ['-Z', 1, '-Z', 'not a rule'],
+    ['--zero', 1, '--zero', 'not a rule'],
+    ['-Ln', 1, '-L', 'not a rule'],
+    ['-l', 1, '-l', 'not a rule'],
+    ['--list --stats', 1, '--list', 'not a rule'],
+    ['-S -n', 1, '-S', 'not a rule'],
+    ['-R', 1, '-R', 'not a rule'],
+  ])('name what ipvsadm has and we do not: %j', (line, column, word, why) => {
+    const error = refusal(line);
+    expect(error.message).toContain(word);
+    expect(error.message).toContain(why);
+    expect(error).toMatchObject({ file: 'rules.txt', line: 7, column });
+  });
+
+  it('carry file and line for any text at all', () => {
+    const word = fc.constantFrom(
+      '-A',
+      '-a',
+      '-e',
+      '-d',
+      '-C',
+      '--set',
+      '-t',
+      '-u',
+      '-r',
+      '-s',
+      '-b',
+      '-w',
+      '-m',
+      '-i',
+      '-x',
+      '-y',
+      '-p',
+      '--',
+      '--tun-type',
+      'ipip',
+      '10.0.0.1:80',
+      '10.0.0.1',
+      'rr',
+      'sh',
+      'sh-port',
+      '5',
+      '-1',
+      '#',
+      'ipvsadm',
+      '--weight=3',
+      '-wm',
+      '=',
+      '-=',
+    );
+    const line = fc.oneof(
+      fc.array(word, { maxLength: 10 }).map((words) => words.join(' ')),
+      fc.string(),
+    );
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 4 }), (lines) => {
+        const text = lines.join('\n');
+        try {
+          parseRules(text, 'x.rules');
+          taken++;
+        } catch (error) {
+          expect(error).toBeInstanceOf(RuleError);
+          const { file, line: number, message, code, column } = error as RuleError;
+          expect([file, code]).toEqual(['x.rules', 'BAD_INPUT']);
+          expect(number).toBeLessThanOrEqual(text.split('\n').length);
+          expect(message).toMatch(column === undefined ? `x.rules:${number}: ` : `x.rules:${number}:${column}: `);
+          if (column !== undefined) expect(column).toBeLessThanOrEqual(text.split('\n')[number - 1]!.length + 1);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(taken).toBeGreaterThan(0);
+  });
+});
+
+describe('applyRules', () => {
+  const run = (text: string, table = new RuleTable()) => {
+    applyRules(table, parseRules(text, 'a.rules'));
+    return table;
+  };
+
+  it('calls what each command means', () => {
+    const table = run(
+      '-A -t 10.0.0.100:80 -s rr\n-A -u 10.0.0.100:53\n-a -t 10.0.0.100:80 -r 10.1.0.11 -m\n-a -t 10.0.0.100:80 -r 10.1.0.12\n' +
+        '-E -t 10.0.0.100:80 -s sh -b sh-port\n-e -t 10.0.0.100:80 -r 10.1.0.12 -w 7\n-d -t 10.0.0.100:80 -r 10.1.0.11\n-D -u 10.0.0.100:53\n',
+    );
+    expect(table.rows).toEqual([
+      { ...web, scheduler: 'sh', flags: ['sh-port'], dests: [{ ...dest, address: '10.1.0.12', weight: 7 }] },
+    ]);
+    run('-C', table);
+    expect(table.rows).toEqual([]);
+  });
+
+  it('leaves out timeouts of 0, which ipvsadm leaves as they are', () => {
+    expect(run('--set 0 0 60\n--set 1 2 3').timeouts).toEqual([{ udp: 60 }, { tcp: 1, tcpfin: 2, udp: 3 }]);
+  });
+
+  it('names the line that was refused and keeps the cause', () => {
+    const table = new RuleTable();
+    const text = '# twice\n-A -t 10.0.0.100:80\n-A -t 10.0.0.100:80\n-C';
+    expect(() => run(text, table)).toThrow(
+      expect.objectContaining({
+        message: 'a.rules:3: Service already exists',
+        code: 'BAD_INPUT',
+        line: 3,
+        column: undefined,
+        cause: expect.objectContaining({ code: 'SERVICE_EXISTS' }),
+      }),
+    );
+    expect(table.rows).toHaveLength(1);
+  });
+
+  it('lets programming mistakes through', () => {
+    const table = new RuleTable();
+    table.clear = () => {
+      throw new TypeError('broken');
+    };
+    expect(() => run('-C', table)).toThrow(new TypeError('broken'));
+  });
+
+  it.each(SCENARIOS)('every ipvsadm command of the scenario %s is taken', (scenario) => {
+    const { events } = JSON.parse(kernelFile(scenario, 'scenario.json')) as { events: { kind: string; cmd: string }[] };
+    const lines = events.filter(({ kind, cmd }) => kind === 'cmd' && cmd.startsWith('ipvsadm ')).map(({ cmd }) => cmd);
+    expect(lines.length).toBeGreaterThan(1);
+    const commands = lines
+      .map((line) => parseRule(line))
+      .filter((command): command is RuleCommand => command !== undefined);
+    applyRules(new RuleTable(), commands);
+    expect(commands).toHaveLength(lines.length);
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * Helpers of the rule tests: a table that obeys rules as the kernel does, and real listings read back into numbers.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { IpvsError } from '../../src/errors.js';
+import type { RuleTarget } from '../../src/rules/ipvsadm.js';
+import type { ListedConnection, ListedDest, ListedService, ListedStats, SavedService } from '../../src/rules/listed.js';
+import type {
+  DestConfig,
+  DestKey,
+  MethodName,
+  ProtocolName,
+  SchedulerFlag,
+  ServiceConfig,
+  ServiceKey,
+} from '../../src/types.js';
+
+export const FIXTURES = new URL('../fixtures/', import.meta.url);
+const KERNEL = new URL('kernel/', FIXTURES);
+
+export const SCENARIOS = readdirSync(KERNEL, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+export function kernelFile(scenario: string, file: string): string {
+  return readFileSync(new URL(`${scenario}/${file}`, KERNEL), 'utf8');
+}
+
+export function fixture(path: string): string {
+  return readFileSync(new URL(path, FIXTURES), 'utf8');
+}
+
+type Row = Required<ServiceConfig> & { dests: Required<DestConfig>[] };
+
+/** Keeps rules like the kernel: dests newest first. */
+export class RuleTable implements RuleTarget {
+  rows: Row[] = [];
+  timeouts: { tcp?: number; tcpfin?: number; udp?: number }[] = [];
+
+  services(): SavedService[] {
+    return this.rows;
+  }
+
+  private row(key: ServiceKey): Row {
+    const row = this.find(key);
+    if (row === undefined) throw new IpvsError('NO_SUCH_SERVICE', 'Service not defined');
+    return row;
+  }
+
+  private find({ protocol, address, port }: ServiceKey): Row | undefined {
+    return this.rows.find((row) => row.protocol === protocol && row.address === address && row.port === port);
+  }
+
+  addService(service: ServiceConfig): void {
+    if (this.find(service)) throw new IpvsError('SERVICE_EXISTS', 'Service already exists');
+    this.rows.push({ ...(service as Required<ServiceConfig>), dests: [] });
+  }
+
+  editService(service: ServiceConfig): void {
+    Object.assign(this.row(service), service);
+  }
+
+  deleteService(key: ServiceKey): void {
+    const row = this.row(key);
+    this.rows = this.rows.filter((other) => other !== row);
+  }
+
+  clear(): void {
+    this.rows = [];
+  }
+
+  addDest(service: ServiceKey, dest: DestConfig): void {
+    const row = this.row(service);
+    if (row.dests.some((other) => other.address === dest.address && other.port === dest.port)) {
+      throw new IpvsError('DEST_EXISTS', 'Destination already exists');
+    }
+    row.dests.unshift({ ...(dest as Required<DestConfig>) });
+  }
+
+  editDest(service: ServiceKey, dest: DestConfig): void {
+    Object.assign(this.dest(service, dest), dest);
+  }
+
+  deleteDest(service: ServiceKey, key: DestKey): void {
+    const dest = this.dest(service, key);
+    const row = this.row(service);
+    row.dests = row.dests.filter((other) => other !== dest);
+  }
+
+  private dest(service: ServiceKey, key: DestKey): Required<DestConfig> {
+    const dest = this.row(service).dests.find((other) => other.address === key.address && other.port === key.port);
+    if (dest === undefined) throw new IpvsError('NO_SUCH_DEST', 'No such destination');
+    return dest;
+  }
+
+  setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void {
+    this.timeouts.push(timeouts);
+  }
+}
+
+export const NO_STATS: ListedStats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
+const METHODS: Record<string, MethodName> = { Masq: 'nat', Route: 'dr', Tunnel: 'tun' };
+
+function endpoint(text: string | undefined): { address: string; port: number } {
+  const [address, port] = text!.split(':');
+  return { address: address!, port: Number(port) };
+}
+
+/** Reads `-Ln` or `-Ln --stats --exact` back; the dests come out in reverse, as from a kernel that keeps the newest first. */
+export function readServices(listing: string): ListedService[] {
+  const services: (ListedService & { dests: ListedDest[] })[] = [];
+  const lines = listing.trimEnd().split('\n');
+  const stats = lines[1]!.includes('Conns');
+  const numbers = (words: string[]): ListedStats => {
+    const [connections, inPackets, outPackets, inBytes, outBytes] = words.map(BigInt);
+    return {
+      connections: connections!,
+      inPackets: inPackets!,
+      outPackets: outPackets!,
+      inBytes: inBytes!,
+      outBytes: outBytes!,
+    };
+  };
+  for (const line of lines.slice(3)) {
+    const words = line.trim().split(/ +/);
+    if (words[0] !== '->') {
+      services.push({
+        protocol: words[0]!.toLowerCase() as ProtocolName,
+        ...endpoint(words[1]),
+        scheduler: stats ? 'rr' : words[2]!,
+        flags: (words[3]?.match(/sh-\w+/g) ?? []) as SchedulerFlag[],
+        stats: stats ? numbers(words.slice(2)) : NO_STATS,
+        dests: [],
+      });
+      continue;
+    }
+    services.at(-1)!.dests.unshift({
+      ...endpoint(words[1]),
+      method: stats ? 'dr' : METHODS[words[2]!]!,
+      weight: stats ? 1 : Number(words[3]),
+      activeConnections: stats ? 0 : Number(words[4]),
+      inactiveConnections: stats ? 0 : Number(words[5]),
+      upperThreshold: 0,
+      lowerThreshold: 0,
+      stats: stats ? numbers(words.slice(2)) : NO_STATS,
+    });
+  }
+  return services;
+}
+
+/** Reads `-Lnc` back. */
+export function readConnections(listing: string): ListedConnection[] {
+  return listing
+    .trimEnd()
+    .split('\n')
+    .slice(2)
+    .map((line) => {
+      const [protocol, expire, state, source, virtual, dest] = line.split(/ +/);
+      const [minutes, seconds] = expire!.split(':').map(Number);
+      return {
+        protocol: protocol!.toLowerCase() as ProtocolName,
+        clientAddress: endpoint(source).address,
+        clientPort: endpoint(source).port,
+        virtualAddress: endpoint(virtual).address,
+        virtualPort: endpoint(virtual).port,
+        destAddress: endpoint(dest).address,
+        destPort: endpoint(dest).port,
+        state: state!,
+        // What is left of the second must not show.
+        expires: minutes! * 60 + seconds! + 0.999,
+      };
+    });
+}
