@@ -17,18 +17,16 @@ import { CaptureWriter, type WriterInterface } from './writer.js';
 /** Writes a classic capture: one link type, no names, no comments. Without `addInterface` it is Ethernet. */
 export class PcapWriter extends CaptureWriter {
   #linkType: number | undefined;
-  #snaplen = MAX_CAPTURED_LENGTH;
   #begun = false;
 
   /** Names are dropped; several interfaces of one link type become one. */
-  override addInterface({ linkType, snaplen = MAX_CAPTURED_LENGTH }: WriterInterface): number {
+  override addInterface({ linkType }: WriterInterface): number {
     if (linkKind(linkType) === undefined) throw new RangeError(`link type ${linkType} is not written here`);
     if (this.#begun && this.#linkType === undefined) this.#linkType = LINKTYPE_ETHERNET;
     if (this.#linkType !== undefined && this.#linkType !== linkType) {
       throw new RangeError(`a classic capture has one link type: ${this.#linkType}, not also ${linkType}`);
     }
     this.#linkType = linkType;
-    if (!this.#begun) this.#snaplen = snaplen;
     return 0;
   }
 
@@ -65,7 +63,7 @@ export class PcapWriter extends CaptureWriter {
     view.setUint16(used + 6, 4, true);
     view.setUint32(used + 8, 0, true);
     view.setUint32(used + 12, 0, true);
-    view.setUint32(used + 16, this.#snaplen, true);
+    view.setUint32(used + 16, MAX_CAPTURED_LENGTH, true);
     view.setUint32(used + 20, this.#linkType ?? LINKTYPE_ETHERNET, true);
     this.used = used + PCAP_HEADER_LENGTH;
   }

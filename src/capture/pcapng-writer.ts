@@ -41,10 +41,12 @@ const encoder = new TextEncoder();
 /** Writes a pcapng capture. Without `addInterface` it has one Ethernet interface without a name. */
 export class PcapngWriter extends CaptureWriter {
   readonly #comments = new Map<string, DataView>();
+  /** Encoded comments of the packet that is written. */
+  readonly #current: DataView[] = [];
   #interfaces = 0;
   #begun = false;
 
-  override addInterface({ name, linkType, snaplen = MAX_CAPTURED_LENGTH }: WriterInterface): number {
+  override addInterface({ name, linkType }: WriterInterface): number {
     if (linkKind(linkType) === undefined) throw new RangeError(`link type ${linkType} is not written here`);
     this.#beginSection();
     const text = name === undefined ? undefined : encodeOption(IF_NAME, name);
@@ -54,7 +56,8 @@ export class PcapngWriter extends CaptureWriter {
     view.setUint32(used, INTERFACE_DESCRIPTION_BLOCK, true);
     view.setUint32(used + 4, length, true);
     view.setUint32(used + 8, linkType, true);
-    view.setUint32(used + 12, snaplen, true);
+    // The same for all: tcpdump reads only files whose interfaces share it.
+    view.setUint32(used + 12, MAX_CAPTURED_LENGTH, true);
     let at = used + 16;
     if (text !== undefined) {
       this.chunk.set(text, at);
@@ -152,7 +155,12 @@ export class PcapngWriter extends CaptureWriter {
   #optionsLength(options: PacketOptions): number {
     let length = 0;
     const { comments } = options;
-    if (comments !== undefined) for (const comment of comments) length += this.#comment(comment).byteLength;
+    const count = comments?.length ?? 0;
+    for (let i = 0; i < count; i++) {
+      const words = this.#comment(comments![i]!);
+      this.#current[i] = words;
+      length += words.byteLength;
+    }
     if (options.direction !== undefined) length += 8;
     if (options.packetId !== undefined) length += 12;
     if (options.queue !== undefined) length += 8;
@@ -162,12 +170,12 @@ export class PcapngWriter extends CaptureWriter {
   #options(at: number, options: PacketOptions): number {
     const { view } = this;
     const { comments, direction, packetId, queue } = options;
-    if (comments !== undefined) {
-      for (const comment of comments) {
-        const words = this.#comment(comment);
-        for (let i = 0; i < words.byteLength; i += 4) view.setInt32(at + i, words.getInt32(i));
-        at += words.byteLength;
-      }
+    const count = comments?.length ?? 0;
+    for (let n = 0; n < count; n++) {
+      const words = this.#current[n]!;
+      const { byteLength } = words;
+      for (let i = 0; i < byteLength; i += 4) view.setInt32(at + i, words.getInt32(i));
+      at += byteLength;
     }
     if (direction !== undefined) {
       at = this.#option(at, EPB_FLAGS, 4);

@@ -8,11 +8,10 @@ import { CaptureError } from './capture-error.js';
 import { gunzip, isGzip } from './gunzip.js';
 import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS, PcapScanner } from './pcap-reader.js';
 import { PcapngScanner, SECTION_HEADER_BLOCK } from './pcapng-reader.js';
-import type { CaptureScanner, PacketAnnotations } from './scanner.js';
+import { type CaptureScanner, DEFAULT_WINDOW, type PacketAnnotations } from './scanner.js';
 import { type ByteSource, type CaptureSource, ChunkSource, chunksOf, openBytes } from './source.js';
 
 const MAGIC_LENGTH = 4;
-const WINDOW = 1 << 20;
 
 /** A packet of a capture. */
 export interface CapturedPacket extends PacketAnnotations {
@@ -45,16 +44,21 @@ export interface CaptureInputOptions {
  * @throws CaptureError when they begin no capture that is read here
  */
 export function createScanner(head: Uint8Array, options: CaptureInputOptions = {}): CaptureScanner {
-  const { window, file } = options;
+  return newScanner(head, options.window, options.file);
+}
+
+function newScanner(head: Uint8Array, window?: Uint8Array, file?: string, growable?: boolean): CaptureScanner {
   if (head.length < MAGIC_LENGTH) {
     throw new CaptureError(`the file ends ${head.length} bytes into its header`, 0, 0, file);
   }
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const big = view.getUint32(0, false);
   const little = view.getUint32(0, true);
-  if (big === SECTION_HEADER_BLOCK) return new PcapngScanner(window, file);
+  if (big === SECTION_HEADER_BLOCK) return new PcapngScanner(window, file, growable);
   for (const magic of [big, little]) {
-    if (magic === PCAP_MAGIC_MICROSECONDS || magic === PCAP_MAGIC_NANOSECONDS) return new PcapScanner(window, file);
+    if (magic === PCAP_MAGIC_MICROSECONDS || magic === PCAP_MAGIC_NANOSECONDS) {
+      return new PcapScanner(window, file, growable);
+    }
   }
   throw new CaptureError(`magic number 0x${big.toString(16).padStart(8, '0')} is not that of a capture`, 0, 0, file);
 }
@@ -85,19 +89,16 @@ export class CaptureInput {
    */
   static async open(source: CaptureSource, options: CaptureInputOptions = {}): Promise<CaptureInput> {
     const file = options.file ?? (source === '-' ? 'standard input' : typeof source === 'string' ? source : undefined);
-    const named = file === undefined ? options : { ...options, file };
-    const first = options.window ?? new Uint8Array(WINDOW);
+    const window = options.window ?? new Uint8Array(DEFAULT_WINDOW);
     let bytes = openBytes(source);
     try {
-      let length = await readHead(bytes, first);
-      if (isGzip(first.subarray(0, length))) {
-        bytes = new ChunkSource(gunzip(chunksOf(new Uint8Array(first.subarray(0, length)), bytes)));
-        length = await readHead(bytes, first);
+      let length = await readHead(bytes, window);
+      if (isGzip(window.subarray(0, length))) {
+        bytes = new ChunkSource(gunzip(chunksOf(new Uint8Array(window.subarray(0, length)), bytes)));
+        length = await readHead(bytes, window);
       }
-      const head = first.subarray(0, length);
-      const scanner = createScanner(head, named);
-      if (options.window === undefined) scanner.push(head);
-      else scanner.commit(length);
+      const scanner = newScanner(window.subarray(0, length), window, file, options.window === undefined);
+      scanner.commit(length);
       return new CaptureInput(scanner, bytes);
     } catch (error) {
       await bytes.close();

@@ -18,7 +18,8 @@ export const MAX_CAPTURED_LENGTH = 262144;
 /** The longest block or record that is held in a window, in bytes (the limit of libpcap and Wireshark). */
 export const MAX_BLOCK_LENGTH = 16 << 20;
 
-const DEFAULT_WINDOW = 1 << 20;
+/** Length of a scanner's own window at first, in bytes. */
+export const DEFAULT_WINDOW = 1 << 18;
 
 /** An interface as a capture describes it. A classic capture has one, without a name. */
 export interface CaptureInterface {
@@ -93,9 +94,10 @@ export abstract class CaptureScanner {
    * @param window bytes of the caller's (for instance a part of a `WebAssembly.Memory`) to scan in; it must hold the largest
    *   record. Without it the scanner has its own, which grows as records need it.
    * @param file name for error messages
+   * @param growable whether a larger window may take the place of a given one, too
    */
-  constructor(window?: Uint8Array, file?: string) {
-    this.#growable = window === undefined;
+  constructor(window?: Uint8Array, file?: string, growable = window === undefined) {
+    this.#growable = growable;
     this.buffer = window ?? new Uint8Array(DEFAULT_WINDOW);
     this.view = viewOf(this.buffer);
     this.file = file;

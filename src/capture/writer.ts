@@ -16,8 +16,6 @@ export interface WriterInterface {
   readonly name?: string;
   /** LINKTYPE value. */
   readonly linkType: number;
-  /** Longest captured length, in bytes; by default 262144. */
-  readonly snaplen?: number;
 }
 
 /** What a pcapng packet can say beside its bytes; a classic capture drops it. The writer keeps none of it: one object may serve for all. */
