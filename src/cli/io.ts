@@ -16,8 +16,8 @@ export interface Io {
   readonly color: boolean;
   /** Whether messages go to a terminal, so that a progress line makes sense. */
   readonly interactive: boolean;
-  /** Set when the user asked to stop (SIGINT): finish what is being written, then end. */
-  readonly stop: { requested: boolean };
+  /** Aborted when the user asked to stop (SIGINT): finish what is being written, then end. */
+  readonly stop: AbortSignal;
 }
 
 /** An error that ends a command: its message for people, and the exit code. */
@@ -60,13 +60,13 @@ export function isErrno(error: unknown, code: string): boolean {
 }
 
 /** The process's own streams. */
-export function processIo(env: NodeJS.ProcessEnv = process.env): Io {
+export function processIo(stop: AbortSignal, env: NodeJS.ProcessEnv = process.env): Io {
   return {
     out: (text) => writeAll(1, Buffer.from(text)),
     err: (text) => writeAll(2, Buffer.from(text)),
     color: wantsColor(env, isatty(1)),
     interactive: isatty(2),
-    stop: { requested: false },
+    stop,
   };
 }
 

@@ -7,10 +7,11 @@
 import { runCommand } from './commands.js';
 import { processIo } from './io.js';
 
-const io = processIo();
+const stop = new AbortController();
 process.once('SIGINT', () => {
-  io.stop.requested = true;
-  // A second one ends the process as usual.
+  stop.abort();
+  // A second one does not wait for the command.
   process.once('SIGINT', () => process.exit(130));
 });
-process.exitCode = await runCommand(process.argv.slice(2), io);
+// Everything is written synchronously; a pipe that is still open for reading must not keep the process.
+process.exit(await runCommand(process.argv.slice(2), processIo(stop.signal)));

@@ -1,0 +1,101 @@
+/**
+ * `ipvs-wasm explain`: one packet's way through the director, and why.
+ *
+ * @module
+ */
+import type { Director } from '../director.js';
+import { explainPacket, type PacketWalk } from '../explain.js';
+import { Inputs } from './inputs.js';
+import { CliError, type Io } from './io.js';
+import { type CommandSpec, helpText, parseOptions } from './options.js';
+import { wholeMillis } from './rewrite-loop.js';
+import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { styleOf } from './style.js';
+import { walkText } from './walk-text.js';
+
+const SPEC: CommandSpec = {
+  name: 'explain',
+  summary: "one packet's way through the director, and why",
+  usage: ['-i NAME=FILE... --packet N --rules FILE --network FILE [OPTIONS]'],
+  options: [
+    {
+      name: 'infile',
+      short: 'i',
+      value: 'NAME=FILE',
+      multiple: true,
+      help: 'capture received on interface NAME; several are merged by time; - is standard input',
+    },
+    {
+      name: 'packet',
+      short: 'p',
+      value: 'N',
+      help: "the packet's number, from 1, in the capture; with several, over all by time",
+    },
+    ...SETUP_OPTIONS,
+    { name: 'json', help: 'print JSON' },
+  ],
+  notes: `The packets before it are replayed, so that the connections are those that it met.
+The number is also the packet id (frame.packet_id) in what 'rewrite' writes.
+
+Exit codes: 0 well; 1 there is no such packet, or the capture is damaged before
+it; 2 wrong options, rules or network.
+
+Example:
+  ipvs-wasm explain -i cli=cli.pcap --packet 5 --rules rules.txt --network net.json`,
+};
+
+/**
+ * Runs `explain` with the words after it; gives the exit code.
+ *
+ * @throws {CliError} for wrong words, {@link IpvsError} for rules, the network and damaged captures
+ */
+export async function explainCommand(argv: readonly string[], io: Io): Promise<number> {
+  const options = parseOptions(SPEC, argv);
+  if (options.has('help')) {
+    io.out(helpText(SPEC));
+    return 0;
+  }
+  const number = parseCount('packet', options.need('packet'), 1, Number.MAX_SAFE_INTEGER);
+  const director = await setUp(options);
+  const inputs = await Inputs.open(options.all('infile'), director.network);
+  const walk = await explainNumber(director, inputs, number);
+  if (options.has('json')) io.out(`${walkJson(walk, number)}\n`);
+  else {
+    const time = new Date(walk.now).toISOString().replace('T', ' ').replace('Z', ' UTC');
+    io.out(`packet ${number}, received on ${walk.inInterface} at ${time}\n\n`);
+    io.out(walkText(walk, styleOf(io.color)));
+  }
+  return 0;
+}
+
+/**
+ * Replays the packets before number `wanted` and explains that one; closes the inputs.
+ *
+ * @throws {CliError} exit code 1 when there are fewer packets
+ */
+export async function explainNumber(director: Director, inputs: Inputs, wanted: number): Promise<PacketWalk> {
+  const { merger } = inputs;
+  let number = 0;
+  try {
+    do {
+      while (merger.next()) {
+        const index = inputs.interfaceIndex();
+        if (index < 0) continue;
+        const { name } = director.network.interfaces[index]!;
+        const { scanner } = merger;
+        const now = wholeMillis(scanner.seconds, scanner.nanoseconds);
+        if (++number === wanted) return explainPacket(director, scanner.data, name, now);
+        director.send(scanner.data, name, now);
+      }
+    } while (await merger.fill());
+  } finally {
+    await merger.close();
+  }
+  throw new CliError(1, `there is no packet ${wanted}: ${number === 1 ? 'there is 1' : `there are ${number}`}`);
+}
+
+/** The walk as JSON; frames as hexadecimal. */
+function walkJson(walk: PacketWalk, number: number): string {
+  const hex = (_: string, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value);
+  return JSON.stringify({ packet: number, ...walk }, hex, 2);
+}

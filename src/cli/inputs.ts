@@ -1,0 +1,113 @@
+/**
+ * The captures that go in: `-i NAME=FILE`, and which interface each packet was received on.
+ *
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { linkKind } from '../capture/link-type.js';
+import { CaptureMerger } from '../capture/merge.js';
+import { isEthernet } from '../explain/routes.js';
+import type { NetworkConfig } from '../types.js';
+import { usageError } from './io.js';
+
+/** `NAME=FILE` or `FILE`, of `-i` and `-o`. */
+export interface FileWord {
+  /** Interface that the file belongs to; absent when the word does not say. */
+  readonly name: string | undefined;
+  readonly file: string;
+}
+
+/** Splits `NAME=FILE`; a word whose first part is a path names no interface. */
+export function splitWord(word: string): FileWord {
+  const match = /^([^/=]+)=(.+)$/.exec(word);
+  return match === null ? { name: undefined, file: word } : { name: match[1]!, file: match[2]! };
+}
+
+/** Checks that the interface of a word exists. */
+export function checkName({ name, file }: FileWord, network: NetworkConfig): void {
+  if (name === undefined || network.interfaces.some((one) => one.name === name)) return;
+  const names = network.interfaces.map((one) => one.name).join(', ');
+  throw usageError(`${name}=${file}: the network has no interface ${name}, it has ${names}`);
+}
+
+/** Captures merged by time, each packet with the director's interface that received it. */
+export class Inputs {
+  readonly merger: CaptureMerger;
+  /** Bytes of all files, 0 when not known (a pipe). */
+  readonly size: number;
+  readonly files: readonly string[];
+  /** Packets left out because their capture says that the host sent them. */
+  sent = 0;
+  /** Packets of each file. */
+  readonly packets: number[];
+
+  readonly #network: NetworkConfig;
+  /** Director's interface per interface of the merged captures. */
+  readonly #indexes: number[] = [];
+  readonly #done: number[];
+
+  private constructor(merger: CaptureMerger, files: readonly string[], network: NetworkConfig) {
+    this.merger = merger;
+    this.files = files;
+    this.#network = network;
+    this.packets = files.map(() => 0);
+    this.#done = files.map(() => 0);
+    const sizes = files.map((file) => (file === '-' ? 0 : statSync(file).size));
+    this.size = sizes.includes(0) ? 0 : sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Opens the captures of `-i`. */
+  static async open(words: readonly string[], network: NetworkConfig): Promise<Inputs> {
+    if (words.length === 0) throw usageError('-i NAME=FILE is needed, NAME being an interface of the network');
+    const captures = words.map(splitWord).map((word) => {
+      checkName(word, network);
+      const stem = basename(word.file).replace(/\..*$/, '');
+      const name = word.name ?? network.interfaces.find((one) => one.name === stem)?.name;
+      return { source: word.file, ...(name === undefined ? {} : { name }) };
+    });
+    if (captures.filter(({ source }) => source === '-').length > 1) throw usageError('-i - can be given once');
+    const files = captures.map(({ source }) => source);
+    return new Inputs(await CaptureMerger.open(captures), files, network);
+  }
+
+  /** Bytes read so far, about. */
+  get done(): number {
+    this.#done[this.merger.input] = this.merger.scanner.offset;
+    return this.#done.reduce((sum, done) => sum + done, 0);
+  }
+
+  /** Index of the director's interface for the merger's packet; -1 to leave the packet out. */
+  interfaceIndex(): number {
+    const { merger } = this;
+    const index = this.#indexes[merger.interfaceIndex] ?? this.#resolve(merger.interfaceIndex);
+    const { scanner } = merger;
+    if (scanner.format === 'pcapng' && scanner.annotations().direction === 'outbound') {
+      this.sent++;
+      return -1;
+    }
+    this.packets[merger.input]!++;
+    return index;
+  }
+
+  /** The director's interface of that name, or the only one that it can be. */
+  #resolve(merged: number): number {
+    const { name, linkType } = this.merger.interfaces[merged]!;
+    const { interfaces } = this.#network;
+    const up = interfaces.filter((one) => isEthernet(one) && one.up !== false);
+    const found = interfaces.find((one) => one.name === name) ?? (up.length === 1 ? up[0] : undefined);
+    const file = this.files[this.merger.input]!;
+    if (found === undefined) {
+      const names = up.map((one) => one.name).join(', ');
+      throw usageError(`${file}: which interface received it? Say NAME=${file}, NAME being one of ${names}`);
+    }
+    const kind = isEthernet(found) ? 'ether' : 'raw';
+    if (linkKind(linkType) !== kind) {
+      const starts = kind === 'ether' ? 'an Ethernet header' : 'the IP header';
+      throw usageError(`${file}: link type ${linkType}, but frames of interface ${found.name} start with ${starts}`);
+    }
+    const index = interfaces.indexOf(found);
+    this.#indexes[merged] = index;
+    return index;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The captures that come out: `-o FILE`, `-o NAME=FILE`, as pcap (what left) or pcapng (with the fate of each packet).
+ *
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { FileSink } from '../capture/file-sink.js';
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../capture/link-type.js';
+import { PcapWriter } from '../capture/pcap-writer.js';
+import { PcapngWriter } from '../capture/pcapng-writer.js';
+import type { CaptureWriter, PacketOptions } from '../capture/writer.js';
+import { isEthernet } from '../explain/routes.js';
+import { reasonName, reasonText, verdictName } from '../reasons.js';
+import type { InterfaceConfig, NetworkConfig } from '../types.js';
+import { checkName, type FileWord, splitWord } from './inputs.js';
+import { usageError } from './io.js';
+import type { FrameSink, LoopFrame } from './rewrite-loop.js';
+
+const CHUNK = 1 << 20;
+
+/** How the outputs are to be written. */
+export interface OutputOptions {
+  /** Format of all outputs; by default each file's name tells. */
+  readonly format?: 'pcap' | 'pcapng';
+  /** Only what left, also in pcapng. */
+  readonly onlyOut: boolean;
+}
+
+/** A capture that is written. */
+export interface Output extends FrameSink {
+  readonly file: string;
+  /** Packets written. */
+  packets: number;
+  /** Writes what is still held and closes the file. */
+  close(): void;
+}
+
+/** Opens the outputs of `-o`; `inputs` are files that must not be overwritten. */
+export function openOutputs(
+  words: readonly string[],
+  network: NetworkConfig,
+  inputs: readonly string[],
+  options: OutputOptions,
+): Output[] {
+  if (words.length === 0) throw usageError('-o FILE is needed (FILE.pcapng, FILE.pcap, NAME=FILE, or - )');
+  const files = words.map(splitWord);
+  for (const word of files) {
+    checkName(word, network);
+    const vlan = network.interfaces.find((one) => one.name === word.name)?.vlan;
+    if (vlan !== undefined) {
+      throw usageError(`-o ${word.name}=${word.file}: frames of a VLAN leave by ${vlan.parent}, with their tag`);
+    }
+    if (inputs.some((input) => sameFile(input, word.file))) {
+      throw usageError(`${word.file} is an input, it cannot be an output too`);
+    }
+  }
+  files.forEach((word, i) => {
+    const twin = files.slice(0, i).some((other) => other.file === word.file);
+    if (twin) throw usageError(`${word.file} is named twice as an output`);
+  });
+  return files.map((word) => {
+    const sent = sendingInterfaces(network, word);
+    if (formatOf(word.file, options) === 'pcapng') return new PcapngOutput(word, network, sent, options);
+    return new PcapOutput(word, sent);
+  });
+}
+
+/** One sink for several. */
+export class Tee implements FrameSink {
+  readonly wantsOffered: boolean;
+  readonly #sinks: readonly FrameSink[];
+
+  constructor(sinks: readonly FrameSink[]) {
+    this.#sinks = sinks;
+    this.wantsOffered = sinks.some((sink) => sink.wantsOffered);
+  }
+
+  offered(frame: LoopFrame): void {
+    for (const sink of this.#sinks) if (sink.wantsOffered) sink.offered(frame);
+  }
+
+  left(frame: LoopFrame): void {
+    for (const sink of this.#sinks) sink.left(frame);
+  }
+}
+
+/** For each of the director's interfaces, the one on whose wire its frames leave (a VLAN's is its parent); -1: not in this file. */
+interface Sending {
+  readonly interfaces: readonly InterfaceConfig[];
+  /** Index into `interfaces` for each interface of the network. */
+  readonly index: Int32Array;
+}
+
+function sendingInterfaces(network: NetworkConfig, word: FileWord): Sending {
+  const wires = network.interfaces.filter(
+    (one) =>
+      one.vlan === undefined &&
+      (one.kind === 'raw' || isEthernet(one)) &&
+      (word.name === undefined || one.name === word.name),
+  );
+  const index = network.interfaces.map((one) =>
+    wires.findIndex((wire) => wire.name === one.name || wire.name === one.vlan?.parent),
+  );
+  return { interfaces: wires, index: Int32Array.from(index) };
+}
+
+/** Classic pcap: what left. */
+class PcapOutput implements Output {
+  readonly wantsOffered = false;
+  readonly file: string;
+  packets = 0;
+  readonly #writer: CaptureWriter;
+  readonly #sink: FileSink;
+  readonly #index: Int32Array;
+
+  constructor({ file, name }: FileWord, { interfaces, index }: Sending) {
+    this.file = file;
+    this.#index = index;
+    const linkTypes = new Set(interfaces.map(linkTypeOf));
+    if (linkTypes.size > 1) {
+      throw usageError(
+        `-o ${file}: interfaces of several link types do not fit in one pcap: use pcapng or -o NAME=FILE`,
+      );
+    }
+    if (linkTypes.size === 0) throw usageError(`-o ${name}=${file}: nothing leaves by ${name}`);
+    this.#sink = new FileSink(file);
+    this.#writer = new PcapWriter(this.#sink.write, { chunkLength: CHUNK });
+    for (const linkType of linkTypes) this.#writer.addInterface({ linkType });
+  }
+
+  offered(): void {}
+
+  left(frame: LoopFrame): void {
+    if (this.#index[frame.out]! < 0) return;
+    this.packets++;
+    this.#writer.write(frame.seconds, frame.nanoseconds, frame.bytes, frame.start, frame.end);
+  }
+
+  close(): void {
+    this.#writer.flushSync();
+    this.#sink.close();
+  }
+}
+
+/** pcapng: every frame that was offered with its fate, and what left because of it, under one packet id. */
+class PcapngOutput implements Output {
+  readonly wantsOffered: boolean;
+  readonly file: string;
+  packets = 0;
+  readonly #writer: PcapngWriter;
+  readonly #sink: FileSink;
+  readonly #sending: Sending;
+  readonly #names: readonly string[];
+  /** Comments by verdict, reason and out interface; there are few. */
+  readonly #comments = new Map<number, string[]>();
+  readonly #options: PacketOptions = {};
+
+  constructor({ file }: FileWord, network: NetworkConfig, sending: Sending, { onlyOut }: OutputOptions) {
+    this.file = file;
+    this.wantsOffered = !onlyOut;
+    this.#sending = sending;
+    this.#names = network.interfaces.map(({ name }) => name);
+    this.#sink = new FileSink(file);
+    this.#writer = new PcapngWriter(this.#sink.write, { chunkLength: CHUNK });
+    for (const one of sending.interfaces) this.#writer.addInterface({ name: one.name, linkType: linkTypeOf(one) });
+  }
+
+  offered(frame: LoopFrame): void {
+    this.#write(frame, frame.in, 'inbound');
+  }
+
+  left(frame: LoopFrame): void {
+    this.#write(frame, frame.out, 'outbound');
+  }
+
+  #write(frame: LoopFrame, interfaceIndex: number, direction: 'inbound' | 'outbound'): void {
+    const index = this.#sending.index[interfaceIndex]!;
+    if (index < 0) return;
+    const options = this.#options;
+    options.direction = direction;
+    options.packetId = frame.packet;
+    options.comments = this.#commentsOf(frame);
+    this.packets++;
+    const { seconds, nanoseconds, bytes, start, end, originalLength } = frame;
+    this.#writer.write(seconds, nanoseconds, bytes, start, end, originalLength, index, options);
+  }
+
+  #commentsOf({ verdict, reason, out, in: received }: LoopFrame): string[] {
+    const made = received < 0;
+    const key = (((out + 1) * 256 + reason) * 16 + verdict) * 2 + (made ? 1 : 0);
+    let comments = this.#comments.get(key);
+    if (comments === undefined) {
+      comments = [commentOf(verdict, reason)];
+      if (out >= 0) comments.push(`out ${this.#names[out]}`);
+      if (made) comments.push('made by the director');
+      this.#comments.set(key, comments);
+    }
+    return comments;
+  }
+
+  close(): void {
+    this.#writer.flushSync();
+    this.#sink.close();
+  }
+}
+
+/** `verdict forward, reason nat-in: client to server: …`. */
+export function commentOf(verdict: number, reason: number): string {
+  const name = reasonName(reason);
+  const text = name === undefined ? '' : `, reason ${name}: ${reasonText(name)}`;
+  return `verdict ${verdictName(verdict) ?? verdict}${text}`;
+}
+
+function linkTypeOf(one: InterfaceConfig): number {
+  return isEthernet(one) ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
+}
+
+function formatOf(file: string, { format }: OutputOptions): 'pcap' | 'pcapng' {
+  return format ?? (/\.(pcap|cap|dmp)$/i.test(file) ? 'pcap' : 'pcapng');
+}
+
+function sameFile(a: string, b: string): boolean {
+  if (a === '-' || b === '-') return false;
+  const [one, other] = [statSync(a, { throwIfNoEntry: false }), statSync(b, { throwIfNoEntry: false })];
+  return one !== undefined && other?.isFile() === true && one.ino === other.ino && one.dev === other.dev;
+}

@@ -1,0 +1,222 @@
+/**
+ * The loop of `rewrite`: packets from scanners into bursts, what leaves to a sink. Nothing is allocated per packet.
+ *
+ * A burst holds at most 256 frames, and never frames of two different milliseconds: the core's clock ticks in
+ * milliseconds, so that what comes out does not depend on how the frames were batched.
+ *
+ * @module
+ */
+import { BURST_MAX } from '../abi/memory.js';
+import { REASON_COUNT, Verdict } from '../abi/verdict.js';
+import { FrameCopier } from '../capture/copy.js';
+import type { Director } from '../director.js';
+import type { Inputs } from './inputs.js';
+
+/** A frame on its way to a sink. The loop has one and fills it in anew: copy what is to be kept. */
+export interface LoopFrame {
+  bytes: Uint8Array;
+  /** First byte in `bytes`, and the one after the last. */
+  start: number;
+  end: number;
+  /** Length on the wire; more than `end - start` when the capture cut the frame off. */
+  originalLength: number;
+  /** Capture time of the offered frame. */
+  seconds: number;
+  nanoseconds: number;
+  /** Number of the offered frame, from 1, over all captures. */
+  packet: number;
+  verdict: Verdict;
+  reason: number;
+  /** Interface it was offered on; -1 for a frame that the director made. */
+  in: number;
+  /** Interface it leaves by; -1 when it does not. */
+  out: number;
+}
+
+/** Where frames go. */
+export interface FrameSink {
+  /** Asks for `offered`; without it the loop keeps no copies of what came in. */
+  readonly wantsOffered: boolean;
+  /** A frame as it was offered, with its fate. */
+  offered(frame: LoopFrame): void;
+  /** A frame that leaves: verdict `forward`. Comes after the offered frame that caused it. */
+  left(frame: LoopFrame): void;
+}
+
+/** What the loop reads: {@link Inputs}. */
+export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex'>;
+
+/** See the module. */
+export class RewriteLoop {
+  /** Frames offered, and their bytes. */
+  packets = 0;
+  bytes = 0;
+  /** Frames that left. */
+  left = 0;
+  /** Frames offered that the capture had cut off. */
+  cut = 0;
+  /** Time of the last frame, in whole milliseconds. */
+  now = 0;
+  /** Frames per reason: those offered, and those made by the director. */
+  readonly reasons = new Float64Array(REASON_COUNT);
+  readonly made = new Float64Array(REASON_COUNT);
+
+  readonly #director: Director;
+  readonly #inputs: LoopInputs;
+  readonly #sink: FrameSink;
+  readonly #burstFrames: number;
+  #pending = 0;
+  /** Frames of the bursts before. */
+  #judged = 0;
+  readonly #seconds = new Float64Array(BURST_MAX);
+  readonly #nanoseconds = new Float64Array(BURST_MAX);
+  readonly #originalLengths = new Float64Array(BURST_MAX);
+  readonly #in = new Int32Array(BURST_MAX);
+  /** The frames as they were offered, for a sink that wants them. */
+  #copies = new FrameStore();
+  readonly #frame: LoopFrame = {
+    bytes: new Uint8Array(0),
+    start: 0,
+    end: 0,
+    originalLength: 0,
+    seconds: 0,
+    nanoseconds: 0,
+    packet: 0,
+    verdict: Verdict.None,
+    reason: 0,
+    in: -1,
+    out: -1,
+  };
+
+  /** `burstFrames` 1 to 256; less than 256 shows that the outcome does not depend on it. */
+  constructor(director: Director, inputs: LoopInputs, sink: FrameSink, burstFrames = BURST_MAX) {
+    this.#director = director;
+    this.#inputs = inputs;
+    this.#sink = sink;
+    this.#burstFrames = burstFrames;
+  }
+
+  /** Runs until the inputs need more bytes or are at their end. Throws the `CaptureError` of damage. */
+  run(): void {
+    const { merger } = this.#inputs;
+    while (merger.next()) {
+      const index = this.#inputs.interfaceIndex();
+      if (index >= 0) this.#offer(index);
+    }
+  }
+
+  #offer(index: number): void {
+    const { scanner } = this.#inputs.merger;
+    const { buffer, dataStart, dataEnd, seconds, nanoseconds, originalLength } = scanner;
+    const now = wholeMillis(seconds, nanoseconds);
+    if (this.#pending > 0 && (now !== this.now || this.#pending === this.#burstFrames)) this.flush();
+    this.now = now;
+
+    const { burst } = this.#director;
+    const length = dataEnd - dataStart;
+    const slot = burst.reserve(length, index);
+    slot.set(buffer.subarray(dataStart, dataEnd));
+    burst.commit(length);
+
+    const at = this.#pending++;
+    this.#seconds[at] = seconds;
+    this.#nanoseconds[at] = nanoseconds;
+    this.#originalLengths[at] = originalLength;
+    this.#in[at] = index;
+    if (this.#sink.wantsOffered) this.#copies.add(buffer, dataStart, dataEnd);
+    this.packets++;
+    this.bytes += length;
+    if (length < originalLength) this.cut++;
+  }
+
+  /** Judges the pending frames and hands on what became of them. Call it at the end, too. */
+  flush(): void {
+    const given = this.#pending;
+    if (given === 0) return;
+    const { burst } = this.#director;
+    const total = this.#director.process(this.now);
+    const frame = this.#frame;
+    let made = given;
+    for (let i = 0; i < given; i++) {
+      frame.seconds = this.#seconds[i]!;
+      frame.nanoseconds = this.#nanoseconds[i]!;
+      frame.packet = this.#judged + i + 1;
+      frame.in = this.#in[i]!;
+      this.#fate(i);
+      this.reasons[frame.reason]!++;
+      if (this.#sink.wantsOffered) {
+        frame.bytes = this.#copies.bytes;
+        frame.start = this.#copies.startOf(i);
+        frame.end = this.#copies.startOf(i + 1);
+        frame.originalLength = this.#originalLengths[i]!;
+        this.#sink.offered(frame);
+      }
+      if (frame.verdict === Verdict.Forward) this.#leave(i);
+      // What the director made because of this frame leaves before what the next one causes, as without bursts.
+      for (; made < total && burst.cause(made) === i; made++) {
+        this.#fate(made);
+        this.made[frame.reason]!++;
+        frame.in = -1;
+        if (frame.verdict === Verdict.Forward) this.#leave(made);
+      }
+    }
+    burst.reset();
+    this.#copies.clear();
+    this.#pending = 0;
+    this.#judged += given;
+  }
+
+  #fate(i: number): void {
+    const { burst } = this.#director;
+    const frame = this.#frame;
+    frame.verdict = burst.verdict(i);
+    frame.reason = burst.reason(i);
+    frame.out = frame.verdict === Verdict.Forward ? burst.out(i) : -1;
+  }
+
+  #leave(i: number): void {
+    const frame = this.#frame;
+    frame.bytes = this.#director.burst.frame(i);
+    frame.start = 0;
+    frame.end = frame.bytes.length;
+    frame.originalLength = frame.end - frame.start;
+    this.left++;
+    this.#sink.left(frame);
+  }
+}
+
+/** A time in whole milliseconds, rounded down: the core's clock. */
+export function wholeMillis(seconds: number, nanoseconds: number): number {
+  return seconds * 1000 + Math.floor(nanoseconds / 1e6);
+}
+
+/** The frames of a burst, one after the other in a buffer that grows. */
+class FrameStore {
+  bytes = new Uint8Array(1 << 16);
+  #copier = new FrameCopier(this.bytes);
+  #used = 0;
+  #count = 0;
+  readonly #starts = new Int32Array(BURST_MAX + 1);
+
+  startOf(i: number): number {
+    return this.#starts[i]!;
+  }
+
+  add(from: Uint8Array, start: number, end: number): void {
+    const need = this.#used + end - start;
+    if (need > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(need, 2 * this.bytes.length));
+      larger.set(this.bytes.subarray(0, this.#used));
+      this.bytes = larger;
+      this.#copier = new FrameCopier(larger);
+    }
+    this.#copier.copy(from, start, end, this.#used);
+    this.#used = need;
+    this.#starts[++this.#count] = need;
+  }
+
+  clear(): void {
+    this.#used = 0;
+    this.#count = 0;
+  }
+}

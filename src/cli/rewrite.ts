@@ -1,0 +1,174 @@
+/**
+ * `ipvs-wasm rewrite`: captures and rules in, rewritten captures out.
+ *
+ * @module
+ */
+import { setImmediate } from 'node:timers/promises';
+import { CaptureError } from '../capture/capture-error.js';
+import type { Director } from '../director.js';
+import { Inputs } from './inputs.js';
+import { type Io, usageError } from './io.js';
+import { type CommandSpec, helpText, type Options, parseOptions } from './options.js';
+import { type Output, openOutputs, Tee } from './outputs.js';
+import { Progress } from './progress.js';
+import { RewriteLoop } from './rewrite-loop.js';
+import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { countFates, type RewriteSummary, summaryText } from './summary.js';
+
+const SPEC: CommandSpec = {
+  name: 'rewrite',
+  summary: 'captures and rules in, rewritten captures out',
+  usage: ['-i NAME=FILE... --rules FILE --network FILE -o FILE... [OPTIONS]'],
+  options: [
+    {
+      name: 'infile',
+      short: 'i',
+      value: 'NAME=FILE',
+      multiple: true,
+      help: 'capture received on interface NAME; several are merged by time; - is standard input',
+    },
+    {
+      name: 'outfile',
+      short: 'o',
+      value: '[NAME=]FILE',
+      multiple: true,
+      help: 'capture to write: FILE.pcapng, FILE.pcap, - for standard output; with NAME of that interface only',
+    },
+    ...SETUP_OPTIONS,
+    { name: 'only-out', help: 'pcapng: only what left, not what was offered' },
+    { name: 'format', short: 'F', value: 'FORMAT', help: 'pcap or pcapng, whatever the names of the files' },
+    { name: 'burst', value: 'N', help: 'frames judged together, 1 to 256 (default); the result is the same' },
+    { name: 'json', help: 'print the summary as JSON' },
+    { name: 'quiet', short: 'q', help: 'no summary, no progress' },
+  ],
+  notes: `pcap and pcapng are read, plain or gzip. NAME= may be left out when the file is
+called after the interface (cli.pcap), when a pcapng names its interfaces, or when
+the network has one Ethernet interface only. Packets that a pcapng marks as
+outbound were sent by the host: they are left out.
+
+A pcap holds what left. A pcapng holds every frame as it was offered (inbound),
+and what left because of it (outbound); comments give verdict and reason, and one
+packet id joins a frame with all that it caused. In Wireshark: frame.comment,
+frame.packet_id.
+
+The same input, rules and seed always give the same bytes.
+
+Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
+processed and written); 2 wrong options, rules or network; 130 interrupted (the
+output is whole up to there).
+
+Example:
+  ipvs-wasm rewrite -i cli=cli.pcap -i srv=srv.pcap --rules rules.txt \\
+    --network net.json -o out.pcapng`,
+};
+
+/**
+ * Runs `rewrite` with the words after it; gives the exit code.
+ *
+ * @throws {CliError} for wrong words, {@link IpvsError} for rules, the network and captures that do not open
+ */
+export async function rewriteCommand(argv: readonly string[], io: Io): Promise<number> {
+  const options = parseOptions(SPEC, argv);
+  if (options.has('help')) {
+    io.out(helpText(SPEC));
+    return 0;
+  }
+  const outWords = options.all('outfile');
+  const toStdout = outWords.some((word) => word === '-' || word.endsWith('=-'));
+  if (toStdout && options.has('json')) throw usageError('--json and -o - both want standard output');
+  if (options.get('rules') === '-' && options.all('infile').some((word) => word === '-' || word.endsWith('=-'))) {
+    throw usageError('--rules and -i cannot both be standard input');
+  }
+  const burst = parseCount('burst', options.get('burst') ?? '256', 1, 256);
+  const format = formatOption(options);
+
+  const director = await setUp(options);
+  const inputs = await Inputs.open(options.all('infile'), director.network);
+  const outputs = openOutputs(outWords, director.network, inputs.files, {
+    onlyOut: options.has('only-out'),
+    ...(format === undefined ? {} : { format }),
+  });
+  const quiet = options.has('quiet');
+  const progress = new Progress(quiet ? { ...io, interactive: false } : io);
+  const { summary, damage } = await rewrite(director, inputs, outputs, { burst, progress, stop: io.stop });
+
+  if (options.has('json')) io.out(`${JSON.stringify(summary, null, 2)}\n`);
+  else if (!quiet) (toStdout ? io.err : io.out)(summaryText(summary));
+  if (damage !== undefined) {
+    io.err(`ipvs-wasm: ${damage.message}\n`);
+    return 1;
+  }
+  return summary.interrupted ? 130 : 0;
+}
+
+function formatOption(options: Options): 'pcap' | 'pcapng' | undefined {
+  const format = options.get('format');
+  if (format === undefined || format === 'pcap' || format === 'pcapng') return format;
+  throw usageError(`--format takes pcap or pcapng, not '${format}'`);
+}
+
+/** How {@link rewrite} is to run. */
+export interface RewriteRun {
+  readonly burst?: number;
+  readonly progress?: Progress;
+  /** Set while it runs to end it early, with whole outputs. */
+  readonly stop?: AbortSignal;
+}
+
+/** Sends the captures through the director; closes inputs and outputs. */
+export async function rewrite(
+  director: Director,
+  inputs: Inputs,
+  outputs: readonly Output[],
+  { burst = 256, progress, stop }: RewriteRun = {},
+): Promise<{ summary: RewriteSummary; damage: CaptureError | undefined }> {
+  const loop = new RewriteLoop(director, inputs, outputs.length === 1 ? outputs[0]! : new Tee(outputs), burst);
+  let damage: CaptureError | undefined;
+  try {
+    do {
+      loop.run();
+      progress?.update(inputs.done, inputs.size, loop.packets);
+      // Lets a signal in; reading and writing files is synchronous.
+      await setImmediate();
+    } while (await fill(inputs, stop));
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    damage = error;
+  } finally {
+    progress?.end();
+  }
+  const interrupted = stop?.aborted === true;
+  // The end of a pipe that nobody writes to cannot be waited for.
+  if (!interrupted) await inputs.merger.close();
+  loop.flush();
+  for (const output of outputs) output.close();
+
+  const summary: RewriteSummary = {
+    packets: { in: loop.packets, out: loop.left, bytesIn: loop.bytes, cut: loop.cut },
+    fates: countFates(loop.reasons),
+    made: countFates(loop.made),
+    connections: director.connections(loop.now).length,
+    inputs: inputs.files.map((file, i) => ({ file, packets: inputs.packets[i]! })),
+    outputs: outputs.map(({ file, packets }) => ({ file, packets })),
+    damage: damage?.message ?? null,
+    interrupted,
+  };
+  return { summary, damage };
+}
+
+/** Reads more; false at the end, or at once when the user asked to stop. */
+async function fill(inputs: Inputs, stop: AbortSignal | undefined): Promise<boolean> {
+  if (stop?.aborted === true) return false;
+  const filled = inputs.merger.fill();
+  if (stop === undefined) return filled;
+  let wake = () => {};
+  const stopped = new Promise<false>((resolve) => {
+    wake = () => resolve(false);
+    stop.addEventListener('abort', wake, { once: true });
+  });
+  try {
+    return await Promise.race([filled, stopped]);
+  } finally {
+    stop.removeEventListener('abort', wake);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * A director from files: `--rules`, `--network`, `--sysctl`, `--seed`, `--connections`.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { Director } from '../director.js';
+import { applyRules, parseRules } from '../rules/ipvsadm.js';
+import { parseNetwork } from '../rules/network.js';
+import type { SysctlConfig } from '../types.js';
+import { usageError } from './io.js';
+import type { OptionSpec, Options } from './options.js';
+
+const CONNECTIONS = 1 << 20;
+
+/** The options that {@link setUp} reads. */
+export const SETUP_OPTIONS: readonly OptionSpec[] = [
+  { name: 'rules', value: 'FILE', help: "rules as 'ipvsadm -S -n' prints them; - for standard input" },
+  { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours: JSON in the words of 'ip -j'" },
+  { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
+  { name: 'seed', short: 's', value: 'N', help: 'seed of all randomness (default 0: every run is the same)' },
+  { name: 'connections', value: 'N', help: `room in the connection table (default ${CONNECTIONS})` },
+];
+
+/**
+ * Makes the director that the options describe.
+ *
+ * @throws {CliError} for wrong options, {@link RuleError} with file and line for rules and the network
+ */
+export async function setUp(options: Options): Promise<Director> {
+  const rulesFile = options.need('rules');
+  const networkFile = options.need('network');
+  if (rulesFile === '-' && networkFile === '-') throw usageError('--rules and --network cannot both be standard input');
+  const sysctl = parseSysctl(options.all('sysctl'));
+  const seed = parseSeed(options.get('seed') ?? '0');
+  const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, 1 << 24);
+
+  const rules = parseRules(readText(rulesFile), nameOf(rulesFile));
+  const network = parseNetwork(readText(networkFile), nameOf(networkFile));
+  const director = await Director.create({ network, sysctl, seed, plan: { connections } });
+  applyRules(director, rules);
+  return director;
+}
+
+const SYSCTLS: readonly (keyof SysctlConfig)[] = [
+  'ip_forward',
+  'pmtu_disc',
+  'sloppy_tcp',
+  'expire_nodest_conn',
+  'nat_icmp_send',
+];
+
+/** `ip_forward=1,pmtu_disc=0`; the names may be written in full (`net.ipv4.vs.pmtu_disc`). */
+export function parseSysctl(texts: readonly string[]): SysctlConfig {
+  const sysctl: SysctlConfig = {};
+  for (const text of texts.flatMap((one) => one.split(','))) {
+    const [name = '', value = ''] = text.split('=');
+    const short = name.trim().replace(/^net\.ipv4\.(vs\.)?/, '');
+    const key = SYSCTLS.find((one) => one === short);
+    if (key === undefined) throw usageError(`--sysctl: '${name}' is none of ${SYSCTLS.join(', ')}`);
+    if (value !== '0' && value !== '1') throw usageError(`--sysctl: ${name} takes 0 or 1, not '${value}'`);
+    sysctl[key] = Number(value);
+  }
+  return sysctl;
+}
+
+function parseSeed(text: string): bigint {
+  if (!/^(\d{1,19}|0x[0-9a-f]{1,16})$/i.test(text)) throw usageError(`--seed takes a whole number, not '${text}'`);
+  return BigInt(text);
+}
+
+/** A whole number within limits. */
+export function parseCount(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) {
+    throw usageError(`--${name} takes a number from ${least} to ${most}, not '${text}'`);
+  }
+  return value;
+}
+
+function readText(file: string): string {
+  return readFileSync(file === '-' ? 0 : file, 'utf8');
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
