@@ -1,0 +1,169 @@
+/**
+ * The whole director: slow, plain, and the same answers.
+ *
+ * @module
+ */
+import { type Connection, ConnectionTable } from './connections.js';
+import type { Host } from './host.js';
+import { Network } from './network.js';
+import { formatAddress } from './packet/address.js';
+import { receive } from './receive.js';
+import { type Service, ServiceTable } from './services.js';
+import { defaultTimeouts } from './states.js';
+import type * as words from './types.js';
+
+/** What a director starts with. */
+export interface ReferenceOptions {
+  network: words.ReferenceNetwork;
+  sysctl?: words.ReferenceSysctl;
+  /** IP identification of the first packet that the director makes itself; counts up by one. Default 1. */
+  ipId?: number;
+  /** Connections at which the table is full. Default: no limit. */
+  connections?: number;
+}
+
+/**
+ * A Linux Virtual Server director in memory.
+ *
+ * @example
+ * const director = new ReferenceDirector({ network });
+ * director.addService({ protocol: 'tcp', address: '10.0.0.100', port: 80, scheduler: 'rr' });
+ * director.addDest({ protocol: 'tcp', address: '10.0.0.100', port: 80 }, { address: '10.1.0.11', method: 'nat' });
+ * const [outcome] = director.send(frame, 'eth0', Date.now());
+ */
+export class ReferenceDirector {
+  readonly #timeouts = defaultTimeouts();
+  readonly #host: Host;
+
+  constructor(options: ReferenceOptions) {
+    const services = new ServiceTable();
+    const limit = options.connections ?? Number.POSITIVE_INFINITY;
+    let identification = options.ipId ?? 1;
+    this.#host = {
+      network: new Network(options.network),
+      services,
+      connections: new ConnectionTable(services, this.#timeouts, limit),
+      sysctl: {
+        ip_forward: 1,
+        pmtu_disc: 1,
+        sloppy_tcp: 0,
+        expire_nodest_conn: 0,
+        nat_icmp_send: 0,
+        ...options.sysctl,
+      },
+      nextIdentification: () => identification++ & 0xffff,
+    };
+  }
+
+  /** Replaces interfaces, routes and neighbours; connections live on. */
+  setNetwork(network: words.ReferenceNetwork): void {
+    this.#host.network = new Network(network);
+  }
+
+  /** Changes the switches that are given. */
+  setSysctl(sysctl: words.ReferenceSysctl): void {
+    this.#host.sysctl = { ...this.#host.sysctl, ...sysctl };
+  }
+
+  /** Changes timeouts from the next packet of each connection on. */
+  setTimeouts(timeouts: words.ReferenceTimeouts): void {
+    this.#timeouts.ESTABLISHED = timeouts.tcp || this.#timeouts.ESTABLISHED;
+    this.#timeouts.FIN_WAIT = timeouts.tcpfin || this.#timeouts.FIN_WAIT;
+    this.#timeouts.UDP = timeouts.udp || this.#timeouts.UDP;
+  }
+
+  /** @throws Error when it exists. */
+  addService(service: words.ReferenceService): void {
+    this.#host.services.add(service);
+  }
+
+  /** Changes scheduler and flags. @throws Error when it does not exist. */
+  editService(service: words.ReferenceService): void {
+    this.#host.services.edit(service);
+  }
+
+  /** Deletes a service with its dests; connections stay and their packets are dropped. */
+  deleteService(key: words.ReferenceServiceKey): void {
+    this.#host.services.delete(key);
+  }
+
+  /** @throws Error when it exists, or its service does not. */
+  addDest(service: words.ReferenceServiceKey, dest: words.ReferenceDest): void {
+    this.#host.services.addDest(service, dest);
+  }
+
+  /** Changes method, weight and thresholds. @throws Error when it does not exist. */
+  editDest(service: words.ReferenceServiceKey, dest: words.ReferenceDest): void {
+    this.#host.services.editDest(service, dest);
+  }
+
+  /** Deletes a dest; connections stay and their packets are dropped until it is added again. */
+  deleteDest(service: words.ReferenceServiceKey, dest: words.ReferenceDestKey): void {
+    this.#host.services.deleteDest(service, dest);
+  }
+
+  /**
+   * Judges one frame at `now`, in milliseconds since the Unix epoch.
+   *
+   * @returns what became of the frame, then the frames that the director made because of it
+   */
+  send(frame: Uint8Array, inInterface: string, now: number): words.ReferenceOutcome[] {
+    this.advance(now);
+    const { verdict, reason, outInterface, frame: changed, made } = receive(this.#host, frame, inInterface, now);
+    return [{ verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false }, ...(made ?? [])];
+  }
+
+  /** Lets time pass without packets: connections expire. */
+  advance(now: number): void {
+    this.#host.connections.expire(now);
+  }
+
+  /** The connections at `now`. */
+  connections(now: number): words.ReferenceConnectionInfo[] {
+    this.advance(now);
+    return this.#host.connections.list().map((connection) => describeConnection(connection, now));
+  }
+
+  /** The services. */
+  services(): words.ReferenceServiceInfo[] {
+    return this.#host.services.list().map(describeService);
+  }
+}
+
+function describeConnection(connection: Connection, now: number): words.ReferenceConnectionInfo {
+  return {
+    protocol: connection.protocol,
+    clientAddress: formatAddress(connection.clientAddress),
+    clientPort: connection.clientPort,
+    virtualAddress: formatAddress(connection.virtualAddress),
+    virtualPort: connection.virtualPort,
+    destAddress: formatAddress(connection.dest.address),
+    destPort: connection.dest.port,
+    method: connection.method,
+    state: connection.state,
+    expires: (connection.expiresAt - now) / 1000,
+    inPackets: connection.inPackets,
+  };
+}
+
+function describeService(service: Service): words.ReferenceServiceInfo {
+  return {
+    protocol: service.protocol,
+    address: formatAddress(service.address),
+    port: service.port,
+    scheduler: service.schedulerName,
+    flags: [...service.flags],
+    stats: { ...service.stats },
+    dests: service.dests.map((dest) => ({
+      address: formatAddress(dest.address),
+      port: dest.port,
+      method: dest.method,
+      weight: dest.weight,
+      upperThreshold: dest.upperThreshold,
+      lowerThreshold: dest.lowerThreshold,
+      activeConnections: dest.activeConnections,
+      inactiveConnections: dest.inactiveConnections,
+      stats: { ...dest.stats },
+    })),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * What all parts of the director work on, and the words in which they judge a packet.
+ *
+ * @module
+ */
+import type { ConnectionTable } from './connections.js';
+import type { Interface, Network } from './network.js';
+import type { Ipv4Packet } from './packet/ipv4.js';
+import type { ServiceTable } from './services.js';
+import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
+
+/** The director's tables and switches. */
+export interface Host {
+  network: Network;
+  sysctl: Required<ReferenceSysctl>;
+  readonly services: ServiceTable;
+  readonly connections: ConnectionTable;
+  /** The next IP identification of a packet that the director makes. */
+  nextIdentification(): number;
+}
+
+/** A packet that the host took in: link header off, faults ruled out, options filled in. */
+export interface Received {
+  packet: Ipv4Packet;
+  interface: Interface;
+  /** Link header as it came. */
+  link: Uint8Array;
+  /** Slots within the options that forwarding fills again. */
+  addressSlots: number[];
+  /** Whether it came out of a tunnel that ended here. */
+  decapsulated: boolean;
+  /** Milliseconds since the Unix epoch. */
+  now: number;
+}
+
+/** What becomes of a packet. */
+export interface Judgement {
+  verdict: 'forward' | 'local' | 'pass' | 'drop';
+  reason: string;
+  outInterface?: string;
+  /** The frame, where it is another one than came. */
+  frame?: Uint8Array;
+  /** Frames that the director made because of this one. */
+  made?: ReferenceOutcome[];
+}
+
+/** Drop; `answer` is the ICMP error about it, if one could be sent. */
+export function drop(reason: string, answer?: ReferenceOutcome): Judgement {
+  return answer === undefined ? { verdict: 'drop', reason } : { verdict: 'drop', reason, made: [answer] };
+}
+
+/** To the host's own stack. */
+export function local(reason: string): Judgement {
+  return { verdict: 'local', reason };
+}
+
+/** Not the director's business. */
+export function pass(reason: string): Judgement {
+  return { verdict: 'pass', reason };
+}

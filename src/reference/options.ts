@@ -1,0 +1,120 @@
+/**
+ * IPv4 options (RFC 791 §3.1), as the host's IP layer treats them before anything else sees the packet.
+ *
+ * @module
+ */
+
+const OPTION = { end: 0, noOperation: 1, recordRoute: 7, timestamp: 68, looseRoute: 131, strictRoute: 137 } as const;
+
+const MILLISECONDS_PER_DAY = 86_400_000;
+
+/** What the host knows when a packet arrives. */
+export interface OptionContext {
+  /** Address to record. */
+  address: number;
+  /** Milliseconds since the Unix epoch. */
+  now: number;
+  /** Whether an address is one of the host's own. */
+  isLocal(address: number): boolean;
+}
+
+/** The options after the host has filled in what is its part. */
+export interface FilledOptions {
+  options: Uint8Array;
+  changed: boolean;
+  /** Where in `options` the address was recorded: forwarding records it anew with the address of the way out. */
+  addressSlots: number[];
+}
+
+/** Why a packet is dropped for its options. */
+export type OptionFault = 'ipv4-option' | 'source-route';
+
+/** Reads all options and fills in record route and timestamp. */
+export function processOptions(options: Uint8Array, context: OptionContext): FilledOptions | OptionFault {
+  const filled: FilledOptions = { options: options.slice(), changed: false, addressSlots: [] };
+  const seen = new Set<number>();
+  let at = 0;
+  while (at < options.length && options[at] !== OPTION.end) {
+    const type = options[at]!;
+    if (type === OPTION.noOperation) {
+      at += 1;
+      continue;
+    }
+    const length = options[at + 1] ?? 0;
+    if (length < 2 || at + length > options.length) return 'ipv4-option';
+    if (!processOne(filled, at, length, seen, context)) return 'ipv4-option';
+    at += length;
+  }
+  return seen.has(OPTION.looseRoute) ? 'source-route' : filled;
+}
+
+/** One option of `length` bytes at `at`; false when it is malformed. */
+function processOne(
+  filled: FilledOptions,
+  at: number,
+  length: number,
+  seen: Set<number>,
+  context: OptionContext,
+): boolean {
+  const type = filled.options[at]!;
+  // Both source routes count as one kind.
+  const kind = type === OPTION.strictRoute ? OPTION.looseRoute : type;
+  if (kind !== OPTION.recordRoute && kind !== OPTION.timestamp && kind !== OPTION.looseRoute) return true;
+  if (seen.has(kind)) return false;
+  seen.add(kind);
+  if (kind === OPTION.timestamp) return processTimestamp(filled, at, length, context);
+  if (length < 3 || filled.options[at + 2]! < 4) return false;
+  return kind === OPTION.looseRoute || processRecordRoute(filled, at, length, context);
+}
+
+/** Record route: the pointer counts from 1, from the option's first byte; beyond the length the route is full. */
+function processRecordRoute(filled: FilledOptions, at: number, length: number, context: OptionContext): boolean {
+  const pointer = filled.options[at + 2]!;
+  if (pointer > length) return true;
+  if (pointer + 3 > length) return false;
+  recordAddress(filled, at + pointer - 1, context.address);
+  filled.options[at + 2] = pointer + 4;
+  return true;
+}
+
+/** Timestamp: its fourth byte holds an overflow count and a flag of 4 bits each. */
+function processTimestamp(filled: FilledOptions, at: number, length: number, context: OptionContext): boolean {
+  if (length < 4) return false;
+  const view = new DataView(filled.options.buffer);
+  const pointer = view.getUint8(at + 2);
+  const flag = view.getUint8(at + 3) & 0xf;
+  const overflow = view.getUint8(at + 3) >>> 4;
+  const time = Math.floor(context.now) % MILLISECONDS_PER_DAY;
+  if (pointer < 5) return false;
+  if (pointer > length) {
+    // Prespecified addresses: those who are not named have nothing to add.
+    if (flag === 3) return true;
+    if (overflow === 15) return false;
+    view.setUint8(at + 3, ((overflow + 1) << 4) | flag);
+    filled.changed = true;
+    return true;
+  }
+  const slot = at + pointer - 1;
+  const size = flag === 0 ? 4 : 8;
+  if (flag !== 0 && flag !== 1 && flag !== 3) return true;
+  if (pointer + size - 1 > length) return false;
+  if (flag === 3 && !context.isLocal(view.getUint32(slot))) return true;
+  if (flag === 1) recordAddress(filled, slot, context.address);
+  view.setUint32(slot + size - 4, time);
+  view.setUint8(at + 2, pointer + size);
+  filled.changed = true;
+  return true;
+}
+
+function recordAddress(filled: FilledOptions, slot: number, address: number): void {
+  new DataView(filled.options.buffer).setUint32(slot, address);
+  filled.addressSlots.push(slot);
+  filled.changed = true;
+}
+
+/** The options with another address in the recorded slots. */
+export function recordAgain(options: Uint8Array, slots: readonly number[], address: number): Uint8Array {
+  const changed = options.slice();
+  for (const slot of slots) new DataView(changed.buffer).setUint32(slot, address);
+  return changed;
+}
