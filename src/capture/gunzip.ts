@@ -7,8 +7,10 @@
 
 import { createGunzip } from 'node:zlib';
 
-/** Written at once; no more than what one piece unpacks to can be lost at damage within it. */
-const PIECE = 16384;
+/** Written at once, in bytes; of a damaged piece, what it unpacked to before the damage is lost. */
+const PIECE = 4096;
+/** CRC32 and ISIZE (RFC 1952 §2.3.1) come in a piece of their own, so that their being wrong loses nothing. */
+const TRAILER = 8;
 
 /** Whether bytes begin as a gzip file does (RFC 1952 §2.3.1: ID1, ID2). */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -41,13 +43,9 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
   };
 
   try {
-    for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length && failure === undefined; at += PIECE) {
-        // A copy: zlib may still read it while the chunk's owner fills the next one.
-        const piece = new Uint8Array(chunk.subarray(at, at + PIECE));
-        await step((done) => stream.write(piece, done));
-        yield* take();
-      }
+    for await (const piece of pieces(chunks)) {
+      await step((done) => stream.write(piece, done));
+      yield* take();
       if (failure !== undefined) break;
     }
     if (failure === undefined) {
@@ -58,4 +56,18 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
   } finally {
     stream.destroy();
   }
+}
+
+/** The bytes of chunks in pieces, the last of them the trailer's. Copies: zlib may still read one while its chunk is refilled. */
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += PIECE) {
+      const bytes = Buffer.concat([held, chunk.subarray(at, at + PIECE)]);
+      const cut = Math.max(0, bytes.length - TRAILER);
+      if (cut > 0) yield bytes.subarray(0, cut);
+      held = bytes.subarray(cut);
+    }
+  }
+  yield held;
 }

@@ -4,6 +4,14 @@
  * @module
  */
 
+/** The bytes of a number, lowest first. */
+export function ascending(value: number | bigint, width: number): number[] {
+  let rest = BigInt(value);
+  const bytes: number[] = [];
+  for (let i = 0; i < width; i++, rest >>= 8n) bytes.push(Number(rest & 0xffn));
+  return bytes;
+}
+
 /** Writes numbers in one byte order. */
 export class Bytes {
   readonly #bytes: number[] = [];
@@ -18,9 +26,8 @@ export class Bytes {
   }
 
   uint(value: number | bigint, width: number): this {
-    const ascending = Array.from({ length: width }, (_, i) => Number((BigInt(value) >> BigInt(8 * i)) & 0xffn));
-    this.#bytes.push(...(this.#little ? ascending : ascending.reverse()));
-    return this;
+    const bytes = ascending(value, width);
+    return this.raw(this.#little ? bytes : bytes.reverse());
   }
 
   raw(bytes: ArrayLike<number>): this {
@@ -126,7 +133,7 @@ export const obsolete = (little: boolean, id: number, ticks: bigint, data: Array
 export function blocks(...parts: Uint8Array[]): { bytes: Uint8Array; offsets: number[] } {
   const offsets = [0];
   for (const part of parts) offsets.push(offsets[offsets.length - 1]! + part.length);
-  return { bytes: Uint8Array.from(parts.flatMap((part) => Array.from(part))), offsets };
+  return { bytes: new Uint8Array(Buffer.concat(parts)), offsets };
 }
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value);

@@ -66,7 +66,7 @@ const SAMPLES = [
 
 const chunkLengths = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 4 });
 
-describe.each(SAMPLES)('$name', ({ bytes, offsets, packets }) => {
+describe.each(SAMPLES)('$name', { timeout: 60_000 }, ({ bytes, offsets, packets }) => {
   it('cut off at any byte: everything before, then the place', async () => {
     const whole = await collect(bytes);
     expect(whole.error).toBeUndefined();
@@ -134,7 +134,7 @@ describe.each(SAMPLES)('$name', ({ bytes, offsets, packets }) => {
   });
 });
 
-describe('any bytes', () => {
+describe('any bytes', { timeout: 60_000 }, () => {
   it('begin with a magic number and go on anyhow: only ever a CaptureError', async () => {
     const head = fc.constantFrom(...SAMPLES.map(({ bytes }) => Array.from(bytes.slice(0, 28))), [0x1f, 0x8b, 8], []);
     await fc.assert(
