@@ -87,7 +87,8 @@ const table = {
   'tunnel-mtu': [Reason.TunnelMtu, 'drop', 'the MTU leaves less than 68 bytes inside the tunnel (RFC 791)'],
   'no-headroom': [Reason.NoHeadroom, 'drop', 'no room in front of the frame for the new header'],
   'local-boundary': [Reason.LocalBoundary, 'drop', 'translated to loopback from outside'],
-  'interface-down': [Reason.InterfaceDown, 'drop', 'the in or out interface is down'],
+  'interface-down': [Reason.InterfaceDown, 'drop', 'the interface it came in by is down'],
+  'no-connection': [Reason.NoConnection, 'drop', 'from a server, but of no connection (nat_icmp_send)'],
 } as const satisfies Record<string, readonly [Reason, VerdictName, string]>;
 
 /** Public name of a reason. */

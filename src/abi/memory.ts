@@ -85,11 +85,20 @@ export const SB_PMTU_DISC = 260;
 export const SB_SLOPPY_TCP = 264;
 export const SB_EXPIRE_NODEST_CONN = 268;
 export const SB_NAT_ICMP_SEND = 272;
-/** u32: fill record-route and timestamp options, drop source routes, as the kernel's IP layer does. */
-export const SB_IP_OPTIONS = 276;
 
 /** u32 × STATE_COUNT: timeout of each connection state, in milliseconds. */
 export const SB_TIMEOUTS = 384;
+
+/** HOP_SIZE bytes: room to look up a way that is not cached. */
+export const SB_HOP = 512;
+
+/** No hop is cached: in place of an interface index. */
+export const HOP_INTERFACE_NONE = 0xffff;
+
+// --- scheduler tables: one block a service -----------------------------------------------------
+
+/** u32 × 256: the bucket table of `sh`. */
+export const SCHED_TABLE_SIZE = 1024;
 
 // --- counters: u64 each, one per reason --------------------------------------------------------
 
@@ -183,6 +192,7 @@ export const STATS_IN_PACKETS = 8;
 export const STATS_OUT_PACKETS = 16;
 export const STATS_IN_BYTES = 24;
 export const STATS_OUT_BYTES = 32;
+export const STATS_SIZE = 40;
 
 // --- dest record -------------------------------------------------------------------------------
 
@@ -211,6 +221,12 @@ export const DEST_HOP_GENERATION = 40;
 export const DEST_HOP = 44;
 /** u64 × 5, see STATS_. */
 export const DEST_STATS = 72;
+
+/** The service's VIP, port and protocol, by which a dest in the trash is found again. */
+export const DEST_VADDR_BE = 112;
+export const DEST_VPORT_BE = 116;
+/** u8. */
+export const DEST_PROTOCOL = 118;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */

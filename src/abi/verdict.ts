@@ -87,6 +87,7 @@ export enum Reason {
   NoHeadroom = 90,
   LocalBoundary = 91,
   InterfaceDown = 92,
+  NoConnection = 93,
 }
 
 /** Number of reason counters. */

@@ -1,0 +1,189 @@
+/**
+ * A connection record: one cache line (layout in src/abi/memory.ts).
+ *
+ * @module
+ */
+import {
+  CONN_CADDR_BE,
+  CONN_CPORT_BE,
+  CONN_DADDR_BE,
+  CONN_DEST,
+  CONN_DPORT_BE,
+  CONN_FLAGS,
+  CONN_HOP_GENERATION,
+  CONN_HOP_INTERFACE,
+  CONN_HOP_MAC,
+  CONN_HOP_MTU,
+  CONN_IN_PACKETS,
+  CONN_METHOD,
+  CONN_NEXT,
+  CONN_PREV,
+  CONN_PROTOCOL,
+  CONN_STATE,
+  CONN_TIMEOUT,
+  CONN_TOUCHED,
+  CONN_VADDR_BE,
+  CONN_VPORT_BE,
+  ConnFlag,
+} from '../../src/abi/memory';
+
+/** View of a connection record. */
+@unmanaged
+@final
+export class Conn {
+  get caddrBE(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_CADDR_BE);
+  }
+  set caddrBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_CADDR_BE);
+  }
+  get vaddrBE(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_VADDR_BE);
+  }
+  set vaddrBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_VADDR_BE);
+  }
+  get daddrBE(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_DADDR_BE);
+  }
+  set daddrBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_DADDR_BE);
+  }
+  get cportBE(): u32 {
+    return load<u16>(changetype<usize>(this), CONN_CPORT_BE);
+  }
+  get vportBE(): u32 {
+    return load<u16>(changetype<usize>(this), CONN_VPORT_BE);
+  }
+  get dportBE(): u32 {
+    return load<u16>(changetype<usize>(this), CONN_DPORT_BE);
+  }
+  set dportBE(value: u32) {
+    store<u16>(changetype<usize>(this), value, CONN_DPORT_BE);
+  }
+
+  /** Client and virtual port as a client's segment has them: source low, destination high. */
+  get inPortsBE(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_CPORT_BE);
+  }
+  set inPortsBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_CPORT_BE);
+  }
+
+  /** Dest and client port as a server's segment has them: source low, destination high. */
+  get outPortsBE(): u32 {
+    return this.dportBE | (this.cportBE << 16);
+  }
+
+  get protocol(): u32 {
+    return load<u8>(changetype<usize>(this), CONN_PROTOCOL);
+  }
+  set protocol(value: u32) {
+    store<u8>(changetype<usize>(this), value, CONN_PROTOCOL);
+  }
+  get state(): u32 {
+    return load<u8>(changetype<usize>(this), CONN_STATE);
+  }
+  set state(value: u32) {
+    store<u8>(changetype<usize>(this), value, CONN_STATE);
+  }
+  get method(): u32 {
+    return load<u8>(changetype<usize>(this), CONN_METHOD);
+  }
+  set method(value: u32) {
+    store<u8>(changetype<usize>(this), value, CONN_METHOD);
+  }
+  get flags(): u32 {
+    return load<u8>(changetype<usize>(this), CONN_FLAGS);
+  }
+  set flags(value: u32) {
+    store<u8>(changetype<usize>(this), value, CONN_FLAGS);
+  }
+  has(flag: u32): bool {
+    return (this.flags & flag) != 0;
+  }
+
+  /** Interface to the client, HOP_INTERFACE_NONE when there is no way. */
+  get hopInterface(): u32 {
+    return load<u16>(changetype<usize>(this), CONN_HOP_INTERFACE);
+  }
+  set hopInterface(value: u32) {
+    store<u16>(changetype<usize>(this), value, CONN_HOP_INTERFACE);
+  }
+  /** Net generation for which the addresses were checked and the hop looked up. */
+  get hopGeneration(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_HOP_GENERATION);
+  }
+  set hopGeneration(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_HOP_GENERATION);
+  }
+  get hopMac(): usize {
+    return changetype<usize>(this) + CONN_HOP_MAC;
+  }
+  get hopMtu(): u32 {
+    return load<u16>(changetype<usize>(this), CONN_HOP_MTU);
+  }
+  set hopMtu(value: u32) {
+    store<u16>(changetype<usize>(this), value, CONN_HOP_MTU);
+  }
+
+  /** Address of the dest. */
+  get dest(): usize {
+    return load<u32>(changetype<usize>(this), CONN_DEST);
+  }
+  set dest(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, CONN_DEST);
+  }
+  get touched(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_TOUCHED);
+  }
+  set touched(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_TOUCHED);
+  }
+  get timeout(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_TIMEOUT);
+  }
+  set timeout(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_TIMEOUT);
+  }
+  get prev(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_PREV);
+  }
+  set prev(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_PREV);
+  }
+  get next(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_NEXT);
+  }
+  set next(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_NEXT);
+  }
+  get inPackets(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_IN_PACKETS);
+  }
+  set inPackets(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_IN_PACKETS);
+  }
+
+  /** Whether a client's packet of this tuple belongs to it. */
+  matchesIn(sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): bool {
+    return (
+      this.caddrBE == sourceBE &&
+      this.vaddrBE == destinationBE &&
+      this.inPortsBE == portsBE &&
+      this.protocol == protocol &&
+      this.has(ConnFlag.Used)
+    );
+  }
+
+  /** Whether a server's packet of this tuple belongs to it. */
+  matchesOut(sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): bool {
+    return (
+      this.daddrBE == sourceBE &&
+      this.caddrBE == destinationBE &&
+      this.outPortsBE == portsBE &&
+      this.protocol == protocol &&
+      this.has(ConnFlag.Used)
+    );
+  }
+}

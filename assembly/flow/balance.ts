@@ -1,0 +1,156 @@
+/**
+ * Packets addressed to this host: to a service's dest, out of a tunnel, or to the host's own stack.
+ *
+ * @module
+ */
+import { DescriptorFlag, SB_EXPIRE_NODEST_CONN, SB_HOP, SB_SLOPPY_TCP, SUPERBLOCK } from '../../src/abi/memory';
+import { Method, Protocol } from '../../src/abi/protocol';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { Conn } from '../conn/record';
+import { connOf, endConnection, find, isReply, makeConnection } from '../conn/table';
+import { Direction } from '../conn/tcp-state';
+import { Descriptor, Scratch } from '../descriptor';
+import { answerPortUnreachable } from '../forward/answer';
+import { keepHop } from '../forward/route';
+import { transmit } from '../forward/transmit';
+import { hasTransportHeader } from '../forward/translate';
+import { Hop, resolveHop } from '../net/hop';
+import { pickDest } from '../sched/index';
+import { Dest } from '../service/dest';
+import { findService, Service } from '../service/service';
+import { countConnection, countIn } from '../service/stats';
+import { field, netGeneration, now32 } from '../superblock';
+import { Icmp, ICMP_SIZE, isRelated } from '../wire/icmp';
+import { Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { portsBE } from '../wire/ports';
+import { RST, SYN, Tcp } from '../wire/tcp';
+import { walkOptions } from './options';
+import { seeSegment } from './segment';
+
+/** FTP's data port: connections from it belong to a control connection. */
+const FTP_DATA_BE: u32 = 20 << 8;
+
+/** Judges a packet to one of our addresses, tunnels apart. */
+export function deliver(frame: Descriptor, packet: Scratch): void {
+  switch (packet.header.protocol) {
+    case Protocol.Tcp:
+    case Protocol.Udp:
+      balance(frame, packet);
+      break;
+    case Protocol.Icmp:
+      if (isErrorAboutTransport(packet)) frame.judge(Verdict.Pass, Reason.IcmpError);
+      else keepLocal(frame, Reason.LocalDelivery);
+      break;
+    default:
+      keepLocal(frame, Reason.LocalDelivery);
+  }
+}
+
+/** For the host's own stack. */
+export function keepLocal(frame: Descriptor, reason: Reason): void {
+  const decapsulated = (frame.flags & DescriptorFlag.Decapsulated) != 0;
+  frame.judge(Verdict.Local, decapsulated ? Reason.Decapsulated : reason);
+}
+
+/** Looks for the connection, or makes one. */
+function balance(frame: Descriptor, packet: Scratch): void {
+  if (packet.bucket == 0) {
+    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  const header = packet.header;
+  const ref = find(packet.hash, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol);
+  if (ref != 0 && !isReply(ref)) {
+    const conn = connOf(ref);
+    if (changetype<Dest>(conn.dest).isAvailable) {
+      checkAddresses(conn);
+      serve(frame, packet, conn);
+      return;
+    }
+    if (field(SB_EXPIRE_NODEST_CONN) == 0) {
+      frame.conn = <u32>changetype<usize>(conn);
+      frame.judge(Verdict.Drop, Reason.DestUnavailable);
+      return;
+    }
+    endConnection(conn);
+  }
+  schedule(frame, packet);
+}
+
+/** Makes a connection for a packet that may open one. */
+function schedule(frame: Descriptor, packet: Scratch): void {
+  if (!hasTransportHeader(packet)) {
+    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  const header = packet.header;
+  const protocol = header.protocol;
+  const ports = portsBE(packet.l4);
+  const address = findService(protocol, header.destinationBE, ports >> 16);
+  if (address == 0) {
+    keepLocal(frame, Reason.LocalDelivery);
+    return;
+  }
+  if (protocol == Protocol.Tcp && !mayOpen(changetype<Tcp>(packet.l4).flags)) {
+    keepLocal(frame, Reason.NotOpening);
+    return;
+  }
+  if ((ports & 0xffff) == FTP_DATA_BE) {
+    keepLocal(frame, Reason.FtpData);
+    return;
+  }
+  const picked = pickDest(changetype<Service>(address), header.sourceBE, ports & 0xffff);
+  if (picked == 0) {
+    if (header.headerLength != IPV4_MIN) walkOptions(header, true, header.destinationBE);
+    answerPortUnreachable(frame, packet);
+    frame.judge(Verdict.Drop, Reason.NoDest);
+    return;
+  }
+  const dest = changetype<Dest>(picked);
+  const conn = makeConnection(packet.hash, header.sourceBE, header.destinationBE, ports, protocol, dest);
+  if (conn == null) {
+    frame.judge(Verdict.Drop, Reason.TableFull);
+    return;
+  }
+  countConnection(dest);
+  checkAddresses(conn);
+  serve(frame, packet, conn);
+}
+
+/** Any SYN without RST, SYN+ACK and SYN+FIN too; with sloppy_tcp anything without RST. */
+function mayOpen(flags: u32): bool {
+  return (flags & RST) == 0 && ((flags & SYN) != 0 || field(SB_SLOPPY_TCP) != 0);
+}
+
+/** Counts a client's packet, moves the state on, and sends it to the dest. */
+export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  frame.conn = <u32>changetype<usize>(conn);
+  conn.inPackets += 1;
+  countIn(changetype<Dest>(conn.dest), packet.header.totalLength);
+  if (hasTransportHeader(packet)) {
+    seeSegment(packet, conn, Direction.In);
+  } else {
+    // DR and TUN look no further than the ports.
+    conn.touched = now32();
+    if (conn.method == Method.Masq) {
+      frame.judge(Verdict.Drop, Reason.TransportTruncated);
+      return;
+    }
+  }
+  transmit(frame, packet, conn);
+}
+
+/** Notes that the connection's addresses were checked in this network, and the way to its client. */
+function checkAddresses(conn: Conn): void {
+  if (conn.hopGeneration == netGeneration()) return;
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveHop(conn.caddrBE, hop);
+  keepHop(conn, hop);
+}
+
+/** Whether this is an ICMP error that quotes a TCP or UDP packet, whole enough to be told. */
+function isErrorAboutTransport(packet: Scratch): bool {
+  if (packet.l4Length < ICMP_SIZE + IPV4_MIN || !isRelated(changetype<Icmp>(packet.l4).type)) return false;
+  const protocol = changetype<Ipv4>(packet.l4 + ICMP_SIZE).protocol;
+  return protocol == Protocol.Tcp || protocol == Protocol.Udp;
+}

@@ -1,0 +1,67 @@
+/**
+ * The link header: what a frame is addressed to, and where its IP header is.
+ *
+ * @module
+ */
+import { InterfaceFlag, SB_INTERFACE_COUNT } from '../../src/abi/memory';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { Descriptor, Scratch } from '../descriptor';
+import { findVlan, interfaceHas, interfaceMac, NO_INTERFACE } from '../net/interface';
+import { field } from '../superblock';
+import { Ethernet, ETHERNET_SIZE, TYPE_ARP_BE, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_VLAN_BE } from '../wire/ethernet';
+import { sameMac } from '../wire/mac';
+import { Vlan, VLAN_SIZE } from '../wire/vlan';
+
+/** First nibble of an IPv6 packet on an interface without link headers. */
+const VERSION_6: u32 = 0x60;
+
+/**
+ * Reads the link header of `frame`. Sets `scratch.receivedOn` and returns the address of the IP header;
+ * 0 when the frame has been judged.
+ */
+export function parseLink(frame: Descriptor, scratch: Scratch): usize {
+  const index = frame.inInterface;
+  if (index >= field(SB_INTERFACE_COUNT)) return refuse(frame, Verdict.Drop, Reason.UnknownInterface);
+  scratch.receivedOn = index;
+  if (!interfaceHas(index, InterfaceFlag.Up)) return refuse(frame, Verdict.Drop, Reason.InterfaceDown);
+  const address = frame.address;
+  if (!interfaceHas(index, InterfaceFlag.Ethernet)) {
+    if (frame.length != 0 && (load<u8>(address) & 0xf0) == VERSION_6) return refuse(frame, Verdict.Pass, Reason.Ipv6);
+    return address;
+  }
+
+  if (frame.length < ETHERNET_SIZE) return refuse(frame, Verdict.Drop, Reason.LinkTruncated);
+  const ethernet = changetype<Ethernet>(address);
+  let type = ethernet.typeBE;
+  let receiver = index;
+  let ip = address + ETHERNET_SIZE;
+  if (type == TYPE_VLAN_BE) {
+    if (frame.length < ETHERNET_SIZE + VLAN_SIZE) return refuse(frame, Verdict.Drop, Reason.LinkTruncated);
+    const tag = changetype<Vlan>(ip);
+    type = tag.typeBE;
+    ip += VLAN_SIZE;
+    const identifier = tag.identifier;
+    if (identifier != 0) {
+      receiver = findVlan(index, identifier);
+      if (receiver == NO_INTERFACE) return refuse(frame, Verdict.Drop, Reason.UnknownVlan);
+      if (!interfaceHas(receiver, InterfaceFlag.Up)) return refuse(frame, Verdict.Drop, Reason.InterfaceDown);
+      scratch.receivedOn = receiver;
+    }
+  }
+  if (ethernet.isGroup) return refuse(frame, Verdict.Local, type == TYPE_ARP_BE ? Reason.Arp : Reason.LinkGroup);
+  if (!sameMac(ethernet.destination, interfaceMac(receiver))) return refuse(frame, Verdict.Drop, Reason.OtherHost);
+  if (type == TYPE_IPV4_BE) return ip;
+  switch (type) {
+    case TYPE_ARP_BE:
+      return refuse(frame, Verdict.Local, Reason.Arp);
+    case TYPE_IPV6_BE:
+      return refuse(frame, Verdict.Pass, Reason.Ipv6);
+    default:
+      return refuse(frame, Verdict.Pass, Reason.NotIp);
+  }
+}
+
+function refuse(frame: Descriptor, verdict: Verdict, reason: Reason): usize {
+  frame.judge(verdict, reason);
+  return 0;
+}

@@ -1,0 +1,28 @@
+/**
+ * What a passing packet does to its connection: the time, and the protocol's state.
+ *
+ * @module
+ */
+import { ConnFlag } from '../../src/abi/memory';
+import { Protocol } from '../../src/abi/protocol';
+import { Conn } from '../conn/record';
+import { enterState, UDP_STATE } from '../conn/table';
+import { Direction, nextTcpState } from '../conn/tcp-state';
+import { Scratch } from '../descriptor';
+import { now32 } from '../superblock';
+import { Tcp } from '../wire/tcp';
+
+/** Moves the state on. The whole transport header must be there. */
+export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
+  conn.touched = now32();
+  if (conn.protocol != Protocol.Tcp) {
+    enterState(conn, UDP_STATE);
+    return;
+  }
+  let table = direction;
+  if (conn.has(ConnFlag.NoOutput)) {
+    if (direction == Direction.Out) conn.flags = conn.flags & ~ConnFlag.NoOutput;
+    else table = Direction.InOnly;
+  }
+  enterState(conn, nextTcpState(table, changetype<Tcp>(packet.l4).flags, conn.state));
+}

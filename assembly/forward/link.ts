@@ -1,0 +1,48 @@
+/**
+ * Sending: puts the link header of the out interface in front of an IP packet.
+ *
+ * @module
+ */
+import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/memory';
+import { Descriptor } from '../descriptor';
+import { interfaceHas, interfaceMac, interfaceVlan } from '../net/interface';
+import { Ethernet, ETHERNET_SIZE, TYPE_IPV4_BE, TYPE_VLAN_BE } from '../wire/ethernet';
+import { Ipv4 } from '../wire/ipv4';
+import { copyMac } from '../wire/mac';
+import { Vlan, VLAN_SIZE } from '../wire/vlan';
+
+/** Bytes of the link header on interface `out`. */
+function linkSize(out: u32): u32 {
+  if (!interfaceHas(out, InterfaceFlag.Ethernet)) return 0;
+  return interfaceVlan(out) == IF_VLAN_NONE ? ETHERNET_SIZE : ETHERNET_SIZE + VLAN_SIZE;
+}
+
+/** Whether the link header of `out` fits between the frame's floor and an IP header at `ip`. */
+export function hasHeadroom(frame: Descriptor, ip: usize, out: u32): bool {
+  // A sum, not a difference: near address 0 a difference would wrap.
+  return frame.floor + linkSize(out) <= ip;
+}
+
+/** Makes the IP packet at `ip` the frame, with the link header of `out` to `mac`. `hasHeadroom` was asked. */
+export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): void {
+  const floor = frame.floor;
+  const size = linkSize(out);
+  const start = ip - size;
+  if (size != 0) {
+    const ethernet = changetype<Ethernet>(start);
+    copyMac(ethernet.destination, mac);
+    copyMac(ethernet.source, interfaceMac(out));
+    if (size == ETHERNET_SIZE) {
+      ethernet.typeBE = TYPE_IPV4_BE;
+    } else {
+      ethernet.typeBE = TYPE_VLAN_BE;
+      const tag = changetype<Vlan>(start + ETHERNET_SIZE);
+      tag.identifier = interfaceVlan(out);
+      tag.typeBE = TYPE_IPV4_BE;
+    }
+  }
+  frame.address = start;
+  frame.length = size + changetype<Ipv4>(ip).totalLength;
+  frame.headroom = <u32>(start - floor);
+  frame.outInterface = out;
+}

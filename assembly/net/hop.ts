@@ -1,0 +1,130 @@
+/**
+ * How a packet gets to an address: the route by longest prefix, then the neighbour's MAC.
+ *
+ * The host keeps both tables sorted (src/net-tables.ts); they are asked once per dest and per
+ * connection, and again when the net generation changes.
+ *
+ * @module
+ */
+import {
+  HOP_INTERFACE,
+  HOP_KIND,
+  HOP_MAC,
+  HOP_MTU,
+  HOP_SRC_BE,
+  HopKind,
+  IF_FLAGS,
+  IF_MTU,
+  InterfaceFlag,
+  NB_ADDRESS_BE,
+  NB_INTERFACE,
+  NB_MAC,
+  NEIGHBOUR_SIZE,
+  ROUTE_DST_BE,
+  ROUTE_GATEWAY_BE,
+  ROUTE_INTERFACE,
+  ROUTE_MASK_BE,
+  ROUTE_SIZE,
+  ROUTE_SRC_BE,
+  ROUTE_TYPE,
+  RouteType,
+  SB_NEIGHBOUR_COUNT,
+  SB_NEIGHBOURS,
+  SB_ROUTE_COUNT,
+  SB_ROUTES,
+} from '../../src/abi/memory';
+import { field } from '../superblock';
+import { copyMac } from '../wire/mac';
+import { interfaceAt } from './interface';
+
+/** View of a hop record. */
+@unmanaged
+@final
+export class Hop {
+  get kind(): u32 {
+    return load<u8>(changetype<usize>(this), HOP_KIND);
+  }
+  set kind(value: u32) {
+    store<u8>(changetype<usize>(this), value, HOP_KIND);
+  }
+  get outInterface(): u32 {
+    return load<u16>(changetype<usize>(this), HOP_INTERFACE);
+  }
+  set outInterface(value: u32) {
+    store<u16>(changetype<usize>(this), value, HOP_INTERFACE);
+  }
+  /** Source address for packets of the director's own that go this way. */
+  get sourceBE(): u32 {
+    return load<u32>(changetype<usize>(this), HOP_SRC_BE);
+  }
+  set sourceBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, HOP_SRC_BE);
+  }
+  get mtu(): u32 {
+    return load<u32>(changetype<usize>(this), HOP_MTU);
+  }
+  set mtu(value: u32) {
+    store<u32>(changetype<usize>(this), value, HOP_MTU);
+  }
+  get mac(): usize {
+    return changetype<usize>(this) + HOP_MAC;
+  }
+}
+
+/** The route to an address: longest prefix, then lowest metric; 0 when there is none. */
+export function findRoute(addressBE: u32): usize {
+  let route = <usize>field(SB_ROUTES);
+  const end = route + <usize>field(SB_ROUTE_COUNT) * ROUTE_SIZE;
+  for (; route < end; route += ROUTE_SIZE) {
+    if ((addressBE & load<u32>(route, ROUTE_MASK_BE)) == load<u32>(route, ROUTE_DST_BE)) return route;
+  }
+  return 0;
+}
+
+/** Kind of the route to an address (RouteType), 0 when there is none. */
+export function routeType(addressBE: u32): u32 {
+  const route = findRoute(addressBE);
+  return route == 0 ? 0 : load<u32>(route, ROUTE_TYPE);
+}
+
+/** MAC of an address on an interface, by bisection; 0 when it is not known. */
+function findNeighbour(addressBE: u32, interfaceIndex: u32): usize {
+  const base = <usize>field(SB_NEIGHBOURS);
+  const wanted = (<u64>bswap<u32>(addressBE) << 16) | <u64>interfaceIndex;
+  let low: u32 = 0;
+  let high = field(SB_NEIGHBOUR_COUNT);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const record = base + <usize>middle * NEIGHBOUR_SIZE;
+    const key = (<u64>bswap<u32>(load<u32>(record, NB_ADDRESS_BE)) << 16) | <u64>load<u16>(record, NB_INTERFACE);
+    if (key == wanted) return record + NB_MAC;
+    if (key < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return 0;
+}
+
+/** Looks up the way to `addressBE` and writes it to `hop`. */
+export function resolveHop(addressBE: u32, hop: Hop): void {
+  const route = findRoute(addressBE);
+  if (route == 0) {
+    hop.kind = HopKind.NoRoute;
+    return;
+  }
+  const index = load<u32>(route, ROUTE_INTERFACE);
+  const out = interfaceAt(index);
+  hop.outInterface = index;
+  hop.sourceBE = load<u32>(route, ROUTE_SRC_BE);
+  hop.mtu = load<u32>(out, IF_MTU);
+  const type = load<u32>(route, ROUTE_TYPE);
+  if (type != RouteType.Unicast) {
+    hop.kind = type == RouteType.Local ? HopKind.Local : HopKind.Broadcast;
+    return;
+  }
+  hop.kind = HopKind.Forward;
+  if ((load<u32>(out, IF_FLAGS) & InterfaceFlag.Ethernet) == 0) return;
+  const gatewayBE = load<u32>(route, ROUTE_GATEWAY_BE);
+  const mac = findNeighbour(gatewayBE != 0 ? gatewayBE : addressBE, index);
+  if (mac == 0) hop.kind = HopKind.NoNeighbour;
+  else copyMac(hop.mac, mac);
+}

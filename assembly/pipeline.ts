@@ -1,0 +1,86 @@
+/**
+ * The burst loop.
+ *
+ * A burst is worked on in tiles, each in three stages, so that the cache misses of a tile's frames
+ * overlap instead of adding up: parse and hash, and touch the index bucket; find the entry, and
+ * touch the record; then judge. Only the last stage changes anything.
+ *
+ * @module
+ */
+import { BURST_MAX, SB_BURST_COUNT } from '../src/abi/memory';
+import { connOf, isReply, refMatches, touchBucket } from './conn/table';
+import { matchTags, refAt } from './conn/index-table';
+import { remaining } from './conn/wheel';
+import { Descriptor, Scratch } from './descriptor';
+import { serve } from './flow/balance';
+import { input } from './flow/input';
+import { parseFrame } from './flow/parse';
+import { routeReply } from './forward/route';
+import { hasTransportHeader } from './forward/translate';
+import { Dest } from './service/dest';
+import { field, netGeneration } from './superblock';
+import { IPV4_MIN } from './wire/ipv4';
+import { portsBE } from './wire/ports';
+
+/** Frames a tile holds (measured: bench/burst). */
+const TILE: u32 = 64;
+
+/** Keeps the touching loads alive. */
+let touched: u32 = 0;
+
+/** Judges the burst; returns the number of descriptors, those of frames that the core made included. */
+export function processBurst(): u32 {
+  const given = min<u32>(field(SB_BURST_COUNT), BURST_MAX);
+  for (let start: u32 = 0; start < given; start += TILE) {
+    const end = min<u32>(start + TILE, given);
+    let sum: u32 = 0;
+    for (let i = start; i < end; i++) {
+      const packet = Scratch.at(i);
+      parseFrame(Descriptor.at(i), packet);
+      if (packet.bucket != 0) sum += touchBucket(packet.bucket);
+    }
+    for (let i = start; i < end; i++) {
+      const packet = Scratch.at(i);
+      if (packet.bucket != 0) sum += foresee(packet);
+    }
+    touched = sum;
+    for (let i = start; i < end; i++) {
+      const packet = Scratch.at(i);
+      if (packet.ip != 0) judge(Descriptor.at(i), packet);
+    }
+  }
+  return field(SB_BURST_COUNT);
+}
+
+/** Notes the likely entry of the index, and touches its record. Frames before this one may still change both. */
+function foresee(packet: Scratch): u32 {
+  const bucket = packet.bucket;
+  const lanes = matchTags(bucket, packet.hash);
+  if (lanes == 0) return 0;
+  const ref = refAt(bucket, ctz<u32>(lanes));
+  packet.ref = ref;
+  return ref == 0 ? 0 : load<u32>(changetype<usize>(connOf(ref)));
+}
+
+/** The short way for a packet of a known connection in an unchanged network, else the long one. */
+function judge(frame: Descriptor, packet: Scratch): void {
+  const ref = packet.ref;
+  const header = packet.header;
+  if (ref != 0 && header.headerLength == IPV4_MIN) {
+    const conn = connOf(ref);
+    if (
+      conn.hopGeneration == netGeneration() &&
+      refMatches(ref, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol) &&
+      remaining(conn) != 0 &&
+      hasTransportHeader(packet)
+    ) {
+      if (isReply(ref)) {
+        if (routeReply(frame, packet, conn)) return;
+      } else if (changetype<Dest>(conn.dest).isAvailable) {
+        serve(frame, packet, conn);
+        return;
+      }
+    }
+  }
+  input(frame, packet);
+}

@@ -1,0 +1,122 @@
+/**
+ * What the control plane does to services and dests. Keys were checked by the host; what is
+ * answered is the record's address, or 0 when the table is full.
+ *
+ * @module
+ */
+import {
+  DEST_SIZE,
+  DestFlag,
+  SB_DEST_COUNT,
+  SB_DEST_FREE,
+  SB_DEST_MAX,
+  SB_DESTS,
+  STATS_SIZE,
+} from '../../src/abi/memory';
+import { schedulerChanged, schedulerStarts } from '../sched/index';
+import { field, setField } from '../superblock';
+import { Dest } from './dest';
+import { freeService, makeService, Service } from './service';
+import { discard, recover } from './trash';
+
+/** Adds a service that does not exist yet. */
+export function addService(protocol: u32, addressBE: u32, portBE: u32, scheduler: u32, flags: u32): usize {
+  const address = makeService(protocol, addressBE, portBE);
+  if (address == 0) return 0;
+  const service = changetype<Service>(address);
+  service.flags = flags;
+  service.scheduler = scheduler;
+  schedulerStarts(service);
+  return address;
+}
+
+/** Changes scheduler and flags; a scheduler that stays keeps its place. */
+export function editService(service: Service, scheduler: u32, flags: u32): void {
+  service.flags = flags;
+  if (service.scheduler == scheduler) return;
+  service.scheduler = scheduler;
+  schedulerStarts(service);
+}
+
+/** Deletes a service; its dests go the way of deleted dests. */
+export function deleteService(service: Service): void {
+  let at = service.dests;
+  while (at != 0) {
+    const dest = changetype<Dest>(at);
+    at = dest.next;
+    retire(dest);
+    dest.service = 0;
+  }
+  freeService(service);
+}
+
+/** Adds a dest at the head of its service's list, or brings it back from the trash. */
+export function addDest(service: Service, addressBE: u32, portBE: u32): usize {
+  let address = recover(service.protocol, service.addressBE, service.portBE, addressBE, portBE);
+  if (address == 0) {
+    address = takeRecord();
+    if (address == 0) return 0;
+    const dest = changetype<Dest>(address);
+    dest.addressBE = addressBE;
+    dest.portBE = portBE;
+    dest.protocol = service.protocol;
+    dest.vaddrBE = service.addressBE;
+    dest.vportBE = service.portBE;
+  }
+  const dest = changetype<Dest>(address);
+  // Counts of traffic belong to a service: they end with it.
+  if (dest.service != changetype<usize>(service)) memory.fill(dest.stats, 0, STATS_SIZE);
+  dest.flags = DestFlag.Available;
+  dest.service = changetype<usize>(service);
+  dest.next = service.dests;
+  service.dests = address;
+  service.destCount += 1;
+  return address;
+}
+
+/** Sets what can be edited of a dest, and tells the scheduler. */
+export function setDest(dest: Dest, method: u32, weight: i32, upper: u32, lower: u32): void {
+  // As the kernel: a limit that is lifted, or raised, opens the dest at once.
+  if (upper == 0 || upper > dest.upperThreshold) dest.flags = dest.flags & ~DestFlag.Overload;
+  dest.method = method;
+  dest.weight = weight;
+  dest.upperThreshold = upper;
+  dest.lowerThreshold = lower;
+  schedulerChanged(changetype<Service>(dest.service), 0, 0);
+}
+
+/** Takes a dest out of its service; it stays in the trash while connections point to it. */
+export function deleteDest(service: Service, dest: Dest): void {
+  const address = changetype<usize>(dest);
+  const after = dest.next;
+  let before: usize = 0;
+  let at = service.dests;
+  while (at != address) {
+    before = at;
+    at = changetype<Dest>(at).next;
+  }
+  if (before == 0) service.dests = after;
+  else changetype<Dest>(before).next = after;
+  service.destCount -= 1;
+  retire(dest);
+  schedulerChanged(service, address, before);
+}
+
+function retire(dest: Dest): void {
+  dest.flags = dest.flags & ~DestFlag.Available;
+  discard(dest);
+}
+
+function takeRecord(): usize {
+  let address = <usize>field(SB_DEST_FREE);
+  const count = field(SB_DEST_COUNT);
+  if (address != 0) {
+    setField(SB_DEST_FREE, <u32>changetype<Dest>(address).next);
+  } else {
+    if (count == field(SB_DEST_MAX)) return 0;
+    address = <usize>field(SB_DESTS) + <usize>count * DEST_SIZE;
+  }
+  setField(SB_DEST_COUNT, count + 1);
+  memory.fill(address, 0, DEST_SIZE);
+  return address;
+}

@@ -1,0 +1,192 @@
+/**
+ * Virtual services: their records, found by (protocol, address, port), and their dests.
+ *
+ * @module
+ */
+import {
+  SERVICE_SIZE,
+  SB_SERVICE_COUNT,
+  SB_SERVICE_FREE,
+  SB_SERVICE_HEAD_COUNT,
+  SB_SERVICE_HEADS,
+  SB_SERVICE_MAX,
+  SB_SERVICES,
+  SVC_ADDRESS_BE,
+  SVC_CURSOR,
+  SVC_DEST_COUNT,
+  SVC_DESTS,
+  SVC_FLAGS,
+  SVC_NEXT,
+  SVC_PORT_BE,
+  SVC_PROTOCOL,
+  SVC_SCHEDULER,
+  SVC_STATS,
+  SVC_USED,
+  SVC_WRR_CW,
+  SVC_WRR_DI,
+  SVC_WRR_MW,
+  SB_SCHED_TABLES,
+  SCHED_TABLE_SIZE,
+} from '../../src/abi/memory';
+import { field, setField } from '../superblock';
+import { Dest } from './dest';
+
+/** View of a service record. */
+@unmanaged
+@final
+export class Service {
+  get addressBE(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_ADDRESS_BE);
+  }
+  set addressBE(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_ADDRESS_BE);
+  }
+  get portBE(): u32 {
+    return load<u16>(changetype<usize>(this), SVC_PORT_BE);
+  }
+  set portBE(value: u32) {
+    store<u16>(changetype<usize>(this), value, SVC_PORT_BE);
+  }
+  get protocol(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_PROTOCOL);
+  }
+  set protocol(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_PROTOCOL);
+  }
+  get scheduler(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_SCHEDULER);
+  }
+  set scheduler(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_SCHEDULER);
+  }
+  get flags(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_FLAGS);
+  }
+  set flags(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_FLAGS);
+  }
+  get next(): usize {
+    return load<u32>(changetype<usize>(this), SVC_NEXT);
+  }
+  set next(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, SVC_NEXT);
+  }
+  /** The dest added last, 0 when there is none. */
+  get dests(): usize {
+    return load<u32>(changetype<usize>(this), SVC_DESTS);
+  }
+  set dests(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, SVC_DESTS);
+  }
+  get destCount(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_DEST_COUNT);
+  }
+  set destCount(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_DEST_COUNT);
+  }
+  /** rr, wrr: the dest last picked; 0 stands before the first one. */
+  get cursor(): usize {
+    return load<u32>(changetype<usize>(this), SVC_CURSOR);
+  }
+  set cursor(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, SVC_CURSOR);
+  }
+  /** wrr: the weight from which on a dest is taken in this round. */
+  get currentWeight(): i32 {
+    return load<i32>(changetype<usize>(this), SVC_WRR_CW);
+  }
+  set currentWeight(value: i32) {
+    store<i32>(changetype<usize>(this), value, SVC_WRR_CW);
+  }
+  /** wrr: where `currentWeight` starts again. */
+  get maxWeight(): i32 {
+    return load<i32>(changetype<usize>(this), SVC_WRR_MW);
+  }
+  set maxWeight(value: i32) {
+    store<i32>(changetype<usize>(this), value, SVC_WRR_MW);
+  }
+  /** wrr: what a round takes off `currentWeight`. */
+  get weightStep(): i32 {
+    return load<i32>(changetype<usize>(this), SVC_WRR_DI);
+  }
+  set weightStep(value: i32) {
+    store<i32>(changetype<usize>(this), value, SVC_WRR_DI);
+  }
+  get stats(): usize {
+    return changetype<usize>(this) + SVC_STATS;
+  }
+  /** Address of this service's scheduler table. */
+  get table(): usize {
+    const index = (changetype<usize>(this) - field(SB_SERVICES)) / SERVICE_SIZE;
+    return <usize>field(SB_SCHED_TABLES) + index * SCHED_TABLE_SIZE;
+  }
+}
+
+/** Address of the list in which a service of this key is. */
+function listHead(protocol: u32, addressBE: u32, portBE: u32): usize {
+  const mixed = (addressBE ^ (portBE << 16) ^ protocol) * 0x9e3779b1;
+  const heads = field(SB_SERVICE_HEAD_COUNT);
+  return <usize>field(SB_SERVICE_HEADS) + <usize>(((<u64>mixed * <u64>heads) >> 32) << 2);
+}
+
+/** The service of this key, 0 when there is none. */
+export function findService(protocol: u32, addressBE: u32, portBE: u32): usize {
+  let at = <usize>load<u32>(listHead(protocol, addressBE, portBE));
+  while (at != 0) {
+    const service = changetype<Service>(at);
+    if (service.portBE == portBE && service.addressBE == addressBE && service.protocol == protocol) return at;
+    at = service.next;
+  }
+  return 0;
+}
+
+/** Makes the record of a service that does not exist yet; 0 when all are in use. */
+export function makeService(protocol: u32, addressBE: u32, portBE: u32): usize {
+  let at = <usize>field(SB_SERVICE_FREE);
+  const count = field(SB_SERVICE_COUNT);
+  if (at != 0) {
+    setField(SB_SERVICE_FREE, <u32>changetype<Service>(at).next);
+  } else {
+    if (count == field(SB_SERVICE_MAX)) return 0;
+    at = <usize>field(SB_SERVICES) + <usize>count * SERVICE_SIZE;
+  }
+  setField(SB_SERVICE_COUNT, count + 1);
+  memory.fill(at, 0, SERVICE_SIZE);
+  const service = changetype<Service>(at);
+  service.protocol = protocol;
+  service.addressBE = addressBE;
+  service.portBE = portBE;
+  store<u32>(at, 1, SVC_USED);
+  const head = listHead(protocol, addressBE, portBE);
+  service.next = load<u32>(head);
+  store<u32>(head, <u32>at);
+  return at;
+}
+
+/** Takes a service without dests out of its list and frees the record. */
+export function freeService(service: Service): void {
+  const address = changetype<usize>(service);
+  const head = listHead(service.protocol, service.addressBE, service.portBE);
+  let at = <usize>load<u32>(head);
+  if (at == address) {
+    store<u32>(head, <u32>service.next);
+  } else {
+    while (changetype<Service>(at).next != address) at = changetype<Service>(at).next;
+    changetype<Service>(at).next = service.next;
+  }
+  store<u32>(address, 0, SVC_USED);
+  service.next = field(SB_SERVICE_FREE);
+  setField(SB_SERVICE_FREE, <u32>address);
+  setField(SB_SERVICE_COUNT, field(SB_SERVICE_COUNT) - 1);
+}
+
+/** The dest of this address in the service's list, 0 when there is none. */
+export function findDest(service: Service, addressBE: u32, portBE: u32): usize {
+  let at = service.dests;
+  while (at != 0) {
+    const dest = changetype<Dest>(at);
+    if (dest.addressBE == addressBE && dest.portBE == portBE) return at;
+    at = dest.next;
+  }
+  return 0;
+}

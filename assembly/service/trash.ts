@@ -1,0 +1,69 @@
+/**
+ * Deleted dests that still have connections wait here: their packets are dropped, and a dest that
+ * is added again under the same address comes back with its counts.
+ *
+ * @module
+ */
+import { DEST_SIZE, SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_TRASH } from '../../src/abi/memory';
+import { field, setField } from '../superblock';
+import { Dest } from './dest';
+
+/** Puts a dest that is in no list any more into the trash, or frees it when nothing points to it. */
+export function discard(dest: Dest): void {
+  if (dest.conns == 0) {
+    release(dest);
+    return;
+  }
+  dest.next = field(SB_DEST_TRASH);
+  setField(SB_DEST_TRASH, <u32>changetype<usize>(dest));
+}
+
+/** Takes the dest of this service and address out of the trash; 0 when it is not there. */
+export function recover(protocol: u32, vaddrBE: u32, vportBE: u32, addressBE: u32, portBE: u32): usize {
+  let at = <usize>field(SB_DEST_TRASH);
+  while (at != 0) {
+    const dest = changetype<Dest>(at);
+    if (
+      dest.addressBE == addressBE &&
+      dest.portBE == portBE &&
+      dest.protocol == protocol &&
+      dest.vaddrBE == vaddrBE &&
+      dest.vportBE == vportBE
+    ) {
+      unlink(dest);
+      return at;
+    }
+    at = dest.next;
+  }
+  return 0;
+}
+
+/** Frees a dest of the trash whose last connection has ended. */
+export function releaseTrashed(dest: Dest): void {
+  unlink(dest);
+  release(dest);
+}
+
+function unlink(dest: Dest): void {
+  const address = changetype<usize>(dest);
+  let at = <usize>field(SB_DEST_TRASH);
+  if (at == address) {
+    setField(SB_DEST_TRASH, <u32>dest.next);
+    return;
+  }
+  while (at != 0) {
+    const other = changetype<Dest>(at);
+    if (other.next == address) {
+      other.next = dest.next;
+      return;
+    }
+    at = other.next;
+  }
+}
+
+function release(dest: Dest): void {
+  memory.fill(changetype<usize>(dest), 0, DEST_SIZE);
+  dest.next = field(SB_DEST_FREE);
+  setField(SB_DEST_FREE, <u32>changetype<usize>(dest));
+  setField(SB_DEST_COUNT, field(SB_DEST_COUNT) - 1);
+}

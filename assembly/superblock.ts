@@ -1,0 +1,52 @@
+/**
+ * The state that all of the core shares: it lives in memory, never in globals, so that a second
+ * instance over the same memory sees it.
+ *
+ * @module
+ */
+import {
+  COUNTER_SIZE,
+  SB_COUNTERS,
+  SB_IP_ID,
+  SB_NET_GENERATION,
+  SB_NOW,
+  SUPERBLOCK,
+} from '../src/abi/memory';
+
+/** Reads the u32 field at `offset` (an SB_ constant). */
+export function field(offset: usize): u32 {
+  return load<u32>(<usize>SUPERBLOCK + offset);
+}
+
+/** Writes the u32 field at `offset` (an SB_ constant). */
+export function setField(offset: usize, value: u32): void {
+  store<u32>(<usize>SUPERBLOCK + offset, value);
+}
+
+/** The time of this burst, in milliseconds. */
+export function now(): u64 {
+  return load<u64>(SUPERBLOCK, SB_NOW);
+}
+
+/** The low half of `now`: what records store. Ages are differences, so that it may wrap. */
+export function now32(): u32 {
+  return load<u32>(SUPERBLOCK, SB_NOW);
+}
+
+/** Changes whenever cached hops and address checks are void. */
+export function netGeneration(): u32 {
+  return load<u32>(SUPERBLOCK, SB_NET_GENERATION);
+}
+
+/** Identification for the next datagram that the director originates (RFC 6864: any value will do). */
+export function nextIpId(): u32 {
+  const id = load<u32>(SUPERBLOCK, SB_IP_ID);
+  store<u32>(SUPERBLOCK, id + 1, SB_IP_ID);
+  return id & 0xffff;
+}
+
+/** Counts a verdict under its reason. */
+export function countReason(reason: u32): void {
+  const counter = <usize>load<u32>(SUPERBLOCK, SB_COUNTERS) + <usize>reason * COUNTER_SIZE;
+  store<u64>(counter, load<u64>(counter) + 1);
+}

@@ -1,0 +1,24 @@
+/**
+ * A number for the whole ABI: every name and value that both sides compile. The build writes it
+ * into each binary, and the loader refuses a binary with another.
+ *
+ * @module
+ */
+import * as memory from './abi/memory.js';
+import * as protocol from './abi/protocol.js';
+import * as verdict from './abi/verdict.js';
+
+/** Name of the custom section that carries the hash. */
+export const ABI_SECTION = 'ipvs-wasm.abi';
+
+/** FNV-1a, 64 bits, over the sorted names and values, in hexadecimal. */
+export function abiHash(): string {
+  const lines = [memory, protocol, verdict].flatMap((module) =>
+    Object.entries(module).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+  );
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(lines.sort().join('\n'))) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16).padStart(16, '0');
+}

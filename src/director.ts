@@ -1,0 +1,415 @@
+/**
+ * The director: rules and network in, frames in, frames and verdicts out.
+ *
+ * ```ts
+ * const director = await Director.create({ network });
+ * const web = { protocol: 'tcp', address: '10.0.0.100', port: 80 } as const;
+ * director.addService({ ...web, scheduler: 'rr' });
+ * director.addDest(web, { address: '10.1.0.11', port: 8080, method: 'nat' });
+ * const [outcome] = director.send(frame, 'cli', Date.now());
+ * ```
+ *
+ * @module
+ */
+import * as abi from './abi/memory.js';
+import { ConnState, type Method } from './abi/protocol.js';
+import { memoryOrder, parseIPv4 } from './address.js';
+import { Burst } from './burst.js';
+import { IpvsError } from './errors.js';
+import { buildTables, type NetTables, writeTables } from './net-tables.js';
+import { layOut, type Plan, type PlanOptions, writePlan } from './plan.js';
+import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
+import {
+  type ConnectionInfo,
+  METHODS,
+  PROTOCOLS,
+  readConnection,
+  readService,
+  SCHEDULER_FLAGS,
+  SCHEDULERS,
+  type ServiceInfo,
+} from './records.js';
+import { DEFAULT_SYSCTL, DEFAULT_TIMEOUTS, readSysctl, type Timeouts, writeSysctl, writeTimeouts } from './settings.js';
+import type { DestConfig, DestKey, NetworkConfig, ServiceConfig, ServiceKey, SysctlConfig } from './types.js';
+import { type CoreExports, loadCore, loadCoreSync, type Variant, type WasmSource } from './wasm.js';
+
+export type { ConnectionInfo, ConnStateName, DestInfo, ServiceInfo, Stats } from './records.js';
+
+/** How to make a director. */
+export interface DirectorOptions {
+  network?: NetworkConfig;
+  sysctl?: SysctlConfig;
+  /** Sizes of the tables. */
+  plan?: Partial<PlanOptions>;
+  /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
+  seed?: bigint | Uint8Array;
+  /** Memory to work in, shared or not; at least as large as the plan. Default: its own. */
+  memory?: WebAssembly.Memory;
+  /** Default `release`. A shared memory always has the release build. */
+  variant?: Variant;
+  /** The binary, when not the package's own file: a compiled module, bytes, or where to fetch it. */
+  wasm?: WasmSource;
+}
+
+/** What became of a frame, or a frame that the director made. */
+export interface Outcome {
+  verdict: VerdictName;
+  reason: ReasonName;
+  /** Interface it leaves by; only with the verdict `forward`. */
+  outInterface: string | undefined;
+  /** A copy of the frame as it is now. */
+  frame: Uint8Array;
+  /** Whether the director made it, to answer the frame that was sent. */
+  made: boolean;
+  connection: ConnectionInfo | undefined;
+}
+
+/** A Linux Virtual Server director in a WebAssembly memory of fixed size. */
+export class Director implements Disposable {
+  /** The frames to judge. */
+  readonly burst: Burst;
+  /** The laid-out memory. */
+  readonly plan: Plan;
+
+  readonly #core: CoreExports;
+  readonly #view: DataView;
+  #network: NetworkConfig = { interfaces: [] };
+  #tables: NetTables;
+  #closed = false;
+
+  private constructor(core: CoreExports, memory: WebAssembly.Memory, plan: Plan, options: DirectorOptions) {
+    this.#core = core;
+    this.#view = new DataView(memory.buffer);
+    this.plan = plan;
+    new Uint8Array(memory.buffer, abi.SUPERBLOCK, plan.bytes - abi.SUPERBLOCK).fill(0);
+    writePlan(this.#view, plan);
+    writeSeed(this.#view, options.seed);
+    writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
+    writeSysctl(this.#view, { ...DEFAULT_SYSCTL, ...options.sysctl });
+    this.#tables = buildTables(this.#network, plan);
+    this.burst = new Burst(memory, plan);
+    this.setNetwork(options.network ?? this.#network);
+  }
+
+  /**
+   * Makes a director.
+   *
+   * @throws RangeError when the plan is out of bounds; IpvsError MEMORY_TOO_SMALL, BAD_NETWORK, TABLE_FULL or ABI_MISMATCH.
+   */
+  static async create(options: DirectorOptions = {}): Promise<Director> {
+    const plan = layOut(options.plan);
+    const memory = memoryFor(plan, options);
+    return new Director(await loadCore(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
+  }
+
+  /** The same without waiting. In browsers `wasm` must be a module or bytes. */
+  static createSync(options: DirectorOptions = {}): Director {
+    const plan = layOut(options.plan);
+    const memory = memoryFor(plan, options);
+    return new Director(loadCoreSync(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
+  }
+
+  /** The network as it was set. */
+  get network(): NetworkConfig {
+    return this.#network;
+  }
+
+  /**
+   * Replaces interfaces, routes and neighbours. Connections live on; each looks its way up anew.
+   *
+   * @throws IpvsError BAD_NETWORK or TABLE_FULL, and nothing has changed.
+   */
+  setNetwork(network: NetworkConfig): void {
+    this.#assertOpen();
+    const tables = buildTables(network, this.plan);
+    writeTables(this.#view, this.plan, tables);
+    this.#tables = tables;
+    this.#network = network;
+  }
+
+  /** Index of an interface, for bursts. @throws RangeError when there is none of that name. */
+  interfaceIndex(name: string): number {
+    const index = this.#tables.indices.get(name);
+    if (index === undefined) throw new RangeError(`expected the name of an interface, got ${name}`);
+    return index;
+  }
+
+  /** Name of an interface, `undefined` beyond the last. */
+  interfaceName(index: number): string | undefined {
+    return this.#tables.interfaces[index]?.name;
+  }
+
+  /** Changes the switches that are given. @throws RangeError for a value other than 0 and 1, or an unknown name. */
+  setSysctl(sysctl: SysctlConfig): void {
+    this.#assertOpen();
+    writeSysctl(this.#view, sysctl);
+  }
+
+  /** All switches. */
+  getSysctl(): Required<SysctlConfig> {
+    return readSysctl(this.#view);
+  }
+
+  /** Sets timeouts in seconds, as `ipvsadm --set`; 0 and `undefined` leave one as it is. */
+  setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void {
+    this.#assertOpen();
+    const changes: Timeouts = {};
+    if (timeouts.tcp) changes[ConnState.Established] = timeouts.tcp;
+    if (timeouts.tcpfin) changes[ConnState.FinWait] = timeouts.tcpfin;
+    if (timeouts.udp) changes[ConnState.Udp] = timeouts.udp;
+    writeTimeouts(this.#view, changes);
+  }
+
+  /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
+  addService(service: ServiceConfig): void {
+    const key = this.#key(service);
+    if (this.#core.findService(...key) !== 0)
+      throw new IpvsError('SERVICE_EXISTS', `${label(service)}: already exists`);
+    const added = this.#core.addService(...key, SCHEDULERS[service.scheduler ?? 'wlc'], flagBits(service));
+    if (added === 0) {
+      throw new IpvsError(
+        'TABLE_FULL',
+        `${label(service)}: the plan has room for ${this.plan.services.count} services`,
+      );
+    }
+  }
+
+  /** Changes a service's scheduler and flags. @throws IpvsError NO_SUCH_SERVICE. */
+  editService(service: ServiceConfig): void {
+    this.#core.editService(this.#service(service), SCHEDULERS[service.scheduler ?? 'wlc'], flagBits(service));
+  }
+
+  /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */
+  deleteService(service: ServiceKey): void {
+    this.#core.deleteService(this.#service(service));
+  }
+
+  /** Deletes every service. */
+  clear(): void {
+    for (const service of this.services()) this.deleteService(service);
+  }
+
+  /** Adds a dest, at the head of the list. @throws IpvsError NO_SUCH_SERVICE, DEST_EXISTS or TABLE_FULL. */
+  addDest(service: ServiceKey, dest: DestConfig): void {
+    const at = this.#service(service);
+    const settings = destSettings(dest);
+    const [address, port] = destAddress(service, dest);
+    if (this.#core.findDest(at, address, port) !== 0) {
+      throw new IpvsError('DEST_EXISTS', `${label(service)} -> ${dest.address}: already exists`);
+    }
+    const added = this.#core.addDest(at, address, port);
+    if (added === 0) {
+      throw new IpvsError('TABLE_FULL', `${label(service)}: the plan has room for ${this.plan.dests.count} dests`);
+    }
+    this.#core.setDest(added, ...settings);
+  }
+
+  /** Changes a dest's method, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
+  editDest(service: ServiceKey, dest: DestConfig): void {
+    this.#core.setDest(this.#dest(service, dest), ...destSettings(dest));
+  }
+
+  /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */
+  deleteDest(service: ServiceKey, dest: DestKey): void {
+    this.#core.deleteDest(this.#service(service), this.#dest(service, dest));
+  }
+
+  /** All services with their dests, in no particular order. */
+  services(): ServiceInfo[] {
+    this.#assertOpen();
+    const { base, count } = this.plan.services;
+    const found: ServiceInfo[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = base + i * abi.SERVICE_SIZE;
+      if (this.#view.getUint32(at + abi.SVC_USED, true) !== 0) found.push(readService(this.#view, at));
+    }
+    return found;
+  }
+
+  /** All connections that are not due at `now` (ms), in no particular order. */
+  connections(now: number): ConnectionInfo[] {
+    this.#assertOpen();
+    const high = this.#view.getUint32(abi.SUPERBLOCK + abi.SB_CONN_HIGH, true);
+    const found: ConnectionInfo[] = [];
+    for (let i = 0; i < high; i++) {
+      const connection = readConnection(this.#view, this.plan.conns.base + i * abi.CONN_SIZE, now);
+      if (connection !== undefined) found.push(connection);
+    }
+    return found;
+  }
+
+  /** Number of connections in the table. */
+  get connectionCount(): number {
+    return this.#view.getUint32(abi.SUPERBLOCK + abi.SB_CONN_COUNT, true);
+  }
+
+  /** Frames by the reason of their verdict, since the director was made. */
+  counters(): Record<ReasonName, bigint> {
+    this.#assertOpen();
+    const count = (name: ReasonName): bigint =>
+      this.#view.getBigUint64(this.plan.counters.base + reasonCode(name) * abi.COUNTER_SIZE, true);
+    return Object.fromEntries(REASONS.map(({ name }) => [name, count(name)])) as Record<ReasonName, bigint>;
+  }
+
+  /**
+   * Judges the burst.
+   *
+   * @param now milliseconds, fractions allowed; the Unix epoch if IP timestamp options are to be right.
+   *   A time before the last one counts as the last one.
+   * @returns the number of frames, those that the director made included.
+   */
+  process(now: number): number {
+    this.#assertOpen();
+    assertTime(now);
+    this.burst.offer();
+    const count = this.#core.process(now);
+    this.burst.accept(count);
+    return count;
+  }
+
+  /** Lets time pass: ends the connections that are due at `now` (ms). */
+  advance(now: number): void {
+    this.#assertOpen();
+    assertTime(now);
+    this.#core.advance(now);
+  }
+
+  /**
+   * Judges one frame, given as a copy, and copies what comes out. Empties the burst.
+   *
+   * @returns the frame's own outcome first, then the frames that the director made because of it.
+   * @throws RangeError for an unknown interface; IpvsError BURST_FULL when the frame does not fit in the arena.
+   */
+  send(frame: Uint8Array, inInterface: string, now: number): Outcome[] {
+    const { burst } = this;
+    burst.reset();
+    burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);
+    burst.commit(frame.length);
+    const count = this.process(now);
+    return Array.from({ length: count }, (_, index) => this.outcome(index, now));
+  }
+
+  /** What became of frame `index` of the burst, copied. */
+  outcome(index: number, now: number): Outcome {
+    const { burst } = this;
+    const verdict = verdictName(burst.verdict(index));
+    const reason = reasonName(burst.reason(index));
+    if (verdict === undefined || reason === undefined) {
+      throw new RangeError(`expected the index of a frame that was judged, got ${index}`);
+    }
+    const connection = burst.connectionAt(index);
+    return {
+      verdict,
+      reason,
+      outInterface: verdict === 'forward' ? this.interfaceName(burst.out(index)) : undefined,
+      frame: burst.frame(index).slice(),
+      made: burst.cause(index) >= 0,
+      connection: connection === 0 ? undefined : readConnection(this.#view, connection, now),
+    };
+  }
+
+  /** Ends the director. Its memory is the garbage collector's, or the embedder's again. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new IpvsError('CLOSED', 'the director is closed');
+  }
+
+  #key(service: ServiceKey): [number, number, number] {
+    this.#assertOpen();
+    const protocol = PROTOCOLS[service.protocol];
+    if (protocol === undefined) throw new RangeError(`expected the protocol tcp or udp, got ${service.protocol}`);
+    return [protocol, memoryOrder(parseIPv4(service.address)), portBE(service.port, 'service port')];
+  }
+
+  #service(service: ServiceKey): number {
+    const at = this.#core.findService(...this.#key(service));
+    if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${label(service)}: not defined`);
+    return at;
+  }
+
+  #dest(service: ServiceKey, dest: DestConfig): number {
+    const at = this.#core.findDest(this.#service(service), ...destAddress(service, dest));
+    if (at === 0) throw new IpvsError('NO_SUCH_DEST', `${label(service)} -> ${dest.address}: no such dest`);
+    return at;
+  }
+}
+
+function label({ protocol, address, port }: ServiceKey): string {
+  return `${protocol} ${address}:${port}`;
+}
+
+function portBE(port: number, what: string): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new RangeError(`expected a ${what} from 1 to 65535, got ${port}`);
+  }
+  return ((port & 0xff) << 8) | (port >> 8);
+}
+
+function destAddress(service: ServiceKey, dest: DestKey): [number, number] {
+  return [memoryOrder(parseIPv4(dest.address)), portBE(dest.port ?? service.port, 'server port')];
+}
+
+function flagBits({ scheduler = 'wlc', flags = [] }: ServiceConfig): number {
+  if (SCHEDULERS[scheduler] === undefined) {
+    throw new RangeError(`expected a scheduler of ${Object.keys(SCHEDULERS).join(', ')}, got ${scheduler}`);
+  }
+  return flags.reduce((bits, flag) => {
+    const bit = SCHEDULER_FLAGS[flag];
+    if (bit === undefined) throw new RangeError(`expected the flag sh-fallback or sh-port, got ${flag}`);
+    return bits | bit;
+  }, 0);
+}
+
+function destSettings(dest: DestConfig): [Method, number, number, number] {
+  const { method = 'dr', weight = 1, upperThreshold = 0, lowerThreshold = 0 } = dest;
+  if (METHODS[method] === undefined) throw new RangeError(`expected the method nat, dr or tun, got ${method}`);
+  assertInteger('weight', weight, 65_535);
+  assertInteger('upperThreshold', upperThreshold, 0x7fffffff);
+  assertInteger('lowerThreshold', lowerThreshold, 0x7fffffff);
+  return [METHODS[method], weight, upperThreshold, lowerThreshold];
+}
+
+function assertInteger(what: string, value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new RangeError(`expected a ${what} from 0 to ${max}, got ${value}`);
+  }
+}
+
+function assertTime(now: number): void {
+  if (!(now >= 0 && now <= Number.MAX_SAFE_INTEGER)) {
+    throw new RangeError(`expected a time in milliseconds from 0 on, got ${now}`);
+  }
+}
+
+function memoryFor(plan: Plan, { memory }: DirectorOptions): WebAssembly.Memory {
+  if (memory === undefined) return new WebAssembly.Memory({ initial: plan.pages, maximum: plan.pages });
+  if (memory.buffer.byteLength < plan.bytes) {
+    throw new IpvsError(
+      'MEMORY_TOO_SMALL',
+      `the plan needs ${plan.bytes} bytes (${plan.pages} pages), the memory has ${memory.buffer.byteLength}`,
+    );
+  }
+  return memory;
+}
+
+function writeSeed(view: DataView, seed: DirectorOptions['seed']): void {
+  let bytes: Uint8Array;
+  if (typeof seed === 'bigint') {
+    bytes = new Uint8Array(16);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, seed), true);
+    new DataView(bytes.buffer).setBigUint64(8, BigInt.asUintN(64, seed >> 64n), true);
+  } else {
+    bytes = seed ?? crypto.getRandomValues(new Uint8Array(16));
+  }
+  if (bytes.length !== 16) throw new RangeError(`expected a seed of 16 bytes, got ${bytes.length}`);
+  bytes.forEach((byte, i) => {
+    view.setUint8(abi.SUPERBLOCK + abi.SB_KEY0 + i, byte);
+  });
+}

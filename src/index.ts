@@ -1,0 +1,22 @@
+/**
+ * The Linux Virtual Server data path as a library.
+ *
+ * @module
+ */
+export { Reason, Verdict } from './abi/verdict.js';
+export type { Burst } from './burst.js';
+export { Director, type DirectorOptions, type Outcome } from './director.js';
+export { type ErrorCode, IpvsError } from './errors.js';
+export type { Plan, PlanOptions, Region } from './plan.js';
+export {
+  REASONS,
+  type ReasonInfo,
+  type ReasonName,
+  reasonName,
+  reasonText,
+  type VerdictName,
+  verdictName,
+} from './reasons.js';
+export type { ConnectionInfo, ConnStateName, DestInfo, ServiceInfo, Stats } from './records.js';
+export type * from './types.js';
+export type { Variant, WasmSource } from './wasm.js';

@@ -1,0 +1,224 @@
+/**
+ * The network around the director, as the core's tables: interfaces, routes, neighbours.
+ *
+ * The core scans routes in table order and takes the first that matches, and bisects neighbours;
+ * so both are written sorted here: the host's own addresses first, as Linux asks its `local` table
+ * before `main`, then by prefix length and metric.
+ *
+ * @module
+ */
+import * as abi from './abi/memory.js';
+import { InterfaceFlag, RouteType } from './abi/memory.js';
+import { isIPv6, isIPv6Prefix, memoryOrder, parseIPv4, parseMac, parsePrefix, prefixMask } from './address.js';
+import { IpvsError } from './errors.js';
+import type { Plan } from './plan.js';
+import type { InterfaceConfig, NetworkConfig } from './types.js';
+
+interface Route {
+  readonly address: number;
+  readonly length: number;
+  readonly type: RouteType;
+  readonly interfaceIndex: number;
+  readonly gateway: number;
+  readonly source: number;
+  readonly metric: number;
+}
+
+interface Neighbour {
+  readonly address: number;
+  readonly interfaceIndex: number;
+  readonly mac: Uint8Array;
+}
+
+/** A network that was checked and is ready to be written. */
+export interface NetTables {
+  readonly interfaces: readonly InterfaceConfig[];
+  readonly routes: readonly Route[];
+  readonly neighbours: readonly Neighbour[];
+  /** Index of an interface by its name. */
+  readonly indices: ReadonlyMap<string, number>;
+}
+
+/** Kind of an interface when none is given. */
+export function interfaceKind(config: InterfaceConfig): NonNullable<InterfaceConfig['kind']> {
+  return config.kind ?? (config.name === 'lo' ? 'loopback' : 'ether');
+}
+
+/**
+ * Checks a network and sorts it into tables.
+ *
+ * @throws IpvsError BAD_NETWORK, naming the entry, when something does not fit; TABLE_FULL beyond the plan.
+ */
+export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
+  const indices = new Map<string, number>();
+  network.interfaces.forEach((config, index) => {
+    if (indices.has(config.name)) throw bad(`interfaces[${index}]`, `${config.name} is there twice`);
+    indices.set(config.name, index);
+  });
+  const indexOf = (name: string, where: string): number => {
+    const index = indices.get(name);
+    if (index === undefined) throw bad(where, `no interface is called ${name}`);
+    return index;
+  };
+  for (const [index, config] of network.interfaces.entries()) {
+    at(`interfaces[${index}] (${config.name})`, () => checkInterface(config, indexOf));
+  }
+
+  const local: Route[] = [];
+  const main: Route[] = [];
+  const firstAddress: number[] = [];
+  for (const [index, config] of network.interfaces.entries()) {
+    if (interfaceKind(config) === 'loopback') local.push(hostRoute(0x7f000000, RouteType.Local, index, 0x7f000001, 8));
+    for (const text of config.addresses ?? []) {
+      if (isIPv6Prefix(text)) continue;
+      const { address, length } = at(`interfaces[${index}].addresses`, () => parsePrefix(text));
+      firstAddress[index] ??= address;
+      local.push(hostRoute(address, RouteType.Local, index, address));
+      if (config.up === false || length === 32) continue;
+      const mask = prefixMask(length);
+      if (length < 31) local.push(hostRoute((address | ~mask) >>> 0, RouteType.Broadcast, index, address));
+      main.push(connected((address & mask) >>> 0, length, index, address));
+    }
+  }
+  for (const [index, route] of (network.routes ?? []).entries()) {
+    if (isIPv6Prefix(route.dst)) continue;
+    const where = `routes[${index}]`;
+    const interfaceIndex = indexOf(route.dev, where);
+    if (network.interfaces[interfaceIndex]?.up === false) continue;
+    const { address, length } = at(`${where}.dst`, () => parsePrefix(route.dst));
+    main.push({
+      address: (address & prefixMask(length)) >>> 0,
+      length,
+      type: RouteType.Unicast,
+      interfaceIndex,
+      gateway: route.gateway === undefined ? 0 : at(`${where}.gateway`, () => parseIPv4(route.gateway as string)),
+      source:
+        route.prefsrc === undefined
+          ? (firstAddress[interfaceIndex] ?? 0)
+          : at(`${where}.prefsrc`, () => parseIPv4(route.prefsrc as string)),
+      metric: route.metric ?? 0,
+    });
+  }
+  const neighbours: Neighbour[] = [];
+  for (const [index, neighbour] of (network.neighbours ?? []).entries()) {
+    if (isIPv6(neighbour.dst)) continue;
+    const where = `neighbours[${index}]`;
+    neighbours.push({
+      address: at(`${where}.dst`, () => parseIPv4(neighbour.dst)),
+      interfaceIndex: indexOf(neighbour.dev, where),
+      mac: at(`${where}.lladdr`, () => parseMac(neighbour.lladdr)),
+    });
+  }
+
+  const byPrefix = (a: Route, b: Route): number => b.length - a.length || a.metric - b.metric;
+  const routes = [...local.sort(byPrefix), ...main.sort(byPrefix)];
+  neighbours.sort((a, b) => a.address - b.address || a.interfaceIndex - b.interfaceIndex);
+  refuseOverflow('interfaces', network.interfaces.length, plan.interfaces.count);
+  refuseOverflow('routes', routes.length, plan.routes.count);
+  refuseOverflow('neighbours', neighbours.length, plan.neighbours.count);
+  return { interfaces: network.interfaces, routes, neighbours, indices };
+}
+
+/** Writes the tables and voids everything that was cached of the ones before. */
+export function writeTables(view: DataView, plan: Plan, tables: NetTables): void {
+  tables.interfaces.forEach((config, index) => {
+    writeInterface(view, plan.interfaces.base + index * abi.INTERFACE_SIZE, config, tables.indices);
+  });
+  tables.routes.forEach((route, index) => {
+    const base = plan.routes.base + index * abi.ROUTE_SIZE;
+    view.setUint32(base + abi.ROUTE_DST_BE, memoryOrder(route.address), true);
+    view.setUint32(base + abi.ROUTE_MASK_BE, memoryOrder(prefixMask(route.length)), true);
+    view.setUint32(base + abi.ROUTE_GATEWAY_BE, memoryOrder(route.gateway), true);
+    view.setUint32(base + abi.ROUTE_SRC_BE, memoryOrder(route.source), true);
+    view.setUint32(base + abi.ROUTE_INTERFACE, route.interfaceIndex, true);
+    view.setUint32(base + abi.ROUTE_TYPE, route.type, true);
+  });
+  tables.neighbours.forEach((neighbour, index) => {
+    const base = plan.neighbours.base + index * abi.NEIGHBOUR_SIZE;
+    view.setUint32(base + abi.NB_ADDRESS_BE, memoryOrder(neighbour.address), true);
+    view.setUint16(base + abi.NB_INTERFACE, neighbour.interfaceIndex, true);
+    neighbour.mac.forEach((byte, i) => {
+      view.setUint8(base + abi.NB_MAC + i, byte);
+    });
+  });
+  const put = (field: number, value: number): void => view.setUint32(abi.SUPERBLOCK + field, value, true);
+  put(abi.SB_INTERFACE_COUNT, tables.interfaces.length);
+  put(abi.SB_ROUTE_COUNT, tables.routes.length);
+  put(abi.SB_NEIGHBOUR_COUNT, tables.neighbours.length);
+  voidCaches(view);
+}
+
+/** Makes the core look up every hop anew. Generation 0 is nobody's: it marks a hop never looked up. */
+export function voidCaches(view: DataView): void {
+  const at = abi.SUPERBLOCK + abi.SB_NET_GENERATION;
+  view.setUint32(at, view.getUint32(at, true) + 1 || 1, true);
+}
+
+/** Metric of a connected route that only an address implies: any given route of that length wins. */
+const IMPLIED = 2 ** 32;
+
+function hostRoute(address: number, type: RouteType, interfaceIndex: number, source: number, length = 32): Route {
+  return { address, length, type, interfaceIndex, gateway: 0, source, metric: 0 };
+}
+
+function connected(address: number, length: number, interfaceIndex: number, source: number): Route {
+  return { address, length, type: RouteType.Unicast, interfaceIndex, gateway: 0, source, metric: IMPLIED };
+}
+
+function checkInterface(config: InterfaceConfig, indexOf: (name: string, where: string) => number): void {
+  const kind = interfaceKind(config);
+  if (kind === 'ether') {
+    if (config.mac === undefined) throw new RangeError('expected a MAC for an ether interface, got none');
+    parseMac(config.mac);
+  }
+  const mtu = config.mtu ?? 1500;
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_536) {
+    throw new RangeError(`expected an mtu from 68 to 65536, got ${mtu}`);
+  }
+  if (config.vlan !== undefined) {
+    const { id, parent } = config.vlan;
+    if (!Number.isInteger(id) || id < 1 || id > 4094)
+      throw new RangeError(`expected a VLAN id from 1 to 4094, got ${id}`);
+    indexOf(parent, `vlan ${id}`);
+    if (kind !== 'ether') throw new RangeError(`expected a VLAN to be of kind ether, got ${kind}`);
+  }
+}
+
+function writeInterface(
+  view: DataView,
+  base: number,
+  config: InterfaceConfig,
+  indices: ReadonlyMap<string, number>,
+): void {
+  const kind = interfaceKind(config);
+  let flags = config.up === false ? 0 : InterfaceFlag.Up;
+  if (kind === 'ether') flags |= InterfaceFlag.Ethernet;
+  if (kind === 'loopback') flags |= InterfaceFlag.Loopback;
+  if (kind === 'ipip') flags |= InterfaceFlag.Ipip;
+  view.setUint32(base + abi.IF_FLAGS, flags, true);
+  view.setUint32(base + abi.IF_MTU, config.mtu ?? 1500, true);
+  const mac = kind === 'ether' && config.mac !== undefined ? parseMac(config.mac) : new Uint8Array(6);
+  mac.forEach((byte, i) => {
+    view.setUint8(base + abi.IF_MAC + i, byte);
+  });
+  view.setUint16(base + abi.IF_VLAN, config.vlan?.id ?? abi.IF_VLAN_NONE, true);
+  view.setUint32(base + abi.IF_PARENT, config.vlan === undefined ? 0 : (indices.get(config.vlan.parent) ?? 0), true);
+}
+
+function refuseOverflow(what: string, count: number, room: number): void {
+  if (count > room) throw new IpvsError('TABLE_FULL', `${what}: the plan has room for ${room}, got ${count}`);
+}
+
+/** Runs a parser and names the place when it refuses. */
+function at<T>(where: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof IpvsError) throw error;
+    throw bad(where, (error as Error).message, error);
+  }
+}
+
+function bad(where: string, message: string, cause?: unknown): IpvsError {
+  return new IpvsError('BAD_NETWORK', `${where}: ${message}`, { cause });
+}

@@ -1,0 +1,153 @@
+/**
+ * The memory plan: how large each table is, and where it lies. Made once, when a director is made.
+ *
+ * @module
+ */
+import * as abi from './abi/memory.js';
+import { REASON_COUNT } from './abi/verdict.js';
+
+/** How many of each thing a director can hold. Its memory never grows. */
+export interface PlanOptions {
+  /** Connections; 96 bytes each. Default 65,536. */
+  connections: number;
+  /** Virtual services; 128 bytes each, and 1 KiB for their scheduler. Default 256. */
+  services: number;
+  /** Real servers, over all services; 128 bytes each. Default 4,096. */
+  dests: number;
+  /** Routes, those to own addresses included. Default 256. */
+  routes: number;
+  /** Neighbours. Default 4,096. */
+  neighbours: number;
+  /** Interfaces. Default 64. */
+  interfaces: number;
+  /** Bytes for the frames of a burst and those that the core makes. Default 1 MiB. */
+  arenaBytes: number;
+}
+
+const DEFAULTS: PlanOptions = {
+  connections: 65_536,
+  services: 256,
+  dests: 4_096,
+  routes: 256,
+  neighbours: 4_096,
+  interfaces: 64,
+  arenaBytes: 1 << 20,
+};
+
+const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
+  connections: [1, 33_554_432],
+  services: [1, 65_536],
+  dests: [1, 1_048_576],
+  routes: [1, 65_536],
+  neighbours: [1, 1_048_576],
+  interfaces: [1, 65_534],
+  arenaBytes: [65_536, 1 << 30],
+};
+
+const PAGE = 65_536;
+const LINE = 64;
+
+/** Where a region begins, and how many records it has room for. */
+export interface Region {
+  readonly base: number;
+  readonly count: number;
+}
+
+/** A laid-out memory. All numbers are bytes but the counts. */
+export interface Plan {
+  readonly options: Readonly<PlanOptions>;
+  readonly counters: Region;
+  readonly interfaces: Region;
+  readonly routes: Region;
+  readonly neighbours: Region;
+  readonly services: Region;
+  readonly serviceHeads: Region;
+  readonly dests: Region;
+  readonly schedTables: Region;
+  readonly index: Region;
+  readonly conns: Region;
+  readonly wheel: Region;
+  readonly descriptors: Region;
+  readonly scratch: Region;
+  readonly arena: Region;
+  /** Bytes from address 0 to the end of the last region. */
+  readonly bytes: number;
+  /** WebAssembly pages of 64 KiB that hold them. */
+  readonly pages: number;
+}
+
+/**
+ * Lays the regions out, each on a cache line.
+ *
+ * @throws RangeError when a number is not an integer within its limits, or all together exceed 4 GiB.
+ */
+export function layOut(given: Partial<PlanOptions> = {}): Plan {
+  const options = { ...DEFAULTS, ...given };
+  for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
+    const value = options[name];
+    if (!Number.isInteger(value) || value < low || value > high) {
+      throw new RangeError(`plan.${name}: expected an integer from ${low} to ${high}, got ${value}`);
+    }
+  }
+
+  let at = abi.SUPERBLOCK + abi.SUPERBLOCK_SIZE;
+  const region = (count: number, size: number): Region => {
+    const base = at;
+    at = Math.ceil((at + count * size) / LINE) * LINE;
+    return { base, count };
+  };
+  const plan = {
+    options,
+    counters: region(REASON_COUNT, abi.COUNTER_SIZE),
+    interfaces: region(options.interfaces, abi.INTERFACE_SIZE),
+    routes: region(options.routes, abi.ROUTE_SIZE),
+    neighbours: region(options.neighbours, abi.NEIGHBOUR_SIZE),
+    services: region(options.services, abi.SERVICE_SIZE),
+    serviceHeads: region(powerOfTwo(options.services), 4),
+    dests: region(options.dests, abi.DEST_SIZE),
+    schedTables: region(options.services, abi.SCHED_TABLE_SIZE),
+    // Two entries a connection (both directions of NAT) in buckets of seven: four of seven are
+    // filled when the table is full, which leaves one lookup in twenty a second cache line.
+    index: region(Math.ceil(options.connections / 2), abi.BUCKET_SIZE),
+    conns: region(options.connections, abi.CONN_SIZE),
+    wheel: region(abi.WHEEL_SLOTS, 4),
+    descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
+    scratch: region(abi.BURST_MAX, abi.SCRATCH_SIZE),
+    arena: region(options.arenaBytes, 1),
+  };
+  const pages = Math.ceil(at / PAGE);
+  if (pages > 65_536) throw new RangeError(`plan: expected at most 4 GiB of memory, got ${at} bytes`);
+  return { ...plan, bytes: at, pages };
+}
+
+/** Writes the plan into a memory whose planned bytes are all 0. */
+export function writePlan(view: DataView, plan: Plan): void {
+  const put = (field: number, value: number): void => view.setUint32(abi.SUPERBLOCK + field, value, true);
+  put(abi.SB_MAGIC, abi.MAGIC);
+  put(abi.SB_ABI_VERSION, abi.ABI_VERSION);
+  put(abi.SB_SIZE, plan.bytes);
+  put(abi.SB_COUNTERS, plan.counters.base);
+  put(abi.SB_INTERFACES, plan.interfaces.base);
+  put(abi.SB_ROUTES, plan.routes.base);
+  put(abi.SB_NEIGHBOURS, plan.neighbours.base);
+  put(abi.SB_SERVICES, plan.services.base);
+  put(abi.SB_SERVICE_MAX, plan.services.count);
+  put(abi.SB_SERVICE_HEADS, plan.serviceHeads.base);
+  put(abi.SB_SERVICE_HEAD_COUNT, plan.serviceHeads.count);
+  put(abi.SB_DESTS, plan.dests.base);
+  put(abi.SB_DEST_MAX, plan.dests.count);
+  put(abi.SB_SCHED_TABLES, plan.schedTables.base);
+  put(abi.SB_INDEX, plan.index.base);
+  put(abi.SB_INDEX_BUCKETS, plan.index.count);
+  put(abi.SB_CONNS, plan.conns.base);
+  put(abi.SB_CONN_MAX, plan.conns.count);
+  put(abi.SB_WHEEL, plan.wheel.base);
+  put(abi.SB_DESCRIPTORS, plan.descriptors.base);
+  put(abi.SB_SCRATCH, plan.scratch.base);
+  put(abi.SB_ARENA, plan.arena.base);
+  put(abi.SB_ARENA_END, plan.arena.base + plan.arena.count);
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(atLeast, 2)));
+}

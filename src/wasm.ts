@@ -1,0 +1,100 @@
+/**
+ * Finding and instantiating the binary: the only file that says `WebAssembly.Module`.
+ *
+ * @module
+ */
+import { instantiate, instantiateSync } from '@assemblyscript/loader';
+import { ABI_SECTION, abiHash } from './abi-hash.js';
+import { IpvsError } from './errors.js';
+
+/** The exports of the core (assembly/index.ts). Addresses and ports are as loaded from a frame. */
+export interface CoreExports extends Record<string, unknown> {
+  process(now: number): number;
+  advance(now: number): void;
+  findService(protocol: number, addressBE: number, portBE: number): number;
+  addService(protocol: number, addressBE: number, portBE: number, scheduler: number, flags: number): number;
+  editService(service: number, scheduler: number, flags: number): void;
+  deleteService(service: number): void;
+  findDest(service: number, addressBE: number, portBE: number): number;
+  addDest(service: number, addressBE: number, portBE: number): number;
+  setDest(dest: number, method: number, weight: number, upper: number, lower: number): void;
+  deleteDest(service: number, dest: number): void;
+  deleteConnection(conn: number): void;
+}
+
+/** Which build of the core: `release`, or `debug` with assertions and bounds checks. */
+export type Variant = 'release' | 'debug';
+
+/** Where the binary comes from, when not from the package's own files. */
+export type WasmSource = WebAssembly.Module | Bytes | URL;
+
+type Bytes = Uint8Array<ArrayBuffer> | ArrayBuffer;
+
+/** Address of the package's binary for a kind of memory. */
+export function binaryUrl(variant: Variant, shared: boolean): URL {
+  return new URL(`../build/${shared ? 'shared' : variant}.wasm`, import.meta.url);
+}
+
+/** Instantiates the core over `memory`. */
+export async function loadCore(
+  memory: WebAssembly.Memory,
+  variant: Variant,
+  source?: WasmSource,
+): Promise<CoreExports> {
+  const wanted = source ?? binaryUrl(variant, isShared(memory));
+  const bytes = wanted instanceof URL ? await readUrl(wanted) : wanted;
+  const module = isBytes(bytes) ? await WebAssembly.compile(bytes) : bytes;
+  return check((await instantiate<CoreExports>(module, { env: { memory } })).exports, module);
+}
+
+/**
+ * The same without waiting. Where files cannot be read so (browsers), `source` must be a module or bytes.
+ *
+ * @throws TypeError when it is a URL there.
+ */
+export function loadCoreSync(memory: WebAssembly.Memory, variant: Variant, source?: WasmSource): CoreExports {
+  const wanted = source ?? binaryUrl(variant, isShared(memory));
+  const bytes = wanted instanceof URL ? readUrlSync(wanted) : wanted;
+  const module = isBytes(bytes) ? new WebAssembly.Module(bytes) : bytes;
+  return check(instantiateSync<CoreExports>(module, { env: { memory } }).exports, module);
+}
+
+/** Whether a memory can be seen by several threads. */
+export function isShared(memory: WebAssembly.Memory): boolean {
+  return typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;
+}
+
+/** A test for the bytes: for a type checker, everything could be a module, which has no members. */
+function isBytes(source: WebAssembly.Module | Bytes): source is Bytes {
+  return source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+}
+
+async function readUrl(source: URL): Promise<Bytes> {
+  if (source.protocol === 'file:') {
+    const { readFile } = await import('node:fs/promises');
+    return readFile(source);
+  }
+  const response = await fetch(source);
+  if (!response.ok)
+    throw new IpvsError('ABI_MISMATCH', `${source}: expected the core's binary, got HTTP ${response.status}`);
+  return response.arrayBuffer();
+}
+
+function readUrlSync(url: URL): Bytes {
+  if (typeof process === 'undefined' || url.protocol !== 'file:') {
+    throw new TypeError(`expected a module or bytes where files cannot be read, got ${url}`);
+  }
+  // Not an import: bundlers for browsers would stumble over it.
+  return process.getBuiltinModule('node:fs').readFileSync(url);
+}
+
+/** Refuses a binary that was built against another ABI. */
+function check(exports: CoreExports, module: WebAssembly.Module): CoreExports {
+  const [section] = WebAssembly.Module.customSections(module, ABI_SECTION);
+  const found = section === undefined ? 'none' : new TextDecoder().decode(section);
+  const expected = abiHash();
+  if (found !== expected) {
+    throw new IpvsError('ABI_MISMATCH', `expected a binary with ABI ${expected}, got ${found}`);
+  }
+  return exports;
+}
