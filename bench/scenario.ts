@@ -1,0 +1,227 @@
+/**
+ * One scenario for everybody: the director's network in the library's words, and the same as the rivals' world.
+ *
+ * Clients are 172.16.0.0 + n behind a router at 10.0.0.2; the service is 10.0.0.100:80/tcp, round
+ * robin over four servers; one connection per client. Frames come in a random order of flows, each
+ * flow once a turn, so that with a million connections nearly every record is cold.
+ *
+ * @module
+ */
+import type { NetworkConfig, ProtocolName } from 'ipvs-wasm';
+import {
+  addressNumber,
+  addressText,
+  ETHERNET,
+  type FrameSpec,
+  framed,
+  IPV4,
+  macBytes,
+  packet,
+  TCP,
+  tunnelled,
+} from './frames.js';
+import { CONN_WORDS, ESTABLISHED, type Frames, MASQ, ROUTE, TUNNEL, UDP_STATE, type World } from './rivals/world.js';
+
+/** What is done with each frame. */
+export type Mode = 'nat-in' | 'nat-out' | 'dr' | 'ipip-encap' | 'ipip-decap';
+
+export const VIP = '10.0.0.100';
+export const SERVICE_PORT = 80;
+const NAT_PORT = 8080;
+/** On this host, without a service: where decapsulated packets go. */
+const INNER_VIP = '10.0.0.101';
+const CLIENT_BASE = addressNumber('172.16.0.0');
+const OTHER_DIRECTOR = '10.0.0.50';
+const MTU = 1500;
+const MIN_FRAMES = 4096;
+
+const INTERFACE_NAMES = ['cli', 'srv'] as const;
+
+const CLI = { name: 'cli', mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`] };
+const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24'] };
+const ROUTER = { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:10' };
+const SERVERS = [11, 12, 13, 14].map((n) => ({
+  dst: `10.1.0.${n}`,
+  dev: 'srv',
+  lladdr: `02:00:00:00:01:${n}`,
+}));
+
+/** Interfaces as numbered in the network below. */
+export const CLI_INTERFACE = 0;
+export const SRV_INTERFACE = 1;
+
+export const NETWORK: NetworkConfig = {
+  interfaces: [CLI, SRV, { name: 'tunl0', kind: 'ipip' }],
+  routes: [
+    { dst: '10.0.0.0/24', dev: 'cli' },
+    { dst: '10.1.0.0/24', dev: 'srv' },
+    { dst: '172.16.0.0/12', dev: 'cli', gateway: ROUTER.dst },
+  ],
+  neighbours: [ROUTER, ...SERVERS],
+};
+
+/** Name of an interface. */
+export function interfaceName(number: number): string {
+  return INTERFACE_NAMES[number] ?? 'tunl0';
+}
+
+/** The library's name of the forwarding method that a mode needs. */
+export function methodOf(mode: Mode): 'nat' | 'dr' | 'tun' {
+  return mode === 'dr' ? 'dr' : mode === 'ipip-encap' ? 'tun' : 'nat';
+}
+
+/** Servers in the order of adding: address and port. */
+export function servers(mode: Mode): { address: string; port: number }[] {
+  const port = methodOf(mode) === 'nat' ? NAT_PORT : SERVICE_PORT;
+  return SERVERS.map(({ dst }) => ({ address: dst, port }));
+}
+
+/** Client of flow `n`. */
+export function client(n: number): { address: string; port: number } {
+  return { address: addressText(CLIENT_BASE + n), port: 1024 + ((n * 40503) & 0x7fff) };
+}
+
+/** Server of flow `n`, in the order of adding: round robin begins with the one added last. */
+export function serverOf(n: number): number {
+  return SERVERS.length - 1 - (n % SERVERS.length);
+}
+
+/** Network order, as a little-endian machine loads it. */
+function loaded(address: string): number {
+  return new DataView(Uint8Array.from(address.split('.'), Number).buffer).getInt32(0, true);
+}
+
+function loadedPort(port: number): number {
+  return ((port & 0xff) << 8) | (port >> 8);
+}
+
+/** A frame, and the number of the interface it comes in by. */
+export interface Arrival {
+  frame: Uint8Array;
+  interface: number;
+}
+
+/** How a frame differs from the usual one. */
+export type FrameChanges = Omit<FrameSpec, 'source' | 'destination'> & { outerTos?: number };
+
+/** A frame of flow `n`. */
+export function frameOf(mode: Mode, n: number, changes: FrameChanges = {}): Arrival {
+  const vip = { address: VIP, port: SERVICE_PORT };
+  const common = { id: n & 0xffff, ...changes };
+  if (mode === 'nat-out') {
+    const reply = packet({ ...common, source: servers(mode)[serverOf(n)]!, destination: client(n) });
+    const server = SERVERS[serverOf(n)]!;
+    return { frame: framed(reply, SRV.mac, server.lladdr), interface: SRV_INTERFACE };
+  }
+  if (mode === 'ipip-decap') {
+    const inner = packet({ ...common, source: client(n), destination: { ...vip, address: INNER_VIP } });
+    const outer = tunnelled(inner, OTHER_DIRECTOR, '10.0.0.1', changes.outerTos);
+    return { frame: framed(outer, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
+  }
+  const request = packet({ ...common, source: client(n), destination: vip });
+  return { frame: framed(request, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
+}
+
+/** A frame that opens flow `n` (SYN, or any datagram) or, with ACK, establishes it. */
+export function openingFrame(n: number, flags: number, protocol: ProtocolName = 'tcp'): Uint8Array {
+  return frameOf('nat-in', n, { flags, protocol }).frame;
+}
+
+/** A repeatable order of 0..count-1 (Fisher and Yates over xorshift32). */
+export function shuffled(count: number): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  let x = 0x9e3779b9;
+  for (let i = count - 1; i > 0; i--) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    const j = (x >>> 0) % (i + 1);
+    const kept = order[i]!;
+    order[i] = order[j]!;
+    order[j] = kept;
+  }
+  return order;
+}
+
+/** Lays frames out one after the other. */
+export function layOut(
+  frames: Iterable<{ frame: Uint8Array; interface: number }>,
+  count: number,
+  longest: number,
+): Frames {
+  const stride = (longest + 3) & ~3;
+  const words = new Int32Array((count * stride) / 4);
+  const bytes = new Uint8Array(words.buffer);
+  const meta = new Uint32Array(count);
+  let i = 0;
+  for (const { frame, interface: inside } of frames) {
+    bytes.set(frame, i * stride);
+    meta[i++] = frame.length | (inside << 16);
+  }
+  return { count, stride, words, meta };
+}
+
+/** A mode and its size. */
+export interface Scenario {
+  mode: Mode;
+  connections: number;
+  /** Bytes of a frame, without a tunnel's header. Default 64. */
+  length?: number;
+  /** Default `tcp`. */
+  protocol?: ProtocolName;
+}
+
+function connectionsOf(count: number, protocol: number, state: number): Int32Array {
+  const connections = new Int32Array(count * CONN_WORDS);
+  const vip = loaded(VIP);
+  const vport = loadedPort(SERVICE_PORT);
+  for (let n = 0; n < count; n++) {
+    const { address, port } = client(n);
+    const at = n * CONN_WORDS;
+    connections[at] = loaded(address);
+    connections[at + 1] = loadedPort(port) | (vport << 16);
+    connections[at + 2] = vip;
+    connections[at + 3] = serverOf(n) | (protocol << 16) | (state << 24);
+  }
+  return connections;
+}
+
+function* framesOf(scenario: Scenario, count: number): Generator<Arrival> {
+  const order = shuffled(scenario.connections);
+  const payload = (scenario.length ?? 64) - ETHERNET - IPV4 - TCP;
+  for (let i = 0; i < count; i++) yield frameOf(scenario.mode, order[i % order.length]!, { payload });
+}
+
+/** The frames of a benchmark: every flow at least once, in a random order. */
+export function makeFrames(scenario: Scenario): Frames {
+  const count = Math.max(scenario.connections, MIN_FRAMES);
+  const longest = (scenario.length ?? 64) + (scenario.mode === 'ipip-decap' ? IPV4 : 0);
+  return layOut(framesOf(scenario, count), count, longest);
+}
+
+/** The world of a scenario, its connections established. */
+export function makeWorld(scenario: Scenario, frames: Frames = makeFrames(scenario)): World {
+  const { mode, connections } = scenario;
+  const udp = scenario.protocol === 'udp';
+  const protocol = udp ? 17 : 6;
+  const method = { nat: MASQ, dr: ROUTE, tun: TUNNEL }[methodOf(mode)];
+  return {
+    interfaces: [CLI, SRV].map(({ mac }) => ({ mac: macBytes(mac), mtu: MTU })),
+    locals: [CLI, SRV].flatMap(({ addresses }) => addresses.map((text) => loaded(text.split('/')[0]!))),
+    dests: servers(mode).map(({ address, port }, i) => ({
+      address: loaded(address),
+      port: loadedPort(port),
+      method,
+      interface: SRV_INTERFACE,
+      mac: macBytes(SERVERS[i]!.lladdr),
+      source: loaded('10.1.0.1'),
+      mtu: MTU,
+    })),
+    vip: loaded(VIP),
+    vport: loadedPort(SERVICE_PORT),
+    protocol,
+    clientMac: macBytes(ROUTER.lladdr),
+    connections: connectionsOf(connections, protocol, udp ? UDP_STATE : ESTABLISHED),
+    frames,
+  };
+}
