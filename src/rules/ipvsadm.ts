@@ -132,7 +132,7 @@ function parseTimeouts(command: GivenOption, rest: readonly Word[], at: RuleSour
     const text = `${command.shown}: expected three timeouts (tcp tcpfin udp), got ${rest.length}`;
     throw new RuleError(at.file, at.line, (rest[3] ?? command).column, text);
   }
-  const seconds = (word: Word): number => parseNumber(word, 0, MAX_TIMEOUT, 'seconds', at);
+  const seconds = (word: Word): number => parseNumber(word, MAX_TIMEOUT, 'seconds', at);
   return { tcp: seconds(tcp), tcpfin: seconds(tcpfin), udp: seconds(udp) };
 }
 
@@ -207,7 +207,7 @@ class Given {
     const method = METHOD_OF[methodOption]!;
     this.tunnelType(method);
     const threshold = (name: OptionName): number =>
-      this.value(name, (word) => parseNumber(word, 0, MAX_THRESHOLD, 'a threshold', at)) ?? 0;
+      this.value(name, (word) => parseNumber(word, MAX_THRESHOLD, 'a threshold', at)) ?? 0;
     const upperThreshold = threshold('u-threshold');
     const lowerThreshold = threshold('l-threshold');
     if (lowerThreshold > upperThreshold) {
@@ -222,7 +222,7 @@ class Given {
       // Only NAT can map ports: DR and TUN leave the segment as it is, so that the server must listen on the VIP's port.
       port: method === 'nat' ? port : service.port,
       method,
-      weight: this.value('weight', (word) => parseNumber(word, 0, 65535, 'a weight', at)) ?? 1,
+      weight: this.value('weight', (word) => parseNumber(word, 65535, 'a weight', at)) ?? 1,
       upperThreshold,
       lowerThreshold,
     };

@@ -32,13 +32,13 @@ function fail(at: RuleSource, word: Word, text: string): never {
 }
 
 /**
- * A decimal number of `min` to `max`, without sign and leading zeros. (ipvsadm also takes `0x10` and, as octal, `010`.)
+ * A decimal number of 0 to `max`, without sign and leading zeros. (ipvsadm also takes `0x10` and, as octal, `010`.)
  *
  * @throws RuleError otherwise.
  */
-export function parseNumber(word: Word, min: number, max: number, what: string, at: RuleSource): number {
+export function parseNumber(word: Word, max: number, what: string, at: RuleSource): number {
   const number = DECIMAL.test(word.text) ? Number(word.text) : Number.NaN;
-  if (!(number >= min && number <= max)) fail(at, word, `expected ${what} of ${min} to ${max}, got "${word.text}"`);
+  if (!(number <= max)) fail(at, word, `expected ${what} of 0 to ${max}, got "${word.text}"`);
   return number;
 }
 
@@ -57,7 +57,7 @@ export function parseEndpoint(word: Word, at: RuleSource): Endpoint {
   if (!isIPv4(address)) fail(at, word, `expected an IPv4 address such as 10.0.0.1, got "${address}"`);
   if (colon < 0) return { address, port: undefined };
   const port = { text: text.slice(colon + 1), column: column + colon + 1 };
-  return { address, port: parseNumber(port, 0, 65535, 'a port number', at) };
+  return { address, port: parseNumber(port, 65535, 'a port number', at) };
 }
 
 /**

@@ -327,7 +327,11 @@ describe('applyRules', () => {
   });
 
   it('leaves out timeouts of 0, which ipvsadm leaves as they are', () => {
-    expect(run('--set 0 0 60\n--set 1 2 3').timeouts).toEqual([{ udp: 60 }, { tcp: 1, tcpfin: 2, udp: 3 }]);
+    expect(run('--set 0 0 60\n--set 1 2 3\n--set 0 0 0').timeouts).toEqual([
+      { udp: 60 },
+      { tcp: 1, tcpfin: 2, udp: 3 },
+      {},
+    ]);
   });
 
   it('names the line that was refused and keeps the cause', () => {

@@ -49,6 +49,13 @@ describe('saveRules', () => {
     expect(saveRules(limited, { lossless: true })).toContain(' -g -w 1 -x 9 -y 3\n');
   });
 
+  it('sorts services as ipvsadm lists them', () => {
+    const udp: SavedService = { ...service, protocol: 'udp', port: 53 };
+    expect(saveRules([udp, { ...service, port: 443 }, service, { ...service, address: '192.168.0.1' }])).toBe(
+      '-A -t 192.168.0.1:80 -s rr\n-A -t 10.0.0.100:80 -s rr\n-A -t 10.0.0.100:443 -s rr\n-A -u 10.0.0.100:53 -s rr\n',
+    );
+  });
+
   it('refuses what rules cannot say', () => {
     expect(() => saveRules([{ ...service, dests: [{ ...dest, method: 'local' }] }])).toThrow(RangeError);
   });
