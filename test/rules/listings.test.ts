@@ -59,7 +59,7 @@ describe('ipvsadm -Ln', () => {
     expect(listServices(readServices(text))).toBe(text);
   });
 
-  // These bytes, blanks at line ends included, came from the real tool.
+  // The wlc service with its first two dests is as the real tool printed it; the other rows follow its widths.
   it('sorts addresses by signed subtraction and shows methods and flags', () => {
     const services: ListedService[] = [
       { ...web, protocol: 'udp', address: '10.0.0.1', port: 53, scheduler: 'wrr' },
