@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { advanceClock, endConnection } from './conn/table';
 import { Conn } from './conn/record';
+import { advanceClock, endConnection } from './conn/table';
+import * as control from './control';
 import { processBurst } from './pipeline';
-import * as control from './service/control';
 import { Dest } from './service/dest';
 import * as services from './service/service';
 

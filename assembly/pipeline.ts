@@ -8,15 +8,15 @@
  * @module
  */
 import { BURST_MAX, SB_BURST_COUNT } from '../src/abi/memory';
-import { connOf, isReply, refMatches, touchBucket } from './conn/table';
 import { matchTags, refAt } from './conn/index-table';
+import { connOf, isReply, refMatches, touchBucket } from './conn/table';
 import { remaining } from './conn/wheel';
 import { Descriptor, Scratch } from './descriptor';
-import { serve } from './flow/balance';
-import { input } from './flow/input';
 import { parseFrame } from './flow/parse';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
+import { serve } from './hook/balance';
+import { input } from './hook/input';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
 import { IPV4_MIN } from './wire/ipv4';

@@ -4,20 +4,12 @@
  *
  * @module
  */
-import {
-  DEST_SIZE,
-  DestFlag,
-  SB_DEST_COUNT,
-  SB_DEST_FREE,
-  SB_DEST_MAX,
-  SB_DESTS,
-  STATS_SIZE,
-} from '../../src/abi/memory';
-import { schedulerChanged, schedulerStarts } from '../sched/index';
-import { field, setField } from '../superblock';
-import { Dest } from './dest';
-import { freeService, makeService, Service } from './service';
-import { discard, recover } from './trash';
+import { DEST_SIZE, DestFlag, SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_MAX, SB_DESTS, STATS_SIZE } from '../src/abi/memory';
+import { schedulerChanged, schedulerStarts } from './sched/index';
+import { Dest } from './service/dest';
+import { freeService, makeService, Service } from './service/service';
+import { discard, recover } from './service/trash';
+import { field, setField } from './superblock';
 
 /** Adds a service that does not exist yet. */
 export function addService(protocol: u32, addressBE: u32, portBE: u32, scheduler: u32, flags: u32): usize {

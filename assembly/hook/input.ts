@@ -9,14 +9,14 @@ import { DescriptorFlag, InterfaceFlag, RouteType } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
+import { walkOptions } from '../flow/options';
+import { parseIpv4 } from '../flow/parse';
 import { routePacket } from '../forward/route';
 import { decapsulate } from '../forward/tunnel';
 import { routeType } from '../net/hop';
 import { findIpip, interfaceHas, NO_INTERFACE } from '../net/interface';
 import { IPV4_MIN } from '../wire/ipv4';
 import { deliver, keepLocal } from './balance';
-import { walkOptions } from './options';
-import { parseIpv4 } from './parse';
 
 const BROADCAST: u32 = 0xffffffff;
 const THIS_NET: u32 = 0;
@@ -36,7 +36,11 @@ function isMulticast(addressBE: u32): bool {
 export function input(frame: Descriptor, packet: Scratch): void {
   const header = packet.header;
   const destinationBE = header.destinationBE;
-  const reason = checkAddresses(header.sourceBE, destinationBE, interfaceHas(packet.receivedOn, InterfaceFlag.Loopback));
+  const reason = checkAddresses(
+    header.sourceBE,
+    destinationBE,
+    interfaceHas(packet.receivedOn, InterfaceFlag.Loopback),
+  );
   if (reason != Reason.None) {
     frame.judge(Verdict.Drop, reason);
     return;

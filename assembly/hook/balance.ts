@@ -10,22 +10,22 @@ import { Conn } from '../conn/record';
 import { connOf, endConnection, find, isReply, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { walkOptions } from '../flow/options';
+import { seeSegment } from '../flow/segment';
 import { answerPortUnreachable } from '../forward/answer';
 import { keepHop } from '../forward/route';
-import { transmit } from '../forward/transmit';
 import { hasTransportHeader } from '../forward/translate';
+import { transmit } from '../forward/transmit';
 import { Hop, resolveHop } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
 import { findService, Service } from '../service/service';
 import { countConnection, countIn } from '../service/stats';
 import { field, netGeneration, now32 } from '../superblock';
-import { Icmp, ICMP_SIZE, isRelated } from '../wire/icmp';
-import { Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { ICMP_SIZE, Icmp, isRelated } from '../wire/icmp';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { portsBE } from '../wire/ports';
 import { RST, SYN, Tcp } from '../wire/tcp';
-import { walkOptions } from './options';
-import { seeSegment } from './segment';
 
 /** FTP's data port: connections from it belong to a control connection. */
 const FTP_DATA_BE: u32 = 20 << 8;
