@@ -82,9 +82,9 @@ function ipSummary(layers: readonly Layer[]): string {
   }
   const ends = `${get('ip.src')}:${textOf(next, `${next.kind}.srcport`)} > ${get('ip.dst')}:${textOf(next, `${next.kind}.dstport`)}`;
   if (next.kind === 'udp') return `${ends} UDP${fragment} ${ttl} ${length}`;
-  const sequence = textOf(next, 'tcp.seq');
-  const segment = `${textOf(next, 'tcp.flags')}${sequence === '' ? '' : ` seq=${sequence}`}`;
-  return `${ends} TCP ${segment}${fragment} ${ttl} ${length}`;
+  const [letters, sequence] = [textOf(next, 'tcp.flags'), textOf(next, 'tcp.seq')];
+  const segment = `${letters === '' ? '' : ` ${letters}`}${sequence === '' ? '' : ` seq=${sequence}`}`;
+  return `${ends} TCP${segment}${fragment} ${ttl} ${length}`;
 }
 
 function startOf(layer: Layer): number {

@@ -130,6 +130,7 @@ describe('summary', () => {
     expect(summary(bytes(1, 2, 3))).toBe('not a packet, 3 bytes');
     expect(summary(bytes(), 'raw')).toBe('not a packet, 0 bytes');
     expect(summary(bytes(0x60, 1), 'raw')).toBe('IPv6, 2 bytes');
+    expect(summary(syn.slice(0, 42))).toBe('10.0.0.2:40001 > 10.0.0.100:80 TCP seq=1 ttl=64 len=0');
     expect(summary(syn.slice(0, 20))).toBe('IPv4 cut short, 6 bytes');
   });
 
