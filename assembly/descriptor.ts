@@ -28,8 +28,8 @@ import {
   SCRATCH_SIZE,
 } from '../src/abi/memory';
 import { Reason, Verdict } from '../src/abi/verdict';
-import { Ipv4 } from './wire/ipv4';
 import { countReason, field } from './superblock';
+import { Ipv4 } from './wire/ipv4';
 
 /** View of a descriptor. */
 @unmanaged

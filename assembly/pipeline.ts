@@ -26,6 +26,7 @@ import { portsBE } from './wire/ports';
 const TILE: u32 = 64;
 
 /** Keeps the touching loads alive. */
+// biome-ignore lint/correctness/noUnusedVariables: storing into it is its use
 let touched: u32 = 0;
 
 /** Judges the burst; returns the number of descriptors, those of frames that the core made included. */

@@ -4,14 +4,7 @@
  *
  * @module
  */
-import {
-  COUNTER_SIZE,
-  SB_COUNTERS,
-  SB_IP_ID,
-  SB_NET_GENERATION,
-  SB_NOW,
-  SUPERBLOCK,
-} from '../src/abi/memory';
+import { COUNTER_SIZE, SB_COUNTERS, SB_IP_ID, SB_NET_GENERATION, SB_NOW, SUPERBLOCK } from '../src/abi/memory';
 
 /** Reads the u32 field at `offset` (an SB_ constant). */
 export function field(offset: usize): u32 {

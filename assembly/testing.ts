@@ -6,9 +6,9 @@
 import { hashTuple } from './conn/hash';
 import { find } from './conn/table';
 import { nextTcpState } from './conn/tcp-state';
-import { decapsulate, encapsulate } from './forward/tunnel';
-import { checkIpv4 } from './flow/parse';
 import { walkOptions } from './flow/options';
+import { checkIpv4 } from './flow/parse';
+import { decapsulate, encapsulate } from './forward/tunnel';
 import { Arp } from './wire/arp';
 import * as checksum from './wire/checksum';
 import { Icmp, isError, isRelated } from './wire/icmp';
@@ -55,7 +55,7 @@ export function lookup(ip: usize): u32 {
 export function lookupMany(list: usize, count: u32): u32 {
   let found: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    if (lookup(load<u32>(list + (<usize>i << 2))) != 0) found++;
+    if (lookup(load<u32>(list + ((<usize>i) << 2))) != 0) found++;
   }
   return found;
 }
@@ -64,7 +64,7 @@ export function lookupMany(list: usize, count: u32): u32 {
 export function parseMany(list: usize, count: u32, room: u32): u32 {
   let whole: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    if (checkIpv4(load<u32>(list + (<usize>i << 2)), room) == 0) whole++;
+    if (checkIpv4(load<u32>(list + ((<usize>i) << 2)), room) == 0) whole++;
   }
   return whole;
 }

@@ -1,3 +1,4 @@
+// biome-ignore-all format: a half round of SipHash to a line
 /**
  * SipHash-1-3 (Aumasson, Bernstein 2012) of a connection tuple: a keyed hash, so that nobody who
  * does not know the key can choose tuples that meet in one bucket.

@@ -39,7 +39,7 @@ export function matchTags(bucket: usize, hash: u64): u32 {
 
 /** The ref at lane `lane` (1..7), 0 for a free entry. */
 export function refAt(bucket: usize, lane: u32): u32 {
-  return load<u32>(bucket + (<usize>lane << 2), REF_OF_LANE);
+  return load<u32>(bucket + ((<usize>lane) << 2), REF_OF_LANE);
 }
 
 /** The bucket that follows, around the end. */

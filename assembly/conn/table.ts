@@ -146,7 +146,7 @@ export function enterState(conn: Conn, state: u32): void {
     }
   }
   conn.state = state;
-  const timeout = load<u32>(<usize>SUPERBLOCK + (<usize>state << 2), SB_TIMEOUTS);
+  const timeout = load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
   if (timeout != conn.timeout) {
     conn.timeout = timeout;
     unhang(conn);

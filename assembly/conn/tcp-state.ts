@@ -10,7 +10,7 @@ import { ConnState } from '../../src/abi/protocol';
 import { ACK, FIN, RST, SYN } from '../wire/tcp';
 
 /** Which way a segment went, and so which table counts. */
-export const enum Direction {
+export enum Direction {
   In,
   Out,
   InOnly,
@@ -43,7 +43,7 @@ function row(direction: Direction, flags: u32): u64 {
 /** The state after a segment with these flags. Without any of RST, SYN, FIN, ACK it is CLOSE. */
 export function nextTcpState(direction: Direction, flags: u32, state: u32): u32 {
   if ((flags & (RST | SYN | FIN | ACK)) == 0) return ConnState.Close;
-  return <u32>((row(direction, flags) >> (<u64>state << 2)) & 15);
+  return <u32>((row(direction, flags) >> ((<u64>state) << 2)) & 15);
 }
 
 /** Whether a connection in this state counts as active. */

@@ -11,13 +11,7 @@
  *
  * @module
  */
-import {
-  CONN_NEXT,
-  SB_WHEEL,
-  SB_WHEEL_NOW,
-  WHEEL_SHIFT,
-  WHEEL_SLOTS,
-} from '../../src/abi/memory';
+import { CONN_NEXT, SB_WHEEL, SB_WHEEL_NOW, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/memory';
 import { field, now32 } from '../superblock';
 import { Conn } from './record';
 

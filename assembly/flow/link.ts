@@ -8,9 +8,9 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { findVlan, interfaceHas, interfaceMac, NO_INTERFACE } from '../net/interface';
 import { field } from '../superblock';
-import { Ethernet, ETHERNET_SIZE, TYPE_ARP_BE, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_VLAN_BE } from '../wire/ethernet';
+import { ETHERNET_SIZE, Ethernet, TYPE_ARP_BE, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_VLAN_BE } from '../wire/ethernet';
 import { sameMac } from '../wire/mac';
-import { Vlan, VLAN_SIZE } from '../wire/vlan';
+import { VLAN_SIZE, Vlan } from '../wire/vlan';
 
 /** First nibble of an IPv6 packet on an interface without link headers. */
 const VERSION_6: u32 = 0x60;

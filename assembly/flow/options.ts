@@ -8,7 +8,7 @@ import { RouteType } from '../../src/abi/memory';
 import { Reason } from '../../src/abi/verdict';
 import { routeType } from '../net/hop';
 import { now } from '../superblock';
-import { Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 
 const END: u8 = 0;
 const NOP: u32 = 1;
@@ -57,7 +57,7 @@ export function walkOptions(header: Ipv4, fill: bool, addressBE: u32): Reason {
     if (end - p < 2) return Reason.Ipv4Option;
     const length = <u32>load<u8>(p, LENGTH);
     if (length < 2 || <usize>length > end - p) return Reason.Ipv4Option;
-    let ok = true;
+    let ok: bool = true;
     switch (kind) {
       case RECORD_ROUTE:
         ok = routes++ == 0 && recordRoute(p, length, fill, addressBE);

@@ -14,7 +14,7 @@ import { hashTuple } from '../conn/hash';
 import { homeBucket } from '../conn/index-table';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
-import { Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { parseLink } from './link';
 
@@ -34,9 +34,7 @@ export function parseFrame(frame: Descriptor, scratch: Scratch): void {
 /** Whether frame and headroom lie wholly in the arena; the numbers are the host's and may be anything. */
 function liesInArena(frame: Descriptor): bool {
   const start = <u64>frame.address;
-  return (
-    start >= <u64>field(SB_ARENA) + <u64>frame.headroom && start + <u64>frame.length <= <u64>field(SB_ARENA_END)
-  );
+  return start >= <u64>field(SB_ARENA) + <u64>frame.headroom && start + <u64>frame.length <= <u64>field(SB_ARENA_END);
 }
 
 /** Parses the IPv4 packet at `ip`, of which `room` bytes are there. False when it has been judged. */

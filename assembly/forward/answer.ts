@@ -30,14 +30,14 @@ import {
   DESTINATION_UNREACHABLE,
   FRAGMENTATION_NEEDED,
   HOST_UNREACHABLE,
-  Icmp,
   ICMP_SIZE,
+  Icmp,
   isError,
   NET_UNREACHABLE,
   PORT_UNREACHABLE,
   TIME_EXCEEDED,
 } from '../wire/icmp';
-import { Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { putLink } from './link';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as fits without the error exceeding 576 bytes. */

@@ -6,10 +6,10 @@
 import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/memory';
 import { Descriptor } from '../descriptor';
 import { interfaceHas, interfaceMac, interfaceVlan } from '../net/interface';
-import { Ethernet, ETHERNET_SIZE, TYPE_IPV4_BE, TYPE_VLAN_BE } from '../wire/ethernet';
+import { ETHERNET_SIZE, Ethernet, TYPE_IPV4_BE, TYPE_VLAN_BE } from '../wire/ethernet';
 import { Ipv4 } from '../wire/ipv4';
 import { copyMac } from '../wire/mac';
-import { Vlan, VLAN_SIZE } from '../wire/vlan';
+import { VLAN_SIZE, Vlan } from '../wire/vlan';
 
 /** Bytes of the link header on interface `out`. */
 function linkSize(out: u32): u32 {

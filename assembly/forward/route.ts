@@ -21,8 +21,8 @@ import { Conn } from '../conn/record';
 import { connOf, find, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
-import { seeSegment } from '../flow/segment';
 import { walkOptions } from '../flow/options';
+import { seeSegment } from '../flow/segment';
 import { Hop, resolveHop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
@@ -30,11 +30,11 @@ import { field, netGeneration } from '../superblock';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { copyMac } from '../wire/mac';
 import { portsBE } from '../wire/ports';
-import { RST, Tcp, TCP_MIN } from '../wire/tcp';
+import { RST, TCP_MIN, Tcp } from '../wire/tcp';
 import { answerNetUnreachable, answerPortUnreachable, answerTimeExceeded, answerTooBig } from './answer';
 import { hasHeadroom, putLink } from './link';
-import { canLeave } from './transmit';
 import { hasTransportHeader, translateOut } from './translate';
+import { canLeave } from './transmit';
 
 /** Largest MTU that fits the record; no IPv4 packet is longer. */
 const MTU_MAX: u32 = 0xffff;

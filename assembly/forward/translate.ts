@@ -11,8 +11,8 @@ import { Conn } from '../conn/record';
 import { Scratch } from '../descriptor';
 import { difference16, difference32, finish, pseudoHeader, sum, update } from '../wire/checksum';
 import { Ipv4 } from '../wire/ipv4';
-import { Tcp, TCP_MIN } from '../wire/tcp';
-import { CHECKSUM_ZERO, Udp, UDP_SIZE } from '../wire/udp';
+import { TCP_MIN, Tcp } from '../wire/tcp';
+import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
 
 /** Whether the whole transport header is there, which translation needs. */
 export function hasTransportHeader(packet: Scratch): bool {
@@ -53,7 +53,5 @@ function updateTransport(packet: Scratch, header: Ipv4, delta: u64): void {
 /** UDP checksum over the datagram as the IP length has it; the field itself is 0. */
 function fullUdp(packet: Scratch, header: Ipv4): u32 {
   const length = packet.l4Length;
-  return finish(
-    pseudoHeader(header.sourceBE, header.destinationBE, Protocol.Udp, length) + sum(packet.l4, length),
-  );
+  return finish(pseudoHeader(header.sourceBE, header.destinationBE, Protocol.Udp, length) + sum(packet.l4, length));
 }

@@ -7,7 +7,7 @@ import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { checkIpv4 } from '../flow/parse';
 import { nextIpId } from '../superblock';
-import { DF_BE, Ipv4, IPV4_MIN } from '../wire/ipv4';
+import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
 
 /** Smallest MTU that IPv4 allows inside (RFC 791 §3.2). */
 export const TUNNEL_MTU_MIN: u32 = 68;

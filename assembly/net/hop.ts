@@ -90,13 +90,13 @@ export function routeType(addressBE: u32): u32 {
 /** MAC of an address on an interface, by bisection; 0 when it is not known. */
 function findNeighbour(addressBE: u32, interfaceIndex: u32): usize {
   const base = <usize>field(SB_NEIGHBOURS);
-  const wanted = (<u64>bswap<u32>(addressBE) << 16) | <u64>interfaceIndex;
+  const wanted = ((<u64>bswap<u32>(addressBE)) << 16) | <u64>interfaceIndex;
   let low: u32 = 0;
   let high = field(SB_NEIGHBOUR_COUNT);
   while (low < high) {
     const middle = (low + high) >> 1;
     const record = base + <usize>middle * NEIGHBOUR_SIZE;
-    const key = (<u64>bswap<u32>(load<u32>(record, NB_ADDRESS_BE)) << 16) | <u64>load<u16>(record, NB_INTERFACE);
+    const key = ((<u64>bswap<u32>(load<u32>(record, NB_ADDRESS_BE))) << 16) | <u64>load<u16>(record, NB_INTERFACE);
     if (key == wanted) return record + NB_MAC;
     if (key < wanted) low = middle + 1;
     else high = middle;

@@ -50,5 +50,5 @@ export function pickSh(service: Service, clientBE: u32, clientPortBE: u32): usiz
 }
 
 function entry(service: Service, bucket: u32): usize {
-  return load<u32>(service.table + (<usize>bucket << 2));
+  return load<u32>(service.table + ((<usize>bucket) << 2));
 }

@@ -9,7 +9,7 @@ import { isUsable } from './index';
 
 /** Load of a dest: an active connection weighs as much as 256 inactive ones. */
 function overhead(dest: Dest): i64 {
-  return (<i64>dest.active << 8) + <i64>dest.inactive;
+  return ((<i64>dest.active) << 8) + <i64>dest.inactive;
 }
 
 /** The usable dest with the least overhead / weight, compared crosswise; 0 when none is usable. */

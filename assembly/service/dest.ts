@@ -24,8 +24,8 @@ import {
   DEST_WEIGHT,
   DestFlag,
 } from '../../src/abi/memory';
-import { netGeneration } from '../superblock';
 import { Hop, resolveHop } from '../net/hop';
+import { netGeneration } from '../superblock';
 import { releaseTrashed } from './trash';
 
 /** View of a dest record. */

@@ -4,13 +4,15 @@
  * @module
  */
 import {
-  SERVICE_SIZE,
+  SB_SCHED_TABLES,
   SB_SERVICE_COUNT,
   SB_SERVICE_FREE,
   SB_SERVICE_HEAD_COUNT,
   SB_SERVICE_HEADS,
   SB_SERVICE_MAX,
   SB_SERVICES,
+  SCHED_TABLE_SIZE,
+  SERVICE_SIZE,
   SVC_ADDRESS_BE,
   SVC_CURSOR,
   SVC_DEST_COUNT,
@@ -25,8 +27,6 @@ import {
   SVC_WRR_CW,
   SVC_WRR_DI,
   SVC_WRR_MW,
-  SB_SCHED_TABLES,
-  SCHED_TABLE_SIZE,
 } from '../../src/abi/memory';
 import { field, setField } from '../superblock';
 import { Dest } from './dest';

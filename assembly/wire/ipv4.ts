@@ -151,5 +151,4 @@ export class Ipv4 {
     const check = this.checksum + 1;
     this.checksum = check >= 0xffff ? check + 1 : check;
   }
-
 }
