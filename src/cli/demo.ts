@@ -61,7 +61,10 @@ export async function demoCommand(argv: readonly string[], io: Io): Promise<numb
   const director = await directorOf(scenario);
   const inputs = await Inputs.open(words, network);
   mkdirSync(dirname(file), { recursive: true });
-  const outputs = openOutputs([file], network, inputs.files, { onlyOut: false, format: 'pcapng' });
+  const outputs = openOutputs([file], network, inputs.files, director.burst.bytes, {
+    onlyOut: false,
+    format: 'pcapng',
+  });
   const sent = new SentFrames(network.interfaces.map(({ name }) => name));
   const { summary } = await rewrite(director, inputs, [...outputs, sent], { stop: io.stop });
   const now = sent.now;
@@ -93,7 +96,7 @@ function heading(style: Style, title: string, command = ''): string {
 
 async function directorOf(scenario: Scenario): Promise<Director> {
   const director = await Director.create({ network: scenario.network, seed: 0n });
-  for (const event of scenario.events) applyEvent(director, event);
+  for (const event of scenario.events) applyEvent(director, event, {});
   return director;
 }
 
@@ -133,6 +136,8 @@ class SentFrames implements Output {
   }
 
   offered(): void {}
+
+  settle(): void {}
 
   left({ bytes, start, end, seconds, nanoseconds, reason, in: received, out, packet }: LoopFrame): void {
     const time = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);

@@ -56,7 +56,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
     return 0;
   }
   const number = parseCount('packet', options.need('packet'), 1, Number.MAX_SAFE_INTEGER);
-  const director = await setUp(options);
+  const director = setUp(options);
   const inputs = await Inputs.open(options.all('infile'), director.network);
   const walk = await explainNumber(director, inputs, number);
   if (options.has('json')) io.out(`${walkJson(walk, number)}\n`);

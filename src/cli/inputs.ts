@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Burst } from '../burst.js';
 import { linkKind } from '../capture/link-type.js';
 import { CaptureMerger } from '../capture/merge.js';
+import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from '../capture/pcap-reader.js';
 import { isEthernet } from '../explain/routes.js';
 import type { NetworkConfig } from '../types.js';
 import { usageError } from './io.js';
@@ -31,6 +33,9 @@ export function checkName({ name, file }: FileWord, network: NetworkConfig): voi
   throw usageError(`${name}=${file}: the network has no interface ${name}, it has ${names}`);
 }
 
+/** Bytes of a capture that are looked at together: at least its largest record. */
+export const WINDOW = 1 << 19;
+
 /** Captures merged by time, each packet with the director's interface that received it. */
 export class Inputs {
   readonly merger: CaptureMerger;
@@ -41,14 +46,22 @@ export class Inputs {
   sent = 0;
   /** Packets of each file. */
   readonly packets: number[];
+  /** Where each file's window lies in the director's memory, -1 for one that lies elsewhere. */
+  readonly windows: readonly number[];
 
   readonly #network: NetworkConfig;
   /** Director's interface per interface of the merged captures. */
   readonly #indexes: number[] = [];
   readonly #done: number[];
 
-  private constructor(merger: CaptureMerger, files: readonly string[], network: NetworkConfig) {
+  private constructor(
+    merger: CaptureMerger,
+    files: readonly string[],
+    network: NetworkConfig,
+    windows: readonly number[],
+  ) {
     this.merger = merger;
+    this.windows = windows;
     this.files = files;
     this.#network = network;
     this.packets = files.map(() => 0);
@@ -57,18 +70,30 @@ export class Inputs {
     this.size = sizes.includes(0) ? 0 : sizes.reduce((sum, size) => sum + size, 0);
   }
 
-  /** Opens the captures of `-i`. */
-  static async open(words: readonly string[], network: NetworkConfig): Promise<Inputs> {
+  /**
+   * Opens the captures of `-i`.
+   *
+   * @param burst with it, captures are read into the director's memory where that can be
+   */
+  static async open(words: readonly string[], network: NetworkConfig, burst?: Burst): Promise<Inputs> {
     if (words.length === 0) throw usageError('-i NAME=FILE is needed, NAME being an interface of the network');
+    const windows: number[] = [];
     const captures = words.map(splitWord).map((word) => {
       checkName(word, network);
       const stem = basename(word.file).replace(/\..*$/, '');
-      const name = word.name ?? network.interfaces.find((one) => one.name === stem)?.name;
-      return { source: word.file, ...(name === undefined ? {} : { name }) };
+      const found = network.interfaces.find((one) => one.name === (word.name ?? stem));
+      const resident = burst !== undefined && found !== undefined && isEthernet(found) && isPcap(word.file);
+      const window = resident ? burst.hold(WINDOW) : -1;
+      windows.push(window);
+      return {
+        source: word.file,
+        ...(found !== undefined && { name: found.name }),
+        ...(resident && { window: burst.bytes.subarray(window, window + WINDOW) }),
+      };
     });
     if (captures.filter(({ source }) => source === '-').length > 1) throw usageError('-i - can be given once');
     const files = captures.map(({ source }) => source);
-    return new Inputs(await CaptureMerger.open(captures), files, network);
+    return new Inputs(await CaptureMerger.open(captures), files, network, windows);
   }
 
   /** Bytes read so far, about. */
@@ -110,4 +135,15 @@ export class Inputs {
     this.#indexes[merged] = index;
     return index;
   }
+}
+
+/** Whether a file is a plain classic capture; only its records are small enough for a window that cannot grow. */
+function isPcap(file: string): boolean {
+  if (file === '-' || !statSync(file).isFile()) return false;
+  const magic = new DataView(new ArrayBuffer(4));
+  const fd = openSync(file, 'r');
+  readSync(fd, magic, 0, 4, 0);
+  closeSync(fd);
+  const kinds = [PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS];
+  return kinds.includes(magic.getUint32(0, true)) || kinds.includes(magic.getUint32(0));
 }

@@ -25,9 +25,12 @@ export interface CommandSpec {
   /** What follows the command's name, one way a line. */
   readonly usage: readonly string[];
   readonly options: readonly OptionSpec[];
-  /** Paragraphs after the options, printed as they are. */
+  /** Paragraphs after the options; lines that are too long are broken. */
   readonly notes?: string;
 }
+
+/** Width of all text. */
+const COLUMNS = 80;
 
 const HELP: OptionSpec = { name: 'help', short: 'h', help: 'print this help' };
 
@@ -111,18 +114,23 @@ function dashValues(spec: CommandSpec, argv: readonly string[]): string[] {
 export function helpText(spec: CommandSpec): string {
   const lines = [`ipvs-wasm ${spec.name}: ${spec.summary}`, ''];
   spec.usage.forEach((usage, i) => {
-    lines.push(`${i === 0 ? 'Usage:' : '      '} ipvs-wasm ${spec.name} ${usage}`.trimEnd());
+    const left = `${i === 0 ? 'Usage:' : '      '} ipvs-wasm ${spec.name} `;
+    const broken = wrap(usage, COLUMNS - left.length);
+    lines.push(...broken.map((line, j) => `${j === 0 ? left : ' '.repeat(left.length)}${line}`.trimEnd()));
   });
   lines.push('', 'Options:');
   for (const option of [...spec.options, HELP]) {
     const letter = option.short === undefined ? '    ' : `-${option.short}, `;
     const left = `  ${letter}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}`;
-    const [first = '', ...rest] = wrap(option.help, 80 - 28);
+    const [first = '', ...rest] = wrap(option.help, COLUMNS - 28);
     if (left.length > 26) lines.push(left, `${' '.repeat(28)}${first}`);
     else lines.push(`${left.padEnd(28)}${first}`);
     for (const line of rest) lines.push(' '.repeat(28) + line);
   }
-  if (spec.notes !== undefined) lines.push('', spec.notes.trimEnd());
+  if (spec.notes !== undefined) {
+    const notes = spec.notes.trimEnd().split('\n');
+    lines.push('', ...notes.flatMap((line) => (line.length > COLUMNS ? wrap(line, COLUMNS) : [line])));
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -6,14 +6,14 @@
 import { statSync } from 'node:fs';
 import { FileSink } from '../capture/file-sink.js';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../capture/link-type.js';
-import { PcapWriter } from '../capture/pcap-writer.js';
 import { PcapngWriter } from '../capture/pcapng-writer.js';
-import type { CaptureWriter, PacketOptions } from '../capture/writer.js';
+import type { PacketOptions } from '../capture/writer.js';
 import { isEthernet } from '../explain/routes.js';
 import { reasonName, reasonText, verdictName } from '../reasons.js';
 import type { InterfaceConfig, NetworkConfig } from '../types.js';
 import { checkName, type FileWord, splitWord } from './inputs.js';
-import { usageError } from './io.js';
+import { CliError, usageError } from './io.js';
+import { ResidentPcapWriter } from './resident-writer.js';
 import type { FrameSink, LoopFrame } from './rewrite-loop.js';
 
 const CHUNK = 1 << 20;
@@ -35,11 +35,12 @@ export interface Output extends FrameSink {
   close(): void;
 }
 
-/** Opens the outputs of `-o`; `inputs` are files that must not be overwritten. */
+/** Opens the outputs of `-o`; `inputs` are files that must not be overwritten, `memory` is the director's. */
 export function openOutputs(
   words: readonly string[],
   network: NetworkConfig,
   inputs: readonly string[],
+  memory: Uint8Array,
   options: OutputOptions,
 ): Output[] {
   if (words.length === 0) throw usageError('-o FILE is needed (FILE.pcapng, FILE.pcap, NAME=FILE, or - )');
@@ -61,7 +62,7 @@ export function openOutputs(
   return files.map((word) => {
     const sent = sendingInterfaces(network, word);
     if (formatOf(word.file, options) === 'pcapng') return new PcapngOutput(word, network, sent, options);
-    return new PcapOutput(word, sent);
+    return new PcapOutput(word, sent, memory);
   });
 }
 
@@ -80,7 +81,13 @@ export class Tee implements FrameSink {
   }
 
   left(frame: LoopFrame): void {
+    // What is written in place can be written once.
+    frame.resident = false;
     for (const sink of this.#sinks) sink.left(frame);
+  }
+
+  settle(): void {
+    for (const sink of this.#sinks) sink.settle();
   }
 }
 
@@ -109,11 +116,11 @@ class PcapOutput implements Output {
   readonly wantsOffered = false;
   readonly file: string;
   packets = 0;
-  readonly #writer: CaptureWriter;
+  readonly #writer: ResidentPcapWriter;
   readonly #sink: FileSink;
   readonly #index: Int32Array;
 
-  constructor({ file, name }: FileWord, { interfaces, index }: Sending) {
+  constructor({ file, name }: FileWord, { interfaces, index }: Sending, memory: Uint8Array) {
     this.file = file;
     this.#index = index;
     const linkTypes = new Set(interfaces.map(linkTypeOf));
@@ -124,7 +131,7 @@ class PcapOutput implements Output {
     }
     if (linkTypes.size === 0) throw usageError(`-o ${name}=${file}: nothing leaves by ${name}`);
     this.#sink = new FileSink(file);
-    this.#writer = new PcapWriter(this.#sink.write, { chunkLength: CHUNK });
+    this.#writer = new ResidentPcapWriter(this.#sink.write, memory, { chunkLength: CHUNK });
     for (const linkType of linkTypes) this.#writer.addInterface({ linkType });
   }
 
@@ -132,11 +139,20 @@ class PcapOutput implements Output {
 
   left(frame: LoopFrame): void {
     if (this.#index[frame.out]! < 0) return;
+    const { seconds, nanoseconds, start, end } = frame;
+    if (seconds > 0xffffffff)
+      throw new CliError(1, `packet ${frame.packet}: its time does not fit in a pcap, write pcapng`);
     this.packets++;
-    this.#writer.write(frame.seconds, frame.nanoseconds, frame.bytes, frame.start, frame.end);
+    if (frame.resident) this.#writer.writeInPlace(seconds, nanoseconds, start, end);
+    else this.#writer.write(seconds, nanoseconds, frame.bytes, start, end);
+  }
+
+  settle(): void {
+    this.#writer.endRun();
   }
 
   close(): void {
+    this.#writer.endRun();
     this.#writer.flushSync();
     this.#sink.close();
   }
@@ -172,6 +188,8 @@ class PcapngOutput implements Output {
   left(frame: LoopFrame): void {
     this.#write(frame, frame.out, 'outbound');
   }
+
+  settle(): void {}
 
   #write(frame: LoopFrame, interfaceIndex: number, direction: 'inbound' | 'outbound'): void {
     const index = this.#sending.index[interfaceIndex]!;

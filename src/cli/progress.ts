@@ -46,7 +46,7 @@ export function progressLine(done: number, total: number, packets: number): stri
   if (total <= 0) return `${megabytes(done)} ${counted}`;
   const part = Math.min(1, done / total);
   const full = Math.round(part * WIDTH);
-  const percent = `${Math.floor(part * 100)}%`.padStart(4);
+  const percent = `${Math.floor(part * 100)}%`.padStart(5);
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}]${percent}  ${megabytes(done)} of ${megabytes(total)}  ${counted}`;
 }
 

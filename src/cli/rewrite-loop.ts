@@ -9,6 +9,7 @@
 import { BURST_MAX } from '../abi/memory.js';
 import { REASON_COUNT, Verdict } from '../abi/verdict.js';
 import { FrameCopier } from '../capture/copy.js';
+import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
 import type { Director } from '../director.js';
 import type { Inputs } from './inputs.js';
 
@@ -31,6 +32,8 @@ export interface LoopFrame {
   in: number;
   /** Interface it leaves by; -1 when it does not. */
   out: number;
+  /** It lies in a scanner's window, behind the 16 bytes of its record's header, which nobody needs any more. */
+  resident: boolean;
 }
 
 /** Where frames go. */
@@ -41,10 +44,12 @@ export interface FrameSink {
   offered(frame: LoopFrame): void;
   /** A frame that leaves: verdict `forward`. Comes after the offered frame that caused it. */
   left(frame: LoopFrame): void;
+  /** The frames given are about to be overwritten. */
+  settle(): void;
 }
 
 /** What the loop reads: {@link Inputs}. */
-export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex'>;
+export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex' | 'windows'>;
 
 /** See the module. */
 export class RewriteLoop {
@@ -65,6 +70,8 @@ export class RewriteLoop {
   readonly #inputs: LoopInputs;
   readonly #sink: FrameSink;
   readonly #burstFrames: number;
+  /** Into the director's memory. */
+  readonly #copier: FrameCopier;
   #pending = 0;
   /** Frames of the bursts before. */
   #judged = 0;
@@ -72,8 +79,10 @@ export class RewriteLoop {
   readonly #nanoseconds = new Float64Array(BURST_MAX);
   readonly #originalLengths = new Float64Array(BURST_MAX);
   readonly #in = new Int32Array(BURST_MAX);
+  /** Address of a frame that is judged where it was read, -1 for one that was copied. */
+  readonly #places = new Int32Array(BURST_MAX);
   /** The frames as they were offered, for a sink that wants them. */
-  #copies = new FrameStore();
+  readonly #copies = new FrameStore();
   readonly #frame: LoopFrame = {
     bytes: new Uint8Array(0),
     start: 0,
@@ -86,50 +95,63 @@ export class RewriteLoop {
     reason: 0,
     in: -1,
     out: -1,
+    resident: false,
   };
 
   /** `burstFrames` 1 to 256; less than 256 shows that the outcome does not depend on it. */
   constructor(director: Director, inputs: LoopInputs, sink: FrameSink, burstFrames = BURST_MAX) {
     this.#director = director;
+    this.#copier = new FrameCopier(director.burst.bytes);
     this.#inputs = inputs;
     this.#sink = sink;
     this.#burstFrames = burstFrames;
   }
 
-  /** Runs until the inputs need more bytes or are at their end. Throws the `CaptureError` of damage. */
+  /**
+   * Runs until the inputs need more bytes or are at their end, and judges all that came. Throws the `CaptureError` of
+   * damage; what came before it waits for `flush`.
+   */
   run(): void {
     const { merger } = this.#inputs;
     while (merger.next()) {
       const index = this.#inputs.interfaceIndex();
       if (index >= 0) this.#offer(index);
     }
+    this.flush();
   }
 
   #offer(index: number): void {
-    const { scanner } = this.#inputs.merger;
+    const { merger, windows } = this.#inputs;
+    const { scanner } = merger;
     const { buffer, dataStart, dataEnd, seconds, nanoseconds, originalLength } = scanner;
     const now = wholeMillis(seconds, nanoseconds);
-    if (this.#pending > 0 && (now !== this.now || this.#pending === this.#burstFrames)) this.flush();
-    this.now = now;
-
     const { burst } = this.#director;
     const length = dataEnd - dataStart;
-    const slot = burst.reserve(length, index);
-    slot.set(buffer.subarray(dataStart, dataEnd));
-    burst.commit(length);
-
+    if (this.#pending > 0 && (now !== this.now || this.#pending === this.#burstFrames || !burst.hasRoom(length))) {
+      this.flush();
+    }
+    this.now = now;
     const at = this.#pending++;
+    const window = windows[merger.input]!;
+    if (this.#sink.wantsOffered) this.#copies.add(buffer, dataStart, dataEnd);
+    if (window >= 0) {
+      burst.place(window + dataStart, length, PCAP_RECORD_LENGTH, index);
+      this.#places[at] = window + dataStart;
+    } else {
+      this.#copier.copy(buffer, dataStart, dataEnd, burst.reserveAt(length, index));
+      burst.commit(length);
+      this.#places[at] = -1;
+    }
     this.#seconds[at] = seconds;
     this.#nanoseconds[at] = nanoseconds;
     this.#originalLengths[at] = originalLength;
     this.#in[at] = index;
-    if (this.#sink.wantsOffered) this.#copies.add(buffer, dataStart, dataEnd);
     this.packets++;
     this.bytes += length;
     if (length < originalLength) this.cut++;
   }
 
-  /** Judges the pending frames and hands on what became of them. Call it at the end, too. */
+  /** Judges the pending frames and hands on what became of them. */
   flush(): void {
     const given = this.#pending;
     if (given === 0) return;
@@ -151,13 +173,13 @@ export class RewriteLoop {
         frame.originalLength = this.#originalLengths[i]!;
         this.#sink.offered(frame);
       }
-      if (frame.verdict === Verdict.Forward) this.#leave(i);
+      if (frame.verdict === Verdict.Forward) this.#leave(i, this.#places[i]!);
       // What the director made because of this frame leaves before what the next one causes, as without bursts.
       for (; made < total && burst.cause(made) === i; made++) {
         this.#fate(made);
         this.made[frame.reason]!++;
         frame.in = -1;
-        if (frame.verdict === Verdict.Forward) this.#leave(made);
+        if (frame.verdict === Verdict.Forward) this.#leave(made, -1);
       }
     }
     burst.reset();
@@ -174,12 +196,14 @@ export class RewriteLoop {
     frame.out = frame.verdict === Verdict.Forward ? burst.out(i) : -1;
   }
 
-  #leave(i: number): void {
+  #leave(i: number, place: number): void {
+    const { burst } = this.#director;
     const frame = this.#frame;
-    frame.bytes = this.#director.burst.frame(i);
-    frame.start = 0;
-    frame.end = frame.bytes.length;
-    frame.originalLength = frame.end - frame.start;
+    frame.bytes = burst.bytes;
+    frame.start = burst.address(i);
+    frame.originalLength = burst.frameLength(i);
+    frame.end = frame.start + frame.originalLength;
+    frame.resident = frame.start === place;
     this.left++;
     this.#sink.left(frame);
   }

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CaptureError } from '../capture/capture-error.js';
 import type { Director } from '../director.js';
-import { Inputs } from './inputs.js';
+import { Inputs, WINDOW } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, type Options, parseOptions } from './options.js';
 import { type Output, openOutputs, Tee } from './outputs.js';
@@ -82,9 +82,10 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const burst = parseCount('burst', options.get('burst') ?? '256', 1, 256);
   const format = formatOption(options);
 
-  const director = await setUp(options);
-  const inputs = await Inputs.open(options.all('infile'), director.network);
-  const outputs = openOutputs(outWords, director.network, inputs.files, {
+  const words = options.all('infile');
+  const director = setUp(options, words.length * WINDOW);
+  const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
+  const outputs = openOutputs(outWords, director.network, inputs.files, director.burst.bytes, {
     onlyOut: options.has('only-out'),
     ...(format === undefined ? {} : { format }),
   });
@@ -107,6 +108,11 @@ function formatOption(options: Options): 'pcap' | 'pcapng' | undefined {
   throw usageError(`--format takes pcap or pcapng, not '${format}'`);
 }
 
+/** Whether frames can be judged where they were read: nothing is put in front that the record's header has no room for. */
+function canStay(director: Director): boolean {
+  return !director.services().some(({ dests }) => dests.some(({ method }) => method === 'tun'));
+}
+
 /** How {@link rewrite} is to run. */
 export interface RewriteRun {
   readonly burst?: number;
@@ -122,11 +128,13 @@ export async function rewrite(
   outputs: readonly Output[],
   { burst = 256, progress, stop }: RewriteRun = {},
 ): Promise<{ summary: RewriteSummary; damage: CaptureError | undefined }> {
-  const loop = new RewriteLoop(director, inputs, outputs.length === 1 ? outputs[0]! : new Tee(outputs), burst);
+  const sink = outputs.length === 1 ? outputs[0]! : new Tee(outputs);
+  const loop = new RewriteLoop(director, inputs, sink, burst);
   let damage: CaptureError | undefined;
   try {
     do {
       loop.run();
+      sink.settle();
       progress?.update(inputs.done, inputs.size, loop.packets);
       // Lets a signal in; reading and writing files is synchronous.
       await setImmediate();
@@ -147,7 +155,7 @@ export async function rewrite(
     packets: { in: loop.packets, out: loop.left, bytesIn: loop.bytes, cut: loop.cut },
     fates: countFates(loop.reasons),
     made: countFates(loop.made),
-    connections: director.connections(loop.now).length,
+    connections: director.connectionCount,
     inputs: inputs.files.map((file, i) => ({ file, packets: inputs.packets[i]! })),
     outputs: outputs.map(({ file, packets }) => ({ file, packets })),
     damage: damage?.message ?? null,

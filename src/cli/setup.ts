@@ -11,7 +11,9 @@ import type { SysctlConfig } from '../types.js';
 import { usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 
-const CONNECTIONS = 1 << 20;
+const CONNECTIONS = 1 << 18;
+/** Room for a burst. */
+const ARENA_BYTES = 1 << 20;
 
 /** The options that {@link setUp} reads. */
 export const SETUP_OPTIONS: readonly OptionSpec[] = [
@@ -25,9 +27,10 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
 /**
  * Makes the director that the options describe.
  *
+ * @param held bytes of the arena that are to be kept for the windows of captures
  * @throws {CliError} for wrong options, {@link RuleError} with file and line for rules and the network
  */
-export async function setUp(options: Options): Promise<Director> {
+export function setUp(options: Options, held = 0): Director {
   const rulesFile = options.need('rules');
   const networkFile = options.need('network');
   if (rulesFile === '-' && networkFile === '-') throw usageError('--rules and --network cannot both be standard input');
@@ -37,7 +40,12 @@ export async function setUp(options: Options): Promise<Director> {
 
   const rules = parseRules(readText(rulesFile), nameOf(rulesFile));
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
-  const director = await Director.create({ network, sysctl, seed, plan: { connections } });
+  const director = Director.createSync({
+    network,
+    sysctl,
+    seed,
+    plan: { connections, arenaBytes: ARENA_BYTES + held },
+  });
   applyRules(director, rules);
   return director;
 }

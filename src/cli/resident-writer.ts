@@ -1,0 +1,69 @@
+/**
+ * A pcap writer that leaves frames where they lie.
+ *
+ * A frame that was judged within the window of a pcap scanner has the header of its own record in front of it, 16 bytes
+ * that nobody needs any more. The header of the record that goes out is written there, and neighbours that leave one
+ * after the other are copied out as one run: a frame is never copied by itself.
+ *
+ *     window   │ header │ frame │ header │ frame │ header │ dropped │ header │ frame │
+ *              └───────────── run ───────────────┘                  └───── run ──────┘
+ *
+ * @module
+ */
+import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
+import { PcapWriter } from '../capture/pcap-writer.js';
+import type { CaptureSink, WriterOptions } from '../capture/writer.js';
+
+/** See the module. Whatever reads over the window must call `endRun` before. */
+export class ResidentPcapWriter extends PcapWriter {
+  readonly #memory: Uint8Array;
+  readonly #headers: DataView;
+  #runStart = 0;
+  #runEnd = 0;
+
+  /** `memory` holds the windows. Times are written in nanoseconds. */
+  constructor(sink: CaptureSink, memory: Uint8Array, options: Omit<WriterOptions, 'precision'> = {}) {
+    super(sink, { ...options, precision: 9 });
+    this.#memory = memory;
+    this.#headers = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+  }
+
+  /** Writes the frame at `memory[start, end)`; the 16 bytes before it are overwritten. */
+  writeInPlace(seconds: number, nanoseconds: number, start: number, end: number): void {
+    const at = start - PCAP_RECORD_LENGTH;
+    const headers = this.#headers;
+    headers.setUint32(at, seconds, true);
+    headers.setUint32(at + 4, nanoseconds, true);
+    headers.setUint32(at + 8, end - start, true);
+    headers.setUint32(at + 12, end - start, true);
+    if (at !== this.#runEnd) {
+      this.endRun();
+      this.#runStart = at;
+    }
+    this.#runEnd = end;
+  }
+
+  override write(
+    seconds: number,
+    nanoseconds: number,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    originalLength: number = end - start,
+  ): void {
+    this.endRun();
+    super.write(seconds, nanoseconds, buffer, start, end, originalLength);
+  }
+
+  /** Takes what was written in place out of the windows. */
+  endRun(): void {
+    const length = this.#runEnd - this.#runStart;
+    if (length === 0) return;
+    this.begin();
+    this.reserve(length);
+    this.copier.copy(this.#memory, this.#runStart, this.#runEnd, this.used);
+    this.used += length;
+    this.#runStart = 0;
+    this.#runEnd = 0;
+  }
+}
