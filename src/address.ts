@@ -8,10 +8,10 @@
  *
  * @module
  */
-import { isIPv6 as nodeIsIPv6 } from 'node:net';
-
 const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
+const GROUP = /^[0-9a-f]{1,4}$/i;
+const ZONE = /^[-0-9a-z.:_]+$/i;
 const PREFIX_LENGTH = /^(0|[1-9]\d{0,2})$/;
 
 /** An IPv4 prefix. The bits behind `length` are kept as given: `10.0.0.1/24` is an address with its network. */
@@ -77,15 +77,30 @@ export function isIPv4(text: string): boolean {
 
 /** Whether `text` is an IPv6 address (RFC 4291 §2.2, also with a zone), without brackets. */
 export function isIPv6(text: string): boolean {
-  return nodeIsIPv6(text);
+  const percent = text.indexOf('%');
+  if (percent >= 0) return ZONE.test(text.slice(percent + 1)) && isIPv6(text.slice(0, percent));
+  const colon = text.lastIndexOf(':') + 1;
+  // A quad at the end stands for two groups.
+  if (text.includes('.')) return isIPv4(text.slice(colon)) && isIPv6(`${text.slice(0, colon)}0:0`);
+  const gap = text.indexOf('::');
+  if (gap < 0) return groupCount(text) === 8;
+  const before = gap === 0 ? 0 : groupCount(text.slice(0, gap));
+  const after = gap === text.length - 2 ? 0 : groupCount(text.slice(gap + 2));
+  return before + after < 8;
+}
+
+/** How many groups of up to four hex digits, or NaN. */
+function groupCount(text: string): number {
+  const groups = text.split(':');
+  return groups.every((group) => GROUP.test(group)) ? groups.length : Number.NaN;
 }
 
 /** Whether `text` is an IPv6 address or an IPv6 prefix (`fd00::/64`). */
 export function isIPv6Prefix(text: string): boolean {
   const slash = text.indexOf('/');
-  if (slash < 0) return nodeIsIPv6(text);
+  if (slash < 0) return isIPv6(text);
   const length = text.slice(slash + 1);
-  return nodeIsIPv6(text.slice(0, slash)) && PREFIX_LENGTH.test(length) && Number(length) <= 128;
+  return isIPv6(text.slice(0, slash)) && PREFIX_LENGTH.test(length) && Number(length) <= 128;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isIPv6 as netIsIPv6 } from 'node:net';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
@@ -160,6 +161,33 @@ describe('IPv6 text', () => {
       expect(isIPv6Prefix(text)).toBe(false);
     }
     expect(isIPv6('fd00::/64')).toBe(false);
+  });
+
+  it("is what Node's net takes", () => {
+    const piece = fc.constantFrom(
+      ':',
+      '::',
+      '0',
+      'fd00',
+      '12345',
+      'g',
+      '.',
+      '10.0.0.1',
+      '256.0.0.1',
+      '%',
+      'eth0',
+      '%1',
+    );
+    const pieces = fc.array(piece, { maxLength: 17 }).map((list) => list.join(''));
+    const groups = fc
+      .array(fc.constantFrom('', '0', 'ffff', '10.0.0.1'), { minLength: 1, maxLength: 9 })
+      .map((list) => list.join(':'));
+    fc.assert(
+      fc.property(fc.oneof(pieces, groups, fc.ipV6()), (text) => {
+        expect(isIPv6(text), text).toBe(netIsIPv6(text));
+      }),
+      RUNS,
+    );
   });
 
   it('agrees with ipaddr.js', () => {
