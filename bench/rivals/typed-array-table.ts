@@ -109,22 +109,21 @@ export class Table {
     return slot;
   }
 
-  /** Whether the record is the connection of this tuple in this direction. */
-  is(ref: number, reply: number, src: number, dst: number, ports: number, protocol: number): boolean {
+  /** Whether the ref is the connection of this tuple, in the ref's direction. */
+  is(ref: number, src: number, dst: number, ports: number, protocol: number): boolean {
     const r = this.records;
-    if ((ref & 1) !== reply) return false;
     const c = ref & -2;
     if ((r[c + STATUS]! & 0xff) !== protocol) return false;
-    if (reply) return r[c + DADDR] === src && r[c + CADDR] === dst && r[c + OUT_PORTS] === ports;
+    if (ref & 1) return r[c + DADDR] === src && r[c + CADDR] === dst && r[c + OUT_PORTS] === ports;
     return r[c + CADDR] === src && r[c + VADDR] === dst && r[c + IN_PORTS] === ports;
   }
 
   /** Ref of the connection, from entry `slot` on; 0 when there is none. */
-  find(slot: number, tag: number, reply: number, src: number, dst: number, ports: number, protocol: number): number {
+  find(slot: number, tag: number, src: number, dst: number, ports: number, protocol: number): number {
     for (;;) {
       slot = this.seek(slot, tag);
       const ref = this.index[slot * 2 + 1]!;
-      if (ref === 0 || this.is(ref, reply, src, dst, ports, protocol)) return ref;
+      if (ref === 0 || this.is(ref, src, dst, ports, protocol)) return ref;
       slot = (slot + 1) & this.mask;
     }
   }

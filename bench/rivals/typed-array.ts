@@ -66,7 +66,6 @@ export class TypedArrayRival {
   readonly #tag = new Int32Array(BURST_MAX);
   readonly #entry = new Int32Array(BURST_MAX);
   readonly #ref = new Int32Array(BURST_MAX);
-  readonly #reply = new Uint8Array(BURST_MAX);
   #ipId = 0;
   /** Keeps touching loads alive. */
   touched = 0;
@@ -169,33 +168,46 @@ export class TypedArrayRival {
     }
     if (halves[(frame + 12) >> 1] !== ETHERTYPE_IP_BE) return this.#judge(i, PASS);
     let at = frame + ETH;
-    length -= ETH;
-    let inner = false;
-    let reply: boolean;
-    let protocol: number;
-    for (;;) {
-      const w = at >> 2;
-      length = this.#ipv4Length(w, length);
-      if (length === 0) return this.#judge(i, DROP);
-      const src = words[w + 3]!;
-      const dst = words[w + 4]!;
-      if (isSpecial(src) || isSpecial(dst) || this.#isLocal(src)) return this.#judge(i, DROP);
-      if ((words[w + 1]! >>> 16) & FRAGMENT_BE) return this.#judge(i, PASS);
-      protocol = (words[w + 2]! >> 8) & 0xff;
-      reply = !this.#isLocal(dst);
-      if (protocol !== IPIP || reply || inner) break;
-      const tos = (words[w]! >> 8) & 0xff;
+    length = this.#ipv4Length(at >> 2, length - ETH);
+    if (length === 0) return this.#judge(i, DROP);
+    this.outLength[i] = length + ETH;
+    let protocol = (words[(at >> 2) + 2]! >> 8) & 0xff;
+    if (protocol === IPIP) {
+      length = this.#decapsulate(i, at, length);
+      if (length === 0) return 0;
       at += IP;
-      length -= IP;
-      if (this.#ipv4Length(at >> 2, length) === 0 || !this.#mergeEcn(at >> 2, tos)) return this.#judge(i, DROP);
-      inner = true;
+      protocol = (words[(at >> 2) + 2]! >> 8) & 0xff;
+      this.outAt[i] = at;
+      this.outLength[i] = length;
     }
-    this.outAt[i] = inner ? at : frame;
-    this.outLength[i] = inner ? length : length + ETH;
     if ((protocol !== TCP && protocol !== UDP) || length < IP + (protocol === TCP ? 20 : 8))
       return this.#judge(i, PASS);
-    this.#reply[i] = reply ? 1 : 0;
-    return at;
+    return (words[(at >> 2) + 1]! >>> 16) & FRAGMENT_BE ? this.#judge(i, PASS) : at;
+  }
+
+  /** Length of the packet inside the tunnel packet at `at`, or 0 when it was judged. */
+  #decapsulate(i: number, at: number, length: number): number {
+    const w = at >> 2;
+    if (!this.#mayBe(w)) return this.#judge(i, DROP);
+    if (!this.#isLocal(this.words[w + 4]!)) return this.#judge(i, PASS);
+    const inner = (at + IP) >> 2;
+    const inside = this.#ipv4Length(inner, length - IP);
+    return inside !== 0 && this.#mergeEcn(inner, (this.words[w]! >> 8) & 0xff) ? inside : this.#judge(i, DROP);
+  }
+
+  /** Whether a packet can have these addresses; asked only of those that no connection knows. */
+  #mayBe(w: number): boolean {
+    const { words } = this;
+    return !isSpecial(words[w + 3]!) && !isSpecial(words[w + 4]!) && !this.#isLocal(words[w + 3]!);
+  }
+
+  /** A packet without a connection. */
+  #unknown(i: number, w: number): void {
+    const { words } = this;
+    const { vip, vport, protocol } = this.#world;
+    const dst = words[w + 4]!;
+    const served = dst === vip && words[w + 5]! >>> 16 === vport && ((words[w + 2]! >> 8) & 0xff) === protocol;
+    this.#judge(i, !this.#mayBe(w) ? DROP : this.#isLocal(dst) && !served ? LOCAL : PASS);
   }
 
   /** RFC 6040 §4.2; false when the packet must be dropped. */
@@ -249,28 +261,27 @@ export class TypedArrayRival {
     const { records } = table;
     const ips = this.#ip;
     const refs = this.#ref;
-    const replies = this.#reply;
     const mtus = this.#mtus;
     const outs = this.#outs;
     for (let i = 0; i < count; i++) {
       const at = ips[i]!;
       if (at === 0) continue;
       const w = at >> 2;
-      const reply = replies[i]!;
       const src = words[w + 3]!;
       const dst = words[w + 4]!;
       const ports = words[w + 5]!;
       const low = words[w + 2]! & 0xffff;
       const protocol = low >> 8;
       let ref = refs[i]!;
-      if (ref !== 0 && !table.is(ref, reply, src, dst, ports, protocol)) {
-        ref = table.find((this.#entry[i]! + 1) & table.mask, this.#tag[i]!, reply, src, dst, ports, protocol);
-      }
-      if (ref === 0) {
-        verdict[i] = reply === 0 && !this.#served(dst, ports >>> 16, protocol) ? LOCAL : PASS;
-        continue;
+      if (ref !== 0 && !table.is(ref, src, dst, ports, protocol)) {
+        ref = table.find((this.#entry[i]! + 1) & table.mask, this.#tag[i]!, src, dst, ports, protocol);
       }
       const c = ref & -2;
+      if (ref === 0 || (now - records[c + TOUCHED]!) >>> 0 >= records[c + TIMEOUT]!) {
+        this.#unknown(i, w);
+        continue;
+      }
+      const reply = ref & 1;
       const length = swap(words[w]! >>> 16);
       const dest = records[c + DEST]!;
       const method = (records[c + STATUS]! >> 16) & 0xff;
@@ -311,11 +322,6 @@ export class TypedArrayRival {
       outLength[i] = whole + ETH;
       verdict[i] = FORWARD;
     }
-  }
-
-  #served(dst: number, dport: number, protocol: number): boolean {
-    const { vip, vport } = this.#world;
-    return dst === vip && dport === vport && protocol === this.#world.protocol;
   }
 
   /** Brings the transport checksum up to date after an address and a port changed. */

@@ -65,8 +65,7 @@ static void lookup_work(struct world *w, uint32_t burst, uint32_t now) {
     const uint8_t *ip = w->arena + w->descriptors[i].address + ETH_LEN;
     uint64_t addrs = ld64(ip + IP_SRC);
     uint32_t ports = ld32(ip + IP_LEN), ref = w->scratch[i].ref;
-    bool reply = ref & REF_REPLY;
-    if (ref && !is_conn(ref_conn(t, ref), reply, addrs, ports, ip[IP_PROTO])) ref = lookup(t, w->scratch[i].hash, reply, addrs, ports, ip[IP_PROTO]);
+    if (ref && !is_conn(ref_conn(t, ref), ref & REF_REPLY, addrs, ports, ip[IP_PROTO])) ref = lookup(t, w->scratch[i].hash, addrs, ports, ip[IP_PROTO]);
     found += ref;
   }
   sink += found;

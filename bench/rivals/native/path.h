@@ -7,6 +7,10 @@
 
 enum reason { NAT_IN = 1, NAT_OUT = 2, DIRECT_ROUTE = 3, TUNNEL_IPIP = 4, LOCAL_DELIVERY = 16, DECAPSULATED = 22, NOT_TAKEN = 32,
   MALFORMED = 53, MARTIAN = 60, ECN = 64, TTL_EXCEEDED = 80, TOO_BIG = 81, UNAVAILABLE = 84 };
+enum { DECAPSULATED_FLAG = 2 };
+#ifndef TILE
+#define TILE 64u
+#endif
 
 static inline void judge(struct world *w, struct descriptor *d, enum verdict verdict, enum reason reason) {
   d->verdict = (uint8_t)verdict;
@@ -24,6 +28,12 @@ static inline bool is_local(const struct world *w, uint32_t address) {
 static inline bool is_special(uint32_t address) {
   uint8_t first = (uint8_t)address;
   return first == 0 || first == 127 || first >= 224;
+}
+
+/* 0, or why no packet can have these addresses. */
+static inline enum reason check_addresses(const struct world *w, const uint8_t *ip) {
+  uint32_t src = ld32(ip + IP_SRC);
+  return is_special(src) || is_special(ld32(ip + IP_DST)) || is_local(w, src) ? MARTIAN : 0;
 }
 
 /* Everything that must hold of an IPv4 header, options left to the slow path. */
@@ -48,7 +58,23 @@ static inline bool merge_ecn(uint8_t *inner, uint8_t outer_tos) {
   return true;
 }
 
-/* Stage 1 for one frame; a frame that goes on has scratch->ip. */
+/* Takes an IPIP packet to this host out of its tunnel; NULL when it was judged. */
+static inline uint8_t *decapsulate(struct world *w, struct descriptor *d, uint8_t *ip, uint32_t *room) {
+  uint8_t *inner = ip + IP_LEN;
+  enum reason reason = check_addresses(w, ip);
+  if (reason) return judge(w, d, DROP, reason), NULL;
+  if (!is_local(w, ld32(ip + IP_DST))) return judge(w, d, PASS, NOT_TAKEN), NULL;
+  *room -= IP_LEN;
+  if (!ipv4_ok(inner, *room)) return judge(w, d, DROP, MALFORMED), NULL;
+  if (!merge_ecn(inner, ip[IP_TOS])) return judge(w, d, DROP, ECN), NULL;
+  *room = swap16(ld16(inner + IP_TOTAL));
+  d->address = (uint32_t)(inner - w->arena);
+  d->length = *room;
+  d->flags = DECAPSULATED_FLAG;
+  return inner;
+}
+
+/* Stage 1 for one frame; a frame that goes on has scratch->ip. Whose addresses they are is asked only when no connection knows. */
 static inline void classify(struct world *w, struct descriptor *d, struct scratch *s) {
   s->ip = NULL;
   uint8_t *frame = w->arena + d->address;
@@ -57,30 +83,13 @@ static inline void classify(struct world *w, struct descriptor *d, struct scratc
   const struct interface *in = &w->interface[d->in];
   if ((frame[0] & 1) || memcmp(frame, in->mac, 6) != 0 || ld16(frame + ETH_TYPE) != ETHERTYPE_IP_BE) return judge(w, d, PASS, NOT_TAKEN);
   uint8_t *ip = frame + ETH_LEN;
-  room -= ETH_LEN;
-  bool inner = false, reply;
-  for (;;) {
-    if (!ipv4_ok(ip, room)) return judge(w, d, DROP, MALFORMED);
-    room = swap16(ld16(ip + IP_TOTAL));
-    uint32_t src = ld32(ip + IP_SRC), dst = ld32(ip + IP_DST);
-    if (is_special(src) || is_special(dst) || is_local(w, src)) return judge(w, d, DROP, MARTIAN);
-    if (ld16(ip + IP_FRAG) & FRAG_MASK_BE) return judge(w, d, PASS, NOT_TAKEN);
-    reply = !is_local(w, dst);
-    if (ip[IP_PROTO] != PROTO_IPIP || reply || inner) break;
-    uint8_t tos = ip[IP_TOS];
-    ip += IP_LEN;
-    room -= IP_LEN;
-    if (!ipv4_ok(ip, room)) return judge(w, d, DROP, MALFORMED);
-    if (!merge_ecn(ip, tos)) return judge(w, d, DROP, ECN);
-    d->address = (uint32_t)(ip - w->arena);
-    inner = true;
-  }
-  d->length = room + (inner ? 0 : ETH_LEN);
-  d->flags = inner ? 2 : 0;
+  if (!ipv4_ok(ip, room - ETH_LEN)) return judge(w, d, DROP, MALFORMED);
+  room = swap16(ld16(ip + IP_TOTAL));
+  d->length = room + ETH_LEN;
+  if (ip[IP_PROTO] == PROTO_IPIP && !(ip = decapsulate(w, d, ip, &room))) return;
   uint8_t proto = ip[IP_PROTO];
   uint32_t need = proto == PROTO_TCP ? TCP_LEN : UDP_LEN;
-  if ((proto != PROTO_TCP && proto != PROTO_UDP) || room < IP_LEN + need) return judge(w, d, PASS, NOT_TAKEN);
-  s->reply = reply;
+  if ((proto != PROTO_TCP && proto != PROTO_UDP) || (ld16(ip + IP_FRAG) & FRAG_MASK_BE) || room < IP_LEN + need) return judge(w, d, PASS, NOT_TAKEN);
   s->hash = tuple_hash(w->table.key, ld64(ip + IP_SRC), ld32(ip + IP_LEN), proto);
   s->bucket = home(&w->table, s->hash);
   s->ip = ip;
@@ -183,24 +192,30 @@ static inline void transmit_in(struct world *w, struct descriptor *d, uint8_t *i
   }
 }
 
+/* A packet without a connection. Misses are settled here: schedulers are not part of the comparison. */
+static inline void unknown(struct world *w, struct descriptor *d, const uint8_t *ip) {
+  enum reason reason = check_addresses(w, ip);
+  if (reason) return judge(w, d, DROP, reason);
+  uint32_t dst = ld32(ip + IP_DST);
+  if (!is_local(w, dst)) return judge(w, d, PASS, NOT_TAKEN);
+  if (dst == w->vip && ((uint32_t)ip[IP_PROTO] << 16 | ld16(ip + IP_LEN + 2)) == w->service_ports) return judge(w, d, PASS, NOT_TAKEN);
+  judge(w, d, LOCAL, d->flags ? DECAPSULATED : LOCAL_DELIVERY);
+}
+
 /* Stage 3 for one frame. */
 static inline void forward(struct world *w, struct descriptor *d, struct scratch *s, uint32_t now) {
   uint8_t *ip = s->ip, proto = ip[IP_PROTO];
   uint64_t addrs = ld64(ip + IP_SRC);
   uint32_t ports = ld32(ip + IP_LEN), ref = s->ref;
-  if (ref && ((ref & REF_REPLY) != s->reply || !is_conn(ref_conn(&w->table, ref), s->reply, addrs, ports, proto)))
-    ref = lookup(&w->table, s->hash, s->reply, addrs, ports, proto);
-  if (!ref) {
-    bool served = (uint32_t)(addrs >> 32) == w->vip && ((uint32_t)proto << 16 | ports >> 16) == w->service_ports;
-    if (s->reply || served) return judge(w, d, PASS, NOT_TAKEN);
-    return judge(w, d, LOCAL, d->flags ? DECAPSULATED : LOCAL_DELIVERY);
-  }
+  if (ref && !is_conn(ref_conn(&w->table, ref), ref & REF_REPLY, addrs, ports, proto)) ref = lookup(&w->table, s->hash, addrs, ports, proto);
+  if (!ref) return unknown(w, d, ip);
   struct conn *c = ref_conn(&w->table, ref);
   struct dest *dest = &w->dest[c->dest];
+  if (c->hop_generation != w->generation || now - c->touched >= c->timeout) return unknown(w, d, ip);
   uint32_t length = swap16(ld16(ip + IP_TOTAL));
   d->conn = ref;
   if (!dest->available) return judge(w, d, DROP, UNAVAILABLE);
-  if (s->reply) {
+  if (ref & REF_REPLY) {
     if (ip[IP_TTL] <= 1) return judge(w, d, DROP, TTL_EXCEEDED);
     if (length > c->hop_mtu) return judge(w, d, DROP, TOO_BIG);
     dest->stats.out_packets++;
@@ -222,16 +237,20 @@ static inline void forward(struct world *w, struct descriptor *d, struct scratch
   transmit_in(w, d, ip, c, dest);
 }
 
+/* In tiles, so that frames, descriptors, buckets and records of one stage are still in the first cache in the next. */
 static inline void process(struct world *w, uint32_t count, uint32_t now) {
-  for (uint32_t i = 0; i < count; i++) classify(w, &w->descriptors[i], &w->scratch[i]);
-  for (uint32_t i = 0; i < count; i++) {
-    struct scratch *s = &w->scratch[i];
-    if (!s->ip) continue;
-    s->ref = candidate(&w->table, s->bucket, (uint32_t)s->hash);
-    if (s->ref) __builtin_prefetch(ref_conn(&w->table, s->ref), 1);
+  for (uint32_t start = 0; start < count; start += TILE) {
+    uint32_t end = count - start < TILE ? count : start + TILE;
+    for (uint32_t i = start; i < end; i++) classify(w, &w->descriptors[i], &w->scratch[i]);
+    for (uint32_t i = start; i < end; i++) {
+      struct scratch *s = &w->scratch[i];
+      if (!s->ip) continue;
+      s->ref = candidate(&w->table, s->bucket, (uint32_t)s->hash);
+      if (s->ref) __builtin_prefetch(ref_conn(&w->table, s->ref), 1);
+    }
+    for (uint32_t i = start; i < end; i++)
+      if (w->scratch[i].ip) forward(w, &w->descriptors[i], &w->scratch[i], now);
   }
-  for (uint32_t i = 0; i < count; i++)
-    if (w->scratch[i].ip) forward(w, &w->descriptors[i], &w->scratch[i], now);
 }
 
 #endif

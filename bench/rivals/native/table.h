@@ -73,12 +73,12 @@ static inline bool is_conn(const struct conn *c, bool reply, uint64_t addrs, uin
 }
 
 /* 0 when there is none. */
-static inline uint32_t lookup(const struct table *t, uint64_t hash, bool reply, uint64_t addrs, uint32_t ports, uint8_t proto) {
+static inline uint32_t lookup(const struct table *t, uint64_t hash, uint64_t addrs, uint32_t ports, uint8_t proto) {
   struct bucket *b = home(t, hash);
   for (;;) {
     for (uint32_t mask = match(b, (uint32_t)hash); mask; mask &= mask - 1) {
       uint32_t ref = b->ref[__builtin_ctz(mask)];
-      if ((ref & REF_REPLY) == reply && is_conn(ref_conn(t, ref), reply, addrs, ports, proto)) return ref;
+      if (is_conn(ref_conn(t, ref), ref & REF_REPLY, addrs, ports, proto)) return ref;
     }
     if (!b->over) return 0;
     b = following(t, b);

@@ -39,7 +39,6 @@ struct scratch {
   uint8_t *ip;
   struct bucket *bucket;
   uint32_t ref;
-  bool reply;
 };
 
 struct world {
@@ -51,6 +50,7 @@ struct world {
   struct dest dest[64];
   struct stats service;
   uint64_t reasons[128];
+  uint32_t generation;
   uint16_t ip_id;
   const uint32_t *meta;
   const uint8_t *templates;
