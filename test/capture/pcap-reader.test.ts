@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createScanner } from '../../src/capture/index.js';
 import { hex, pattern, pcap } from './bytes.js';
 import { collect } from './collect.js';
 
@@ -102,6 +103,12 @@ describe('rules', () => {
     const nano = pcap(true, NANO, [{ seconds: 5, ticks: 4_294_967_295, data: [1] }]).bytes;
     expect((await collect(micro)).packets[0]!.timestamp).toBe(7_000_003_000n);
     expect((await collect(nano)).packets[0]!.timestamp).toBe(9_294_967_295n);
+    for (const [bytes, seconds, nanoseconds] of [[micro, 7, 3_000] as const, [nano, 9, 294_967_295] as const]) {
+      const scanner = createScanner(bytes);
+      scanner.push(bytes);
+      expect(scanner.next()).toBe(true);
+      expect(scanner).toMatchObject({ seconds, nanoseconds });
+    }
   });
 
   it('cuts a record at the snapshot length of the file', async () => {

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CaptureInput, FileSink, PcapngWriter, PcapWriter } from '../../src/capture/index.js';
+import { CaptureInput, FileSink, PcapngWriter, PcapWriter, readCapture } from '../../src/capture/index.js';
 import type { CaptureSource } from '../../src/capture/source.js';
 import { blocks, describe as describeInterface, enhanced, option, pattern, pcap, section } from './bytes.js';
 import { collect } from './collect.js';
@@ -46,6 +46,21 @@ describe('sources', () => {
     await same([bytes.subarray(0, 0), bytes.subarray(0, 3), bytes.subarray(3)]);
     const members = Buffer.concat([gzipSync(bytes.subarray(0, 1000)), gzipSync(bytes.subarray(1000))]);
     await same(members);
+  });
+
+  it('are closed when one reads no further, packed or not', async () => {
+    for (const data of [bytes, gzipSync(bytes)]) {
+      let closed = false;
+      const source = (function* () {
+        try {
+          for (let at = 0; at < data.length; at += 1000) yield data.subarray(at, at + 1000);
+        } finally {
+          closed = true;
+        }
+      })();
+      for await (const { number } of readCapture(source)) if (number === 2) break;
+      expect(closed).toBe(true);
+    }
   });
 
   it('are pipes with names', async () => {
@@ -228,7 +243,8 @@ describe('standard input and output', () => {
     writeFileSync(join(modules, 'package.json'), '{"type":"module"}');
     writeFileSync(
       join(modules, 'copy.js'),
-      `import { FileSink, PcapWriter, readCapture } from './capture/index.js';
+      `process.stdout.isTTY; // makes a pipe non-blocking, so that writes are partial or refused
+       import { FileSink, PcapWriter, readCapture } from './capture/index.js';
        const writer = new PcapWriter(new FileSink('-').write);
        for await (const { timestamp, data } of readCapture('-')) {
          writer.write(Number(timestamp / 1000000000n), Number(timestamp % 1000000000n), data, 0, data.length);
