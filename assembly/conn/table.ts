@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  BUCKET_SIZE,
   CONN_SIZE,
   ConnFlag,
   REF_REPLY,
@@ -186,9 +185,4 @@ function turnWheel(to: u32): void {
       if (remaining(conn) == 0) endConnection(conn);
     }
   }
-}
-
-/** Touches the cache line of the home bucket of `hash`, so that it is there when it is needed. */
-export function touchBucket(bucket: usize): u32 {
-  return load<u32>(bucket) + load<u32>(bucket, BUCKET_SIZE - 4);
 }

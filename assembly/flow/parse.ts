@@ -23,6 +23,7 @@ export function parseFrame(frame: Descriptor, scratch: Scratch): void {
   frame.clear();
   scratch.ip = 0;
   scratch.bucket = 0;
+  scratch.ref = 0;
   if (!liesInArena(frame)) {
     frame.judge(Verdict.Drop, Reason.BadDescriptor);
     return;
@@ -55,7 +56,6 @@ export function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: 
   scratch.ip = ip;
   scratch.l4 = l4;
   scratch.l4Length = l4Length;
-  scratch.ref = 0;
   const protocol = header.protocol;
   if ((protocol == Protocol.Tcp || protocol == Protocol.Udp) && l4Length >= PORTS_SIZE && !header.isFragment) {
     const hash = hashTuple(header.sourceBE, header.destinationBE, portsBE(l4), protocol);

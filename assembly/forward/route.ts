@@ -66,7 +66,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
   }
-  header.decrementTtl();
 
   const conn = findReply(packet);
   if (conn != null) {
@@ -76,10 +75,14 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.TransportTruncated);
       return;
     }
-    if (header.headerLength != IPV4_MIN) walkOptions(header, true, conn.vaddrBE);
+    if (header.headerLength != IPV4_MIN) {
+      walkOptions(header, true, conn.vaddrBE);
+      header.fillChecksum();
+    }
     seeReply(packet, conn);
-    translateOut(packet, conn);
+    header.forwardUpdating(translateOut(packet, conn));
   } else {
+    header.decrementTtl();
     if (isStrayFromServer(packet)) {
       answerPortUnreachable(frame, packet);
       frame.judge(Verdict.Drop, Reason.NoConnection);
@@ -112,9 +115,8 @@ export function routeReply(frame: Descriptor, packet: Scratch, conn: Conn): bool
     return false;
   }
   frame.conn = <u32>changetype<usize>(conn);
-  header.ttl = header.ttl - 1;
   seeReply(packet, conn);
-  translateOut(packet, conn);
+  header.forwardUpdating(translateOut(packet, conn));
   putLink(frame, packet.ip, out, conn.hopMac);
   frame.judge(Verdict.Forward, Reason.NatOut);
   return true;

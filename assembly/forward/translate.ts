@@ -19,24 +19,24 @@ export function hasTransportHeader(packet: Scratch): bool {
   return packet.l4Length >= (packet.header.protocol == Protocol.Tcp ? TCP_MIN : UDP_SIZE);
 }
 
-/** Client to server: the destination becomes the dest. */
-export function translateIn(packet: Scratch, conn: Conn): void {
+/** Client to server: the destination becomes the dest. Returns what that adds to the IP header's sum. */
+export function translateIn(packet: Scratch, conn: Conn): u64 {
   const header = packet.header;
-  const delta = difference32(conn.vaddrBE, conn.daddrBE) + difference16(conn.vportBE, conn.dportBE);
+  const delta = difference32(conn.vaddrBE, conn.daddrBE);
   header.destinationBE = conn.daddrBE;
   changetype<Udp>(packet.l4).destinationPortBE = conn.dportBE;
-  updateTransport(packet, header, delta);
-  header.fillChecksum();
+  updateTransport(packet, header, delta + difference16(conn.vportBE, conn.dportBE));
+  return delta;
 }
 
-/** Server to client: the source becomes the virtual service. */
-export function translateOut(packet: Scratch, conn: Conn): void {
+/** Server to client: the source becomes the virtual service. Returns what that adds to the IP header's sum. */
+export function translateOut(packet: Scratch, conn: Conn): u64 {
   const header = packet.header;
-  const delta = difference32(conn.daddrBE, conn.vaddrBE) + difference16(conn.dportBE, conn.vportBE);
+  const delta = difference32(conn.daddrBE, conn.vaddrBE);
   header.sourceBE = conn.vaddrBE;
   changetype<Udp>(packet.l4).sourcePortBE = conn.vportBE;
-  updateTransport(packet, header, delta);
-  header.fillChecksum();
+  updateTransport(packet, header, delta + difference16(conn.dportBE, conn.vportBE));
+  return delta;
 }
 
 function updateTransport(packet: Scratch, header: Ipv4, delta: u64): void {

@@ -31,7 +31,10 @@ export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
     return;
   }
   const header = packet.header;
-  if (header.headerLength != IPV4_MIN) walkOptions(header, true, header.destinationBE);
+  if (header.headerLength != IPV4_MIN) {
+    walkOptions(header, true, header.destinationBE);
+    header.fillChecksum();
+  }
   if (kind == HopKind.NoRoute || kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
@@ -42,8 +45,6 @@ export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
   }
-  // Before the length is looked at: a too-big answer quotes the packet with its TTL counted down.
-  header.decrementTtl();
   switch (conn.method) {
     case Method.Tunnel:
       transmitTunnel(frame, packet, hop, conn);
@@ -62,11 +63,11 @@ function transmitPlain(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn)
   }
   if (!canLeave(frame, packet.ip, hop)) return;
   if (conn.method == Method.Masq) {
-    translateIn(packet, conn);
+    header.forwardUpdating(translateIn(packet, conn));
     putLink(frame, packet.ip, hop.outInterface, hop.mac);
     frame.judge(Verdict.Forward, Reason.NatIn);
   } else {
-    header.fillChecksum();
+    header.forwardUpdating(0);
     putLink(frame, packet.ip, hop.outInterface, hop.mac);
     frame.judge(Verdict.Forward, Reason.DirectRoute);
   }
@@ -87,7 +88,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn
     return;
   }
   if (!canLeave(frame, packet.ip - IPV4_MIN, hop)) return;
-  header.fillChecksum();
+  header.forwardUpdating(0);
   const outer = encapsulate(packet.ip, hop.sourceBE, conn.daddrBE, copyDf);
   putLink(frame, outer, hop.outInterface, hop.mac);
   frame.judge(Verdict.Forward, Reason.TunnelIpip);
@@ -102,13 +103,15 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn): void {
       return;
     }
     translateIn(packet, conn);
+    packet.header.fillChecksum();
   }
   frame.judge(Verdict.Local, Reason.LocalDest);
 }
 
-/** Too long: an answer if the packet must not be cut, else what cutting would be. */
+/** Too long: an answer if the packet must not be cut, else what cutting would be. The answer quotes the TTL counted down. */
 function refuseTooBig(frame: Descriptor, packet: Scratch, mtu: u32): void {
   if ((packet.header.fragmentBE & DF_BE) != 0) {
+    packet.header.decrementTtl();
     answerTooBig(frame, packet, mtu);
     frame.judge(Verdict.Drop, Reason.TooBig);
   } else {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { finish, fold, sumScalar } from './checksum';
+import { finish, fold, sumScalar, update } from './checksum';
 
 //   0       1       2               4               6               8       9       10      12  16  20
 //   ├───────┼───────┼───────────────┼───────────────┼───────────────┼───────┼───────┼───────┼───┼───┤
@@ -27,6 +27,9 @@ export const DF_BE: u32 = 0x0040;
 const FRAGMENT_BITS_BE: u32 = 0xff3f;
 /** The fragment offset alone. */
 const OFFSET_BITS_BE: u32 = 0xff1f;
+
+/** What one TTL less adds to the header's sum: ~m + m' with the TTL in the low byte of its word as loaded. */
+const TTL_DIFFERENCE: u64 = 0xfffe;
 
 /** View of an IPv4 header. `headerLength` bytes must have been seen before options or payload are used. */
 @unmanaged
@@ -141,6 +144,17 @@ export class Ipv4 {
   fillChecksum(): void {
     this.checksum = 0;
     this.checksum = finish(this.sumHeader());
+  }
+
+  /**
+   * TTL - 1, and the checksum updated for that and for `delta` (RFC 1624 eqn 3). For a header whose checksum is
+   * right the result is what computing it anew gives. One load and one store: narrower ones in a row would make
+   * the loads wait for the stores.
+   */
+  forwardUpdating(delta: u64): void {
+    const word = load<u32>(changetype<usize>(this), TTL);
+    const checksum = update(word >> 16, delta + TTL_DIFFERENCE);
+    store<u32>(changetype<usize>(this), (word & 0xff00) | ((word - 1) & 0xff) | (checksum << 16), TTL);
   }
 
   /** TTL - 1, the checksum following as the forwarding path of Linux has it: never left at 0xffff. */
