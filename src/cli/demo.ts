@@ -85,8 +85,8 @@ export async function demoCommand(argv: readonly string[], io: Io): Promise<numb
   io.out(walkText(walk, style));
   io.out(heading(style, "Held to the kernel's own output"));
   const equal = compare(scenario, sent, io, style);
-  io.out(`\nwrote ${file}: ${summary.outputs[0]!.packets} packets, offered and sent, with the reason as comment\n`);
-  io.out(style.dim(`  wireshark ${file}   # then: frame.comment contains "nat-out"\n`));
+  io.out(`\nwrote ${file}: ${summary.outputs[0]!.packets} packets, offered and sent, with reasons\n`);
+  io.out(style.dim(`  wireshark -Y 'frame.comment contains "nat-out"' ${file}\n`));
   return equal ? 0 : 1;
 }
 

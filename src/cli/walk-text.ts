@@ -42,7 +42,9 @@ export function walkText(walk: PacketWalk, style: Style): string {
 
 function wayText({ inInterface, steps, fate }: PacketWalk): string {
   const end = fate.outInterface ?? fate.verdict;
-  return [inInterface, ...steps.map(({ hook }) => hook), end].join(' > ');
+  // Of the stages between the hooks only the last one matters, when the way ends there.
+  const hooks = steps.map(({ hook }) => hook).filter((hook, i) => /^[A-Z]/.test(hook) || i === steps.length - 1);
+  return [inInterface, ...hooks, end].join(' > ');
 }
 
 function fateLines({ verdict, reason, text, rule, outInterface }: Fate): string[] {
@@ -56,7 +58,7 @@ function changeLines(changes: readonly FieldChange[]): string[] {
     const padded = name.padEnd(width);
     if (before === undefined) return `${padded}  ${after} (new)`;
     if (after === undefined) return `${padded}  ${before} (removed)`;
-    return `${padded}  ${before} > ${after}`;
+    return `${padded}  ${before} -> ${after}`;
   });
 }
 

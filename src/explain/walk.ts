@@ -100,7 +100,7 @@ class Walk {
     const header = 'IPv4 header';
     const unsound: ReasonName[] = ['ipv4-truncated', 'ipv4-version', 'ipv4-header-length', 'ipv4-checksum'];
     if (ip === undefined || this.#is(...unsound, 'ipv4-total-length')) return void this.#end(header);
-    this.#line(header, `sound: ${ip.headerLength} bytes, total length ${ip.totalLength}, checksum right`);
+    this.#line(header, `${ip.headerLength} bytes, total length ${ip.totalLength}, checksum right`);
 
     this.#hook('routing');
     if (this.#is('martian-source')) return void this.#end(`source ${ip.source}`);
@@ -233,7 +233,7 @@ class Walk {
     const out = interfaceOf(this.#input.network, way.route.dev);
     if (out !== undefined && isEthernet(out)) this.#line(hop, `MAC ${way.mac ?? 'unknown'}`);
     const tag = out?.vlan === undefined ? '' : `, VLAN tag ${out.vlan.id} on ${out.vlan.parent}`;
-    this.#line('leaves by', `${way.route.dev}${out?.mac === undefined ? '' : ` from MAC ${out.mac}`}${tag}`);
+    this.#line('out interface', `${way.route.dev}${out?.mac === undefined ? '' : `, from MAC ${out.mac}`}${tag}`);
   }
 
   #hook(hook: Hook): void {

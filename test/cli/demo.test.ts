@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
+
+test('demo shows everything and finds the kernel in agreement', async () => {
+  const file = join(scratch(), 'deep', 'demo.pcapng');
+  const { code, out, err } = await run('demo', '-o', file);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toContain('98 packets in, 98 out, 11 connections');
+  expect(out).toContain('TCP  10.0.0.100:80                      11       54       44     8090     9585');
+  expect(out).toContain('  cli-out  44 of 44 frames equal, byte for byte, in order\n');
+  expect(out).toContain('  srv-out  54 of 54 frames equal, byte for byte, in order\n');
+  expect(out).toContain('reason nat-in');
+  // Every connection that the kernel listed, with its state and server.
+  const listed = readFileSync(join(KERNEL, 'nat-tcp/conns.txt'), 'utf8').trimEnd().split('\n').slice(2);
+  expect(listed).toHaveLength(11);
+  for (const row of listed) {
+    const [, , ...rest] = row.split(/\s+/);
+    expect(out.split('\n').map((line) => line.split(/\s+/).slice(2).join(' '))).toContain(rest.join(' '));
+  }
+  for (const line of out.split('\n')) {
+    if (!line.includes(file)) expect(line.length, line).toBeLessThanOrEqual(80);
+  }
+});
+
+test('demo writes what rewrite writes', async () => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const [demo, rewritten] = [join(folder, 'demo.pcapng'), join(folder, 'rewritten.pcapng')];
+  await run('demo', '-o', demo);
+  await run('rewrite', ...words, '-o', rewritten);
+  expect(readFileSync(demo).equals(readFileSync(rewritten))).toBe(true);
+});
+
+test('demo explains another packet, in colour', async () => {
+  const { out } = await runWith({ color: true }, 'demo', '-o', join(scratch(), 'o.pcapng'), '--packet', '2');
+  expect(out).toContain('\x1b[1mPacket 2 explained\x1b[22m');
+  expect(out).toContain('reason nat-out');
+});

@@ -1,0 +1,356 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { readCapture } from '../../src/capture/reader.js';
+import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
+
+/** The frames of a capture as hexadecimal. */
+async function framesOf(file: string): Promise<string[]> {
+  const frames: string[] = [];
+  for await (const { data } of readCapture(file)) frames.push(Buffer.from(data).toString('hex'));
+  return frames;
+}
+
+const kernel = (scenario: string, name: string) => join(KERNEL, scenario, `${name}.pcap`);
+
+describe('rewrite', () => {
+  test.each(['nat-tcp', 'dr-tcp'])('of %s gives what the kernel sent, by interface', async (scenario) => {
+    const { folder, words } = scenarioWords(scenario);
+    const [cli, srv] = [join(folder, 'cli.pcap'), join(folder, 'srv.pcap')];
+    const { code, err } = await run('rewrite', ...words, '-o', `srv=${srv}`, '-o', `cli=${cli}`);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const sent = await framesOf(srv);
+    expect(sent.length).toBeGreaterThan(0);
+    expect(sent).toEqual(await framesOf(kernel(scenario, 'srv-out')));
+    expect(await framesOf(cli)).toEqual(await framesOf(kernel(scenario, 'cli-out')));
+  });
+
+  test('keeps the times of what went in', async () => {
+    const { folder, words } = scenarioWords('dr-tcp');
+    const file = join(folder, 'out.pcap');
+    await run('rewrite', ...words, '-o', file);
+    const times = async (name: string) => {
+      const found: bigint[] = [];
+      for await (const { timestamp } of readCapture(name)) found.push(timestamp);
+      return found;
+    };
+    expect(await times(file)).toEqual(await times(kernel('dr-tcp', 'cli-in')));
+  });
+
+  test('prints a summary', async () => {
+    const { folder, words } = scenarioWords('nat-tcp');
+    const { out } = await run('rewrite', ...words, '-o', join(folder, 'out.pcap'));
+    expect(out).toBe(`98 packets in, 98 out, 11 connections
+
+     54  forward  nat-in                client to server: destination address
+                                        and port translated (NAT)
+     44  forward  nat-out               server to client: source address and
+                                        port translated back (NAT)
+
+wrote ${join(folder, 'out.pcap')}: 98 packets
+`);
+  });
+
+  test('prints it as JSON', async () => {
+    const { folder, words } = scenarioWords('nat-ttl');
+    const file = join(folder, 'out.pcapng');
+    const { out } = await run('rewrite', ...words, '-o', file, '--json');
+    const summary = JSON.parse(out) as Record<string, unknown>;
+    expect(summary).toMatchObject({
+      packets: { cut: 0 },
+      inputs: [{ file: kernel('nat-ttl', 'cli-in') }, { file: kernel('nat-ttl', 'srv-in') }],
+      outputs: [{ file }],
+      damage: null,
+      interrupted: false,
+    });
+    expect(Object.keys(summary).sort()).toEqual(
+      ['connections', 'damage', 'fates', 'inputs', 'interrupted', 'made', 'outputs', 'packets'].sort(),
+    );
+    const { packets, fates, made } = summary as {
+      packets: { in: number; out: number };
+      fates: { verdict: string; reason: string; packets: number }[];
+      made: { verdict: string; reason: string; packets: number }[];
+    };
+    expect(fates.reduce((sum, fate) => sum + fate.packets, 0)).toBe(packets.in);
+    const forwarded = [...fates, ...made].filter(({ verdict }) => verdict === 'forward');
+    expect(forwarded.reduce((sum, fate) => sum + fate.packets, 0)).toBe(packets.out);
+    expect(made.map(({ reason }) => reason)).toContain('time-exceeded');
+  });
+
+  test('is quiet when asked', async () => {
+    const { folder, words } = scenarioWords('nat-tcp');
+    expect(await run('rewrite', ...words, '-q', '-o', join(folder, 'o.pcap'))).toEqual({ code: 0, out: '', err: '' });
+  });
+});
+
+describe('what comes out does not depend on', () => {
+  const scenarios = ['nat-tcp', 'nat-ttl', 'nat-ipopt', 'nat-udp', 'dr-udp', 'tun-ipip', 'tun-ipip-fields', 'sched-sh'];
+
+  test.each(scenarios)('the length of bursts (%s)', async (scenario) => {
+    const { folder, words } = scenarioWords(scenario);
+    for (const ending of ['pcap', 'pcapng']) {
+      const files = ['1', '7', '256'].map((burst) => [burst, join(folder, `${burst}.${ending}`)] as const);
+      for (const [burst, file] of files) await run('rewrite', ...words, '--burst', burst, '-o', file);
+      const [one, ...others] = files.map(([, file]) => readFileSync(file));
+      for (const other of others) expect(other.equals(one!)).toBe(true);
+    }
+  });
+
+  test.each(scenarios)('whether frames are judged where they were read (%s)', async (scenario) => {
+    const { folder, words } = scenarioWords(scenario);
+    const packed = words.map((word) => {
+      const match = /^(cli|srv)=(.*)$/.exec(word);
+      if (match === null) return word;
+      const file = join(folder, `${match[1]}.gz`);
+      writeFileSync(file, gzipSync(readFileSync(match[2]!)));
+      return `${match[1]}=${file}`;
+    });
+    const [resident, copied] = [join(folder, 'resident.pcap'), join(folder, 'copied.pcap')];
+    await run('rewrite', ...words, '-o', resident);
+    await run('rewrite', ...packed, '-o', copied);
+    expect(readFileSync(resident).equals(readFileSync(copied))).toBe(true);
+  });
+
+  test('how many outputs are written', async () => {
+    const { folder, words } = scenarioWords('nat-ttl');
+    const [alone, pair] = [join(folder, 'alone.pcap'), join(folder, 'pair.pcap')];
+    await run('rewrite', ...words, '-o', alone);
+    await run('rewrite', ...words, '-o', pair, '-o', join(folder, 'x.pcapng'));
+    expect(readFileSync(pair).equals(readFileSync(alone))).toBe(true);
+  });
+
+  test('anything but the seed', async () => {
+    const { folder, words } = scenarioWords('tun-ipip-fields');
+    const bytes = async (...more: string[]) => {
+      const file = join(folder, 'seed.pcap');
+      await run('rewrite', ...words, ...more, '-o', file);
+      return readFileSync(file).toString('hex');
+    };
+    const first = await bytes('--seed', '1');
+    expect(await bytes('--seed', '1')).toBe(first);
+    expect(await bytes()).toBe(await bytes());
+  });
+});
+
+describe('a pcapng', () => {
+  /** What tshark reads: one record a packet. */
+  function tshark(file: string, ...fields: string[]): string[][] {
+    const words = fields.flatMap((field) => ['-e', field]);
+    const options = ['-r', file, '-T', 'fields', '-E', 'separator=|', ...words];
+    const text = execFileSync('tshark', options, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('|'));
+  }
+
+  test('tells tshark verdict, reason and what belongs together', async () => {
+    const { folder, words } = scenarioWords('nat-ttl');
+    const file = join(folder, 'out.pcapng');
+    const { out } = await run('rewrite', ...words, '-o', file, '--json');
+    const { packets } = JSON.parse(out) as { packets: { in: number; out: number } };
+    const rows = tshark(
+      file,
+      'frame.packet_id',
+      'frame.packet_flags_direction',
+      'frame.interface_name',
+      'frame.comment',
+    );
+    expect(rows).toHaveLength(packets.in + packets.out);
+
+    const inbound = rows.filter(([, direction]) => direction === '0x00000001');
+    const outbound = rows.filter(([, direction]) => direction === '0x00000002');
+    expect(inbound).toHaveLength(packets.in);
+    expect(outbound).toHaveLength(packets.out);
+    // Every frame that was offered has an id of its own, in order; what left has that of its cause, right behind it.
+    expect(inbound.map(([id]) => Number(id))).toEqual(inbound.map((_, i) => i + 1));
+    rows.forEach(([id, direction], i) => {
+      if (direction === '0x00000002') expect(rows[i - 1]![0]).toBe(id);
+    });
+
+    const [first, sent] = rows;
+    const comment = 'verdict forward, reason nat-in: client to server: destination address and port translated (NAT)';
+    expect(first).toEqual(['1', '0x00000001', 'cli', `${comment},out srv`]);
+    expect(sent).toEqual(['1', '0x00000002', 'srv', `${comment},out srv`]);
+    const dropped = rows.find(([, , , text]) => text?.includes('ttl-exceeded'))!;
+    expect(dropped[3]).toBe('verdict drop, reason ttl-exceeded: TTL 1 or 0 on arrival');
+    const answer = rows[rows.indexOf(dropped) + 1]!;
+    expect(answer).toEqual([
+      dropped[0],
+      '0x00000002',
+      'cli',
+      'verdict forward, reason time-exceeded: ICMP time exceeded (11/0) made by the director,out cli,made by the director',
+    ]);
+  });
+
+  test('holds only what left when asked, the same as a pcap', async () => {
+    const { folder, words } = scenarioWords('nat-ttl');
+    const [pcap, pcapng] = [join(folder, 'out.pcap'), join(folder, 'out.pcapng')];
+    await run('rewrite', ...words, '-o', pcap, '-o', pcapng, '--only-out');
+    expect(await framesOf(pcapng)).toEqual(await framesOf(pcap));
+  });
+
+  test('holds one interface when one is named', async () => {
+    const { folder, words } = scenarioWords('nat-tcp');
+    const file = join(folder, 'srv.pcapng');
+    await run('rewrite', ...words, '-o', `srv=${file}`);
+    const rows = tshark(file, 'frame.interface_name', 'frame.packet_flags_direction');
+    expect(rows).toHaveLength(98);
+    expect(new Set(rows.map(([name]) => name))).toEqual(new Set(['srv']));
+  });
+
+  test('can be rewritten again: what the host sent is left out', async () => {
+    const { folder, words } = scenarioWords('nat-tcp');
+    const [both, once, twice] = [join(folder, 'both.pcapng'), join(folder, 'once.pcap'), join(folder, 'twice.pcap')];
+    await run('rewrite', ...words, '-o', both, '-o', once);
+    const { code, out } = await run('rewrite', ...words.slice(4), '-i', both, '-o', twice, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ packets: { in: 98, out: 98 } });
+    expect(readFileSync(twice).equals(readFileSync(once))).toBe(true);
+  });
+
+  test('is what an unknown ending means, unless the format is given', async () => {
+    const { folder, words } = scenarioWords('nat-tcp');
+    const [plain, forced] = [join(folder, 'x'), join(folder, 'y.pcapng')];
+    await run('rewrite', ...words, '-o', plain);
+    await run('rewrite', ...words, '-o', forced, '-F', 'pcap');
+    expect(readFileSync(plain).readUInt32LE()).toBe(0x0a0d0d0a);
+    expect(readFileSync(forced).readUInt32LE()).toBe(0xa1b23c4d);
+  });
+});
+
+describe('a damaged capture', () => {
+  test.each(['pcap', 'pcapng'])('is processed up to the damage (%s)', async (ending) => {
+    const { folder, words } = scenarioWords('dr-tcp');
+    const whole = readFileSync(kernel('dr-tcp', 'cli-in'));
+    const cut = join(folder, 'cli.cut');
+    writeFileSync(cut, whole.subarray(0, whole.length - 10));
+    const [good, bad] = [join(folder, `good.${ending}`), join(folder, `bad.${ending}`)];
+    const options = [...words.slice(4), '-F', ending, '--json'];
+    await run('rewrite', '-i', `cli=${kernel('dr-tcp', 'cli-in')}`, ...options, '-o', good);
+    const { code, out, err } = await run('rewrite', '-i', `cli=${cut}`, ...options, '-o', bad);
+    expect(code).toBe(1);
+    const total = (await framesOf(kernel('dr-tcp', 'cli-in'))).length;
+    expect(err).toMatch(
+      new RegExp(`^ipvs-wasm: ${cut}: at byte \\d+, after packet ${total - 1}: the file ends \\d+ bytes`),
+    );
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+    expect(JSON.parse(out)).toMatchObject({ packets: { in: total - 1 }, damage: err.slice('ipvs-wasm: '.length, -1) });
+    const expected = await framesOf(good);
+    const got = await framesOf(bad);
+    expect(got.length).toBeGreaterThan(0);
+    expect(got).toEqual(expected.slice(0, got.length));
+    expect(got).toHaveLength(ending === 'pcap' ? expected.length - 1 : expected.length - 2);
+  });
+
+  test('that is no capture at all writes nothing', async () => {
+    const { folder, words } = scenarioWords('dr-tcp');
+    const file = join(folder, 'cli.pcap');
+    writeFileSync(file, 'no capture at all');
+    const { code, err } = await run('rewrite', '-i', file, ...words.slice(4), '-o', join(folder, 'o.pcap'));
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `ipvs-wasm: ${file}: at byte 0, before the first packet: magic number 0x6e6f2063 is not that of a capture\n`,
+    );
+  });
+});
+
+describe('errors', () => {
+  const words = scenarioWords('nat-tcp');
+  const folder = scratch();
+  const out = join(folder, 'o.pcap');
+  const cli = kernel('nat-tcp', 'cli-in');
+  const rules = join(KERNEL, 'nat-tcp/rules.txt');
+  const network = join(words.folder, 'net.json');
+
+  async function refused(...argv: string[]): Promise<string> {
+    const { code, out: data, err } = await run('rewrite', ...argv);
+    expect({ code, data }).toEqual({ code: 2, data: '' });
+    expect(err).toMatch(/^ipvs-wasm: [^\n]+\n$/);
+    return err.slice('ipvs-wasm: '.length, -1);
+  }
+
+  test('of rules and the network name file and line', async () => {
+    const badRules = join(folder, 'rules.txt');
+    writeFileSync(badRules, '-A -t 10.0.0.100:80 -s rr\n-a -t 10.0.0.100:80 -r nowhere -m\n');
+    const start = ['-i', `cli=${cli}`, '-o', out];
+    expect(await refused(...start, '--rules', badRules, '--network', network)).toMatch(`${badRules}:2:`);
+    const twice = join(folder, 'twice.txt');
+    writeFileSync(twice, '\n-A -t 10.0.0.100:80\n-A -t 10.0.0.100:80\n');
+    expect(await refused(...start, '--rules', twice, '--network', network)).toMatch(`${twice}:3:`);
+    const badNetwork = join(folder, 'net.json');
+    writeFileSync(badNetwork, '{\n  "addr": [\n');
+    expect(await refused(...start, '--rules', rules, '--network', badNetwork)).toMatch(`${badNetwork}:3:`);
+  });
+
+  test.each<[string, string[], string]>([
+    ['no input', ['-o', out], '-i NAME=FILE is needed'],
+    ['no output', ['-i', `cli=${cli}`], '-o FILE is needed'],
+    ['an unknown interface', ['-i', `eth9=${cli}`, '-o', out], 'the network has no interface eth9'],
+    ['an unknown out interface', ['-i', `cli=${cli}`, '-o', `eth9=${out}`], 'the network has no interface eth9'],
+    ['an interface that is not said', ['-i', cli, '-o', out], 'which interface received it?'],
+    ['an input that is not there', ['-i', 'cli=/nowhere.pcap', '-o', out], '/nowhere.pcap: no such file or directory'],
+    ['an output as input', ['-i', `cli=${cli}`, '-o', cli], 'is an input'],
+    ['one output twice', ['-i', `cli=${cli}`, '-o', out, '-o', `srv=${out}`], 'is named twice'],
+    ['nothing that can leave', ['-i', `cli=${cli}`, '-o', `lo=${out}`], 'nothing leaves by lo'],
+    ['an unknown switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forwrd=1'], "'ip_forwrd' is none of"],
+    ['a bad switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forward=yes'], 'takes 0 or 1'],
+    ['a bad seed', ['-i', `cli=${cli}`, '-o', out, '--seed', 'x'], '--seed takes'],
+    ['a bad burst', ['-i', `cli=${cli}`, '-o', out, '--burst', '257'], 'from 1 to 256'],
+    ['a bad format', ['-i', `cli=${cli}`, '-o', out, '--format', 'erf'], 'pcap or pcapng'],
+    ['two users of standard output', ['-i', `cli=${cli}`, '-o', '-', '--json'], 'both want standard output'],
+    ['two users of standard input', ['-i', 'cli=-', '-i', 'srv=-', '-o', out], 'can be given once'],
+    ['an unknown option', ['--nothing'], "'--nothing'"],
+  ])('name %s', async (_, argv, expected) => {
+    expect(await refused('--rules', rules, '--network', network, ...argv)).toContain(expected);
+  });
+
+  test('name what is missing', async () => {
+    expect(await refused('-i', cli)).toBe('--rules is needed');
+    expect(await refused('-i', cli, '--rules', '/nowhere', '--network', network)).toBe(
+      '/nowhere: no such file or directory',
+    );
+  });
+
+  test('of a link type that does not fit name both', async () => {
+    const raw = join(folder, 'cli.pcap');
+    const bytes = Buffer.from(readFileSync(cli));
+    bytes.writeUInt32LE(101, 20);
+    writeFileSync(raw, bytes);
+    expect(await refused('--rules', rules, '--network', network, '-i', raw, '-o', out)).toBe(
+      `${raw}: link type 101, but frames of interface cli start with an Ethernet header`,
+    );
+  });
+});
+
+test('an interrupt leaves whole files', async () => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const file = join(folder, 'out.pcap');
+  const { code, out } = await runWith({ stop: AbortSignal.abort() }, 'rewrite', ...words, '-o', file, '--json');
+  expect(code).toBe(130);
+  const summary = JSON.parse(out) as { interrupted: boolean; packets: { out: number } };
+  expect(summary.interrupted).toBe(true);
+  expect(await framesOf(file)).toHaveLength(summary.packets.out);
+});
+
+test('sysctls are set', async () => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const options = ['--sysctl', 'net.ipv4.ip_forward=0,pmtu_disc=1', '--json', '-o', join(folder, 'o.pcap')];
+  const { out } = await run('rewrite', ...words, ...options);
+  expect(JSON.parse(out)).toMatchObject({
+    fates: [
+      { verdict: 'forward', reason: 'nat-in', packets: 54 },
+      { verdict: 'pass', reason: 'not-forwarding', packets: 44 },
+    ],
+  });
+});
+
+test('the name of a file names its interface', async () => {
+  const { folder, words } = scenarioWords('dr-tcp');
+  const file = join(folder, 'cli.pcap');
+  writeFileSync(file, readFileSync(kernel('dr-tcp', 'cli-in')));
+  const { out } = await run('rewrite', '-i', file, ...words.slice(4), '-o', join(folder, 'o.pcap'), '--json');
+  expect(JSON.parse(out)).toMatchObject({ fates: [{ reason: 'direct-route' }] });
+});
