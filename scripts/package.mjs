@@ -4,7 +4,7 @@
  * `node scripts/package.mjs` says what is wrong, and exits with 1 when something is.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,14 @@ export function pack(folder) {
   });
   const [{ filename, files }] = JSON.parse(text);
   return { tarball: join(folder, filename), files: files.map(({ path }) => path).sort() };
+}
+
+/** Installs a tarball into `folder`, with the loader from node_modules: nothing is fetched. */
+export function install(tarball, folder) {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+  const loader = join(ROOT, 'node_modules/@assemblyscript/loader');
+  const flags = ['--offline', '--install-links', '--no-audit', '--no-fund', '--loglevel', 'error'];
+  execFileSync('npm', ['install', ...flags, tarball, loader], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Runs a tool of node_modules; whether it found nothing. */

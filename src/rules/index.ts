@@ -1,0 +1,24 @@
+/**
+ * Rules and listings in ipvsadm's words, and the network in the JSON words of `ip -j`.
+ *
+ * @module
+ */
+
+export { RuleError, type RuleSource } from './error.js';
+export { applyRules, parseRule, parseRules, type RuleCommand, type RuleTarget } from './ipvsadm.js';
+export type {
+  ListedConnection,
+  ListedDest,
+  ListedService,
+  ListedStats,
+  SavedDest,
+  SavedService,
+} from './listed.js';
+export {
+  type ConnectionListOptions,
+  listConnections,
+  listServices,
+  type ServiceListOptions,
+} from './listings.js';
+export { networkFromJson, parseNetwork } from './network.js';
+export { type SaveOptions, saveRules } from './save.js';
