@@ -25,14 +25,14 @@ export type AnswerName = keyof typeof ERRORS;
 
 /**
  * The error about `packet`, quoted as given, to its source: from its destination if that is ours, else from the address
- * that belongs to the way back. `undefined` where none may or can be sent.
+ * that belongs to the way back. `undefined` where none may or can be sent; fragments never come here.
  *
  * @param nextHopMtu for `fragmentation-needed` (RFC 1191 §4)
  */
 export function answer(host: Host, name: AnswerName, packet: Ipv4Packet, nextHopMtu = 0): ReferenceOutcome | undefined {
   const icmpType = packet.payload[0];
   if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
-  if (packet.fragmentOffset !== 0 || host.network.isLocal(packet.source)) return undefined;
+  if (host.network.isLocal(packet.source)) return undefined;
   const route = host.network.route(packet.source);
   if (route === undefined) return undefined;
 

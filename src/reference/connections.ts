@@ -20,8 +20,6 @@ export interface Connection {
   dest: Dest;
   state: ConnectionState;
   active: boolean;
-  /** DR and TUN: no packet of the server has been seen. */
-  noOutput: boolean;
   /** When it ends unless a packet comes, in milliseconds. */
   expiresAt: number;
   /** Packets from the client. */
@@ -81,7 +79,6 @@ export class ConnectionTable {
       dest,
       state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
       active: false,
-      noOutput: dest.method !== 'nat',
       expiresAt: Number.POSITIVE_INFINITY,
       inPackets: 0,
     };
@@ -100,9 +97,9 @@ export class ConnectionTable {
    * @param tcpFlags `undefined` for UDP, and where the packet is too short to have any: then only the timer is set
    */
   pass(connection: Connection, direction: 'input' | 'output', tcpFlags: number | undefined, now: number): void {
-    if (direction === 'output') connection.noOutput = false;
     if (connection.state !== 'UDP' && tcpFlags !== undefined) {
-      const table: Direction = connection.noOutput ? 'input-only' : direction;
+      // The servers' answers of DR and TUN go past the director.
+      const table: Direction = connection.method === 'nat' ? direction : 'input-only';
       connection.state = nextTcpState(connection.state, table, tcpFlags);
       const active = isActiveState(connection.state);
       if (active !== connection.active) {

@@ -65,7 +65,8 @@ function receiveIpv4(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
 
   const toUs = host.network.isLocal(packet.destination);
   const options = processOptions(packet.options, {
-    address: toUs ? packet.destination : addressTowards(host, packet.source, origin.interface),
+    // Forwarding overwrites it; until then, in errors, it is the address on the way back.
+    address: toUs ? packet.destination : (host.network.route(packet.source)?.source ?? 0),
     now: origin.now,
     isLocal: (address) => host.network.isLocal(address),
   });
@@ -110,9 +111,4 @@ function isMartianSource(host: Host, address: number): boolean {
 
 function isBroadcast(host: Host, address: number): boolean {
   return isMulticast(address) || address === LIMITED_BROADCAST || host.network.isSubnetBroadcast(address);
-}
-
-/** The director's address on the way to `destination`; without a way, that of the interface a packet came in on. */
-function addressTowards(host: Host, destination: number, device: Interface): number {
-  return host.network.route(destination)?.source ?? device.addresses[0]?.address ?? 0;
 }

@@ -192,7 +192,7 @@ describe('a tunnel that ends at the director', () => {
     ['local decapsulated', tunnelled(tcp(SYN, [1, 81]))],
     ['local decapsulated', tunnelled(tcp(ACK, [1, 80]))],
     ['local decapsulated', tunnelled(icmp(8))],
-    ['local decapsulated', tunnelled(encapsulateIpip(icmp(8), ends))],
+    ['local decapsulated', tunnelled(encapsulateIpip(tcp(SYN, [1, 80]), ends))],
     ['local decapsulated', tunnelled(udp([1, 53], { destination: '10.0.0.255' }))],
     ['local ftp-data', tunnelled(tcp(SYN, [20, 80]))],
     ['pass icmp-error', tunnelled(icmp(3, quote(udp([53, 1]))))],

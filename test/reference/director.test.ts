@@ -140,6 +140,13 @@ describe('scheduling', () => {
     expect(opens(made, 3)).toEqual([11, 13, 11]);
   });
 
+  it('goes on in front of a deleted dest', () => {
+    const made = service('rr', [11], [12], [13]);
+    expect(opens(made, 2)).toEqual([13, 12]);
+    made.deleteDest(TCP_SERVICE, { address: '10.1.0.12' });
+    expect(opens(made, 3)).toEqual([11, 13, 11]);
+  });
+
   it('starts anew with another scheduler only', () => {
     const made = service('rr', [11], [12]);
     expect(opens(made, 1)).toEqual([12]);
@@ -239,8 +246,10 @@ describe('time', () => {
     const made = director('nat');
     for (const flags of [SYN, ACK]) made.send(frame(tcp(flags, [40000, 80])), 'cli', 0);
     made.send(frame(udp([40000, 53])), 'cli', 0);
-    made.setTimeouts({ tcp: 100, udp: 0 });
+    made.setTimeouts({ tcp: 100, tcpfin: 0, udp: 0 });
     expect(made.connections(0).map((each) => each.expires)).toEqual([900, 300]);
+    made.send(frame(udp([40000, 53])), 'cli', 0);
+    expect(made.connections(0)[1]!.expires).toBe(300);
     made.setTimeouts({ tcpfin: 30, udp: 20 });
     made.send(frame(tcp(ACK, [40000, 80])), 'cli', 0);
     made.send(frame(udp([40000, 53])), 'cli', 0);

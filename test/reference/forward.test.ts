@@ -148,6 +148,14 @@ describe('forwarding', () => {
     expect(made.services()[1]!.stats.outPackets).toBe(0n);
   });
 
+  it('answers with the address of the way back recorded', () => {
+    const options = Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0);
+    const packet = udp([5353, 40000], { ...FROM_SERVER, ttl: 1, options });
+    const [, error] = connected().send(frame(packet, 'srv'), 'srv', 0);
+    const quoted = parseIpv4(parseIcmp(sent(error).payload).payload.slice(0, 62));
+    expect(toHex(quoted.options)).toBe('0707080a01000100');
+  });
+
   it('drops what had to be fragmented, after the connection has seen it', () => {
     const made = connected({ network: networkWith({ ...NETWORK.interfaces[1]!, mtu: 1000 }) });
     const judge = (packet: Ipv4Packet) => judged(made.send(frame(packet, 'srv'), 'srv', 0));
@@ -259,6 +267,16 @@ describe('routes', () => {
         { dst: 'default', dev: 'y' },
       ]),
     ).toBe('x');
+  });
+
+  it('a subnet of two addresses has no broadcast address', () => {
+    const addresses = ['10.3.0.0/31', '10.4.0.1/30'];
+    const network = networkWith({ name: 'x', kind: 'raw', addresses });
+    const made = director('nat', { network: { ...network, routes: [{ dst: 'default', dev: 'x' }] } });
+    const judge = (destination: string) => judged(made.send(frame(udp([1, 2], { destination })), 'cli', 0));
+    expect(judge('10.3.0.1')).toEqual(['forward routed']);
+    expect(judge('10.4.0.3')).toEqual(['local local-delivery']);
+    expect(judge('10.4.0.0')).toEqual(['forward routed']);
   });
 
   it('IPv6 is left out', () => {

@@ -53,6 +53,12 @@ describe('the link layer', () => {
     expect(judged(made.send(ethernet({}), 'cli', 0))).toEqual(['drop interface-down']);
   });
 
+  it('reads MACs in either case', () => {
+    const mac = '02:00:00:00:AB:CD';
+    const upper = director('nat', { network: networkWith({ ...NETWORK.interfaces[1]!, mac }) });
+    expect(judged(upper.send(ethernet({ destination: mac }), 'cli', 0))).toEqual(['forward nat-in']);
+  });
+
   it('hands a frame that it does not forward back as it came', () => {
     const padded = Uint8Array.from([...ethernet({ tag: 0, etherType: 0x0806, payload: new Uint8Array(28) }), 1, 2]);
     const [outcome] = made.send(padded, 'cli', 0);

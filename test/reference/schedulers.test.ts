@@ -135,6 +135,18 @@ describe('wrr', () => {
     expect(picks(2, () => wrr.pick(list))).toBe('YZ');
   });
 
+  it('a vain walk that began at the head ends there, at the top', () => {
+    const wrr = new WeightedRoundRobin<Named>();
+    const list = [dest('X', 1)];
+    wrr.changed(list);
+    list.push(dest('Y', 3));
+    wrr.changed(list);
+    for (const each of list) each.overloaded = true;
+    expect(picks(1, () => wrr.pick(list))).toBe('-');
+    for (const each of list) each.overloaded = false;
+    expect(picks(4, () => wrr.pick(list))).toBe('YYXY');
+  });
+
   it('has none when all weights are 0', () => {
     const list = [dest('X', 0)];
     const wrr = new WeightedRoundRobin(list);
@@ -217,8 +229,9 @@ describe('sh', () => {
     expect(sourceHash(list, key(1), false, false)).toBeUndefined();
     // First bucket 1 (B); then 1 + 1 (C).
     expect(sourceHash(list, key(1), false, true)?.name).toBe('C');
-    // First bucket 4 (B); then 4 + 4, 4 + 5 (C, A).
-    expect(sourceHash(list, key(4), false, true)?.name).toBe('C');
+    const four = [dest('D'), dest('E'), dest('B', 0), dest('C')];
+    // First bucket 2 (B); then 2 + 2 (D), not 2 + 1 (C).
+    expect(sourceHash(four, key(2), false, true)?.name).toBe('D');
     expect(sourceHash([dest('A', 0)], key(4), false, true)).toBeUndefined();
     expect(sourceHash([], key(4), false, true)).toBeUndefined();
   });

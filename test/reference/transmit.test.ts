@@ -128,6 +128,19 @@ describe('packets that do not fit', () => {
     expect(toHex(message.payload)).toBe(toHex(quoted));
   });
 
+  it('an interface carries 1500 bytes by default', () => {
+    const made = director('dr');
+    expect(made.send(frame(big(1500, 0)), 'cli', 0)[0]!.verdict).toBe('forward');
+    expect(made.send(frame(big(1501, 0)), 'cli', 0)[0]!.reason).toBe('needs-fragmenting');
+  });
+
+  it('no packet is longer than its total length can say', () => {
+    const network = networkWith({ ...NETWORK.interfaces[2]!, kind: 'raw', mtu: 65536 });
+    const made = director('tun', { network });
+    expect(made.send(frame(big(65515, 0)), 'cli', 0)[0]!.verdict).toBe('forward');
+    expect(made.send(frame(big(65516, 0)), 'cli', 0)[0]!.reason).toBe('needs-fragmenting');
+  });
+
   it('with pmtu_disc off the tunnel is fragmented, not the client asked', () => {
     const made = director('tun', { network: withMtu(1400), sysctl: { pmtu_disc: 0 } });
     expect(judged(made.send(frame(big(1381, DF)), 'cli', 0))).toEqual(['drop needs-fragmenting']);
@@ -160,6 +173,13 @@ describe('errors that cannot be sent', () => {
     const lame = down ? networkWith({ ...network.interfaces.at(-1)!, name: 'srv', up: false }) : network;
     const made = director('nat', { network: lame });
     expect(judged(made.send(frame(packet), 'cli', 0))).toEqual(['drop ttl-exceeded']);
+  });
+
+  it('to the director itself', () => {
+    const network = networkWith({ name: 'cli', kind: 'raw', addresses: NETWORK.interfaces[1]!.addresses! });
+    const made = director('nat', { network: { ...network, neighbours: [] } });
+    expect(judged(made.send(serialiseIpv4(expired({ source: CLIENT })), 'lo', 0))[1]).toBe('forward time-exceeded');
+    expect(judged(made.send(serialiseIpv4(expired({ source: VIP })), 'lo', 0))).toEqual(['drop ttl-exceeded']);
   });
 
   it('no route to the server: host unreachable from the VIP', () => {
