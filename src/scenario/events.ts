@@ -39,7 +39,7 @@ const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
 const SILENT = new Set(['note', 'dump']);
 
 /**
- * The director's events of a `scenario.json`, by time; those of other hosts, notes and dumps are not among them.
+ * The director's events of a `scenario.json` in its order; those of other hosts, notes and dumps are not among them.
  *
  * @throws {IpvsError} `BAD_INPUT` when `events` is not in the format
  */
@@ -57,7 +57,7 @@ export function eventsOf(scenario: Record<string, unknown>): ScenarioEvent[] {
     if (typeof text !== 'string') throw bad(`events[${i}]: expected ${kind === 'cmd' ? 'a cmd' : 'a set'}`);
     found.push({ time: BigInt(event.t_ns), number: i + 1, kind, text });
   });
-  return found.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.number - b.number));
+  return found;
 }
 
 /**

@@ -56,6 +56,12 @@ describe('frames of the host', () => {
     expect(result).toMatchObject({ passed: false, host: [{ frame: 1 }], differences: [{ kind: 'missing', frame: 2 }] });
   });
 
+  it('are several when the server is the host itself', async () => {
+    const script: Script = () => [{ verdict: 'local', reason: 'local-dest' }];
+    const result = await run({ ...crafted, cliOut: timed([reset, reset], 1) }, script);
+    expect(result).toMatchObject({ passed: true, host: [{ frame: 1 }, { frame: 2 }] });
+  });
+
   it('come after their cause', async () => {
     const result = await run({ cliIn: [{ at: 5, data: asked }], cliOut: [{ at: 4, data: reset }] }, local);
     expect(result).toMatchObject({ passed: false, host: [] });
@@ -88,6 +94,12 @@ describe('frames of the host', () => {
     expect(await host(about(asked))).toMatchObject({ passed: true, host: [{ frame: 1 }] });
     expect(await host(about(asked, '10.0.0.9'))).toMatchObject({ passed: false });
     expect(await host(about(packets[0]!))).toMatchObject({ passed: false });
+    const ports = { sport: 48000, dport: 80, flags: 0x10 };
+    expect(await host(about(tcpFrame({ ...ports, dst: '10.0.0.1' })))).toMatchObject({ passed: false });
+    expect(await host(about(tcpFrame({ ...ports, src: '10.0.0.3' })))).toMatchObject({ passed: false });
+    const datagram = udp('10.0.0.2', '10.0.0.100', 48000, 80);
+    const other = ether(C0_MAC, CLI_MAC, ipv4({ src: '10.0.0.2', dst: '10.0.0.100', protocol: 17, payload: datagram }));
+    expect(await host(about(other))).toMatchObject({ passed: false });
   });
 
   it('may be echo replies and ARP', async () => {

@@ -99,6 +99,8 @@ describe('matchFrames', () => {
 
     it('covers written times alone: no address, no empty slot, no pointer', () => {
       expect(matchFrames(context(addressed(at), addressed(at, '10.0.0.1')))).toBeUndefined();
+      const like = (time: number) => u32(time).join('.');
+      expect(matchFrames(context(addressed(at, like(at + 1)), addressed(at, like(at))))).toBeUndefined();
       expect(matchFrames(context(stamped(at + 1, 5), stamped(at, 5)))).toBeUndefined();
       expect(matchFrames(context(stamped(at, 13), stamped(at, 9)))).toBeUndefined();
     });

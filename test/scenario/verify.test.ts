@@ -79,6 +79,13 @@ describe('verifyScenario', () => {
     expect(target.closed).toBe(1);
   });
 
+  it('keeps the frames of captures that are larger than what is read at once', async () => {
+    const data = Array.from({ length: 1400 }, (_, i) => i & 255);
+    const many = Array.from({ length: 1000 }, (_, i) => tcpFrame({ sport: 10000 + i, dport: 80, data }));
+    const result = await run({ cliIn: timed(many), srvOut: timed(many, 1) }, (_, i) => [{ frame: many[i]! }]);
+    expect(result).toMatchObject({ passed: true, matched: 1000 });
+  });
+
   it('compares each interface for itself', async () => {
     const script: Script = (_, i) => [{ outInterface: i % 2 === 0 ? 'cli' : 'srv' }];
     const even = packets.filter((_, i) => i % 2 === 0);
