@@ -196,7 +196,8 @@ function writeInterface(
   if (kind === 'loopback') flags |= InterfaceFlag.Loopback;
   if (kind === 'ipip') flags |= InterfaceFlag.Ipip;
   view.setUint32(base + abi.IF_FLAGS, flags, true);
-  view.setUint32(base + abi.IF_MTU, config.mtu ?? 1500, true);
+  // Linux gives lo an MTU of 65536, but no IPv4 packet is longer than 65535 bytes.
+  view.setUint32(base + abi.IF_MTU, Math.min(config.mtu ?? 1500, 65_535), true);
   const mac = kind === 'ether' && config.mac !== undefined ? parseMac(config.mac) : new Uint8Array(6);
   mac.forEach((byte, i) => {
     view.setUint8(base + abi.IF_MAC + i, byte);

@@ -54,8 +54,9 @@ export function refMatches(ref: u32, sourceBE: u32, destinationBE: u32, portsBE:
 
 /** Finds the connection of a tuple in either direction; 0 when there is none. A due one is ended first. */
 export function find(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
-  let bucket = homeBucket(hash);
-  while (true) {
+  const home = homeBucket(hash);
+  let bucket = home;
+  do {
     let lanes = matchTags(bucket, hash);
     while (lanes != 0) {
       const ref = refAt(bucket, ctz<u32>(lanes));
@@ -68,7 +69,9 @@ export function find(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32,
     }
     if (!isOverrun(bucket)) return 0;
     bucket = nextBucket(bucket);
-  }
+    // Around once at most: after deletions every bucket may still be one that somebody went past.
+  } while (bucket != home);
+  return 0;
 }
 
 /** Makes a connection to `dest`; null when every record is in use. */

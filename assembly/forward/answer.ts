@@ -121,7 +121,7 @@ function isAboutError(packet: Scratch): bool {
 function takeFrame(cause: Descriptor): Descriptor | null {
   const index = field(SB_BURST_COUNT);
   const start = (field(SB_ARENA_NEXT) + 63) & ~63;
-  if (index == DESCRIPTOR_MAX || <u64>start + HEADROOM + MADE_FRAME_MAX > <u64>field(SB_ARENA_END)) return null;
+  if (index >= <u32>DESCRIPTOR_MAX || <u64>start + HEADROOM + MADE_FRAME_MAX > <u64>field(SB_ARENA_END)) return null;
   setField(SB_BURST_COUNT, index + 1);
   setField(SB_ARENA_NEXT, start + HEADROOM + MADE_FRAME_MAX);
   const made = Descriptor.at(index);
