@@ -58,7 +58,7 @@ export function addDest(service: Service, addressBE: u32, portBE: u32): usize {
   const dest = changetype<Dest>(address);
   // Counts of traffic belong to a service: they end with it.
   if (dest.service != changetype<usize>(service)) memory.fill(dest.stats, 0, STATS_SIZE);
-  dest.flags = DestFlag.Available;
+  dest.flags = dest.flags | DestFlag.Available;
   dest.service = changetype<usize>(service);
   dest.next = service.dests;
   service.dests = address;

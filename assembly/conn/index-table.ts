@@ -42,6 +42,11 @@ export function refAt(bucket: usize, lane: u32): u32 {
   return load<u32>(bucket + ((<usize>lane) << 2), REF_OF_LANE);
 }
 
+/** Changes the ref at lane `lane` (1..7) to another with the same hash. */
+export function setRefAt(bucket: usize, lane: u32, ref: u32): void {
+  store<u32>(bucket + ((<usize>lane) << 2), ref, REF_OF_LANE);
+}
+
 /** The bucket that follows, around the end. */
 export function nextBucket(bucket: usize): usize {
   const base = <usize>load<u32>(SUPERBLOCK, SB_INDEX);

@@ -23,7 +23,7 @@ import { ConnState, Method, Protocol } from '../../src/abi/protocol';
 import { bindDest, Dest, unbindDest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { hashTuple } from './hash';
-import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry } from './index-table';
+import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry, setRefAt } from './index-table';
 import { Conn } from './record';
 import { isActiveTcp } from './tcp-state';
 import { hang, remaining, slotHead, unhang } from './wheel';
@@ -113,8 +113,37 @@ export function makeConnection(
   bindDest(dest);
   hang(conn);
   insertEntry(hash, address);
-  if (nat) insertEntry(replyHash(conn), address | REF_REPLY);
+  if (nat) insertReply(conn);
   return conn;
+}
+
+/**
+ * Puts the reply direction in, before those of other connections with the same server and client: when two services
+ * share a server, replies belong to the connection made last, as in the kernel.
+ */
+function insertReply(conn: Conn): void {
+  const ref = <u32>changetype<usize>(conn) | REF_REPLY;
+  const hash = replyHash(conn);
+  insertEntry(hash, ref);
+  let carried = ref;
+  let bucket = homeBucket(hash);
+  for (;;) {
+    let lanes = matchTags(bucket, hash);
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const lane = ctz<u32>(lanes);
+      const other = refAt(bucket, lane);
+      if (
+        other != ref &&
+        !(isReply(other) && refMatches(other, conn.daddrBE, conn.caddrBE, conn.outPortsBE, conn.protocol))
+      ) {
+        continue;
+      }
+      setRefAt(bucket, lane, carried);
+      if (other == ref) return;
+      carried = other;
+    }
+    bucket = nextBucket(bucket);
+  }
 }
 
 /** Hash under which the reply direction is found. */

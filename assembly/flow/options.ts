@@ -35,7 +35,7 @@ function timeOfDayBE(): u32 {
 }
 
 /**
- * Walks the options of `header`, of which there may be one record route and one timestamp.
+ * Walks the options of `header`, of which there may be one record route, one timestamp and one source route.
  * What stands after an end-of-options octet is cleared. With `fill`, record route and timestamp take `addressBE` and the
  * time; without it, they are only checked. Returns Reason.None or what is wrong.
  */
@@ -44,6 +44,7 @@ export function walkOptions(header: Ipv4, fill: bool, addressBE: u32): Reason {
   const end = changetype<usize>(header) + header.headerLength;
   let routes = 0;
   let times = 0;
+  let sources = 0;
   while (p < end) {
     const kind = <u32>load<u8>(p);
     if (kind == END) {
@@ -70,12 +71,13 @@ export function walkOptions(header: Ipv4, fill: bool, addressBE: u32): Reason {
         break;
       case LOOSE_SOURCE_ROUTE:
       case STRICT_SOURCE_ROUTE:
-        return Reason.SourceRoute;
+        ok = sources++ == 0 && length >= 3 && load<u8>(p, POINTER) >= 4;
+        break;
     }
     if (!ok) return Reason.Ipv4Option;
     p += length;
   }
-  return Reason.None;
+  return sources == 0 ? Reason.None : Reason.SourceRoute;
 }
 
 function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): bool {

@@ -40,7 +40,7 @@ import {
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { putLink } from './link';
 
-/** RFC 1812 §4.3.2.3: as much of the packet as fits without the error exceeding 576 bytes. */
+/** RFC 1812 §4.3.2.3: as much of the packet as fits without the error exceeding 576 bytes (nor the MTU of the way back). */
 const ERROR_MAX: u32 = 576;
 /** Precedence of network control, which errors travel with (RFC 1812 §4.3.2.5). */
 const TOS_CONTROL: u32 = 0xc0;
@@ -85,7 +85,8 @@ function answer(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: 
   if (made == null) return;
 
   const ip = made.address;
-  const quoted = min<u32>(offending.totalLength, ERROR_MAX - IPV4_MIN - ICMP_SIZE);
+  const room = min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE;
+  const quoted = min<u32>(offending.totalLength, room);
   const icmp = changetype<Icmp>(ip + IPV4_MIN);
   icmp.type = type;
   icmp.code = code;

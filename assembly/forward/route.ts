@@ -8,6 +8,7 @@ import {
   DEST_SIZE,
   HOP_INTERFACE_NONE,
   HopKind,
+  RouteType,
   SB_DEST_MAX,
   SB_DESTS,
   SB_HOP,
@@ -23,11 +24,11 @@ import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { walkOptions } from '../flow/options';
 import { seeSegment } from '../flow/segment';
-import { Hop, resolveHop } from '../net/hop';
+import { Hop, resolveHop, routeType } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { field, netGeneration } from '../superblock';
-import { DF_BE, IPV4_MIN } from '../wire/ipv4';
+import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { copyMac } from '../wire/mac';
 import { portsBE } from '../wire/ports';
 import { RST, TCP_MIN, Tcp } from '../wire/tcp';
@@ -50,11 +51,13 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   const destinationBE = header.destinationBE;
   resolveHop(destinationBE, hop);
   if (hop.kind == HopKind.NoRoute) {
+    recordBeforeAnswer(header);
     answerNetUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
     return;
   }
   if (header.ttl <= 1) {
+    recordBeforeAnswer(header);
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
@@ -62,6 +65,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   const mtu = hop.mtu;
   const tooBig = header.totalLength > mtu;
   if (tooBig && (header.fragmentBE & DF_BE) != 0) {
+    recordBeforeAnswer(header);
     answerTooBig(frame, packet, mtu);
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
@@ -84,6 +88,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   } else {
     header.decrementTtl();
     if (isStrayFromServer(packet)) {
+      recordBeforeAnswer(header);
       answerPortUnreachable(frame, packet);
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
@@ -100,6 +105,15 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   if (!canLeave(frame, packet.ip, hop)) return;
   putLink(frame, packet.ip, hop.outInterface, hop.mac);
   frame.judge(Verdict.Forward, conn != null ? Reason.NatOut : Reason.Routed);
+}
+
+/** A packet that is answered was received: its options hold our address on the way back to its source. */
+function recordBeforeAnswer(header: Ipv4): void {
+  if (header.headerLength == IPV4_MIN) return;
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveHop(header.sourceBE, hop);
+  walkOptions(header, true, hop.sourceBE);
+  header.fillChecksum();
 }
 
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */
@@ -140,7 +154,9 @@ function seeReply(packet: Scratch, conn: Conn): void {
 export function keepHop(conn: Conn, hop: Hop): void {
   const generation = netGeneration();
   if (conn.hopGeneration == generation) return;
-  if (hop.kind == HopKind.Forward) {
+  // The short way of replies asks nothing more: it is only for those that would be routed, and not from an address of ours.
+  const short = field(SB_IP_FORWARD) != 0 && routeType(conn.daddrBE) != RouteType.Local;
+  if (short && hop.kind == HopKind.Forward) {
     conn.hopInterface = hop.outInterface;
     conn.hopMtu = min<u32>(hop.mtu, MTU_MAX);
     copyMac(conn.hopMac, hop.mac);
@@ -155,8 +171,8 @@ function isStrayFromServer(packet: Scratch): bool {
   if (field(SB_NAT_ICMP_SEND) == 0 || packet.bucket == 0) return false;
   const header = packet.header;
   const protocol = header.protocol;
-  if (protocol == Protocol.Tcp) {
-    if (packet.l4Length < TCP_MIN || (changetype<Tcp>(packet.l4).flags & RST) != 0) return false;
+  if (protocol == Protocol.Tcp && packet.l4Length >= TCP_MIN && (changetype<Tcp>(packet.l4).flags & RST) != 0) {
+    return false;
   }
   const portBE = portsBE(packet.l4) & 0xffff;
   let at = <usize>field(SB_DESTS);

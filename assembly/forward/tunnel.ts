@@ -49,7 +49,9 @@ export function encapsulate(inner: usize, sourceBE: u32, destinationBE: u32, cop
  * gives it the ECN that RFC 6040 §4.2 says. Reason.None, or why it is refused.
  */
 export function decapsulate(inner: usize, room: u32, outerTos: u32): Reason {
-  if (checkIpv4(inner, room) != Reason.None) return Reason.TunnelMalformed;
+  const fault = checkIpv4(inner, room);
+  if (fault == Reason.Ipv4Checksum) return fault;
+  if (fault != Reason.None) return Reason.TunnelMalformed;
   const packet = changetype<Ipv4>(inner);
   const tos = packet.tos;
   const outerEcn = outerTos & ECN_MASK;

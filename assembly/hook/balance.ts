@@ -96,12 +96,15 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     return;
   }
   if ((ports & 0xffff) == FTP_DATA_BE) {
-    keepLocal(frame, Reason.FtpData);
+    frame.judge(Verdict.Local, Reason.FtpData);
     return;
   }
   const picked = pickDest(changetype<Service>(address), header.sourceBE, ports & 0xffff);
   if (picked == 0) {
-    if (header.headerLength != IPV4_MIN) walkOptions(header, true, header.destinationBE);
+    if (header.headerLength != IPV4_MIN) {
+      walkOptions(header, true, header.destinationBE);
+      header.fillChecksum();
+    }
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);
     return;
@@ -127,15 +130,14 @@ export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
   frame.conn = <u32>changetype<usize>(conn);
   conn.inPackets += 1;
   countIn(changetype<Dest>(conn.dest), packet.header.totalLength);
-  if (hasTransportHeader(packet)) {
-    seeSegment(packet, conn, Direction.In);
-  } else {
-    // DR and TUN look no further than the ports.
-    conn.touched = now32();
-    if (conn.method == Method.Masq) {
-      frame.judge(Verdict.Drop, Reason.TransportTruncated);
-      return;
-    }
+  const whole = hasTransportHeader(packet);
+  // UDP's one state needs no header.
+  if (whole || conn.protocol == Protocol.Udp) seeSegment(packet, conn, Direction.In);
+  else conn.touched = now32();
+  // DR and TUN look no further than the ports.
+  if (!whole && conn.method == Method.Masq) {
+    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
   }
   transmit(frame, packet, conn);
 }

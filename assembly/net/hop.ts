@@ -37,6 +37,9 @@ import { field } from '../superblock';
 import { copyMac } from '../wire/mac';
 import { interfaceAt } from './interface';
 
+/** No IPv4 packet is longer, whatever the MTU (loopback has 65536). */
+const PACKET_MAX: u32 = 0xffff;
+
 /** View of a hop record. */
 @unmanaged
 @final
@@ -115,7 +118,7 @@ export function resolveHop(addressBE: u32, hop: Hop): void {
   const out = interfaceAt(index);
   hop.outInterface = index;
   hop.sourceBE = load<u32>(route, ROUTE_SRC_BE);
-  hop.mtu = load<u32>(out, IF_MTU);
+  hop.mtu = min<u32>(load<u32>(out, IF_MTU), PACKET_MAX);
   const type = load<u32>(route, ROUTE_TYPE);
   if (type != RouteType.Unicast) {
     hop.kind = type == RouteType.Local ? HopKind.Local : HopKind.Broadcast;
