@@ -32,7 +32,7 @@ export type AnswerName = keyof typeof ERRORS;
 export function answer(host: Host, name: AnswerName, packet: Ipv4Packet, nextHopMtu = 0): ReferenceOutcome | undefined {
   const icmpType = packet.payload[0];
   if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
-  if (host.network.isLocal(packet.source)) return undefined;
+  if (host.network.isLocal(packet.source) || host.network.isSubnetBroadcast(packet.source)) return undefined;
   const route = host.network.route(packet.source);
   if (route === undefined) return undefined;
 

@@ -20,6 +20,8 @@ export interface Connection {
   dest: Dest;
   state: ConnectionState;
   active: boolean;
+  /** Milliseconds that it lives without a packet. */
+  timeout: number;
   /** When it ends unless a packet comes, in milliseconds. */
   expiresAt: number;
   /** Packets from the client. */
@@ -79,6 +81,7 @@ export class ConnectionTable {
       dest,
       state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
       active: false,
+      timeout: 0,
       expiresAt: Number.POSITIVE_INFINITY,
       inPackets: 0,
     };
@@ -108,7 +111,11 @@ export class ConnectionTable {
         connection.active = active;
       }
     }
-    connection.expiresAt = now + this.#timeouts[connection.state] * 1000;
+    // A segment without flags says nothing, not even that the timeouts were set anew.
+    if (connection.state === 'UDP' || tcpFlags !== undefined) {
+      connection.timeout = this.#timeouts[connection.state] * 1000;
+    }
+    connection.expiresAt = now + connection.timeout;
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
   }
 

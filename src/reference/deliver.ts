@@ -23,9 +23,8 @@ export function deliver(host: Host, received: Received): Judgement {
   }
   const transport = readTransport(packet);
   if (transport === undefined) return local('local-delivery');
-  let connection = transport.tuple && host.connections.findRequest(transport.tuple);
-  const opaque = connection !== undefined && connection.method !== 'nat';
-  if (transport.truncated && !opaque) return drop('transport-truncated');
+  if (transport.tuple === undefined) return drop('transport-truncated');
+  let connection = host.connections.findRequest(transport.tuple);
   if (connection !== undefined && !connection.dest.available) {
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
     host.connections.remove(connection);
@@ -48,12 +47,13 @@ function request(host: Host, received: Received, connection: Connection, transpo
   }
   connection.inPackets += 1;
   host.connections.pass(connection, 'input', transport.tcpFlags, received.now);
+  // DR and TUN look no further than the ports, NAT has to rewrite the whole header.
+  if (transport.truncated && connection.method === 'nat') return drop('transport-truncated');
   return transmit(host, received, connection);
 }
 
 /** A new connection for a packet that has none, or the verdict on a packet that may not open one. */
 function open(host: Host, received: Received, transport: Transport): Connection | Judgement {
-  // Reached with a header cut short only after the connection that would have excused it was removed.
   if (transport.truncated || transport.tuple === undefined) return drop('transport-truncated');
   const { tuple, tcpFlags } = transport;
   const service = host.services.find(tuple.protocol, tuple.destination, tuple.destinationPort);

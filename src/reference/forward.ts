@@ -41,7 +41,7 @@ function passReply(
   const connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
     if (!wantsPortUnreachable(host, transport)) return { packet, reason: 'routed' };
-    return drop('no-dest', answer(host, 'port-unreachable', packet));
+    return drop('no-connection', answer(host, 'port-unreachable', packet));
   }
   if (transport.truncated) return drop('transport-truncated');
   if (connection.dest.available) {

@@ -25,6 +25,8 @@ export interface Received {
   interface: Interface;
   /** Link header as it came. */
   link: Uint8Array;
+  /** Options as they came. */
+  givenOptions: Uint8Array;
   /** Slots within the options that forwarding fills again. */
   addressSlots: number[];
   /** Whether it came out of a tunnel that ended here. */

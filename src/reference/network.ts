@@ -6,6 +6,7 @@
 import {
   formatAddress,
   inPrefix,
+  isLoopback,
   netmask,
   type Prefix,
   parseAddress,
@@ -38,7 +39,7 @@ export interface Route {
 }
 
 /** A frame that leaves, or why it cannot. */
-export type Departure = { outInterface: string; frame: Uint8Array } | 'interface-down' | 'no-neighbour';
+export type Departure = { outInterface: string; frame: Uint8Array } | 'no-neighbour';
 
 interface RouteEntry {
   prefix: Prefix;
@@ -62,6 +63,7 @@ export class Network {
     for (const route of config.routes ?? []) {
       if (isIpv6(route.dst) || isIpv6(route.gateway ?? '')) continue;
       const device = this.#device(route.dev);
+      if (!device.up) continue;
       this.#routes.push({
         prefix: parsePrefix(route.dst),
         interface: device,
@@ -70,6 +72,7 @@ export class Network {
         metric: route.metric ?? 0,
       });
     }
+    this.#routes.push(...this.#connectedRoutes());
     for (const neighbour of config.neighbours ?? []) {
       if (isIpv6(neighbour.dst)) continue;
       parseMac(neighbour.lladdr);
@@ -78,6 +81,23 @@ export class Network {
         neighbour.lladdr,
       );
     }
+  }
+
+  /** What every address implies: its subnet is on that link. A route that was given wins over it. */
+  #connectedRoutes(): RouteEntry[] {
+    return [...this.#interfaces.values()]
+      .filter(({ up }) => up)
+      .flatMap((device) =>
+        device.addresses
+          .filter(({ length }) => length < 32)
+          .map((prefix) => ({
+            prefix,
+            interface: device,
+            gateway: undefined,
+            source: prefix.address,
+            metric: Number.POSITIVE_INFINITY,
+          })),
+      );
   }
 
   #device(name: string): Interface {
@@ -101,20 +121,17 @@ export class Network {
     return [...this.#interfaces.values()].find((each) => each.kind === 'ipip' && each.up);
   }
 
-  /** Whether `address` is one of the director's own. */
+  /** Whether `address` is one of the director's own: all of 127/8, where there is a loopback interface. */
   isLocal(address: number): boolean {
-    return this.#addresses().some((own) => own.address === address);
+    if (isLoopback(address) && [...this.#interfaces.values()].some(({ kind }) => kind === 'loopback')) return true;
+    return [...this.#interfaces.values()].some(({ addresses }) => addresses.some((own) => own.address === address));
   }
 
   /** Whether `address` is the directed broadcast address of a connected subnet (RFC 919 §7; none below /30, RFC 3021). */
   isSubnetBroadcast(address: number): boolean {
-    return this.#addresses().some(
-      ({ address: own, length }) => length <= 30 && address === (own | ~netmask(length)) >>> 0,
+    return this.#connectedRoutes().some(
+      ({ prefix: { address: own, length } }) => length <= 30 && address === (own | ~netmask(length)) >>> 0,
     );
-  }
-
-  #addresses(): Prefix[] {
-    return [...this.#interfaces.values()].flatMap((each) => each.addresses);
   }
 
   /** The route to `destination`: longest prefix, then lowest metric (RFC 1812 §5.2.4.3). */
@@ -138,7 +155,6 @@ export class Network {
   /** Puts the link header of the way out in front of an IP packet. */
   depart(route: Route, packet: Uint8Array): Departure {
     const device = route.interface;
-    if (!device.up) return 'interface-down';
     if (device.kind !== 'ether') return { outInterface: device.name, frame: packet };
     const destination = this.#neighbours.get(`${device.name} ${formatAddress(route.nextHop)}`);
     if (destination === undefined) return 'no-neighbour';

@@ -4,7 +4,15 @@
  * @module
  */
 
-const OPTION = { end: 0, noOperation: 1, recordRoute: 7, timestamp: 68, looseRoute: 131, strictRoute: 137 } as const;
+const OPTION = {
+  end: 0,
+  noOperation: 1,
+  recordRoute: 7,
+  timestamp: 68,
+  looseRoute: 131,
+  strictRoute: 137,
+  routerAlert: 148,
+} as const;
 
 const MILLISECONDS_PER_DAY = 86_400_000;
 
@@ -45,6 +53,11 @@ export function processOptions(options: Uint8Array, context: OptionContext): Fil
     if (!processOne(filled, at, length, seen, context)) return 'ipv4-option';
     at += length;
   }
+  if (options.subarray(at).some((byte) => byte !== OPTION.end)) {
+    // Nothing counts behind the end of the list, and nothing is left there.
+    filled.options.fill(OPTION.end, at);
+    filled.changed = true;
+  }
   return seen.has(OPTION.looseRoute) ? 'source-route' : filled;
 }
 
@@ -57,6 +70,7 @@ function processOne(
   context: OptionContext,
 ): boolean {
   const type = filled.options[at]!;
+  if (type === OPTION.routerAlert) return length >= 4;
   // Both source routes count as one kind.
   const kind = type === OPTION.strictRoute ? OPTION.looseRoute : type;
   if (kind !== OPTION.recordRoute && kind !== OPTION.timestamp && kind !== OPTION.looseRoute) return true;
@@ -94,6 +108,7 @@ function processTimestamp(filled: FilledOptions, at: number, length: number, con
     filled.changed = true;
     return true;
   }
+  if (pointer + 3 > length) return false;
   const slot = at + pointer - 1;
   const size = flag === 0 ? 4 : 8;
   if (flag !== 0 && flag !== 1 && flag !== 3) return true;

@@ -9,8 +9,17 @@ import { drop, type Host, type Judgement, local, pass, type Received } from './h
 import type { Interface } from './network.js';
 import { processOptions } from './options.js';
 import { isLoopback, isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
+import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
-import { findIpv4Fault, isFragment, PROTOCOL, parseIpv4, withChecksum } from './packet/ipv4.js';
+import {
+  findIpv4Fault,
+  type Ipv4Packet,
+  isFragment,
+  PROTOCOL,
+  parseIpv4,
+  totalLength,
+  withChecksum,
+} from './packet/ipv4.js';
 import { decapsulateIpip } from './tunnel.js';
 
 /** Where bytes of an IP packet come from. */
@@ -60,8 +69,14 @@ function receiveIpv4(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
   const fault = findIpv4Fault(bytes);
   if (fault !== undefined) return drop(fault);
   const packet = parseIpv4(bytes);
-  if (origin.interface.kind !== 'loopback' && isMartianSource(host, packet.source)) return drop('martian-source');
-  if (isZeroNet(packet.destination) || isLoopback(packet.destination)) return drop('martian-destination');
+  // What follows the packet is padding of the link: it goes, whatever becomes of the packet.
+  const frame = concatenate(origin.link, bytes.subarray(0, totalLength(packet)));
+  return { frame, ...judgeIpv4(host, packet, origin) };
+}
+
+function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
+  const martian = findMartian(host, packet, origin.interface);
+  if (martian !== undefined) return drop(martian);
 
   const toUs = host.network.isLocal(packet.destination);
   const options = processOptions(packet.options, {
@@ -75,6 +90,7 @@ function receiveIpv4(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
   const received: Received = {
     ...origin,
     packet: options.changed ? withChecksum({ ...packet, options: options.options }) : packet,
+    givenOptions: packet.options,
     addressSlots: options.addressSlots,
   };
   if (toUs) return receiveOwn(host, received);
@@ -86,6 +102,7 @@ function receiveOwn(host: Host, received: Received): Judgement {
   const tunnel = host.network.tunnelInterface;
   const isTunnelled = received.packet.protocol === PROTOCOL.ipip && tunnel !== undefined;
   if (!isTunnelled || received.decapsulated) return hand(received, deliver(host, received));
+  if (findIpv4Fault(received.packet.payload) === 'ipv4-checksum') return drop('ipv4-checksum');
   const inner = decapsulateIpip(received.packet);
   if (typeof inner === 'string') return drop(inner);
   const judgement = receiveIpv4(host, inner, {
@@ -103,12 +120,22 @@ function hand(received: Received, judgement: Judgement): Judgement {
   return received.decapsulated && plain ? local('decapsulated') : judgement;
 }
 
-/** Sources that no packet from outside can have (RFC 1812 §5.3.7). */
-function isMartianSource(host: Host, address: number): boolean {
-  if (isMulticast(address) || address === LIMITED_BROADCAST) return true;
-  return isZeroNet(address) || isLoopback(address) || host.network.isLocal(address);
+/** Addresses that no packet can have, in the order in which Linux routes input (RFC 1812 §5.3.7). */
+function findMartian(host: Host, packet: Ipv4Packet, device: Interface): string | undefined {
+  const { source, destination } = packet;
+  if (isMulticast(source) || source === LIMITED_BROADCAST) return 'martian-source';
+  // Who has no address yet may still call everybody (RFC 1122 §3.2.1.3).
+  const toAll = destination === LIMITED_BROADCAST || (source === 0 && destination === 0);
+  if (toAll && isZeroNet(source)) return undefined;
+  if (isZeroNet(source)) return 'martian-source';
+  if (isZeroNet(destination)) return 'martian-destination';
+  if (device.kind === 'loopback') return undefined;
+  if (isLoopback(destination)) return 'martian-destination';
+  return isLoopback(source) || host.network.isLocal(source) ? 'martian-source' : undefined;
 }
 
 function isBroadcast(host: Host, address: number): boolean {
-  return isMulticast(address) || address === LIMITED_BROADCAST || host.network.isSubnetBroadcast(address);
+  return (
+    address === 0 || isMulticast(address) || address === LIMITED_BROADCAST || host.network.isSubnetBroadcast(address)
+  );
 }

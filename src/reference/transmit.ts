@@ -62,7 +62,9 @@ function toDest(packet: Ipv4Packet, { dest }: Connection): Ipv4Packet {
 function deliverHere(received: Received, connection: Connection): Judgement {
   if (connection.method !== 'nat') return { verdict: 'local', reason: 'local-dest' };
   if (isLoopback(connection.dest.address) && received.interface.kind !== 'loopback') return drop('local-boundary');
-  const packet = serialiseIpv4(toDest(received.packet, connection));
+  // The options are the stack's: it fills them in when it gets the packet.
+  const given = { ...received.packet, options: received.givenOptions };
+  const packet = serialiseIpv4(toDest(given, connection));
   return { verdict: 'local', reason: 'local-dest', frame: concatenate(received.link, packet) };
 }
 

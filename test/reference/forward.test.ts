@@ -194,11 +194,11 @@ describe('nat_icmp_send', () => {
   it('tells a server that speaks without a connection, quoting one hop on', () => {
     const packet = udp([5353, 40000], FROM_SERVER);
     const outcomes = judge(packet);
-    expect(judged(outcomes)).toEqual(['drop no-dest', 'forward port-unreachable']);
+    expect(judged(outcomes)).toEqual(['drop no-connection', 'forward port-unreachable']);
     expect(sent(outcomes[1])).toMatchObject({ source: parseAddress('10.1.0.1'), destination: parseAddress(SERVER) });
     const quoted = parseIcmp(sent(outcomes[1]).payload).payload;
     expect(toHex(quoted)).toBe(toHex(serialiseIpv4({ ...packet, ttl: 63 })));
-    expect(judged(judge(tcp(ACK, [8080, 40000], FROM_SERVER)))[0]).toBe('drop no-dest');
+    expect(judged(judge(tcp(ACK, [8080, 40000], FROM_SERVER)))[0]).toBe('drop no-connection');
   });
 
   it('leaves others alone', () => {

@@ -117,7 +117,7 @@ describe('the way out', () => {
   });
 
   it('goes by the gateway where there is one', () => {
-    const routes = [{ dst: 'default', dev: 'srv', gateway: '10.1.0.12' }];
+    const routes = [{ dst: '10.1.0.0/24', dev: 'srv', gateway: '10.1.0.12' }];
     const [outcome] = to({ ...NETWORK, routes });
     expect(toHex(outcome!.frame.slice(0, 6))).toBe('020000000112');
   });
@@ -125,10 +125,20 @@ describe('the way out', () => {
   it.each([
     ['no-neighbour', { ...NETWORK, neighbours: [] }],
     ['no-neighbour', { ...NETWORK, neighbours: [{ dst: SERVER, dev: 'cli', lladdr: MAC.server }] }],
-    ['interface-down', networkWith({ ...NETWORK.interfaces[2]!, up: false })],
-    ['no-route', { ...NETWORK, routes: [] }],
   ])('%s', (reason, network) => {
     expect(judged(to(network))).toEqual([`drop ${reason}`]);
+  });
+
+  it.each([
+    ['the interface is down', { up: false }],
+    ['its address implies no subnet', { addresses: ['10.1.0.1/32'] }],
+  ])('is none when %s', (_, changes) => {
+    const network = { ...networkWith({ ...NETWORK.interfaces[2]!, ...changes }), routes: [] };
+    expect(judged(to(network))).toEqual(['drop no-route', 'forward host-unreachable']);
+  });
+
+  it('is implied by an address', () => {
+    expect(judged(to({ ...NETWORK, routes: [] }))).toEqual(['forward direct-route']);
   });
 });
 

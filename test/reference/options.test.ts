@@ -14,11 +14,16 @@ const STAMP = TIME.toString(16).padStart(8, '0');
 const process = (text: string) => processOptions(hex(text), CONTEXT);
 const filled = (text: string): string => toHex((process(text) as FilledOptions).options);
 
+it('clears what stands behind the end', () => {
+  expect(process('0100ff07')).toMatchObject({ changed: true });
+  expect(filled('0100ff07')).toBe('01000000');
+});
+
 describe('options that pass as they are', () => {
   it.each([
     ['none', ''],
     ['NOP', '01010101'],
-    ['end, and what stands behind it', '00ff07ff'],
+    ['end', '00000000'],
     ['router alert', '94040000'],
     ['security', '820b0000000000000000000000'],
     ['unknown', '9e040000'],
@@ -63,6 +68,8 @@ describe('timestamp', () => {
 
 describe('malformed options', () => {
   it.each([
+    ['a router alert too short to say what', '94020000'],
+    ['a timestamp of an unknown kind, without room for a time', '44060502000000'],
     ['a length of 0', '07000000'],
     ['a length of 1', '9e010000'],
     ['a length beyond the header', '9e050000'],

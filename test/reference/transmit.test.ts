@@ -162,17 +162,17 @@ describe('packets that do not fit', () => {
 });
 
 describe('errors that cannot be sent', () => {
+  const SRV = NETWORK.interfaces[2]!;
   const expired = (words = {}) => udp([40000, 53], { ttl: 1, ...words });
 
   it.each([
-    ['no route back', expired({ source: '192.0.2.1' }), NETWORK],
-    ['no neighbour', expired({ source: '10.0.0.77' }), NETWORK],
-    ['the way back is down', expired({ source: '10.1.0.11' }), withMtu(1500)],
-  ])('%s', (name, packet, network) => {
-    const down = name === 'the way back is down';
-    const lame = down ? networkWith({ ...network.interfaces.at(-1)!, name: 'srv', up: false }) : network;
-    const made = director('nat', { network: lame });
-    expect(judged(made.send(frame(packet), 'cli', 0))).toEqual(['drop ttl-exceeded']);
+    ['no route back', 'ttl-exceeded', expired({ source: '192.0.2.1' }), NETWORK],
+    ['no neighbour', 'ttl-exceeded', expired({ source: '10.0.0.77' }), NETWORK],
+    ['to a subnet', 'ttl-exceeded', expired({ source: '10.0.0.255' }), NETWORK],
+    ['the way back is down', 'no-route', expired({ source: '10.1.0.11' }), networkWith({ ...SRV, up: false })],
+  ])('%s', (_, reason, packet, network) => {
+    const made = director('nat', { network });
+    expect(judged(made.send(frame(packet), 'cli', 0))).toEqual([`drop ${reason}`]);
   });
 
   it('to the director itself', () => {
@@ -183,8 +183,8 @@ describe('errors that cannot be sent', () => {
   });
 
   it('no route to the server: host unreachable from the VIP', () => {
-    const routes = NETWORK.routes!.slice(0, 1);
-    const outcomes = director('nat', { network: { ...NETWORK, routes } }).send(frame(expired()), 'cli', 0);
+    const network = { ...networkWith({ ...SRV, addresses: ['10.1.0.1/32'] }), routes: NETWORK.routes!.slice(0, 1) };
+    const outcomes = director('nat', { network }).send(frame(expired()), 'cli', 0);
     expect(judged(outcomes)).toEqual(['drop no-route', 'forward host-unreachable']);
     expect(parseIcmp(sent(outcomes[1]).payload)).toMatchObject({ type: 3, code: 1 });
   });

@@ -17,6 +17,9 @@ export const ICMP_TYPE = {
   parameterProblem: 12,
 } as const;
 
+/** Address mask reply (RFC 950). */
+const LAST_KNOWN = 18;
+
 /** An ICMP message taken apart. */
 export interface IcmpMessage {
   type: number;
@@ -53,6 +56,8 @@ export function serialiseIcmp(message: Omit<IcmpMessage, 'checksum'>): Uint8Arra
 
 /** Whether a type reports an error, about which no further error may be sent (RFC 1122 §3.2.2). */
 export function isIcmpError(type: number): boolean {
+  // Types that nobody knew when RFC 1122 was written may be errors.
+  if (type > LAST_KNOWN) return true;
   return [
     ICMP_TYPE.destinationUnreachable,
     ICMP_TYPE.sourceQuench,
