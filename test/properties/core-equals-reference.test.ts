@@ -1,0 +1,70 @@
+/**
+ * The core is the reference: the same verdicts, reasons, bytes, connections and counters, whatever happens.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ReasonName } from '../../src/reasons.js';
+import { BINARIES } from '../support/core.js';
+import { properties, RUNS } from '../support/property.js';
+import { steps } from './steps.js';
+import { type Tally, Twins } from './twins.js';
+import { worlds } from './world.js';
+
+const property = properties(import.meta.url);
+
+describe.each(BINARIES)('%s', (binary) => {
+  const tally: Tally = new Map();
+
+  property(
+    `the ${binary} core does what the reference does`,
+    fc.property(worlds, steps, (world, life) => {
+      const twins = new Twins(world, binary, tally);
+      for (const step of life) twins.take(step);
+      twins.compareState();
+    }),
+  );
+
+  /** Nothing that any 1000 lives would not show. */
+  const COMMON: readonly ReasonName[] = [
+    'nat-in',
+    'nat-out',
+    'direct-route',
+    'tunnel-ipip',
+    'routed',
+    'time-exceeded',
+    'port-unreachable',
+    'fragmentation-needed',
+    'local-delivery',
+    'not-opening',
+    'local-dest',
+    'ftp-data',
+    'decapsulated',
+    'arp',
+    'fragment',
+    'other-host',
+    'ipv4-checksum',
+    'ipv4-total-length',
+    'ipv4-option',
+    'source-route',
+    'martian-source',
+    'martian-destination',
+    'transport-truncated',
+    'tunnel-ecn',
+    'ttl-exceeded',
+    'too-big',
+    'needs-fragmenting',
+    'no-dest',
+    'dest-unavailable',
+    'no-route',
+    'no-neighbour',
+  ];
+
+  it(`has seen every common reason in the ${binary} core`, () => {
+    const lines = [...tally].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} × ${name}`);
+    console.log(`${binary}: ${lines.join(', ')}`);
+    // A replay of one case shows only what that case is about.
+    if (RUNS < 1000 || process.env.PROPERTY_PATH !== undefined) return;
+    const seen = new Set([...tally.keys()].map((name) => name.split(' ').at(-1)));
+    expect(COMMON.filter((name) => !seen.has(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+/**
+ * The core in each of its binaries, for suites that take the binary as a parameter.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { instantiateSync } from '@assemblyscript/loader';
+import { Director, type DirectorOptions } from '../../src/director.js';
+import { binaryUrl } from '../../src/wasm.js';
+
+/** Builds of the core that the package ships. */
+export const BINARIES = ['release', 'debug', 'shared'] as const;
+export type Binary = (typeof BINARIES)[number];
+
+const modules = new Map<string, WebAssembly.Module>();
+
+/** A compiled binary, once for all tests of a file. */
+export function moduleOf(name: Binary | 'testing'): WebAssembly.Module {
+  let module = modules.get(name);
+  if (module === undefined) {
+    module = new WebAssembly.Module(readFileSync(new URL(`${name}.wasm`, binaryUrl('release', false))));
+    modules.set(name, module);
+  }
+  return module;
+}
+
+/** The smallest plan that most tests fit in. */
+export const SMALL_PLAN = {
+  connections: 64,
+  services: 8,
+  dests: 32,
+  routes: 64,
+  neighbours: 64,
+  interfaces: 16,
+  arenaBytes: 1 << 17,
+} as const;
+
+/** 1 MiB, for a director that may be replaced by the next one. */
+export function memoryFor(binary: Binary, pages = 16): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: binary === 'shared' });
+}
+
+/** A director of that binary. Its plan is small and its seed fixed unless `options` say otherwise. */
+export function createDirector(binary: Binary, options: DirectorOptions = {}): Director {
+  const memory = binary === 'shared' ? { memory: memoryFor('shared', 256) } : {};
+  return Director.createSync({ wasm: moduleOf(binary), seed: 1n, ...memory, ...options });
+}
+
+type Inner = Record<
+  | 'sumScalar'
+  | 'sumSimd'
+  | 'checksumOf'
+  | 'updateChecksum32'
+  | 'updateChecksum16'
+  | 'lookup'
+  | 'tcpState'
+  | 'checkHeader'
+  | 'decrementTtl'
+  | 'fillChecksum'
+  | 'options'
+  | 'encapsulateIpip'
+  | 'decapsulateIpip'
+  | 'icmpIsError'
+  | 'icmpIsRelated'
+  | 'icmpType'
+  | 'arpOperation'
+  | 'arpSender'
+  | 'arpTarget'
+  | 'headerField'
+  | 'setHeaderField'
+  | 'insertEntry'
+  | 'removeEntry'
+  | 'findEntry',
+  (...words: number[]) => number
+> & {
+  hash(sourceBE: number, destinationBE: number, ports: number, protocol: number): bigint;
+};
+
+/** The inner functions of the core, and the memory they work on. */
+export interface InnerCore {
+  readonly call: Inner;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/** The binary that exports inner functions, over `memory` or over 1 MiB of its own. */
+export function innerCore(memory = memoryFor('release')): InnerCore {
+  const { exports } = instantiateSync<Record<string, unknown>>(moduleOf('testing'), { env: { memory } });
+  return {
+    call: exports as unknown as Inner,
+    bytes: new Uint8Array(memory.buffer),
+    view: new DataView(memory.buffer),
+  };
+}
+
+/** The core loads and stores as this machine does; a number in network order as it comes out of a load. */
+export const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
+export const swap32 = (value: number): number => ((swap16(value & 0xffff) << 16) | swap16(value >>> 16)) >>> 0;
