@@ -149,7 +149,7 @@ export function layOut(
   count: number,
   longest: number,
 ): Frames {
-  const stride = (longest + 3) & ~3;
+  const stride = (longest + 15) & ~15;
   const words = new Int32Array((count * stride) / 4);
   const bytes = new Uint8Array(words.buffer);
   const meta = new Uint32Array(count);

@@ -28,6 +28,8 @@ import { DROP, FORWARD, type Judged, LOCAL, MASQ, PASS, TUNNEL, type World } fro
 const BURST_MAX = 256;
 /** Words of a link header laid out for storing: half, three words, and the interface. */
 const MAC_WORDS = 5;
+/** Byte offset of slot 0's frame. */
+export const FIRST = 130;
 const ETH = 14;
 const IP = 20;
 const TCP = 6;
@@ -39,9 +41,9 @@ const DF_BE = 0x0040;
 const FRAGMENT_BE = 0xff3f;
 
 export class TypedArrayRival {
-  /** Bytes of a slot, headroom and frame; not a power of two. */
+  /** Bytes from slot to slot, a multiple of 4 but not a power of two. */
   readonly slotBytes: number;
-  /** Where slots lie, and the same bytes as halves. */
+  /** The memory in which the slots lie. */
   readonly words: Int32Array;
   readonly inLength = new Int32Array(BURST_MAX);
   readonly inInterface = new Int32Array(BURST_MAX);
@@ -70,9 +72,9 @@ export class TypedArrayRival {
   /** Keeps touching loads alive. */
   touched = 0;
 
-  constructor(world: World, slotBytes = 2112) {
+  /** Slot 0's frame begins at byte 130: two past a multiple of four, behind room for a tunnel's header. */
+  constructor(world: World, slotBytes = 2112, buffer = new ArrayBuffer(BURST_MAX * slotBytes + 256)) {
     this.slotBytes = slotBytes;
-    const buffer = new ArrayBuffer(BURST_MAX * slotBytes + 256);
     this.words = new Int32Array(buffer);
     this.#halves = new Uint16Array(buffer);
     this.#bytes = new Uint8Array(buffer);
@@ -88,7 +90,7 @@ export class TypedArrayRival {
 
   /** Byte offset of slot `i`'s frame. */
   slot(i: number): number {
-    return 130 + i * this.slotBytes;
+    return FIRST + i * this.slotBytes;
   }
 
   /** What became of frame `i`, for tests. */
@@ -136,8 +138,19 @@ export class TypedArrayRival {
     this.touched ^= touched;
   }
 
-  /** IP header checks; length of the packet, or 0. */
-  #ipv4Length(w: number, room: number): number {
+  /** Ref of the connection of the packet at word `w`, or 0. */
+  lookup(w: number): number {
+    const { words, table } = this;
+    const src = words[w + 3]!;
+    const dst = words[w + 4]!;
+    const ports = words[w + 5]!;
+    const protocol = (words[w + 2]! >> 8) & 0xff;
+    const tag = hashTuple(table.key0, table.key1, src, dst, ports, protocol);
+    return table.find(tag & table.mask, tag, src, dst, ports, protocol);
+  }
+
+  /** IP header checks at word `w`; length of the packet, or 0. */
+  ipv4Length(w: number, room: number): number {
     const { words } = this;
     if (room < IP) return 0;
     const first = words[w]!;
@@ -168,7 +181,7 @@ export class TypedArrayRival {
     }
     if (halves[(frame + 12) >> 1] !== ETHERTYPE_IP_BE) return this.#judge(i, PASS);
     let at = frame + ETH;
-    length = this.#ipv4Length(at >> 2, length - ETH);
+    length = this.ipv4Length(at >> 2, length - ETH);
     if (length === 0) return this.#judge(i, DROP);
     this.outLength[i] = length + ETH;
     let protocol = (words[(at >> 2) + 2]! >> 8) & 0xff;
@@ -191,7 +204,7 @@ export class TypedArrayRival {
     if (!this.#mayBe(w)) return this.#judge(i, DROP);
     if (!this.#isLocal(this.words[w + 4]!)) return this.#judge(i, PASS);
     const inner = (at + IP) >> 2;
-    const inside = this.#ipv4Length(inner, length - IP);
+    const inside = this.ipv4Length(inner, length - IP);
     return inside !== 0 && this.#mergeEcn(inner, (this.words[w]! >> 8) & 0xff) ? inside : this.#judge(i, DROP);
   }
 

@@ -43,7 +43,7 @@ export interface WorldDest {
 /** Frames, one after the other in slots of `stride` bytes. */
 export interface Frames {
   count: number;
-  /** Bytes from frame to frame, a multiple of 4. */
+  /** Bytes from frame to frame, a multiple of 16. */
   stride: number;
   words: Int32Array;
   /** Per frame: length, and the in interface from bit 16 up. */

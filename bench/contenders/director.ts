@@ -1,0 +1,69 @@
+/**
+ * Directors with a scenario's connections established.
+ *
+ * @module
+ */
+import { type DestConfig, Director, type ServiceConfig, type ServiceKey } from 'ipvs-wasm';
+import { ACK_FLAG, SYN_FLAG } from '../frames.js';
+import { methodOf, NETWORK, openingFrame, type Scenario, SERVICE_PORT, servers, VIP } from '../scenario.js';
+
+const SERVICE = { protocol: 'tcp', address: VIP, port: SERVICE_PORT } as const;
+const PAGE = 65_536;
+/** Bytes of arena for bursts and answers, and of memory for everything but connections and arena. */
+const BURST_BYTES = 1 << 20;
+const OTHER_BYTES = 8 << 20;
+/** At most, with the share of the index. */
+const CONNECTION_BYTES = 96;
+
+/** What the library's director and the reference have in common. */
+interface Configurable {
+  addService(service: ServiceConfig): void;
+  addDest(service: ServiceKey, dest: DestConfig): void;
+}
+
+/** Adds the scenario's service and servers. */
+export function configure(director: Configurable, { mode }: Scenario): void {
+  director.addService({ ...SERVICE, scheduler: 'rr' });
+  for (const server of servers(mode)) director.addDest(SERVICE, { ...server, method: methodOf(mode) });
+}
+
+/** The frames that establish all connections: every SYN, then every ACK. */
+export function* openingFrames({ connections }: Scenario): Generator<Uint8Array> {
+  for (const flags of [SYN_FLAG, ACK_FLAG]) {
+    for (let n = 0; n < connections; n++) yield openingFrame(n, flags);
+  }
+}
+
+/**
+ * A director of the library, and `bytes` of its arena from `held` on that are the host's.
+ *
+ * Its burst is empty.
+ */
+export function establishedDirector(scenario: Scenario, bytes: number) {
+  const { connections } = scenario;
+  const arenaBytes = bytes + BURST_BYTES;
+  const pages = Math.ceil((connections * CONNECTION_BYTES + arenaBytes + OTHER_BYTES) / PAGE);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const director = Director.createSync({
+    network: NETWORK,
+    plan: { connections, arenaBytes },
+    seed: 0x0f0e0d0c0b0a09080706050403020100n,
+    memory,
+  });
+  configure(director, scenario);
+  const { burst } = director;
+  const flush = (): void => {
+    director.process(0);
+    burst.reset();
+  };
+  for (const frame of openingFrames(scenario)) {
+    if (burst.full) flush();
+    burst.reserve(frame.length, 0).set(frame);
+    burst.commit(frame.length);
+  }
+  flush();
+  if (director.connectionCount !== connections) {
+    throw new Error(`expected ${connections} connections, got ${director.connectionCount}`);
+  }
+  return { director, memory, held: burst.hold(bytes) };
+}
