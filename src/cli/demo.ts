@@ -43,20 +43,20 @@ Exit codes: 0 our output equals the kernel's; 1 it does not; 2 wrong options.`,
 const FOLDER = fileURLToPath(new URL('../../test/fixtures/kernel/nat-tcp', import.meta.url));
 const SIDES = ['cli', 'srv'] as const;
 
-/** Runs `demo` with the words after it; gives the exit code. */
-export async function demoCommand(argv: readonly string[], io: Io): Promise<number> {
+/** Runs `demo` with the words after it, on the scenario in `folder`; gives the exit code. */
+export async function demoCommand(argv: readonly string[], io: Io, folder: string = FOLDER): Promise<number> {
   const options = parseOptions(SPEC, argv);
   if (options.has('help')) {
     io.out(helpText(SPEC));
     return 0;
   }
-  if (!existsSync(FOLDER)) throw new CliError(2, 'the demo needs the captures of the repository (test/fixtures)');
+  if (!existsSync(folder)) throw new CliError(2, 'the demo needs the captures of the repository (test/fixtures)');
   const file = options.get('outfile') ?? join('out', 'nat-tcp.pcapng');
   const packet = parseCount('packet', options.get('packet') ?? '1', 1, Number.MAX_SAFE_INTEGER);
   const style = styleOf(io.color);
-  const scenario = await loadScenario(FOLDER);
+  const scenario = await loadScenario(folder);
   const { network } = scenario;
-  const words = SIDES.map((side) => `${side}=${join(FOLDER, `${side}-in.pcap`)}`);
+  const words = SIDES.map((side) => `${side}=${join(folder, `${side}-in.pcap`)}`);
 
   const director = await directorOf(scenario);
   const inputs = await Inputs.open(words, network);

@@ -81,8 +81,6 @@ export class Tee implements FrameSink {
   }
 
   left(frame: LoopFrame): void {
-    // What is written in place can be written once.
-    frame.resident = false;
     for (const sink of this.#sinks) sink.left(frame);
   }
 

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { demoCommand } from '../../src/cli/demo.js';
 import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
 
 test('demo shows everything and finds the kernel in agreement', async () => {
@@ -36,4 +37,26 @@ test('demo explains another packet, in colour', async () => {
   const { out } = await runWith({ color: true }, 'demo', '-o', join(scratch(), 'o.pcapng'), '--packet', '2');
   expect(out).toContain('\x1b[1mPacket 2 explained\x1b[22m');
   expect(out).toContain('reason nat-out');
+});
+
+test('demo fails, and says where, when the kernel sent something else', async () => {
+  const folder = scratch();
+  cpSync(join(KERNEL, 'nat-tcp'), folder, { recursive: true });
+  const capture = readFileSync(join(folder, 'cli-out.pcap'));
+  // TTL of the first frame.
+  capture[24 + 16 + 14 + 8]! ^= 1;
+  writeFileSync(join(folder, 'cli-out.pcap'), capture);
+  let out = '';
+  const io = {
+    out: (text: string) => {
+      out += text;
+    },
+    err: () => {},
+    color: false,
+    interactive: false,
+    stop: new AbortController().signal,
+  };
+  expect(await demoCommand(['-o', join(folder, 'o.pcapng')], io, folder)).toBe(1);
+  expect(out).toContain('  cli-out  43 of 44 frames equal');
+  expect(out).toMatch(/ {4}cli-out frame 1[^\n]*ip\.ttl/);
 });

@@ -13,6 +13,7 @@ const NETWORK: NetworkConfig = {
     { dst: 'fd00::/64', dev: 'cli' },
     { dst: 'default', gateway: '10.0.0.254', dev: 'cli', metric: 200 },
     { dst: 'default', gateway: '10.1.0.254', dev: 'srv', metric: 100 },
+    { dst: 'default', gateway: '10.0.0.253', dev: 'cli', metric: 150 },
     { dst: '10.1.0.0/24', dev: 'srv' },
     { dst: '10.1.0.11', dev: 'cli' },
   ],
