@@ -61,7 +61,7 @@ export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
     return index;
   };
   for (const [index, config] of network.interfaces.entries()) {
-    at(`interfaces[${index}] (${config.name})`, () => checkInterface(config, indexOf));
+    at(`interfaces[${index}] (${config.name})`, () => checkInterface(config, network.interfaces, indexOf));
   }
 
   const local: Route[] = [];
@@ -122,7 +122,7 @@ export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
 /** Writes the tables and voids everything that was cached of the ones before. */
 export function writeTables(view: DataView, plan: Plan, tables: NetTables): void {
   tables.interfaces.forEach((config, index) => {
-    writeInterface(view, plan.interfaces.base + index * abi.INTERFACE_SIZE, config, tables.indices);
+    writeInterface(view, plan.interfaces.base + index * abi.INTERFACE_SIZE, config, tables);
   });
   tables.routes.forEach((route, index) => {
     const base = plan.routes.base + index * abi.ROUTE_SIZE;
@@ -165,12 +165,12 @@ function connected(address: number, length: number, interfaceIndex: number, sour
   return { address, length, type: RouteType.Unicast, interfaceIndex, gateway: 0, source, metric: IMPLIED };
 }
 
-function checkInterface(config: InterfaceConfig, indexOf: (name: string, where: string) => number): void {
+function checkInterface(
+  config: InterfaceConfig,
+  all: readonly InterfaceConfig[],
+  indexOf: (name: string, where: string) => number,
+): void {
   const kind = interfaceKind(config);
-  if (kind === 'ether') {
-    if (config.mac === undefined) throw new RangeError('expected a MAC for an ether interface, got none');
-    parseMac(config.mac);
-  }
   const mtu = config.mtu ?? 1500;
   if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_536) {
     throw new RangeError(`expected an mtu from 68 to 65536, got ${mtu}`);
@@ -179,17 +179,19 @@ function checkInterface(config: InterfaceConfig, indexOf: (name: string, where: 
     const { id, parent } = config.vlan;
     if (!Number.isInteger(id) || id < 1 || id > 4094)
       throw new RangeError(`expected a VLAN id from 1 to 4094, got ${id}`);
-    indexOf(parent, `vlan ${id}`);
+    const on = all[indexOf(parent, `vlan ${id}`)] as InterfaceConfig;
+    if (interfaceKind(on) !== 'ether') throw new RangeError(`expected a parent of kind ether, got ${parent}`);
     if (kind !== 'ether') throw new RangeError(`expected a VLAN to be of kind ether, got ${kind}`);
   }
+  if (kind === 'ether') parseMac(macOf(config, all) ?? 'no MAC');
 }
 
-function writeInterface(
-  view: DataView,
-  base: number,
-  config: InterfaceConfig,
-  indices: ReadonlyMap<string, number>,
-): void {
+/** A VLAN without a MAC of its own has its parent's, as in Linux. */
+function macOf(config: InterfaceConfig, all: readonly InterfaceConfig[]): string | undefined {
+  return config.mac ?? all.find(({ name }) => name === config.vlan?.parent)?.mac;
+}
+
+function writeInterface(view: DataView, base: number, config: InterfaceConfig, tables: NetTables): void {
   const kind = interfaceKind(config);
   let flags = config.up === false ? 0 : InterfaceFlag.Up;
   if (kind === 'ether') flags |= InterfaceFlag.Ethernet;
@@ -198,12 +200,16 @@ function writeInterface(
   view.setUint32(base + abi.IF_FLAGS, flags, true);
   // Linux gives lo an MTU of 65536, but no IPv4 packet is longer than 65535 bytes.
   view.setUint32(base + abi.IF_MTU, Math.min(config.mtu ?? 1500, 65_535), true);
-  const mac = kind === 'ether' && config.mac !== undefined ? parseMac(config.mac) : new Uint8Array(6);
-  mac.forEach((byte, i) => {
+  const mac = macOf(config, tables.interfaces);
+  (kind === 'ether' && mac !== undefined ? parseMac(mac) : new Uint8Array(6)).forEach((byte, i) => {
     view.setUint8(base + abi.IF_MAC + i, byte);
   });
   view.setUint16(base + abi.IF_VLAN, config.vlan?.id ?? abi.IF_VLAN_NONE, true);
-  view.setUint32(base + abi.IF_PARENT, config.vlan === undefined ? 0 : (indices.get(config.vlan.parent) ?? 0), true);
+  view.setUint32(
+    base + abi.IF_PARENT,
+    config.vlan === undefined ? 0 : (tables.indices.get(config.vlan.parent) ?? 0),
+    true,
+  );
 }
 
 function refuseOverflow(what: string, count: number, room: number): void {

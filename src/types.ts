@@ -61,7 +61,7 @@ export interface InterfaceConfig {
    * Default: `ether`, `loopback` for an interface called `lo`.
    */
   kind?: 'ether' | 'raw' | 'loopback' | 'ipip';
-  /** MAC address, `02:00:00:00:00:01`; needed for `ether`. */
+  /** MAC address, `02:00:00:00:00:01`; needed for `ether`. A VLAN without one has its parent's. */
   mac?: string;
   /** Bytes of the largest IP packet; default 1500. */
   mtu?: number;
