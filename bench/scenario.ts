@@ -37,9 +37,13 @@ const MIN_FRAMES = 4096;
 
 const INTERFACE_NAMES = ['cli', 'srv'] as const;
 
-const CLI = { name: 'cli', mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`] };
-const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24'] };
-const ROUTER = { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:10' };
+export const CLI = {
+  name: 'cli',
+  mac: '02:00:00:00:00:01',
+  addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`],
+};
+export const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24'] };
+export const ROUTER = { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:10' };
 const SERVERS = [11, 12, 13, 14].map((n) => ({
   dst: `10.1.0.${n}`,
   dev: 'srv',
