@@ -90,7 +90,8 @@ export type Step =
   | { kind: 'network'; network: NetworkChoices }
   | { kind: 'timeouts'; tcp: number; tcpfin: number; udp: number }
   | { kind: 'service'; what: 'add' | 'edit' | 'delete'; service: ServiceConfig }
-  | { kind: 'dest'; what: 'add' | 'edit' | 'delete'; key: number; dest: DestConfig };
+  /** `there` picks one of the service's dests to be edited or deleted; -1 is the one that `dest` names. */
+  | { kind: 'dest'; what: 'add' | 'edit' | 'delete'; key: number; there: number; dest: DestConfig };
 
 const OPTIONS = [
   '01010101',
@@ -182,7 +183,7 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
         kind: fc.constant('client' as const),
         client: fc.oneof({ weight: 4, arbitrary: fc.nat(1) }, { weight: 1, arbitrary: index }),
         port: fc.constantFrom(1000, 1000, 1001, 1002, 40_000, 20, 0, 65_535),
-        service: fc.constantFrom(0, 0, 1, 1, 2, 3, 4, 5),
+        service: fc.constantFrom(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5),
         tunnel: fc.constantFrom(-1, -1, -1, -1, -1, 0, 1, 2, 3),
         shape,
       }),
@@ -217,7 +218,24 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
       weight: 6,
       arbitrary: fc.record({
         kind: fc.constant('time' as const),
-        ms: fc.constantFrom(1, 10, 1000, 1000, 2500, 9000, 11_000, 59_000, 61_000, 121_000, 301_000, 901_000, 4e9),
+        ms: fc.constantFrom(
+          1,
+          10,
+          1000,
+          1000,
+          1000,
+          1000,
+          2500,
+          2500,
+          9000,
+          11_000,
+          59_000,
+          61_000,
+          121_000,
+          301_000,
+          901_000,
+          4e9,
+        ),
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('sysctl' as const), sysctl: sysctls }) },
@@ -246,14 +264,15 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: fc.nat(KEYS.length - 1).chain((key) =>
         fc.record({
           kind: fc.constant('dest' as const),
-          what: fc.constantFrom('add', 'add', 'add', 'edit', 'delete'),
+          what: fc.constantFrom('add', 'add', 'edit', 'delete', 'delete'),
           key: fc.constant(key),
+          there: fc.integer({ min: -1, max: 3 }),
           dest: destOf(protocolOf(key).port),
         }),
       ),
     },
   ),
-  { minLength: 1, maxLength: 24 },
+  { minLength: 1, maxLength: 32, size: 'max' },
 );
 
 /** A frame and the interface that it comes in by. */

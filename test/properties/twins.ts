@@ -5,14 +5,14 @@
  */
 import type { Director, Outcome } from '../../src/director.js';
 import { ReferenceDirector, type ReferenceOutcome } from '../../src/reference/index.js';
-import type { NetworkConfig } from '../../src/types.js';
+import type { DestConfig, NetworkConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { checksum, toHex } from '../support/packets.js';
 import { type Flow, frameOf, type Step } from './steps.js';
 import { KEYS, networkOf, type World } from './world.js';
 
 /** Few, so that the table is full now and then. */
-const CONNECTIONS = 12;
+const CONNECTIONS = 6;
 /** The core ends a connection at most two ticks of its wheel after it is due; nobody can tell by packets of its own. */
 const LATENESS = 512;
 const START = 1_700_000_000_000;
@@ -72,7 +72,13 @@ export class Twins {
         break;
       case 'dest': {
         const key = KEYS[step.key] as (typeof KEYS)[number];
-        this.#both((director) => director[`${step.what}Dest`](key, step.dest));
+        const { dests = [] } =
+          this.reference.services().find(({ address, port }) => address === key.address && port === key.port) ?? {};
+        const { address, port } = (step.what === 'add' ? undefined : dests[step.there]) ?? step.dest;
+        // A dest keeps its port only with NAT.
+        const method = port === key.port ? step.dest.method : 'nat';
+        const dest = { ...step.dest, address, port, method } as DestConfig;
+        this.#both((director) => director[`${step.what}Dest`](key, dest));
         break;
       }
       default:

@@ -1,0 +1,185 @@
+/**
+ * Whatever bytes come in, and whatever a descriptor says: a verdict, a known reason, no trap, and not a byte
+ * written outside of the frame's slot.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BURST_MAX, HEADROOM } from '../../src/abi/memory.js';
+import type { Director } from '../../src/director.js';
+import { REASONS, reasonName, verdictName } from '../../src/reasons.js';
+import { BINARIES, type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
+import { frames, scenarioNames } from '../support/fixtures.js';
+import { fixIpv4 } from '../support/packets.js';
+import { properties } from '../support/property.js';
+import { KEYS, networkOf, sysctls } from './world.js';
+
+const property = properties(import.meta.url);
+
+const NETWORK = networkOf({
+  cliRaw: false,
+  srv: 'vlan',
+  cliMtu: 1500,
+  srvMtu: 1500,
+  tunnel: 'up',
+  defaultRoute: true,
+  srvUp: true,
+});
+
+/** A raw interface more, on which an IP header stands right behind the headroom. */
+const INTERFACES = [...NETWORK.interfaces, { name: 'raw', kind: 'raw' as const, mtu: 1400 }];
+const METHODS = ['nat', 'dr', 'tun', 'nat'] as const;
+
+const memories = new Map<Binary, WebAssembly.Memory>();
+
+function ready(binary: Binary, sysctl = {}): Director {
+  const memory = memories.get(binary) ?? memoryFor(binary);
+  memories.set(binary, memory);
+  const network = { ...NETWORK, interfaces: INTERFACES };
+  const director = createDirector(binary, { memory, plan: { ...SMALL_PLAN, connections: 8 }, network, sysctl });
+  KEYS.forEach((key, index) => {
+    director.addService({ ...key, scheduler: 'rr' });
+    const method = METHODS[index % METHODS.length] as (typeof METHODS)[number];
+    for (const n of [11, 12, 99])
+      director.addDest(key, { address: `10.1.0.${n}`, port: method === 'nat' ? 8080 : key.port, method });
+  });
+  return director;
+}
+
+const GUARD = 0xa5;
+const FENCE = 64;
+
+/** Frames of the captures, all that the directors of the scenarios received. */
+const REAL = scenarioNames().flatMap((name) => [...frames(name, 'cli-in'), ...frames(name, 'srv-in')].slice(0, 40));
+
+interface Damage {
+  at: number;
+  value: number;
+}
+
+/** A real frame with bytes changed, cut or repeated; its IP checksum may be put right again, to get further in. */
+const damaged: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    frame: fc.constantFrom(...REAL),
+    damages: fc.array(fc.record<Damage>({ at: fc.nat(80), value: fc.nat(255) }), { maxLength: 5 }),
+    length: fc.oneof(fc.constant(-1), fc.nat(120)),
+    fix: fc.boolean(),
+  })
+  .map(({ frame, damages, length, fix }) => {
+    const copy = length < 0 ? frame.slice() : frame.slice(0, length);
+    for (const { at, value } of damages) if (at < copy.length) copy[at] = value;
+    if (fix && copy.length >= 74) fixIpv4(copy.subarray(14));
+    return copy;
+  });
+
+const anything = fc.oneof(
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 2048, size: 'max' }) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64, size: 'max' }) },
+  { weight: 4, arbitrary: damaged },
+);
+
+const arrivals = fc.array(
+  fc.record({
+    bytes: anything,
+    inInterface: fc.nat(INTERFACES.length),
+    headroom: fc.constantFrom(HEADROOM, HEADROOM, 0, 4, 19, 20, 33, 34, 38),
+    // Frames of odd addresses, too.
+    shift: fc.nat(7),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+/** Every frame of the burst is judged, by a reason that belongs to the verdict. */
+function expectJudged({ burst }: Director): void {
+  for (let i = 0; i < burst.length; i++) {
+    const verdict = verdictName(burst.verdict(i));
+    const reason = reasonName(burst.reason(i));
+    const known = REASONS.find(({ name }) => name === reason);
+    if (known === undefined || known.verdict !== verdict) {
+      throw new Error(`frame ${i}: verdict ${burst.verdict(i)}, reason ${burst.reason(i)}`);
+    }
+  }
+}
+
+describe.each(BINARIES)('%s', (binary) => {
+  property(
+    `any bytes get a verdict from the ${binary} core, and guards stay whole`,
+    fc.property(arrivals, sysctls, (given, sysctl) => {
+      const director = ready(binary, sysctl);
+      const { burst } = director;
+      const size = given.reduce((sum, { bytes }) => sum + bytes.length + HEADROOM + 8 + 2 * FENCE, 0);
+      const base = burst.hold(size);
+      const held = burst.bytes.subarray(base, base + size).fill(GUARD);
+      const slots = given.map(({ bytes, inInterface, headroom, shift }, index) => {
+        const before = given
+          .slice(0, index)
+          .reduce((sum, each) => sum + each.bytes.length + HEADROOM + 8 + 2 * FENCE, 0);
+        const start = before + FENCE + HEADROOM + shift;
+        held.set(bytes, start);
+        burst.place(base + start, bytes.length, headroom, inInterface, index);
+        return { from: start - headroom, to: start + bytes.length };
+      });
+      director.process(1_700_000_000_000);
+      expectJudged(director);
+      slots.forEach(({ from, to }, index) => {
+        const start = burst.address(index) - base;
+        if (start < from || start + burst.frameLength(index) > to) throw new Error(`frame ${index} left its slot`);
+        if (burst.cookie(index) !== index) throw new Error(`cookie ${index} changed`);
+      });
+      const free = held.slice();
+      for (const { from, to } of slots) free.fill(GUARD, from, to);
+      expect(free.every((byte) => byte === GUARD)).toBe(true);
+      if (director.interfaceName(INTERFACES.length) !== undefined) throw new Error('an interface too many');
+    }),
+  );
+
+  const number = fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 1, 1024, 65_535, 65_536, 0x7fff_ffff, 0xffff_ffff));
+
+  property(
+    `any descriptor gets a verdict from the ${binary} core`,
+    fc.property(
+      fc.array(
+        fc.record({
+          address: fc.oneof(number, fc.integer({ min: -200, max: 1 << 17 })),
+          relative: fc.boolean(),
+          length: fc.oneof(number, fc.nat(2000)),
+          headroom: fc.constantFrom(0, 128, 0xffff),
+          inInterface: fc.oneof(fc.nat(6), fc.nat(0xffff)),
+        }),
+        { minLength: 1, maxLength: 4 },
+      ),
+      (given) => {
+        const director = ready(binary);
+        const { burst, plan } = director;
+        const { base, count } = plan.arena;
+        const end = base + count;
+        burst.bytes.fill(GUARD, base, end);
+        const before = burst.bytes.slice(0, 1024);
+        const addresses = given.map(({ address, relative, length, headroom, inInterface }) => {
+          const at = (relative ? base + address : address) >>> 0;
+          burst.place(at, length, headroom, inInterface);
+          return at;
+        });
+        director.process(1);
+        expectJudged(director);
+        given.forEach(({ length, headroom, inInterface }, index) => {
+          const at = addresses[index] as number;
+          const inside = at - headroom >= base && at + length <= end;
+          const reason = reasonName(burst.reason(index));
+          if (!inside) expect(reason).toBe('bad-descriptor');
+          else if (inInterface >= INTERFACES.length) expect(reason).toBe('unknown-interface');
+          else expect(['bad-descriptor', 'unknown-interface']).not.toContain(reason);
+        });
+        expect(burst.bytes.slice(0, 1024)).toEqual(before);
+        // Nothing of a frame of 0xa5 is worth a change.
+        expect(Buffer.from(burst.bytes.buffer, base, count).equals(Buffer.alloc(count, GUARD))).toBe(true);
+      },
+    ),
+  );
+
+  it('judges a burst of 256 frames of nothing', () => {
+    const director = ready(binary);
+    for (let i = 0; i < BURST_MAX; i++) director.burst.place(director.plan.arena.base + 128, 0, 128, i % 6);
+    expect(director.process(1)).toBe(BURST_MAX);
+    expectJudged(director);
+  });
+});
