@@ -42,8 +42,8 @@ for (const [name, args] of Object.entries(BINARIES)) {
  */
 function inline(file) {
   const module = binaryen.readBinary(readFileSync(file));
-  const { Atomics, BulkMemory, BulkMemoryOpt, MutableGlobals, SIMD128, SignExt } = binaryen.Features;
-  module.setFeatures(Atomics | BulkMemory | BulkMemoryOpt | MutableGlobals | SIMD128 | SignExt);
+  const { Features: has } = binaryen;
+  module.setFeatures(has.Atomics | has.BulkMemory | has.BulkMemoryOpt | has.MutableGlobals | has.SIMD128 | has.SignExt);
   binaryen.setOptimizeLevel(3);
   binaryen.setShrinkLevel(0);
   binaryen.setAlwaysInlineMaxSize(80);

@@ -60,7 +60,7 @@ export const LAYERS = [
     [LOADER],
   ],
   ['director', ['src/director'], ['abi', 'words', 'core'], []],
-  ['index', ['src/index'], ['words', 'core', 'director', 'src/abi/verdict'], []],
+  ['index', ['src/index'], ['abi', 'words', 'core', 'director'], []],
   ['rules', ['src/rules/'], API, []],
   ['capture', ['src/capture/'], API, ['node:']],
   ['decode', ['src/decode', 'src/decode/'], ['src/capture/link-type'], []],

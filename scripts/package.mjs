@@ -30,9 +30,13 @@ export function install(tarball, folder) {
   execFileSync('npm', ['install', ...flags, tarball, loader], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** Runs a tool of node_modules; whether it found nothing. */
+/** Runs a tool of node_modules; whether it found nothing. What it says is shown when it found something. */
 function passes(tool, ...args) {
-  const { status } = spawnSync(join(ROOT, 'node_modules/.bin', tool), args, { cwd: ROOT, stdio: 'inherit' });
+  const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules/.bin', tool), args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  console.log(`${tool}: ${status === 0 ? 'passed' : `failed\n${stdout}${stderr}`}`);
   return status === 0;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { BURST_MAX } from './abi/memory.js';
 export { Reason, Verdict } from './abi/verdict.js';
 export type { Burst } from './burst.js';
 export { Director, type DirectorOptions, type Outcome } from './director.js';
