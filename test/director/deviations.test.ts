@@ -1,0 +1,143 @@
+/**
+ * Each row of docs/deviations.md, as it stands there: where a director of ours is not Linux 6.1.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { ACK, counting, FIN, icmp, ipv4, SYN, tcp, udp } from '../support/packets.js';
+
+const CLIENT = '192.0.2.1';
+const VIP = '10.0.0.100';
+const RIP = '10.1.0.11';
+const WEB = { protocol: 'tcp', address: VIP, port: 80 } as const;
+const T0 = 1_000_000;
+
+const segment = (
+  flags: number,
+  more: { df?: boolean; payload?: Uint8Array; options?: Uint8Array; ttl?: number } = {},
+) => tcp({ source: CLIENT, destination: VIP, sport: 40_000, dport: 80, flags, ...more });
+
+let director: Director;
+
+beforeEach(() => {
+  director = createDirector('release', {
+    plan: SMALL_PLAN,
+    network: {
+      interfaces: [
+        { name: 'cli', kind: 'raw', addresses: ['192.0.2.254/24', `${VIP}/32`] },
+        { name: 'srv', kind: 'raw', mtu: 1400, addresses: ['10.1.0.1/24'] },
+        { name: 'eth', mac: '02:00:00:00:00:09', addresses: ['10.2.0.1/24'] },
+      ],
+    },
+  });
+  director.addService({ ...WEB, scheduler: 'rr' });
+  director.addDest(WEB, { address: RIP, port: 8080, method: 'nat' });
+});
+
+afterEach(() => director.close());
+
+const fate = (frame: Uint8Array, by = 'cli', now = T0): string => {
+  const [first] = director.send(frame, by, now);
+  return `${first?.verdict} ${first?.reason}`;
+};
+
+describe('not handled yet, and said so', () => {
+  test('next hop unknown: dropped, the host owns ARP', () => {
+    expect(fate(ipv4({ source: CLIENT, destination: '10.2.0.9', protocol: 99 }))).toBe('drop no-neighbour');
+  });
+
+  test('IPv6', () => {
+    expect(fate(Uint8Array.of(0x60, 0, 0, 0))).toBe('pass ipv6');
+  });
+
+  test('a fragment', () => {
+    expect(fate(ipv4({ source: CLIENT, destination: VIP, protocol: 17, mf: true }, counting(16)))).toBe(
+      'pass fragment',
+    );
+  });
+
+  test('longer than the MTU, and may be cut', () => {
+    fate(segment(SYN));
+    expect(fate(segment(ACK, { payload: counting(1400) }))).toBe('drop needs-fragmenting');
+    expect(fate(segment(ACK, { payload: counting(1400), df: true }))).toBe('drop too-big');
+  });
+
+  test('an ICMP error about a connection: passed when to us, routed when through us', () => {
+    fate(segment(SYN));
+    const quoted = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK }).subarray(0, 28);
+    expect(fate(icmp({ source: CLIENT, destination: VIP }, 3, 1, quoted))).toBe('pass icmp-error');
+    const fromServer = tcp({ source: CLIENT, destination: RIP, sport: 40_000, dport: 8080 }).subarray(0, 28);
+    expect(fate(icmp({ source: RIP, destination: CLIENT }, 3, 1, fromServer), 'srv')).toBe('forward routed');
+  });
+
+  test('a SYN on a connection in TIME_WAIT goes on in it', () => {
+    director.addDest(WEB, { address: '10.1.0.12', port: 8080, method: 'nat' });
+    fate(segment(SYN));
+    const before = director.connections(T0)[0]?.destAddress;
+    fate(segment(FIN | ACK));
+    fate(tcp({ source: before ?? RIP, destination: CLIENT, sport: 8080, dport: 40_000, flags: FIN | ACK }), 'srv');
+    expect(director.connections(T0)[0]?.state).toBe('TIME_WAIT');
+    fate(segment(SYN));
+    expect(director.connections(T0)).toMatchObject([{ state: 'SYN_RECV', destAddress: before, inPackets: 3 }]);
+  });
+});
+
+describe("the director's own ICMP", () => {
+  test('is not limited: a hundred packets in one millisecond get a hundred answers', () => {
+    const dying = segment(SYN, { ttl: 1 });
+    const answers = Array.from({ length: 100 }, () => director.send(dying, 'cli', T0)[1]);
+    expect(answers.filter((answer) => answer?.reason === 'time-exceeded')).toHaveLength(100);
+  });
+
+  test('has no options, whatever the packet had', () => {
+    const recordRoute = Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0);
+    const answer = director.send(segment(SYN, { ttl: 1, options: recordRoute }), 'cli', T0)[1];
+    expect(answer?.reason).toBe('time-exceeded');
+    expect(answer?.frame[0]).toBe(0x45);
+  });
+
+  test('never redirects, even out of the interface that a packet came in by', () => {
+    const outcomes = director.send(udp({ source: RIP, destination: '10.1.0.12', sport: 1, dport: 2 }), 'srv', T0);
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['routed']);
+  });
+});
+
+describe('time and trash', () => {
+  test('a connection expires to the millisecond', () => {
+    fate(segment(SYN));
+    expect(director.connections(T0 + 59_999)).toHaveLength(1);
+    expect(director.connections(T0 + 60_000)).toHaveLength(0);
+    // An ACK opens nothing: at the last moment it is forwarded and keeps the connection, after it there is none.
+    expect(fate(segment(ACK), 'cli', T0 + 59_999)).toBe('forward nat-in');
+    expect(fate(segment(ACK), 'cli', T0 + 59_999 + 900_000)).toBe('local not-opening');
+  });
+
+  test('counts follow within half a second', () => {
+    fate(segment(SYN));
+    director.advance(T0 + 60_000 + 512);
+    expect(director.services()[0]?.dests[0]).toMatchObject({ activeConnections: 0, inactiveConnections: 0 });
+    expect(director.connectionCount).toBe(0);
+  });
+
+  test('a deleted dest without connections is forgotten with its traffic', () => {
+    fate(segment(SYN));
+    director.advance(T0 + 61_000);
+    director.deleteDest(WEB, { address: RIP, port: 8080 });
+    director.addDest(WEB, { address: RIP, port: 8080, method: 'nat' });
+    expect(director.services()[0]?.dests[0]?.stats.inPackets).toBe(0n);
+  });
+});
+
+test('every row of the document names a test of this file', () => {
+  const document = readFileSync(new URL('../../docs/deviations.md', import.meta.url), 'utf8');
+  const own = readFileSync(new URL(import.meta.url), 'utf8');
+  const rows = document.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| what'));
+  expect(rows.length).toBeGreaterThan(8);
+  for (const row of rows) {
+    const name = row.split('|').at(-2)?.trim() ?? '';
+    expect(own, row).toContain(`test('${name}`);
+  }
+});
