@@ -4,7 +4,7 @@
  * @module
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,13 +12,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { install, pack } from '../../scripts/package.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+const TSC_FLAGS = '--strict --module nodenext --target es2023 --lib es2023,esnext.disposable,dom'.split(' ');
 
-/** The TypeScript and JavaScript blocks of README.md that import the package. */
-function examples(): string[] {
+/** A program of README.md, and what its comments say that it prints. */
+interface Example {
+  typed: boolean;
+  code: string;
+  prints: string[];
+}
+
+/** The blocks of README.md that import the package, each with those after it that go on without an import. */
+function examples(): Example[] {
+  const found: Example[] = [];
   const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const blocks = [...text.matchAll(/^```(?:ts|js|typescript|javascript)\n(.*?)^```/gms)].map(([, code]) => code ?? '');
-  return blocks.filter((code) => /from 'ipvs-wasm/.test(code));
+  for (const [, language, code = ''] of text.matchAll(/^```(ts|js)\n(.*?)^```/gms)) {
+    if (/^import /m.test(code)) found.push({ typed: language === 'ts', code: '', prints: [] });
+    const example = found.at(-1);
+    if (example === undefined) throw new Error('README.md: the first block of code imports nothing');
+    example.code += code;
+    example.prints.push(...[...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, said = '']) => said));
+  }
+  return found;
 }
 
 let folder = '';
@@ -72,15 +87,20 @@ describe('the installed package', () => {
     expect(run('node_modules/.bin/ipvs-wasm', '--help')).toMatch(/rewrite[\s\S]*explain[\s\S]*verify/);
   });
 
-  it('runs the examples of README.md, which its types accept', () => {
-    const sources = examples();
-    expect(sources.length).toBeGreaterThan(0);
-    mkdirSync(join(folder, 'examples'));
-    const names = sources.map((_, index) => join('examples', `readme-${index + 1}.ts`));
-    for (const [index, name] of names.entries()) writeFileSync(join(folder, name), sources[index] ?? '');
-    const flags = '--module nodenext --target es2023 --lib es2023,esnext.disposable,dom --strict --outDir compiled';
-    // Not skipLibCheck: the declarations must hold without our own packages of types.
-    run(process.execPath, tsc, ...flags.split(' '), '--rootDir', '.', ...names);
-    for (const name of names) run(process.execPath, join('compiled', name.replace(/\.ts$/, '.js')));
+  it('does what the examples of README.md say', () => {
+    const all = examples();
+    expect(all.length).toBeGreaterThan(0);
+    for (const [index, { typed, code, prints }] of all.entries()) {
+      const name = `readme-${index + 1}.${typed ? 'ts' : 'js'}`;
+      writeFileSync(join(folder, name), code);
+      if (typed) run(process.execPath, TSC, ...TSC_FLAGS, name);
+      expect(run(process.execPath, name.replace(/ts$/, 'js')), name).toBe(prints.map((line) => `${line}\n`).join(''));
+    }
+  });
+
+  it('has declarations that hold without our own types of Node', () => {
+    const entries = ['ipvs-wasm', 'ipvs-wasm/reference', 'ipvs-wasm/capture', 'ipvs-wasm/rules'];
+    writeFileSync(join(folder, 'types.ts'), entries.map((entry) => `export type * from '${entry}';\n`).join(''));
+    run(process.execPath, TSC, ...TSC_FLAGS, 'types.ts');
   });
 });
