@@ -4,6 +4,7 @@
  * @module
  */
 import { hashTuple } from './conn/hash';
+import * as index from './conn/index-table';
 import { find } from './conn/table';
 import { nextTcpState } from './conn/tcp-state';
 import { walkOptions } from './flow/options';
@@ -11,9 +12,14 @@ import { checkIpv4 } from './flow/parse';
 import { decapsulate, encapsulate } from './forward/tunnel';
 import { Arp } from './wire/arp';
 import * as checksum from './wire/checksum';
+import { Ethernet } from './wire/ethernet';
 import { Icmp, isError, isRelated } from './wire/icmp';
 import { Ipv4 } from './wire/ipv4';
+import { copyMac, sameMac } from './wire/mac';
 import { portsBE } from './wire/ports';
+import { Tcp } from './wire/tcp';
+import { Udp } from './wire/udp';
+import { Vlan } from './wire/vlan';
 
 export * from './index';
 
@@ -119,4 +125,150 @@ export function arpSender(address: usize): u32 {
 
 export function arpTarget(address: usize): u32 {
   return changetype<Arp>(address).targetBE;
+}
+
+// --- headers: `read` puts every field that has a getter into u32s at `to`, `write` sets every one that has a setter from u32s
+
+function put(to: usize, slot: usize, value: u32): void {
+  store<u32>(to + (slot << 2), value);
+}
+
+function take(from: usize, slot: usize): u32 {
+  return load<u32>(from + (slot << 2));
+}
+
+/** Type; whether it goes to a group; offsets of destination and source. */
+export function readEthernet(address: usize, to: usize): void {
+  const header = changetype<Ethernet>(address);
+  put(to, 0, header.typeBE);
+  put(to, 1, header.isGroup ? 1 : 0);
+  put(to, 2, <u32>(header.destination - address));
+  put(to, 3, <u32>(header.source - address));
+}
+
+/** Type; addresses of both MACs. */
+export function writeEthernet(address: usize, from: usize): void {
+  const header = changetype<Ethernet>(address);
+  header.typeBE = take(from, 0);
+  copyMac(header.destination, take(from, 1));
+  copyMac(header.source, take(from, 2));
+}
+
+export function macsEqual(a: usize, b: usize): bool {
+  return sameMac(a, b);
+}
+
+/** Identifier, type. */
+export function readVlan(address: usize, to: usize): void {
+  const tag = changetype<Vlan>(address);
+  put(to, 0, tag.identifier);
+  put(to, 1, tag.typeBE);
+}
+
+/** Identifier, type. */
+export function writeVlan(address: usize, from: usize): void {
+  const tag = changetype<Vlan>(address);
+  tag.identifier = take(from, 0);
+  tag.typeBE = take(from, 1);
+}
+
+/** Version, header length, TOS, total length, fragment word, is a fragment, a later one, TTL, protocol, checksum, source, destination, checksum right. */
+export function readIpv4(address: usize, to: usize): void {
+  const header = changetype<Ipv4>(address);
+  put(to, 0, header.version);
+  put(to, 1, header.headerLength);
+  put(to, 2, header.tos);
+  put(to, 3, header.totalLength);
+  put(to, 4, header.fragmentBE);
+  put(to, 5, header.isFragment ? 1 : 0);
+  put(to, 6, header.isLaterFragment ? 1 : 0);
+  put(to, 7, header.ttl);
+  put(to, 8, header.protocol);
+  put(to, 9, header.checksum);
+  put(to, 10, header.sourceBE);
+  put(to, 11, header.destinationBE);
+  put(to, 12, header.checksumOk ? 1 : 0);
+}
+
+/** Header length, TOS, total length, identification, fragment word, TTL, protocol, checksum, source, destination. */
+export function writeIpv4(address: usize, from: usize): void {
+  const header = changetype<Ipv4>(address);
+  header.setHeaderLength(take(from, 0));
+  header.tos = take(from, 1);
+  header.totalLength = take(from, 2);
+  header.identification = take(from, 3);
+  header.fragmentBE = take(from, 4);
+  header.ttl = take(from, 5);
+  header.protocol = take(from, 6);
+  header.checksum = take(from, 7);
+  header.sourceBE = take(from, 8);
+  header.destinationBE = take(from, 9);
+}
+
+/** One hop further, with an address that was `from` and is `to` now. */
+export function forwardIpv4(address: usize, fromBE: u32, toBE: u32): void {
+  changetype<Ipv4>(address).forwardUpdating(checksum.difference32(fromBE, toBE));
+}
+
+/** Flags, checksum, ports as one word. */
+export function readTcp(address: usize, to: usize): void {
+  const header = changetype<Tcp>(address);
+  put(to, 0, header.flags);
+  put(to, 1, header.checksum);
+  put(to, 2, portsBE(address));
+}
+
+/** Source port, destination port, checksum. */
+export function writeTcp(address: usize, from: usize): void {
+  const header = changetype<Tcp>(address);
+  header.sourcePortBE = take(from, 0);
+  header.destinationPortBE = take(from, 1);
+  header.checksum = take(from, 2);
+}
+
+/** Checksum, ports as one word. */
+export function readUdp(address: usize, to: usize): void {
+  put(to, 0, changetype<Udp>(address).checksum);
+  put(to, 1, portsBE(address));
+}
+
+/** Source port, destination port, checksum. */
+export function writeUdp(address: usize, from: usize): void {
+  const header = changetype<Udp>(address);
+  header.sourcePortBE = take(from, 0);
+  header.destinationPortBE = take(from, 1);
+  header.checksum = take(from, 2);
+}
+
+/** Type, code, checksum, second word. */
+export function writeIcmp(address: usize, from: usize): void {
+  const message = changetype<Icmp>(address);
+  message.type = take(from, 0);
+  message.code = take(from, 1);
+  message.checksum = take(from, 2);
+  message.rest = take(from, 3);
+}
+
+// --- the connection index, with hashes and refs of the test's own
+
+export function insertEntry(hash: u64, ref: u32): void {
+  index.insertEntry(hash, ref);
+}
+
+export function removeEntry(hash: u64, ref: u32): void {
+  index.removeEntry(hash, ref);
+}
+
+/** How many buckets a lookup of `hash` touches until it has seen `ref`; 0 when it ends without. */
+export function findEntry(hash: u64, ref: u32): u32 {
+  let bucket = index.homeBucket(hash);
+  let touched: u32 = 1;
+  while (true) {
+    for (let lanes = index.matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
+      if (index.refAt(bucket, ctz<u32>(lanes)) == ref) return touched;
+    }
+    if (!index.isOverrun(bucket)) return 0;
+    bucket = index.nextBucket(bucket);
+    touched++;
+  }
 }

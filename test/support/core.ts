@@ -46,35 +46,45 @@ export function createDirector(binary: Binary, options: DirectorOptions = {}): D
   return Director.createSync({ wasm: moduleOf(binary), seed: 1n, ...memory, ...options });
 }
 
-type Inner = Record<
-  | 'sumScalar'
-  | 'sumSimd'
-  | 'checksumOf'
-  | 'updateChecksum32'
-  | 'updateChecksum16'
-  | 'lookup'
-  | 'tcpState'
-  | 'checkHeader'
-  | 'decrementTtl'
-  | 'fillChecksum'
-  | 'options'
-  | 'encapsulateIpip'
-  | 'decapsulateIpip'
-  | 'icmpIsError'
-  | 'icmpIsRelated'
-  | 'icmpType'
-  | 'arpOperation'
-  | 'arpSender'
-  | 'arpTarget'
-  | 'headerField'
-  | 'setHeaderField'
-  | 'insertEntry'
-  | 'removeEntry'
-  | 'findEntry',
-  (...words: number[]) => number
-> & {
+/** The exports of assembly/testing.ts. Addresses are offsets into the memory. */
+export interface Inner {
+  sumScalar(address: number, length: number): number;
+  sumSimd(address: number, length: number): number;
+  checksumOf(address: number, length: number): number;
+  updateChecksum32(old: number, from: number, to: number): number;
+  updateChecksum16(old: number, from: number, to: number): number;
   hash(sourceBE: number, destinationBE: number, ports: number, protocol: number): bigint;
-};
+  lookup(ip: number): number;
+  tcpState(direction: number, flags: number, state: number): number;
+  checkHeader(ip: number, room: number): number;
+  decrementTtl(ip: number): void;
+  fillChecksum(ip: number): void;
+  options(ip: number, fill: number, addressBE: number): number;
+  encapsulateIpip(inner: number, sourceBE: number, destinationBE: number, copyDf: number): number;
+  decapsulateIpip(inner: number, room: number, outerTos: number): number;
+  icmpIsError(type: number): number;
+  icmpIsRelated(type: number): number;
+  icmpType(address: number): number;
+  arpOperation(address: number): number;
+  arpSender(address: number): number;
+  arpTarget(address: number): number;
+  readEthernet(address: number, to: number): void;
+  writeEthernet(address: number, from: number): void;
+  macsEqual(a: number, b: number): number;
+  readVlan(address: number, to: number): void;
+  writeVlan(address: number, from: number): void;
+  readIpv4(address: number, to: number): void;
+  writeIpv4(address: number, from: number): void;
+  forwardIpv4(address: number, fromBE: number, toBE: number): void;
+  readTcp(address: number, to: number): void;
+  writeTcp(address: number, from: number): void;
+  readUdp(address: number, to: number): void;
+  writeUdp(address: number, from: number): void;
+  writeIcmp(address: number, from: number): void;
+  insertEntry(hash: bigint, ref: number): void;
+  removeEntry(hash: bigint, ref: number): void;
+  findEntry(hash: bigint, ref: number): number;
+}
 
 /** The inner functions of the core, and the memory they work on. */
 export interface InnerCore {
