@@ -9,6 +9,7 @@ import type { Burst } from '../burst.js';
 import { linkKind } from '../capture/link-type.js';
 import { CaptureMerger } from '../capture/merge.js';
 import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from '../capture/pcap-reader.js';
+import type { CaptureScanner } from '../capture/scanner.js';
 import { isEthernet } from '../explain/routes.js';
 import type { NetworkConfig } from '../types.js';
 import { usageError } from './io.js';
@@ -100,6 +101,12 @@ export class Inputs {
   get done(): number {
     this.#done[this.merger.input] = this.merger.scanner.offset;
     return this.#done.reduce((sum, done) => sum + done, 0);
+  }
+
+  /** The scanner of a lone classic capture: nothing is to be merged, and all its packets have one interface. */
+  get lone(): CaptureScanner | undefined {
+    const { scanner } = this.merger;
+    return this.files.length === 1 && scanner.format === 'pcap' ? scanner : undefined;
   }
 
   /** Index of the director's interface for the merger's packet; -1 to leave the packet out. */

@@ -42,11 +42,11 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  *
  * @throws the system's error, `EPIPE` when the reader has gone
  */
-export function writeAll(fd: number, bytes: Uint8Array, length = bytes.length): void {
+function writeAll(fd: number, bytes: Uint8Array): void {
   let done = 0;
-  while (done < length) {
+  while (done < bytes.length) {
     try {
-      done += writeSync(fd, bytes, done, length - done);
+      done += writeSync(fd, bytes, done);
     } catch (error) {
       if (!isErrno(error, 'EAGAIN')) throw error;
       Atomics.wait(sleeper, 0, 0, 1);

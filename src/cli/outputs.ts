@@ -221,7 +221,7 @@ class PcapngOutput implements Output {
 }
 
 /** `verdict forward, reason nat-in: client to server: …`. */
-export function commentOf(verdict: number, reason: number): string {
+function commentOf(verdict: number, reason: number): string {
   const name = reasonName(reason);
   const text = name === undefined ? '' : `, reason ${name}: ${reasonText(name)}`;
   return `verdict ${verdictName(verdict) ?? verdict}${text}`;

@@ -3,7 +3,7 @@
  *
  * A frame that was judged within the window of a pcap scanner has the header of its own record in front of it, 16 bytes
  * that nobody needs any more. The header of the record that goes out is written there, and neighbours that leave one
- * after the other are copied out as one run: a frame is never copied by itself.
+ * after the other go out as one run: a frame is never copied by itself.
  *
  *     window   │ header │ frame │ header │ frame │ header │ dropped │ header │ frame │
  *              └───────────── run ───────────────┘                  └───── run ──────┘
@@ -14,16 +14,21 @@ import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
 import { PcapWriter } from '../capture/pcap-writer.js';
 import type { CaptureSink, WriterOptions } from '../capture/writer.js';
 
+/** A run of so many bytes is worth a write of its own. */
+const LONG = 1 << 16;
+
 /** See the module. Whatever reads over the window must call `endRun` before. */
 export class ResidentPcapWriter extends PcapWriter {
+  readonly #out: CaptureSink;
   readonly #memory: Uint8Array;
   readonly #headers: DataView;
   #runStart = 0;
   #runEnd = 0;
 
-  /** `memory` holds the windows. Times are written in nanoseconds. */
+  /** `sink` must be synchronous; `memory` holds the windows. Times are written in nanoseconds. */
   constructor(sink: CaptureSink, memory: Uint8Array, options: Omit<WriterOptions, 'precision'> = {}) {
     super(sink, { ...options, precision: 9 });
+    this.#out = sink;
     this.#memory = memory;
     this.#headers = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   }
@@ -59,10 +64,15 @@ export class ResidentPcapWriter extends PcapWriter {
   endRun(): void {
     const length = this.#runEnd - this.#runStart;
     if (length === 0) return;
-    this.begin();
-    this.reserve(length);
-    this.copier.copy(this.#memory, this.#runStart, this.#runEnd, this.used);
-    this.used += length;
+    if (length >= LONG) {
+      this.flushSync();
+      this.#out(this.#memory.subarray(this.#runStart, this.#runEnd));
+    } else {
+      this.begin();
+      this.reserve(length);
+      this.copier.copy(this.#memory, this.#runStart, this.#runEnd, this.used);
+      this.used += length;
+    }
     this.#runStart = 0;
     this.#runEnd = 0;
   }

@@ -10,6 +10,7 @@ import { BURST_MAX } from '../abi/memory.js';
 import { REASON_COUNT, Verdict } from '../abi/verdict.js';
 import { FrameCopier } from '../capture/copy.js';
 import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
+import type { CaptureScanner } from '../capture/scanner.js';
 import type { Director } from '../director.js';
 import type { Inputs } from './inputs.js';
 
@@ -49,7 +50,7 @@ export interface FrameSink {
 }
 
 /** What the loop reads: {@link Inputs}. */
-export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex' | 'windows'>;
+export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex' | 'lone' | 'packets' | 'windows'>;
 
 /** See the module. */
 export class RewriteLoop {
@@ -112,17 +113,23 @@ export class RewriteLoop {
    * damage; what came before it waits for `flush`.
    */
   run(): void {
-    const { merger } = this.#inputs;
+    const { merger, lone, packets } = this.#inputs;
     while (merger.next()) {
       const index = this.#inputs.interfaceIndex();
-      if (index >= 0) this.#offer(index);
+      if (index < 0) continue;
+      this.#offer(index, merger.scanner);
+      if (lone === undefined) continue;
+      // At its end the merger comes to the same finding: the window is used up.
+      while (lone.next()) {
+        this.#offer(index, lone);
+        packets[0]!++;
+      }
     }
     this.flush();
   }
 
-  #offer(index: number): void {
+  #offer(index: number, scanner: CaptureScanner): void {
     const { merger, windows } = this.#inputs;
-    const { scanner } = merger;
     const { buffer, dataStart, dataEnd, seconds, nanoseconds, originalLength } = scanner;
     const now = wholeMillis(seconds, nanoseconds);
     const { burst } = this.#director;

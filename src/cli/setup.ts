@@ -59,7 +59,7 @@ const SYSCTLS: readonly (keyof SysctlConfig)[] = [
 ];
 
 /** `ip_forward=1,pmtu_disc=0`; the names may be written in full (`net.ipv4.vs.pmtu_disc`). */
-export function parseSysctl(texts: readonly string[]): SysctlConfig {
+function parseSysctl(texts: readonly string[]): SysctlConfig {
   const sysctl: SysctlConfig = {};
   for (const text of texts.flatMap((one) => one.split(','))) {
     const [name = '', value = ''] = text.split('=');

@@ -54,7 +54,7 @@ export function summaryText(summary: RewriteSummary): string {
 }
 
 /** One line a fate: packets, verdict, reason and the reason's sentence. */
-export function fateTable(fates: readonly FateCount[]): string {
+function fateTable(fates: readonly FateCount[]): string {
   const width = Math.max(...fates.map(({ packets }) => grouped(packets).length), 7);
   let text = '';
   for (const { verdict, reason, packets } of fates) {
