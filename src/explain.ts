@@ -11,7 +11,7 @@ import { type WalkStep, walkOf } from './explain/walk.js';
 import { type ReasonName, reasonText, type VerdictName } from './reasons.js';
 
 export type { FieldChange } from './decode.js';
-export type { Hook, WalkLine, WalkStep } from './explain/walk.js';
+export type { WalkStep } from './explain/walk.js';
 
 /** What became of a frame: of the offered one, or of one that the director made on its account. */
 export interface Fate {
