@@ -5,12 +5,12 @@
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Burst } from '../burst.js';
 import { linkKind } from '../capture/link-type.js';
 import { CaptureMerger } from '../capture/merge.js';
 import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from '../capture/pcap-reader.js';
 import type { CaptureScanner } from '../capture/scanner.js';
 import { isEthernet } from '../explain/routes.js';
+import type { Burst } from '../index.js';
 import type { NetworkConfig } from '../types.js';
 import { usageError } from './io.js';
 

@@ -6,12 +6,13 @@
  *
  * @module
  */
-import { BURST_MAX } from '../abi/memory.js';
+
 import { REASON_COUNT, Verdict } from '../abi/verdict.js';
 import { FrameCopier } from '../capture/copy.js';
 import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
 import type { CaptureScanner } from '../capture/scanner.js';
 import type { Director } from '../director.js';
+import { BURST_MAX } from '../index.js';
 import type { Inputs } from './inputs.js';
 
 /** A frame on its way to a sink. The loop has one and fills it in anew: copy what is to be kept. */
