@@ -33,7 +33,7 @@ import { DEFAULT_SYSCTL, DEFAULT_TIMEOUTS, readSysctl, type Timeouts, writeSysct
 import type { DestConfig, DestKey, NetworkConfig, ServiceConfig, ServiceKey, SysctlConfig } from './types.js';
 import { type CoreExports, loadCore, loadCoreSync, type Variant, type WasmSource } from './wasm.js';
 
-export type { ConnectionInfo, ConnStateName, DestInfo, ServiceInfo, Stats } from './records.js';
+export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
 
 /** How to make a director. */
 export interface DirectorOptions {

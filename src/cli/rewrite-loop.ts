@@ -6,7 +6,6 @@
  *
  * @module
  */
-
 import { REASON_COUNT, Verdict } from '../abi/verdict.js';
 import { FrameCopier } from '../capture/copy.js';
 import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
