@@ -151,7 +151,7 @@ export function udp(words: TransportWords): Uint8Array {
 }
 
 /** An IPv4 packet with an ICMP message. */
-export function icmp(words: Ipv4Words, type: number, code = 0, body = new Uint8Array(0)): Uint8Array {
+export function icmp(words: Ipv4Words, type: number, code = 0, body: Uint8Array = new Uint8Array(0)): Uint8Array {
   const message = join(Uint8Array.of(type, code, 0, 0, 0, 0, 0, 0), body);
   const sum = checksum(message);
   message.set([sum >> 8, sum & 255], 2);
