@@ -11,14 +11,12 @@ import * as verdict from './abi/verdict.js';
 /** Name of the custom section that carries the hash. */
 export const ABI_SECTION = 'ipvs-wasm.abi';
 
-/** FNV-1a, 64 bits, over the sorted names and values, in hexadecimal. */
+/** FNV-1a, 32 bits, over the sorted names and values, in hexadecimal. */
 export function abiHash(): string {
   const lines = [memory, protocol, verdict].flatMap((module) =>
     Object.entries(module).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
   );
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(lines.sort().join('\n'))) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return hash.toString(16).padStart(16, '0');
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(lines.sort().join('\n'))) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -81,7 +81,9 @@ export class Director implements Disposable {
     this.#core = core;
     this.#view = new DataView(memory.buffer);
     this.plan = plan;
-    new Uint8Array(memory.buffer, abi.SUPERBLOCK, plan.bytes - abi.SUPERBLOCK).fill(0);
+    // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
+    if (options.memory !== undefined)
+      new Uint8Array(memory.buffer, abi.SUPERBLOCK, plan.bytes - abi.SUPERBLOCK).fill(0);
     writePlan(this.#view, plan);
     writeSeed(this.#view, options.seed);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);

@@ -88,13 +88,18 @@ function readUrlSync(url: URL): Bytes {
   return process.getBuiltinModule('node:fs').readFileSync(url);
 }
 
+/** Modules that were looked at already. */
+const known = new WeakSet<WebAssembly.Module>();
+
 /** Refuses a binary that was built against another ABI. */
 function check(exports: CoreExports, module: WebAssembly.Module): CoreExports {
+  if (known.has(module)) return exports;
   const [section] = WebAssembly.Module.customSections(module, ABI_SECTION);
   const found = section === undefined ? 'none' : new TextDecoder().decode(section);
   const expected = abiHash();
   if (found !== expected) {
     throw new IpvsError('ABI_MISMATCH', `expected a binary with ABI ${expected}, got ${found}`);
   }
+  known.add(module);
   return exports;
 }
