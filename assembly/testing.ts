@@ -261,14 +261,16 @@ export function removeEntry(hash: u64, ref: u32): void {
 
 /** How many buckets a lookup of `hash` touches until it has seen `ref`; 0 when it ends without. */
 export function findEntry(hash: u64, ref: u32): u32 {
-  let bucket = index.homeBucket(hash);
+  const home = index.homeBucket(hash);
+  let bucket = home;
   let touched: u32 = 1;
-  while (true) {
+  do {
     for (let lanes = index.matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
       if (index.refAt(bucket, ctz<u32>(lanes)) == ref) return touched;
     }
     if (!index.isOverrun(bucket)) return 0;
     bucket = index.nextBucket(bucket);
     touched++;
-  }
+  } while (bucket != home);
+  return 0;
 }
