@@ -1,0 +1,104 @@
+/** What every scheduler must do, whatever else it does. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SchedulerFlag, SchedulerName } from '../../src/types.js';
+import { BINARIES } from '../support/core.js';
+import { properties } from '../support/property.js';
+import { addDests, dest, KEY, picks, service } from './lab.js';
+
+const property = properties(import.meta.url);
+
+const SCHEDULERS: readonly (readonly [SchedulerName, readonly SchedulerFlag[]])[] = [
+  ['rr', []],
+  ['wrr', []],
+  ['wlc', []],
+  ['sh', []],
+  ['sh', ['sh-port']],
+  ['sh', ['sh-fallback']],
+  ['sh', ['sh-fallback', 'sh-port']],
+];
+
+describe.each(BINARIES)('%s', (binary) => {
+  describe.each(SCHEDULERS)('%s %s', (scheduler, flags) => {
+    /** Refuses rather than look further: the client's bucket is the client's. */
+    const strict = scheduler === 'sh' && !flags.includes('sh-fallback');
+
+    it('picks nothing where there is nothing', () => {
+      expect(picks(service(binary, scheduler, flags), 3)).toEqual(['no-dest', 'no-dest', 'no-dest']);
+    });
+
+    it('picks nothing of weight 0', () => {
+      const director = service(binary, scheduler, flags);
+      addDests(director, [0, 0, 0]);
+      expect(new Set(picks(director, 20))).toEqual(new Set(['no-dest']));
+    });
+
+    it('picks the only dest, again and again', () => {
+      const director = service(binary, scheduler, flags);
+      addDests(director, [7]);
+      expect(new Set(picks(director, 50))).toEqual(new Set([0]));
+    });
+
+    it('picks only what is usable', () => {
+      const director = service(binary, scheduler, flags);
+      addDests(director, [0, 3, 0, 1, 0]);
+      const seen = new Set(picks(director, 200));
+      if (strict) seen.delete('no-dest');
+      expect(seen).toEqual(new Set([1, 3]));
+    });
+
+    it('goes by every usable dest', () => {
+      const director = service(binary, scheduler, flags);
+      addDests(director, [1, 2, 3, 4]);
+      expect(new Set(picks(director, 256))).toEqual(new Set([0, 1, 2, 3]));
+    });
+
+    it('leaves an overloaded dest alone until it is open again', () => {
+      const director = service(binary, scheduler, flags);
+      director.addDest(KEY, dest(0, { weight: 5, upperThreshold: 4 }));
+      director.addDest(KEY, dest(1));
+      const seen = picks(director, 200);
+      expect(seen.filter((n) => n === 0)).toHaveLength(4);
+      director.advance(61_000);
+      expect(picks(director, 50, 200, 61_000)).toContain(0);
+    });
+
+    it('is the same every time', () => {
+      const run = (): unknown => {
+        const director = service(binary, scheduler, flags);
+        addDests(director, [3, 1, 2]);
+        const first = picks(director, 40);
+        director.editDest(KEY, dest(1, { weight: 4 }));
+        director.deleteDest(KEY, dest(0));
+        return [first, picks(director, 40, 40)];
+      };
+      expect(run()).toEqual(run());
+    });
+
+    it('forgets a deleted dest', () => {
+      const director = service(binary, scheduler, flags);
+      addDests(director, [1, 1, 1]);
+      picks(director, 2);
+      for (const [turn, n] of [1, 0].entries()) {
+        director.deleteDest(KEY, dest(n));
+        const seen = new Set(picks(director, 40, 10 + turn * 40));
+        expect(seen).toEqual(new Set([0, 1, 2].filter((each) => (each === 0 ? turn === 0 : each === 2))));
+      }
+      director.deleteDest(KEY, dest(2));
+      expect(new Set(picks(director, 3, 200))).toEqual(new Set(['no-dest']));
+    });
+
+    property(
+      `picks a usable dest whenever it may (${binary} ${scheduler} ${flags})`,
+      fc.property(fc.array(fc.constantFrom(0, 0, 1, 2, 3, 10, 300, 65_535), { maxLength: 12 }), (weights) => {
+        const director = service(binary, scheduler, flags);
+        addDests(director, weights);
+        const usable = weights.flatMap((weight, n) => (weight > 0 ? [n] : []));
+        for (const picked of picks(director, 12)) {
+          if (typeof picked === 'number') expect(usable).toContain(picked);
+          else if (!strict || weights.every((weight) => weight > 0)) expect(usable).toEqual([]);
+        }
+      }),
+    );
+  });
+});
