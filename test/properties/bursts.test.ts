@@ -8,7 +8,8 @@ import { reasonName, verdictName } from '../../src/reasons.js';
 import { BINARIES, type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { toHex } from '../support/packets.js';
 import { properties } from '../support/property.js';
-import { type Arrival, frameOf, type Step, steps } from './steps.js';
+import { type Arrival, frameOf } from './frames.js';
+import { type Step, steps } from './steps.js';
 import { networkOf, type World, worlds } from './world.js';
 
 const property = properties(import.meta.url);

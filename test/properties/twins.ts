@@ -8,7 +8,8 @@ import { ReferenceDirector, type ReferenceOutcome } from '../../src/reference/in
 import type { DestConfig, NetworkConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { checksum, toHex } from '../support/packets.js';
-import { type Flow, frameOf, type Step } from './steps.js';
+import { frameOf } from './frames.js';
+import type { Flow, Step } from './steps.js';
 import { KEYS, networkOf, type World } from './world.js';
 
 /** Few, so that the table is full now and then. */

@@ -1,0 +1,127 @@
+/** The binaries themselves: imports, exports, sections, size, and whom the loader refuses. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ABI_SECTION, abiHash } from '../../src/abi-hash.js';
+import { Director } from '../../src/director.js';
+import { layOut } from '../../src/plan.js';
+import { binaryUrl } from '../../src/wasm.js';
+import { BINARIES, type Binary } from '../support/core.js';
+import { DATA, FUNCTION, leb128, START, sectionsOf } from './sections.js';
+
+const fileOf = (name: Binary): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(readFileSync(new URL(`${name}.wasm`, binaryUrl('release', false))));
+
+/** Sorted; assembly/index.ts has nothing else, src/wasm.ts types them. */
+const EXPORTS = [
+  'addDest',
+  'addService',
+  'advance',
+  'deleteConnection',
+  'deleteDest',
+  'deleteService',
+  'editService',
+  'findDest',
+  'findService',
+  'memory',
+  'process',
+  'setDest',
+];
+
+const PLAN = { connections: 16, arenaBytes: 65_536 };
+const refused = expect.objectContaining({ code: 'ABI_MISMATCH' });
+
+describe.each(BINARIES)('%s', (binary) => {
+  const file = fileOf(binary);
+  const module = new WebAssembly.Module(file);
+  const sections = sectionsOf(file);
+
+  it('exports what is listed', () => {
+    expect(
+      WebAssembly.Module.exports(module)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(EXPORTS);
+  });
+
+  it('has no start function: nothing runs before it is asked to', () => {
+    expect(sections.filter(({ id }) => id === START)).toEqual([]);
+  });
+
+  it('carries the hash of the ABI', () => {
+    const [section] = WebAssembly.Module.customSections(module, ABI_SECTION);
+    expect(new TextDecoder().decode(section)).toBe(abiHash());
+  });
+
+  it('imports its memory, and only as large as it says', () => {
+    const imports = WebAssembly.Module.imports(module).filter(({ kind }) => kind === 'memory');
+    expect(imports).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+  });
+});
+
+describe.each(['release', 'shared'] as const)('%s, as shipped', (binary) => {
+  const file = fileOf(binary);
+
+  it('imports memory alone', () => {
+    const imports = WebAssembly.Module.imports(new WebAssembly.Module(file));
+    expect(imports).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+  });
+
+  it('has no data: it can be instantiated over a memory in use', () => {
+    const count = sectionsOf(file)
+      .filter(({ id }) => id === DATA)
+      .reduce((sum, { content }) => sum + leb128(content, 0)[0], 0);
+    expect(count).toBe(0);
+  });
+
+  it('has at most 48 KiB', () => {
+    expect(file.length).toBeLessThanOrEqual(48 * 1024);
+  });
+
+  it('has few functions left after inlining', () => {
+    const section = sectionsOf(file).find(({ id }) => id === FUNCTION);
+    expect(leb128(section?.content as Uint8Array, 0)[0]).toBeLessThanOrEqual(64);
+  });
+});
+
+describe('the loader', () => {
+  const file = fileOf('release');
+  const section = sectionsOf(file).find(({ name }) => name === ABI_SECTION);
+
+  it('refuses a binary with another hash', async () => {
+    const changed = file.slice();
+    const at = file.length - 1;
+    changed[at] = (changed[at] as number) ^ 1;
+    expect(() => Director.createSync({ wasm: changed, plan: PLAN })).toThrow(refused);
+    await expect(Director.create({ wasm: changed, plan: PLAN })).rejects.toEqual(refused);
+    await expect(Director.create({ wasm: new WebAssembly.Module(changed), plan: PLAN })).rejects.toEqual(refused);
+  });
+
+  it('refuses a binary without one', () => {
+    const length = (section?.content.length as number) + 1 + 1;
+    const bare = file.slice(0, file.length - length);
+    expect(WebAssembly.validate(bare)).toBe(true);
+    expect(() => Director.createSync({ wasm: bare, plan: PLAN })).toThrow(refused);
+  });
+
+  it('takes the binary itself', () => {
+    expect(Director.createSync({ wasm: file, plan: PLAN }).connectionCount).toBe(0);
+  });
+});
+
+describe('the plan', () => {
+  it('has at most 96 bytes for a connection, index and all', () => {
+    const bytes = (connections: number): number => layOut({ connections }).bytes;
+    for (const count of [1000, 100_000, 1_000_000]) {
+      expect((bytes(count) - bytes(2)) / (count - 2)).toBeLessThanOrEqual(96);
+    }
+  });
+
+  it('lays regions one behind the other, each on a cache line', () => {
+    const { options: _, bytes, pages, ...regions } = layOut(PLAN);
+    const bases = Object.values(regions).map(({ base }) => base);
+    expect(bases).toEqual([...bases].sort((a, b) => a - b));
+    expect(bases.every((base) => base % 64 === 0)).toBe(true);
+    expect(pages * 65_536).toBeGreaterThanOrEqual(bytes);
+    expect((pages - 1) * 65_536).toBeLessThan(bytes);
+  });
+});

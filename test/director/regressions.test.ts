@@ -1,0 +1,208 @@
+/**
+ * What comparing core and reference has brought to light, each as the shortest life that shows it.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
+import { BINARIES, type Binary, createDirector } from '../support/core.js';
+import {
+  CLIENT,
+  fromClient,
+  fromServer,
+  judged,
+  lab,
+  MAC,
+  NETWORK,
+  networkWith,
+  request,
+  SERVERS,
+  TCP_KEY,
+} from '../support/lab.js';
+import { ACK, checksum, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
+
+const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
+const reply = (words = {}): Uint8Array =>
+  fromServer(tcp({ source: SERVERS[0], destination: CLIENT, sport: 8080, dport: 40_000, flags: SYN | ACK, ...words }));
+
+/** Core and reference in the lab, with one NAT dest. */
+function both(
+  binary: Binary,
+  network: NetworkConfig = NETWORK,
+  sysctl: SysctlConfig = {},
+): (Director | ReferenceDirector)[] {
+  const reference = new ReferenceDirector({ network, sysctl });
+  reference.addService({ ...TCP_KEY, scheduler: 'rr' });
+  reference.addDest(TCP_KEY, NAT);
+  return [lab([NAT], { binary, network, sysctl }), reference];
+}
+
+const reasonsOf = (director: Director | ReferenceDirector, frame: Uint8Array, by: string): string =>
+  director
+    .send(frame, by, 0)
+    .map(({ verdict, reason }) => `${verdict} ${reason}`)
+    .join(', ');
+
+describe.each(BINARIES)('%s', (binary) => {
+  it('replies are not forwarded once ip_forward is off, even if the client has spoken since', () => {
+    for (const director of both(binary)) {
+      director.send(fromClient(request('tcp')), 'cli', 0);
+      expect(reasonsOf(director, reply(), 'srv')).toBe('forward nat-out');
+      director.setSysctl({ ip_forward: 0 });
+      director.send(fromClient(request('tcp', { flags: ACK })), 'cli', 0);
+      expect(reasonsOf(director, reply(), 'srv')).toBe('pass not-forwarding');
+    }
+  });
+
+  it('a reply from an address of the director’s own is a martian, connection or not', () => {
+    const director = lab([{ ...NAT, address: '10.1.0.1' }], { binary });
+    expect(judged(director.send(fromClient(request('tcp')), 'cli', 0))).toEqual(['local local-dest']);
+    expect(judged(director.send(reply({ source: '10.1.0.1' }), 'srv', 0))).toEqual(['drop martian-source']);
+  });
+
+  it('a wrong checksum inside a tunnel is a wrong checksum, and is not repaired', () => {
+    const inner = request('tcp', { tos: 2 });
+    inner[10] = (inner[10] as number) ^ 0xff;
+    for (const director of both(binary)) {
+      for (const tos of [0, 3]) {
+        const frame = fromClient(ipv4({ source: CLIENT, destination: '10.0.0.1', protocol: 4, tos }, inner));
+        expect(reasonsOf(director, frame, 'cli')).toBe('drop ipv4-checksum');
+      }
+    }
+  });
+
+  it('errors are cut to the MTU of the way back when that is below 576', () => {
+    const network = networkWith({ cli: { mtu: 100 } });
+    for (const director of both(binary, network)) {
+      const frame = fromClient(request('tcp', { ttl: 1, payload: new Uint8Array(50) }));
+      const [, error] = director.send(frame, 'cli', 0);
+      expect(error?.frame.length).toBe(14 + 100);
+    }
+  });
+
+  it('a packet of 65516 bytes does not fit into a tunnel over an MTU of 65536', () => {
+    const network = {
+      interfaces: [
+        { name: 'cli', kind: 'raw', mtu: 65_536, addresses: ['10.0.0.100/24'] },
+        { name: 'srv', kind: 'raw', mtu: 65_536, addresses: ['10.1.0.1/24'] },
+      ],
+    } as const;
+    const key = { protocol: 'udp', address: '10.0.0.100', port: 53 } as const;
+    const core = createDirector(binary, { network, plan: { connections: 4, arenaBytes: 1 << 18 } });
+    for (const director of [core, new ReferenceDirector({ network })]) {
+      director.addService({ ...key, scheduler: 'rr' });
+      director.addDest(key, { address: SERVERS[0], method: 'tun' });
+      const packet = (length: number): Uint8Array => request('udp', { payload: new Uint8Array(length - 28) });
+      expect(director.send(packet(65_515), 'cli', 0)[0]?.frame.length).toBe(65_535);
+      expect(reasonsOf(director, packet(65_516), 'cli')).toBe('drop needs-fragmenting');
+    }
+  });
+
+  it('nat_icmp_send tells a server even about half a TCP header', () => {
+    for (const director of both(binary, NETWORK, { nat_icmp_send: 1 })) {
+      const cut = ipv4({ source: SERVERS[0], destination: CLIENT, protocol: 6 }, hex('1f90 9c40 00000000'));
+      expect(reasonsOf(director, fromServer(cut), 'srv')).toBe('drop no-connection, forward port-unreachable');
+    }
+  });
+
+  it('no error is sent about ICMP of a type that nobody knows', () => {
+    for (const director of both(binary)) {
+      for (const [type, expected] of [
+        [30, 'drop ttl-exceeded'],
+        [8, 'drop ttl-exceeded, forward time-exceeded'],
+      ] as const) {
+        const frame = fromClient(icmp({ source: CLIENT, destination: SERVERS[1], ttl: 1 }, type));
+        expect(reasonsOf(director, frame, 'cli')).toBe(expected);
+      }
+    }
+  });
+
+  it('from port 20 and out of a tunnel is from port 20', () => {
+    const inner = request('tcp', { sport: 20 });
+    for (const director of both(binary)) {
+      const frame = fromClient(ipv4({ source: CLIENT, destination: '10.0.0.1', protocol: 4 }, inner));
+      expect(reasonsOf(director, frame, 'cli')).toBe('local ftp-data');
+    }
+  });
+
+  it('half a TCP header on a NAT connection counts and keeps it alive, but goes nowhere', () => {
+    for (const director of both(binary)) {
+      director.send(fromClient(request('tcp')), 'cli', 0);
+      const cut = ipv4({ source: CLIENT, destination: '10.0.0.100', protocol: 6 }, request('tcp').subarray(20, 30));
+      expect(director.send(fromClient(cut), 'cli', 5000)[0]?.reason).toBe('transport-truncated');
+      expect(director.connections(5000)).toMatchObject([{ inPackets: 2, expires: 60, state: 'SYN_RECV' }]);
+    }
+  });
+
+  it('half a UDP header still takes over a timeout that was changed, half a TCP header does not', () => {
+    const cut = (protocol: 6 | 17): Uint8Array => {
+      const packet = request(protocol === 6 ? 'tcp' : 'udp');
+      return fromClient(ipv4({ source: CLIENT, destination: '10.0.0.100', protocol }, packet.subarray(20, 24)));
+    };
+    const director = lab([{ address: SERVERS[0], method: 'dr' }], { binary });
+    director.send(fromClient(request('udp')), 'cli', 0);
+    director.send(fromClient(request('tcp')), 'cli', 0);
+    director.send(fromClient(request('tcp', { flags: ACK })), 'cli', 0);
+    director.setTimeouts({ udp: 5, tcp: 7 });
+    expect(director.send(cut(17), 'cli', 0)[0]?.reason).toBe('direct-route');
+    expect(director.send(cut(6), 'cli', 0)[0]?.reason).toBe('direct-route');
+    const expires = Object.fromEntries(director.connections(0).map((each) => [each.protocol, each.expires]));
+    expect(expires).toEqual({ udp: 5, tcp: 900 });
+  });
+
+  it('an error about a routed packet quotes the options as the host filled them in', () => {
+    const options = hex('070704 00000000 00');
+    const frame = fromClient(tcp({ source: CLIENT, destination: SERVERS[1], sport: 1, dport: 2, ttl: 1, options }));
+    for (const director of both(binary)) {
+      const [, error] = director.send(frame, 'cli', 0);
+      const quote = error?.frame.subarray(14 + 28) as Uint8Array;
+      expect(toHex(quote.subarray(20, 28))).toBe('0707080a00000100');
+      expect(checksum(quote.subarray(0, 28))).toBe(0);
+    }
+  });
+
+  it('what stands behind the end of the options is cleared when the packet is sent on', () => {
+    const frame = fromClient(request('tcp', { options: hex('00ffffff') }));
+    for (const director of both(binary)) {
+      const [outcome] = director.send(frame, 'cli', 0);
+      expect(toHex(outcome?.frame.subarray(34, 38) as Uint8Array)).toBe('00000000');
+    }
+  });
+
+  it('a host that has no address yet calls everybody', () => {
+    for (const director of both(binary)) {
+      const packet = (source: string, destination: string): Uint8Array =>
+        fromClient(ipv4({ source, destination, protocol: 17 }, new Uint8Array(8)));
+      expect(reasonsOf(director, packet('0.0.0.0', '255.255.255.255'), 'cli')).toBe('local local-delivery');
+      expect(reasonsOf(director, packet('0.0.0.0', '10.0.0.100'), 'cli')).toBe('drop martian-source');
+      expect(reasonsOf(director, packet('0.0.0.0', '224.0.0.1'), 'cli')).toBe('drop martian-source');
+    }
+  });
+
+  it('an address implies its subnet, and what is given wins', () => {
+    const gateway: NetworkConfig = {
+      ...NETWORK,
+      routes: [{ dst: '10.1.0.0/24', dev: 'srv', gateway: SERVERS[2], metric: 900 }],
+    };
+    for (const [network, last] of [
+      [NETWORK, 0x11],
+      [gateway, 0x13],
+    ] as const) {
+      for (const director of both(binary, network)) {
+        expect(director.send(fromClient(request('tcp')), 'cli', 0)[0]?.frame[5]).toBe(last);
+      }
+    }
+  });
+
+  it('the options of a packet for a server here are left to the host', () => {
+    const director = lab([{ ...NAT, address: '10.1.0.1' }], { binary });
+    const options = hex('070704 00000000 00');
+    const [outcome] = director.send(fromClient(request('tcp', { options })), 'cli', 0);
+    expect(outcome?.reason).toBe('local-dest');
+    expect(toHex(outcome?.frame.subarray(34, 42) as Uint8Array)).toBe(toHex(options));
+    const packet = outcome?.frame.slice(14) as Uint8Array;
+    expect(toHex(fixIpv4(packet.slice()))).toBe(toHex(packet));
+    expect(toHex(join(packet.subarray(16, 20)))).toBe('0a010001');
+    expect(outcome?.frame[0]).toBe(Number.parseInt(MAC.cli.slice(0, 2), 16));
+  });
+});
