@@ -12,9 +12,9 @@ const SIMD_MIN: u32 = 64;
 
 /** Folds a wide ones' complement sum into 16 bits. A sum that is not 0 never folds to 0. */
 export function fold(sum: u64): u32 {
+  // At most 2^33 - 2, then 0x1fffe, then 0xffff: no carry is left.
   let s: u64 = (sum & 0xffffffff) + (sum >> 32);
   s = (s & 0xffff) + ((s >> 16) & 0xffff) + (s >> 32);
-  s = (s & 0xffff) + (s >> 16);
   s = (s & 0xffff) + (s >> 16);
   return <u32>s;
 }
