@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { DEST_SIZE, DestFlag, SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_MAX, SB_DESTS, STATS_SIZE } from '../src/abi/memory';
+import {
+  DEST_SIZE,
+  DestFlag,
+  SB_DEST_COUNT,
+  SB_DEST_FREE,
+  SB_DEST_MAX,
+  SB_DEST_TRASH,
+  SB_DESTS,
+  STATS_SIZE,
+} from '../src/abi/memory';
 import { schedulerChanged, schedulerStarts } from './sched/index';
 import { Dest } from './service/dest';
 import { freeService, makeService, Service } from './service/service';
@@ -37,7 +46,11 @@ export function deleteService(service: Service): void {
     const dest = changetype<Dest>(at);
     at = dest.next;
     retire(dest);
-    dest.service = 0;
+  }
+  // Also those that were deleted before: another service may get this record.
+  for (at = field(SB_DEST_TRASH); at != 0; at = changetype<Dest>(at).next) {
+    const dest = changetype<Dest>(at);
+    if (dest.service == changetype<usize>(service)) dest.service = 0;
   }
   freeService(service);
 }

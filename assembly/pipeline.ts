@@ -11,6 +11,7 @@
  * @module
  */
 import { BURST_MAX, SB_BURST_COUNT } from '../src/abi/memory';
+import { Protocol } from '../src/abi/protocol';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
@@ -19,7 +20,7 @@ import { parseFrame } from './flow/parse';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
-import { input } from './hook/input';
+import { input, openTunnel } from './hook/input';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
 import { IPV4_MIN } from './wire/ipv4';
@@ -37,7 +38,7 @@ export function processBurst(): u32 {
   const given = min<u32>(field(SB_BURST_COUNT), BURST_MAX);
   for (let start: u32 = 0; start < given; start += TILE) {
     const end = min<u32>(start + TILE, given);
-    for (let i = start; i < end; i++) parseFrame(Descriptor.at(i), Scratch.at(i));
+    for (let i = start; i < end; i++) parse(Descriptor.at(i), Scratch.at(i));
     let sum: u32 = 0;
     for (let i = start; i < end; i++) sum += load<u32>(Scratch.at(i).bucket);
     for (let i = start; i < end; i++) foresee(Scratch.at(i));
@@ -49,6 +50,12 @@ export function processBurst(): u32 {
     }
   }
   return field(SB_BURST_COUNT);
+}
+
+/** Parses a frame, and what is in it if that is a tunnel packet to us. */
+function parse(frame: Descriptor, packet: Scratch): void {
+  parseFrame(frame, packet);
+  if (packet.ip != 0 && packet.header.protocol == Protocol.Ipip) openTunnel(frame, packet);
 }
 
 /** Notes the likely entry of the index. Frames before this one may still change what it says. */

@@ -45,6 +45,11 @@ const table = {
   arp: [Reason.Arp, 'local', 'ARP: the host answers'],
   'link-group': [Reason.LinkGroup, 'local', 'sent to a broadcast or multicast MAC: never balanced'],
   'ftp-data': [Reason.FtpData, 'local', 'from port 20: waits for its FTP connection, never scheduled'],
+  'local-client': [
+    Reason.LocalClient,
+    'local',
+    "a server's reply to this host as the client: source translated back (NAT)",
+  ],
   decapsulated: [Reason.Decapsulated, 'local', 'taken out of its IPIP tunnel, addressed to this host'],
 
   'not-ip': [Reason.NotIp, 'pass', 'neither IP nor ARP'],
@@ -80,7 +85,6 @@ const table = {
   'needs-fragmenting': [Reason.NeedsFragmenting, 'drop', 'larger than the MTU; fragmenting is not handled yet'],
   'no-dest': [Reason.NoDest, 'drop', 'no usable server'],
   'dest-unavailable': [Reason.DestUnavailable, 'drop', 'the server of its connection was deleted'],
-  'port-zero': [Reason.PortZero, 'drop', 'service port 0 needs persistence'],
   'table-full': [Reason.TableFull, 'drop', 'no free connection record'],
   'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
   'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],

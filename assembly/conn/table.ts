@@ -52,20 +52,24 @@ export function refMatches(ref: u32, sourceBE: u32, destinationBE: u32, portsBE:
     : conn.matchesIn(sourceBE, destinationBE, portsBE, protocol);
 }
 
-/** Finds the connection of a tuple in either direction; 0 when there is none. A due one is ended first. */
+/** Finds the connection of a tuple in either direction; 0 when there is none. Those that are due end first. */
 export function find(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
+  for (;;) {
+    const ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
+    if (ref == 0 || remaining(connOf(ref)) != 0) return ref;
+    endConnection(connOf(ref));
+  }
+  return 0;
+}
+
+/** The first entry of a tuple, due or not. */
+function seek(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
   const home = homeBucket(hash);
   let bucket = home;
   do {
-    let lanes = matchTags(bucket, hash);
-    while (lanes != 0) {
+    for (let lanes = matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
       const ref = refAt(bucket, ctz<u32>(lanes));
-      if (ref != 0 && refMatches(ref, sourceBE, destinationBE, portsBE, protocol)) {
-        if (remaining(connOf(ref)) != 0) return ref;
-        endConnection(connOf(ref));
-        return 0;
-      }
-      lanes &= lanes - 1;
+      if (ref != 0 && refMatches(ref, sourceBE, destinationBE, portsBE, protocol)) return ref;
     }
     if (!isOverrun(bucket)) return 0;
     bucket = nextBucket(bucket);

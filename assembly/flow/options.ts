@@ -8,6 +8,7 @@ import { RouteType } from '../../src/abi/memory';
 import { Reason } from '../../src/abi/verdict';
 import { routeType } from '../net/hop';
 import { now } from '../superblock';
+import { BROADCAST, isMulticast, isThisNet } from '../wire/address';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 
 const END: u8 = 0;
@@ -93,6 +94,13 @@ function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): bool {
   return true;
 }
 
+/** What Linux takes to be somebody else's address; for all others it fills a prespecified timestamp in. */
+function isUnicast(addressBE: u32): bool {
+  const type = routeType(addressBE);
+  if (type == RouteType.Local || type == RouteType.Broadcast) return false;
+  return addressBE != BROADCAST && !isThisNet(addressBE) && !isMulticast(addressBE);
+}
+
 function timestamp(p: usize, length: u32, fill: bool, addressBE: u32): bool {
   if (length < 4) return false;
   const pointer = <u32>load<u8>(p, POINTER);
@@ -124,7 +132,7 @@ function timestamp(p: usize, length: u32, fill: bool, addressBE: u32): bool {
       return true;
     case TIME_PRESPECIFIED:
       if (pointer + 7 > length) return false;
-      if (fill && routeType(load<u32>(slot)) == RouteType.Local) {
+      if (fill && !isUnicast(load<u32>(slot))) {
         store<u32>(slot, timeOfDayBE(), 4);
         store<u8>(p, pointer + 8, POINTER);
       }

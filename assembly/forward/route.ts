@@ -28,6 +28,7 @@ import { Hop, resolveHop, routeType } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { field, netGeneration } from '../superblock';
+import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { copyMac } from '../wire/mac';
 import { portsBE } from '../wire/ports';
@@ -145,18 +146,19 @@ function findReply(packet: Scratch): Conn | null {
 }
 
 /** Counts a server's packet and moves the state on. */
-function seeReply(packet: Scratch, conn: Conn): void {
+export function seeReply(packet: Scratch, conn: Conn): void {
   countOut(changetype<Dest>(conn.dest), packet.header.totalLength);
   seeSegment(packet, conn, Direction.Out);
 }
 
-/** Remembers the way to the client, for as long as the network stays as it is. */
+/**
+ * Remembers the way to the client, for as long as the network stays as it is. With it the connection's packets go the
+ * short way, so their addresses must be what input routing would let in: the VIP ours, client and server not.
+ */
 export function keepHop(conn: Conn, hop: Hop): void {
   const generation = netGeneration();
-  if (conn.hopGeneration == generation) return;
-  // The short way of replies asks nothing more: it is only for those that would be routed, and not from an address of ours.
-  const short = field(SB_IP_FORWARD) != 0 && routeType(conn.daddrBE) != RouteType.Local;
-  if (short && hop.kind == HopKind.Forward) {
+  if (conn.hopGeneration == generation || !areAdmissible(conn)) return;
+  if (hop.kind == HopKind.Forward) {
     conn.hopInterface = hop.outInterface;
     conn.hopMtu = min<u32>(hop.mtu, MTU_MAX);
     copyMac(conn.hopMac, hop.mac);
@@ -164,6 +166,15 @@ export function keepHop(conn: Conn, hop: Hop): void {
     conn.hopInterface = HOP_INTERFACE_NONE;
   }
   conn.hopGeneration = generation;
+}
+
+function areAdmissible(conn: Conn): bool {
+  if (isLoopback(conn.caddrBE) || isLoopback(conn.daddrBE)) return false;
+  return (
+    routeType(conn.vaddrBE) == RouteType.Local &&
+    routeType(conn.caddrBE) != RouteType.Local &&
+    routeType(conn.daddrBE) != RouteType.Local
+  );
 }
 
 /** With nat_icmp_send: a server's packet from a served port, but of no connection. RSTs go on. */

@@ -13,14 +13,12 @@ import { Hop } from '../net/hop';
 import { interfaceHas } from '../net/interface';
 import { Dest } from '../service/dest';
 import { field } from '../superblock';
+import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig } from './answer';
 import { hasHeadroom, putLink } from './link';
 import { translateIn } from './translate';
 import { encapsulate, TUNNEL_MTU_MIN } from './tunnel';
-
-/** First octet of 127/8, as the low byte of a loaded address. */
-const LOOPBACK_NET: u32 = 127;
 
 /** Rewrites the packet for its dest, and judges the frame. NAT needs the whole transport header. */
 export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
@@ -38,6 +36,10 @@ export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
   if (kind == HopKind.NoRoute || kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
+    return;
+  }
+  if (isLoopback(header.sourceBE)) {
+    frame.judge(Verdict.Drop, Reason.LocalBoundary);
     return;
   }
   if (header.ttl <= 1) {
@@ -97,8 +99,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn
 /** The dest is this host: its stack gets the packet, translated if that is the method, TTL untouched. */
 function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn): void {
   if (conn.method == Method.Masq) {
-    const loopback = (conn.daddrBE & 0xff) == LOOPBACK_NET;
-    if (loopback && !interfaceHas(packet.receivedOn, InterfaceFlag.Loopback)) {
+    if (isLoopback(conn.daddrBE) && !interfaceHas(packet.receivedOn, InterfaceFlag.Loopback)) {
       frame.judge(Verdict.Drop, Reason.LocalBoundary);
       return;
     }

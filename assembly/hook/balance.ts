@@ -13,8 +13,8 @@ import { Descriptor, Scratch } from '../descriptor';
 import { walkOptions } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { answerPortUnreachable } from '../forward/answer';
-import { keepHop } from '../forward/route';
-import { hasTransportHeader } from '../forward/translate';
+import { keepHop, seeReply } from '../forward/route';
+import { hasTransportHeader, translateOut } from '../forward/translate';
 import { transmit } from '../forward/transmit';
 import { Hop, resolveHop } from '../net/hop';
 import { pickDest } from '../sched/index';
@@ -60,8 +60,12 @@ function balance(frame: Descriptor, packet: Scratch): void {
   }
   const header = packet.header;
   const ref = find(packet.hash, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol);
-  if (ref != 0 && !isReply(ref)) {
+  if (ref != 0) {
     const conn = connOf(ref);
+    if (isReply(ref)) {
+      answerLocalClient(frame, packet, conn);
+      return;
+    }
     if (changetype<Dest>(conn.dest).isAvailable) {
       checkAddresses(conn);
       serve(frame, packet, conn);
@@ -75,6 +79,19 @@ function balance(frame: Descriptor, packet: Scratch): void {
     endConnection(conn);
   }
   schedule(frame, packet);
+}
+
+/** A server's reply to a client that is this host: its stack gets it from the service it called. */
+function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  frame.conn = <u32>changetype<usize>(conn);
+  if (!hasTransportHeader(packet)) {
+    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  seeReply(packet, conn);
+  translateOut(packet, conn);
+  packet.header.fillChecksum();
+  frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
 /** Makes a connection for a packet that may open one. */

@@ -46,6 +46,7 @@ export enum Reason {
   LinkGroup = 20,
   FtpData = 21,
   Decapsulated = 22,
+  LocalClient = 23,
 
   // pass
   NotIp = 32,
@@ -79,7 +80,6 @@ export enum Reason {
   NeedsFragmenting = 82,
   NoDest = 83,
   DestUnavailable = 84,
-  PortZero = 85,
   TableFull = 86,
   NoRoute = 87,
   NoNeighbour = 88,

@@ -51,7 +51,7 @@ const RULES: Record<ReasonName, string> = {
   'no-dest': 'IPVS: every server has weight 0, is overloaded, or there is none',
   'dest-unavailable':
     'IPVS: the server was deleted (net.ipv4.vs.expire_nodest_conn says what becomes of the connection)',
-  'port-zero': 'IPVS: port 0 needs a persistent service',
+  'local-client': 'IPVS NAT, reply to a local client: source translated back at LOCAL_IN',
   'table-full': 'the connection table is as large as it was planned',
   'no-route': 'RFC 1812 §5.2.4: no matching route',
   'no-neighbour': 'RFC 826: no entry for the next hop',

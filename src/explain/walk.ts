@@ -162,7 +162,7 @@ class Walk {
         if (this.#is('not-opening', 'decapsulated', 'local-delivery')) return void this.#end(flags);
         this.#line(flags, 'may open a connection');
       }
-      if (this.#is('ftp-data', 'port-zero')) return void this.#end(`source port ${ip.sourcePort}`);
+      if (this.#is('ftp-data')) return void this.#end(`source port ${ip.sourcePort}`);
       const scheduler = `scheduler ${service.scheduler}`;
       if (this.#is('no-dest')) return void this.#end(scheduler);
       const why = choiceText(service, ip.source, ip.sourcePort ?? 0);
