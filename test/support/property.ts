@@ -48,12 +48,17 @@ export function properties(url: string): Declare {
         });
         if (details.failed) {
           const settings = `PROPERTY_SEED=${seed} PROPERTY_PATH=${details.counterexamplePath}`;
-          const replay = `${settings} npx vitest run ${file} -t '${name}'`;
+          // vitest takes the name for a pattern.
+          const pattern = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+          const replay = `${settings} npx vitest run ${file} -t '${pattern}'`;
           throw new Error(`${fc.defaultReportMessage(details)}\n\nReplay: ${replay}`, { cause: details.errorInstance });
         }
+        if (path !== undefined) break;
         await new Promise((resolve) => setImmediate(resolve));
       }
-      done.push(`${name}: ${RUNS} runs, ${Math.round(performance.now() - start)} ms`);
+      done.push(
+        `${name}: ${path === undefined ? `${RUNS} runs` : 'replayed'}, ${Math.round(performance.now() - start)} ms`,
+      );
     });
   };
 }
