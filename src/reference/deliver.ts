@@ -6,10 +6,12 @@
 import { answer } from './answer.js';
 import type { Connection, Tuple } from './connections.js';
 import { drop, type Host, type Judgement, local, pass, type Received } from './host.js';
+import { concatenate } from './packet/checksum.js';
 import { ICMP_LENGTH, ICMP_TYPE } from './packet/icmp.js';
-import { type Ipv4Packet, PROTOCOL, totalLength } from './packet/ipv4.js';
+import { type Ipv4Packet, PROTOCOL, serialiseIpv4, totalLength } from './packet/ipv4.js';
 import { TCP_FLAG } from './packet/tcp.js';
 import { readTransport, type Transport } from './ports.js';
+import { passReply } from './reply.js';
 import { transmit } from './transmit.js';
 
 /** Port from which an FTP server opens data connections: the FTP helper's business, never scheduled. */
@@ -25,6 +27,10 @@ export function deliver(host: Host, received: Received): Judgement {
   if (transport === undefined) return local('local-delivery');
   if (transport.tuple === undefined) return drop('transport-truncated');
   let connection = host.connections.findRequest(transport.tuple);
+  if (connection === undefined) {
+    const answered = host.connections.findReply(transport.tuple);
+    if (answered !== undefined) return reply(host, received, answered, transport);
+  }
   if (connection !== undefined && !connection.dest.available) {
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
     host.connections.remove(connection);
@@ -50,6 +56,15 @@ function request(host: Host, received: Received, connection: Connection, transpo
   // DR and TUN look no further than the ports, NAT has to rewrite the whole header.
   if (transport.truncated && connection.method === 'nat') return drop('transport-truncated');
   return transmit(host, received, connection);
+}
+
+/** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */
+function reply(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
+  // The options are the stack's: it fills them in when it gets the packet.
+  const given = { ...received.packet, options: received.givenOptions };
+  const packet = passReply(host, given, connection, transport, received.now);
+  if (packet === undefined) return drop('transport-truncated');
+  return { ...local('local-client'), frame: concatenate(received.link, serialiseIpv4(packet)) };
 }
 
 /** A new connection for a packet that has none, or the verdict on a packet that may not open one. */

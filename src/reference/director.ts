@@ -87,7 +87,7 @@ export class ReferenceDirector {
     this.#host.services.delete(key);
   }
 
-  /** @throws Error when it exists, or its service does not. */
+  /** @throws Error when it exists, or its service does not; RangeError when its address is not unicast. */
   addDest(service: words.ReferenceServiceKey, dest: words.ReferenceDest): void {
     this.#host.services.addDest(service, dest);
   }

@@ -9,7 +9,7 @@ import { recordAgain } from './options.js';
 import { IP_FLAG, type Ipv4Packet, totalLength, withLowerTtl } from './packet/ipv4.js';
 import { TCP_FLAG } from './packet/tcp.js';
 import { readTransport, type Transport } from './ports.js';
-import { translate } from './translate.js';
+import { passReply } from './reply.js';
 import { emit } from './transmit.js';
 
 /** Routes a packet (RFC 1812 §5.2.1), and translates it on its way if a NAT connection's server sent it. */
@@ -22,7 +22,7 @@ export function forward(host: Host, received: Received): Judgement {
   if (totalLength(packet) > route.mtu && (packet.flags & IP_FLAG.dontFragment) !== 0) {
     return drop('too-big', answer(host, 'fragmentation-needed', packet, route.mtu));
   }
-  const passed = passReply(host, withLowerTtl(packet), received.now);
+  const passed = translateReply(host, withLowerTtl(packet), received.now);
   if ('verdict' in passed) return passed;
   // The address that the packet leaves from is recorded: its new source if it was translated.
   const leavesFrom = passed.reason === 'nat-out' ? passed.packet.source : route.source;
@@ -31,7 +31,7 @@ export function forward(host: Host, received: Received): Judgement {
 }
 
 /** The packet as IPVS leaves it, or IPVS's own verdict. */
-function passReply(
+function translateReply(
   host: Host,
   packet: Ipv4Packet,
   now: number,
@@ -43,16 +43,8 @@ function passReply(
     if (!wantsPortUnreachable(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet));
   }
-  if (transport.truncated) return drop('transport-truncated');
-  if (connection.dest.available) {
-    for (const stats of [connection.dest.stats, connection.dest.service.stats]) {
-      stats.outPackets += 1n;
-      stats.outBytes += BigInt(totalLength(packet));
-    }
-  }
-  host.connections.pass(connection, 'output', transport.tcpFlags, now);
-  const source = { source: connection.virtualAddress, sourcePort: connection.virtualPort };
-  return { packet: translate(packet, source), reason: 'nat-out' };
+  const translated = passReply(host, packet, connection, transport, now);
+  return translated === undefined ? drop('transport-truncated') : { packet: translated, reason: 'nat-out' };
 }
 
 /** `nat_icmp_send`: a server that speaks without a connection is told so. A RST is never answered. */

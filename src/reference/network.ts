@@ -64,11 +64,14 @@ export class Network {
       if (isIpv6(route.dst) || isIpv6(route.gateway ?? '')) continue;
       const device = this.#device(route.dev);
       if (!device.up) continue;
+      const prefix = parsePrefix(route.dst);
+      const gateway = route.gateway === undefined ? undefined : parseAddress(route.gateway);
+      const near = gateway ?? (prefix.address & netmask(prefix.length)) >>> 0;
       this.#routes.push({
-        prefix: parsePrefix(route.dst),
+        prefix,
         interface: device,
-        gateway: route.gateway === undefined ? undefined : parseAddress(route.gateway),
-        source: route.prefsrc === undefined ? (device.addresses[0]?.address ?? 0) : parseAddress(route.prefsrc),
+        gateway,
+        source: route.prefsrc === undefined ? this.#sourceTowards(near, device) : parseAddress(route.prefsrc),
         metric: route.metric ?? 0,
       });
     }
@@ -98,6 +101,15 @@ export class Network {
             metric: Number.POSITIVE_INFINITY,
           })),
       );
+  }
+
+  /** The address that `device` sends from to `near` by default (RFC 1122 §3.3.4.3): best one of the same subnet. */
+  #sourceTowards(near: number, device: Interface): number {
+    const [first] = device.addresses;
+    const own = device.addresses.find((each) => inPrefix(near, each)) ?? first;
+    if (own !== undefined) return own.address;
+    const others = [...this.#interfaces.values()].filter(({ up }) => up).flatMap(({ addresses }) => addresses);
+    return others.find(({ address }) => !isLoopback(address))?.address ?? 0;
   }
 
   #device(name: string): Interface {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
+
 const OPTION = {
   end: 0,
   noOperation: 1,
@@ -24,6 +26,8 @@ export interface OptionContext {
   now: number;
   /** Whether an address is one of the host's own. */
   isLocal(address: number): boolean;
+  /** Whether an address is the broadcast address of a connected subnet. Default: none is. */
+  isSubnetBroadcast?(address: number): boolean;
 }
 
 /** The options after the host has filled in what is its part. */
@@ -113,12 +117,18 @@ function processTimestamp(filled: FilledOptions, at: number, length: number, con
   const size = flag === 0 ? 4 : 8;
   if (flag !== 0 && flag !== 1 && flag !== 3) return true;
   if (pointer + size - 1 > length) return false;
-  if (flag === 3 && !context.isLocal(view.getUint32(slot))) return true;
+  if (flag === 3 && isAnotherHost(view.getUint32(slot), context)) return true;
   if (flag === 1) recordAddress(filled, slot, context.address);
   view.setUint32(slot + size - 4, time);
   view.setUint8(at + 2, pointer + size);
   filled.changed = true;
   return true;
+}
+
+/** Whether a prespecified address is one host's, and not ours: Linux takes all others for itself. */
+function isAnotherHost(address: number, context: OptionContext): boolean {
+  if (isZeroNet(address) || isMulticast(address) || address === LIMITED_BROADCAST) return false;
+  return !context.isLocal(address) && context.isSubnetBroadcast?.(address) !== true;
 }
 
 function recordAddress(filled: FilledOptions, slot: number, address: number): void {

@@ -84,6 +84,7 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
     address: toUs ? packet.destination : (host.network.route(packet.source)?.source ?? 0),
     now: origin.now,
     isLocal: (address) => host.network.isLocal(address),
+    isSubnetBroadcast: (address) => host.network.isSubnetBroadcast(address),
   });
   if (typeof options === 'string') return drop(options);
   if (isFragment(packet)) return pass('fragment');

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatAddress, parseAddress } from './packet/address.js';
+import { formatAddress, isUnicast, parseAddress } from './packet/address.js';
 import { createScheduler, type Scheduler } from './schedulers.js';
 import type * as words from './types.js';
 
@@ -90,6 +90,7 @@ export class ServiceTable {
     const service = this.get(key);
     const config = { ...given, method: given.method ?? 'dr' };
     const [name, address, port] = identify(service, config);
+    if (!isUnicast(address)) throw new RangeError(`expected a unicast address, got ${config.address}`);
     if (service.dests.some((dest) => dest.name === name)) throw new Error(`dest ${name} exists`);
     const revived = this.#trash.get(name);
     this.#trash.delete(name);

@@ -28,6 +28,8 @@ export function transmit(host: Host, received: Received, connection: Connection)
   if (host.network.isLocal(dest.address)) return deliverHere(received, connection);
   const route = host.network.route(dest.address);
   if (route === undefined) return drop('no-route', answer(host, 'host-unreachable', packet));
+  // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3).
+  if (isLoopback(packet.source)) return drop('local-boundary');
   if (packet.ttl <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet));
 
   const lowered = withLowerTtl(packet);

@@ -73,7 +73,7 @@ export interface ReferenceRoute {
   dst: string;
   dev: string;
   gateway?: string;
-  /** Default: the first address of `dev`. */
+  /** Default: the first address of `dev` in the subnet of gateway or `dst`, else its first, else any interface's. */
   prefsrc?: string;
   /** Lower wins, default 0. */
   metric?: number;

@@ -79,6 +79,21 @@ describe('services and dests', () => {
     expect(() => made.deleteDest(TCP_SERVICE, { address: SERVER, port: 81 })).toThrow('no dest');
   });
 
+  it.each(['0.0.0.0', '0.255.255.255', '224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255'])(
+    'a dest has a unicast address, not %s',
+    (address) => {
+      const made = service('rr');
+      expect(() => made.addDest(TCP_SERVICE, { address })).toThrow(RangeError);
+      expect(made.services()[0]!.dests).toEqual([]);
+    },
+  );
+
+  it.each(['1.0.0.0', '127.0.0.1', '223.255.255.255'])('a dest may have %s', (address) => {
+    const made = service('rr');
+    made.addDest(TCP_SERVICE, { address });
+    expect(made.services()[0]!.dests).toMatchObject([{ address }]);
+  });
+
   it('a deleted service takes nothing any more, and its connections neither', () => {
     const made = service('rr', [11]);
     made.send(frame(tcp(SYN, [40000, 80])), 'cli', 0);

@@ -80,8 +80,8 @@ describe('raw, loopback and tunnel interfaces', () => {
   });
 
   it('loopback alone takes sources that nothing from outside may have', () => {
-    const packet = serialiseIpv4(tcp(SYN, [40000, 80], { source: '127.0.0.1' }));
-    expect(judged(made.send(packet, 'lo', 0))).toEqual(['forward nat-in']);
+    const packet = serialiseIpv4(tcp(SYN, [40000, 81], { source: '127.0.0.1' }));
+    expect(judged(made.send(packet, 'lo', 0))).toEqual(['local local-delivery']);
     expect(judged(made.send(packet, 'tun0', 0))).toEqual(['drop martian-source']);
   });
 });

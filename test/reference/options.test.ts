@@ -8,6 +8,7 @@ const CONTEXT = {
   address: 0x0a000064,
   now: 20_000 * 86_400_000 + TIME + 0.9,
   isLocal: (address: number) => address === 0x0a000001,
+  isSubnetBroadcast: (address: number) => address === 0x0a0000ff,
 };
 const STAMP = TIME.toString(16).padStart(8, '0');
 
@@ -30,6 +31,10 @@ describe('options that pass as they are', () => {
     ['a full record route', '070b0c0a0000010a00000200'],
     ['a full timestamp with prespecified addresses', '440c0d030a00000100000000'],
     ['a timestamp for somebody else', '440c05030a00000200000000'],
+    ['a timestamp for the last address before multicast', '440c0503dfffffff00000000'],
+    ['a timestamp for the first address behind zero', '440c05030100000000000000'],
+    ['a timestamp for reserved addresses', '440c0503fffffffe00000000'],
+    ['a timestamp for the first reserved address', '440c0503f000000000000000'],
     ['a timestamp of an unknown kind', '440c05020000000000000000'],
   ])('%s', (_, text) => {
     expect(process(text)).toMatchObject({ changed: false, addressSlots: [] });
@@ -59,11 +64,22 @@ describe('timestamp', () => {
     ['times alone', '440c05000000000000000000', `440c0900${STAMP}00000000`, []],
     ['with addresses', '440c05010000000000000000', `440c0d010a000064${STAMP}`, [4]],
     ['for a prespecified address of ours', '440c05030a00000100000000', `440c0d030a000001${STAMP}`, []],
+    ['for a subnet of ours', '440c05030a0000ff00000000', `440c0d030a0000ff${STAMP}`, []],
+    ['for everybody', '440c0503ffffffff00000000', `440c0d03ffffffff${STAMP}`, []],
+    ['for a group', '440c0503e000000100000000', `440c0d03e0000001${STAMP}`, []],
+    ['for the last group', '440c0503efffffff00000000', `440c0d03efffffff${STAMP}`, []],
+    ['for nobody yet', '440c05030000000000000000', `440c0d0300000000${STAMP}`, []],
+    ['for this network', '440c050300ffffff00000000', `440c0d0300ffffff${STAMP}`, []],
     ['full: the overflow counts up', '44080940000000aa', '44080950000000aa', []],
   ])('%s', (_, before, after, slots) => {
     expect(filled(before)).toBe(after);
     expect(process(before)).toMatchObject({ changed: true, addressSlots: slots });
   });
+});
+
+it('a timestamp knows no subnets unless told', () => {
+  const { isSubnetBroadcast: _, ...context } = CONTEXT;
+  expect(processOptions(hex('440c05030a0000ff00000000'), context)).toMatchObject({ changed: false });
 });
 
 describe('malformed options', () => {

@@ -82,6 +82,17 @@ describe('NAT, DR and TUN', () => {
   });
 });
 
+it('a timestamp that asks for a subnet is filled in', () => {
+  const asks = (address: string) => {
+    const options = Uint8Array.of(68, 12, 5, 3, ...address.split('.').map(Number), 0, 0, 0, 0);
+    const [outcome] = director('dr').send(frame(udp([40000, 53], { options })), 'cli', 0x1234567);
+    return toHex(sent(outcome).options.slice(8));
+  };
+  expect(asks('10.1.0.255')).toBe('01234567');
+  expect(asks('10.1.0.1')).toBe('01234567');
+  expect(asks('10.1.0.254')).toBe('00000000');
+});
+
 describe('the last hop', () => {
   it.each(['nat', 'dr', 'tun'] as const)('%s: TTL 1 and 0 end here, with an error from the VIP', (method) => {
     const made = director(method);
@@ -217,6 +228,29 @@ describe('a server that is the director itself', () => {
     expect(judged(here('nat', '127.0.0.1').send(frame(packet), 'cli', 0))).toEqual(['drop local-boundary']);
     expect(judged(here('nat', '127.0.0.1').send(serialiseIpv4(packet), 'lo', 0))).toEqual(['local local-dest']);
     expect(judged(here('dr', '127.0.0.1').send(frame(packet), 'cli', 0))).toEqual(['local local-dest']);
+  });
+});
+
+describe('a client on the loopback of the director', () => {
+  const loopback = (words = {}) => serialiseIpv4(udp([40000, 53], { source: '127.0.0.9', ...words }));
+
+  it.each(['nat', 'dr', 'tun'] as const)('%s: gets no further than the director', (method) => {
+    const made = director(method, { network: { ...NETWORK, neighbours: [] } });
+    expect(judged(made.send(loopback(), 'lo', 0))).toEqual(['drop local-boundary']);
+    expect(judged(made.send(loopback({ ttl: 1 }), 'lo', 0))).toEqual(['drop local-boundary']);
+    expect(made.connections(0)).toMatchObject([{ inPackets: 2 }]);
+  });
+
+  it('hears of no route first', () => {
+    const network = { ...networkWith({ ...NETWORK.interfaces[2]!, addresses: [] }), routes: [] };
+    expect(judged(director('nat', { network }).send(loopback(), 'lo', 0))).toEqual(['drop no-route']);
+  });
+
+  it('reaches a server that is the director', () => {
+    const made = new ReferenceDirector({ network: NETWORK });
+    made.addService(UDP_SERVICE);
+    made.addDest(UDP_SERVICE, { address: '10.0.0.1', port: 5353, method: 'nat' });
+    expect(judged(made.send(loopback(), 'lo', 0))).toEqual(['local local-dest']);
   });
 });
 

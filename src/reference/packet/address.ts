@@ -64,6 +64,11 @@ export function isLoopback(address: number): boolean {
 /** 255.255.255.255, the limited broadcast (RFC 919 §7). */
 export const LIMITED_BROADCAST = 0xffffffff;
 
+/** Whether one host can have the address: not zero, multicast, reserved or broadcast (RFC 1122 §3.2.1.3). */
+export function isUnicast(address: number): boolean {
+  return !isZeroNet(address) && address >>> 28 < 0xe;
+}
+
 /** Six bytes to `02:00:00:00:00:01`. */
 export function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
