@@ -2,7 +2,21 @@ import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type ScenarioResult, verifyScenario } from '../../src/scenario/verify.js';
 import { type Crafted, craft, type Script, Scripted, type Timed, temporary } from './folder.js';
-import { bytes, C0_MAC, CLI_MAC, ether, hex, icmp, ip, ipv4, tcpFrame, u16, udp } from './packets.js';
+import {
+  bytes,
+  C0_MAC,
+  CLI_MAC,
+  ether,
+  hex,
+  type Ipv4,
+  icmp,
+  ip,
+  ipv4,
+  type Tcp,
+  tcpFrame,
+  u16,
+  udp,
+} from './packets.js';
 
 const parent = temporary();
 afterAll(() => rmSync(parent, { recursive: true }));
@@ -16,18 +30,35 @@ function run(crafted: Crafted, script: Script): Promise<ScenarioResult> {
 const packets = Array.from({ length: 6 }, (_, i) => tcpFrame({ sport: 40001 + i, dport: 80 }));
 const timed = (frames: Uint8Array[], at = 0): Timed[] => frames.map((data, i) => ({ at: at + i * 10, data }));
 
+type Message = Pick<Ipv4, 'payload'> & Partial<Ipv4>;
+/** From the client to the VIP, and back. */
+const toHost = (packet: Message) =>
+  ether(C0_MAC, CLI_MAC, ipv4({ src: '10.0.0.2', dst: '10.0.0.100', protocol: 1, ...packet }));
+const fromHost = (packet: Message) =>
+  ether(CLI_MAC, C0_MAC, ipv4({ src: '10.0.0.100', dst: '10.0.0.2', protocol: 1, ...packet }));
+const segment = (rest: Partial<Tcp> & { src?: string; dst?: string } = {}) =>
+  tcpFrame({ src: '10.0.0.100', dst: '10.0.0.2', from: CLI_MAC, to: C0_MAC, sport: 80, dport: 48000, seq: 0, ...rest });
+
+const SYN = 2;
+const RST = 4;
+const ACK = 16;
+
+const leftTo =
+  (reason: string): Script =>
+  () => [{ verdict: 'local', reason, outInterface: undefined }];
+
+/** Whether `answer`, `after` ms behind `asked`, counts as the host's when `asked` was left to it. */
+async function isHost(asked: Uint8Array, answer: Uint8Array, after = 1, reason = 'local-delivery'): Promise<boolean> {
+  const crafted = { cliIn: timed([asked]), cliOut: timed([answer], after) };
+  const { host, passed } = await run(crafted, leftTo(reason));
+  expect(passed).toBe(host.length === 1);
+  return passed;
+}
+
 describe('frames of the host', () => {
-  const asked = tcpFrame({ sport: 48000, dport: 80, flags: 0x10 });
-  const reset = tcpFrame({
-    src: '10.0.0.100',
-    dst: '10.0.0.2',
-    from: CLI_MAC,
-    to: C0_MAC,
-    sport: 80,
-    dport: 48000,
-    flags: 4,
-  });
-  const local: Script = () => [{ verdict: 'local', reason: 'not-opening', outInterface: undefined }];
+  const asked = tcpFrame({ sport: 48000, dport: 80, flags: ACK });
+  const reset = segment({ flags: RST });
+  const local = leftTo('not-opening');
   const crafted: Crafted = { cliIn: timed([asked]), cliOut: timed([reset], 1) };
 
   it('are listed with what they answer', async () => {
@@ -37,7 +68,7 @@ describe('frames of the host', () => {
       {
         capture: 'cli-out',
         frame: 1,
-        text: '10.0.0.100:80 > 10.0.0.2:48000 TCP [R] seq=1 ttl=64 len=0',
+        text: '10.0.0.100:80 > 10.0.0.2:48000 TCP [R] seq=0 ttl=64 len=0',
         cause: { capture: 'cli-in', frame: 1, reason: 'not-opening' },
       },
     ]);
@@ -56,77 +87,22 @@ describe('frames of the host', () => {
     expect(result).toMatchObject({ passed: false, host: [{ frame: 1 }], differences: [{ kind: 'missing', frame: 2 }] });
   });
 
-  it('are several when the server is the host itself', async () => {
-    const script: Script = () => [{ verdict: 'local', reason: 'local-dest' }];
-    const result = await run({ ...crafted, cliOut: timed([reset, reset], 1) }, script);
-    expect(result).toMatchObject({ passed: true, host: [{ frame: 1 }, { frame: 2 }] });
-  });
-
-  it('come after their cause', async () => {
+  it('come after their cause, within a second', async () => {
     const result = await run({ cliIn: [{ at: 5, data: asked }], cliOut: [{ at: 4, data: reset }] }, local);
     expect(result).toMatchObject({ passed: false, host: [] });
+    expect(await isHost(asked, reset, 1000)).toBe(true);
+    expect(await isHost(asked, reset, 1000.001)).toBe(false);
   });
 
-  it('answer its addresses and ports', async () => {
-    const wrong = [
-      tcpFrame({ src: '10.0.0.100', dst: '10.0.0.3', from: CLI_MAC, to: C0_MAC, sport: 80, dport: 48000, flags: 4 }),
-      tcpFrame({ src: '10.0.0.100', dst: '10.0.0.2', from: CLI_MAC, to: C0_MAC, sport: 80, dport: 48001, flags: 4 }),
-      tcpFrame({ src: '10.0.0.100', dst: '10.0.0.2', from: CLI_MAC, to: C0_MAC, sport: 81, dport: 48000, flags: 4 }),
-      tcpFrame({ src: '10.0.0.1', dst: '10.0.0.2', from: CLI_MAC, to: C0_MAC, sport: 80, dport: 48000, flags: 4 }),
-      ether(
-        CLI_MAC,
-        C0_MAC,
-        ipv4({ src: '10.0.0.100', dst: '10.0.0.2', protocol: 17, payload: udp('10.0.0.100', '10.0.0.2', 80, 48000) }),
-      ),
-    ];
-    for (const frame of wrong) {
-      expect(await run({ ...crafted, cliOut: timed([frame], 1) }, local)).toMatchObject({ passed: false, host: [] });
-    }
-  });
-
-  const message = (src: string, dst: string, payload: Uint8Array) =>
-    ether(CLI_MAC, C0_MAC, ipv4({ src, dst, protocol: 1, payload }));
-
-  it('may be ICMP errors about the packet, from any address of ours', async () => {
-    const about = (quoted: Uint8Array, src = '10.0.0.1') =>
-      message(src, '10.0.0.2', icmp(3, 3, [0, 0, 0, 0], quoted.slice(14)));
-    const host = (frame: Uint8Array) => run({ ...crafted, cliOut: timed([frame], 1) }, local);
-    expect(await host(about(asked))).toMatchObject({ passed: true, host: [{ frame: 1 }] });
-    expect(await host(about(asked, '10.0.0.9'))).toMatchObject({ passed: false });
-    expect(await host(about(packets[0]!))).toMatchObject({ passed: false });
-    const ports = { sport: 48000, dport: 80, flags: 0x10 };
-    expect(await host(about(tcpFrame({ ...ports, dst: '10.0.0.1' })))).toMatchObject({ passed: false });
-    expect(await host(about(tcpFrame({ ...ports, src: '10.0.0.3' })))).toMatchObject({ passed: false });
-    const datagram = udp('10.0.0.2', '10.0.0.100', 48000, 80);
-    const other = ether(C0_MAC, CLI_MAC, ipv4({ src: '10.0.0.2', dst: '10.0.0.100', protocol: 17, payload: datagram }));
-    expect(await host(about(other))).toMatchObject({ passed: false });
-  });
-
-  it('may be echo replies and ARP', async () => {
-    const echo = ether(
-      C0_MAC,
-      CLI_MAC,
-      ipv4({ src: '10.0.0.2', dst: '10.0.0.100', protocol: 1, payload: icmp(8, 0, [0, 1, 0, 1], [7]) }),
-    );
-    const reply = message('10.0.0.100', '10.0.0.2', icmp(0, 0, [0, 1, 0, 1], [7]));
-    const arp = (op: number, from: string, to: string) =>
-      bytes(u16(1), u16(0x800), 6, 4, u16(op), hex(C0_MAC), ip(from), hex(C0_MAC), ip(to));
-    const request = ether(C0_MAC, CLI_MAC, arp(1, '10.0.0.2', '10.0.0.100'), 0x0806);
-    const answer = ether(CLI_MAC, C0_MAC, arp(2, '10.0.0.100', '10.0.0.2'), 0x0806);
-    const result = await run({ cliIn: timed([echo, request]), cliOut: timed([reply, answer], 1) }, local);
-    expect(result.host.map(({ frame, cause }) => [frame, cause.frame])).toEqual([
-      [1, 1],
-      [2, 2],
-    ]);
-    expect(result.passed).toBe(true);
+  it('come from an address of the host, and go back', async () => {
+    expect(await isHost(asked, segment({ flags: RST, src: '10.0.0.1' }))).toBe(false);
+    expect(await isHost(asked, segment({ flags: RST, dst: '10.0.0.3' }))).toBe(false);
+    const foreign = tcpFrame({ sport: 48000, dport: 80, flags: ACK, dst: '10.0.0.9' });
+    expect(await isHost(foreign, segment({ flags: RST, src: '10.0.0.9' }))).toBe(false);
   });
 
   it('may answer a packet that came in a tunnel', async () => {
-    const outer = ether(
-      C0_MAC,
-      CLI_MAC,
-      ipv4({ src: '10.1.0.9', dst: '10.0.0.1', protocol: 4, payload: asked.slice(14) }),
-    );
+    const outer = toHost({ src: '10.1.0.9', dst: '10.0.0.1', protocol: 4, payload: asked.slice(14) });
     const script: Script = (frame) => [{ verdict: 'local', reason: 'decapsulated', frame: frame.slice(34) }];
     expect(await run({ ...crafted, cliIn: timed([outer]) }, script)).toMatchObject({
       passed: true,
@@ -142,5 +118,206 @@ describe('frames of the host', () => {
       script,
     );
     expect(result).toMatchObject({ passed: true, matched: 2, expected: 2, host: [{ frame: 2 }] });
+  });
+});
+
+/** An ICMP error from the VIP about a frame; `length`: bytes of it that are quoted. */
+const about = (quoted: Uint8Array, type: number, code: number, length?: number) =>
+  fromHost({
+    payload: icmp(type, code, [0, 0, 0, 0], quoted.slice(14, length === undefined ? undefined : 14 + length)),
+  });
+
+/** All ICMP errors that IPVS makes, and some more. */
+const ERRORS = [
+  [3, 0],
+  [3, 1],
+  [3, 2],
+  [3, 3],
+  [3, 4],
+  [3, 13],
+  [11, 0],
+  [12, 0],
+] as const;
+
+/** The errors about a frame that count as the host's. */
+async function errorsAbout(frame: Uint8Array): Promise<string[]> {
+  const found: string[] = [];
+  for (const [type, code] of ERRORS) if (await isHost(frame, about(frame, type, code))) found.push(`${type}/${code}`);
+  return found;
+}
+
+describe('the host answers a TCP segment', () => {
+  const ports = { sport: 48000, dport: 80 };
+  const late = tcpFrame({ ...ports, flags: ACK, ack: 7 });
+  const opening = tcpFrame({ ...ports, flags: SYN, seq: 0xffffffff, data: [1, 2, 3] });
+
+  it('with a RST of the number that was asked for', async () => {
+    expect(await isHost(late, segment({ flags: RST, seq: 7 }))).toBe(true);
+    expect(await isHost(late, segment({ flags: RST, seq: 8 }))).toBe(false);
+    expect(await isHost(late, segment({ flags: RST | ACK, seq: 7 }))).toBe(false);
+    expect(await isHost(opening, segment({ flags: RST | ACK, ack: 3 }))).toBe(true);
+    expect(await isHost(opening, segment({ flags: RST | ACK, ack: 4 }))).toBe(false);
+    expect(await isHost(opening, segment({ flags: RST, ack: 3 }))).toBe(false);
+    const closing = tcpFrame({ ...ports, flags: 1, seq: 5, options: [1, 1, 1, 1] });
+    expect(await isHost(closing, segment({ flags: RST | ACK, ack: 6 }))).toBe(true);
+  });
+
+  it('with nothing else', async () => {
+    for (const flags of [ACK, SYN | ACK, 1 | ACK]) {
+      expect(await isHost(late, segment({ flags, seq: 7 })), `${flags}`).toBe(false);
+      expect(await isHost(opening, segment({ flags, ack: 3 })), `${flags}`).toBe(false);
+    }
+    expect(await errorsAbout(late)).toEqual([]);
+    expect(await errorsAbout(opening)).toEqual([]);
+    const datagram = udp('10.0.0.100', '10.0.0.2', 80, 48000);
+    expect(await isHost(late, fromHost({ protocol: 17, payload: datagram }))).toBe(false);
+  });
+
+  it('from and to its ports', async () => {
+    expect(await isHost(late, segment({ flags: RST, seq: 7, sport: 81 }))).toBe(false);
+    expect(await isHost(late, segment({ flags: RST, seq: 7, dport: 48001 }))).toBe(false);
+  });
+
+  it('but never a RST', async () => {
+    const given = tcpFrame({ ...ports, flags: RST | ACK, ack: 7 });
+    expect(await isHost(given, segment({ flags: RST, seq: 7 }))).toBe(false);
+  });
+});
+
+describe('the host answers a UDP datagram', () => {
+  const datagram = (port: number, rest: Partial<Ipv4> = {}) =>
+    toHost({ protocol: 17, payload: udp('10.0.0.2', '10.0.0.100', port, 99, Array(40).fill(port & 255)), ...rest });
+  const asked = datagram(48000);
+
+  it('with port unreachable', async () => {
+    expect(await errorsAbout(asked)).toEqual(['3/3']);
+    const reply = fromHost({ protocol: 17, payload: udp('10.0.0.100', '10.0.0.2', 99, 48000) });
+    expect(await isHost(asked, reply)).toBe(false);
+  });
+
+  it('quoting it', async () => {
+    expect(await isHost(asked, about(asked, 3, 3, 28))).toBe(true);
+    expect(await isHost(asked, about(asked, 3, 3, 27))).toBe(false);
+    for (const other of [datagram(48001), datagram(48000, { id: 2 }), datagram(48000, { ttl: 63 })]) {
+      expect(await isHost(asked, about(other, 3, 3))).toBe(false);
+    }
+    const longer = bytes(asked, 0);
+    expect(await isHost(asked, about(longer, 3, 3))).toBe(false);
+    // Padding of the link is no part of the packet.
+    expect(await isHost(longer, about(asked, 3, 3))).toBe(true);
+  });
+
+  it('quoting it as it was after its options were handled', async () => {
+    const route = (slot: string, pointer: number) => datagram(48000, { options: [7, 7, pointer, ...ip(slot), 0] });
+    const [before, after] = [route('0.0.0.0', 4), route('10.0.0.100', 8)];
+    after.set(before.subarray(24, 26), 24);
+    expect(await isHost(before, about(after, 3, 3))).toBe(true);
+    after[42]! ^= 1;
+    expect(await isHost(before, about(after, 3, 3))).toBe(false);
+  });
+
+  it('but no fragment', async () => {
+    const first = datagram(48000, { fragment: 0x2000 });
+    expect(await isHost(first, about(first, 3, 3))).toBe(false);
+  });
+});
+
+describe('the host answers another protocol', () => {
+  const of = (protocol: number) => toHost({ protocol, payload: bytes([1, 2, 3, 4, 5, 6, 7, 8]) });
+
+  it('with protocol unreachable', async () => {
+    expect(await errorsAbout(of(253))).toEqual(['3/2']);
+  });
+
+  it('that carries tunnels with port unreachable, too', async () => {
+    for (const protocol of [4, 41, 47]) expect(await errorsAbout(of(protocol)), `${protocol}`).toEqual(['3/2', '3/3']);
+  });
+
+  it('SCTP with an ABORT', async () => {
+    const chunk = (type: number, sport: number, dport: number) =>
+      bytes(u16(sport), u16(dport), hex('00000001 00000000'), type, 0, u16(4));
+    const init = toHost({ protocol: 132, payload: chunk(1, 48000, 80) });
+    const answer = (type: number, sport = 80, dport = 48000) =>
+      fromHost({ protocol: 132, payload: chunk(type, sport, dport) });
+    expect(await isHost(init, answer(6))).toBe(true);
+    expect(await isHost(init, answer(2))).toBe(false);
+    expect(await isHost(init, answer(6, 81))).toBe(false);
+    expect(await isHost(init, answer(6, 80, 48001))).toBe(false);
+    expect(await errorsAbout(init)).toEqual([]);
+  });
+});
+
+describe('the host answers an ICMP request', () => {
+  const message = (type: number, code = 0, rest = [0, 1, 0, 2]) => ({
+    payload: icmp(type, code, rest, Array(12).fill(7)),
+  });
+
+  it.each([
+    ['echo', 8, 0],
+    ['timestamp', 13, 14],
+  ])('%s with its reply', async (_, request, reply) => {
+    const asked = toHost(message(request));
+    expect(await isHost(asked, fromHost(message(reply)))).toBe(true);
+    for (const type of [0, 8, 13, 14, 16]) {
+      expect(await isHost(asked, fromHost(message(type))), `${type}`).toBe(type === reply);
+    }
+    expect(await isHost(asked, fromHost(message(reply, 1)))).toBe(false);
+    expect(await isHost(asked, fromHost(message(reply, 0, [0, 3, 0, 2])))).toBe(false);
+    expect(await isHost(asked, fromHost(message(reply, 0, [0, 1, 0, 3])))).toBe(false);
+    expect(await errorsAbout(asked)).toEqual([]);
+  });
+
+  it('each with its own reply', async () => {
+    const result = await run(
+      {
+        cliIn: timed([toHost(message(8)), toHost(message(13)), toHost(message(8, 0, [0, 1, 0, 3]))]),
+        cliOut: timed([fromHost(message(0, 0, [0, 1, 0, 3])), fromHost(message(14)), fromHost(message(0))], 30),
+      },
+      leftTo('local-delivery'),
+    );
+    expect(result.host.map(({ cause }) => cause.frame)).toEqual([3, 2, 1]);
+  });
+});
+
+describe('the host answers ARP', () => {
+  const arp = (operation: number, from: string, to: string) =>
+    ether(
+      C0_MAC,
+      CLI_MAC,
+      bytes(u16(1), u16(0x800), 6, 4, u16(operation), hex(C0_MAC), ip(from), hex(C0_MAC), ip(to)),
+      0x0806,
+    );
+  const request = arp(1, '10.0.0.2', '10.0.0.100');
+
+  it('with the reply', async () => {
+    expect(await isHost(request, arp(2, '10.0.0.100', '10.0.0.2'))).toBe(true);
+    expect(await isHost(request, arp(1, '10.0.0.100', '10.0.0.2'))).toBe(false);
+    expect(await isHost(request, arp(2, '10.0.0.1', '10.0.0.2'))).toBe(false);
+    expect(await isHost(request, arp(2, '10.0.0.100', '10.0.0.3'))).toBe(false);
+    expect(await isHost(arp(2, '10.0.0.2', '10.0.0.100'), arp(2, '10.0.0.100', '10.0.0.2'))).toBe(false);
+    expect(await isHost(arp(1, '10.0.0.2', '10.0.0.9'), arp(2, '10.0.0.9', '10.0.0.2'))).toBe(false);
+  });
+});
+
+describe('a real server on the director itself', () => {
+  const opening = tcpFrame({ sport: 48000, dport: 80 });
+  const first = segment({ flags: SYN | ACK, seq: 100, ack: 2 });
+  const more = segment({ flags: 8 | ACK, seq: 101, ack: 2, data: [1] });
+
+  it('sends what it likes when it likes', async () => {
+    const crafted = { cliIn: timed([opening]), cliOut: timed([first, more], 5000) };
+    const result = await run(crafted, leftTo('local-dest'));
+    expect(result).toMatchObject({ passed: true, host: [{ frame: 1 }, { frame: 2 }] });
+    expect(await isHost(opening, segment({ flags: RST | ACK, ack: 2 }), 1, 'local-dest')).toBe(true);
+  });
+
+  it('from its port to that of the client', async () => {
+    expect(await isHost(opening, segment({ flags: SYN | ACK, sport: 81 }), 1, 'local-dest')).toBe(false);
+    expect(await isHost(opening, segment({ flags: SYN | ACK, dport: 48001 }), 1, 'local-dest')).toBe(false);
+    expect(await isHost(opening, segment({ flags: SYN | ACK, src: '10.0.0.1' }), 1, 'local-dest')).toBe(false);
+    const datagram = udp('10.0.0.100', '10.0.0.2', 80, 48000);
+    expect(await isHost(opening, fromHost({ protocol: 17, payload: datagram }), 1, 'local-dest')).toBe(false);
+    expect(await isHost(opening, about(opening, 3, 3), 1, 'local-dest')).toBe(false);
+    expect(await isHost(opening, about(opening, 11, 0), 1, 'local-dest')).toBe(false);
   });
 });

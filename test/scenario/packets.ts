@@ -78,6 +78,7 @@ export interface Tcp {
   dport: number;
   flags?: number;
   seq?: number;
+  ack?: number;
   options?: number[];
   data?: number[];
 }
@@ -85,14 +86,14 @@ export interface Tcp {
 export function tcp(
   src: string,
   dst: string,
-  { sport, dport, flags = 2, seq = 1, options = [], data = [] }: Tcp,
+  { sport, dport, flags = 2, seq = 1, ack = 0, options = [], data = [] }: Tcp,
 ): Uint8Array {
   const length = 20 + options.length;
   const segment = bytes(
     u16(sport),
     u16(dport),
     u32(seq),
-    u32(0),
+    u32(ack),
     (length / 4) << 4,
     flags,
     u16(64240),
