@@ -48,14 +48,19 @@ export function eventsOf(scenario: Record<string, unknown>): ScenarioEvent[] {
   if (!Array.isArray(events)) throw bad('expected a list of events');
   const found: ScenarioEvent[] = [];
   events.forEach((event: unknown, i) => {
-    if (!isRecord(event) || typeof event.kind !== 'string') throw bad(`events[${i}]: expected an object with a kind`);
+    const number = i + 1;
+    if (!isRecord(event) || typeof event.kind !== 'string')
+      throw bad(`event ${number}: expected an object with a kind`);
     if (SILENT.has(event.kind)) return;
-    if (typeof event.t_ns !== 'string') throw bad(`events[${i}].t_ns: expected a time in ns`);
+    const { t_ns: time } = event;
+    if (typeof time !== 'string' || !/^\d+$/.test(time)) {
+      throw bad(`event ${number}: t_ns: expected a whole number of ns, got ${JSON.stringify(time)}`);
+    }
     if (event.ns !== undefined && event.ns !== 'director') return;
     const kind = event.kind === 'cmd' || event.kind === 'sysctl' ? event.kind : 'unknown';
     const text = kind === 'cmd' ? event.cmd : kind === 'sysctl' ? event.set : JSON.stringify(event);
-    if (typeof text !== 'string') throw bad(`events[${i}]: expected ${kind === 'cmd' ? 'a cmd' : 'a set'}`);
-    found.push({ time: BigInt(event.t_ns), number: i + 1, kind, text });
+    if (typeof text !== 'string') throw bad(`event ${number}: expected ${kind === 'cmd' ? 'a cmd' : 'a set'}`);
+    found.push({ time: BigInt(time), number, kind, text });
   });
   return found;
 }
@@ -68,7 +73,7 @@ export function eventsOf(scenario: Record<string, unknown>): ScenarioEvent[] {
 export function parseScenario(text: string): Record<string, unknown> {
   let scenario: unknown;
   try {
-    scenario = JSON.parse(text.replace(/("t_ns"\s*:\s*)(\d+)/g, '$1"$2"'));
+    scenario = JSON.parse(text.replace(/("t_ns"\s*:\s*)(-?\d[\d.eE+-]*)/g, '$1"$2"'));
   } catch (error) {
     throw bad((error as Error).message);
   }

@@ -68,6 +68,11 @@ async function readFrames(folder: string, name: CaptureName): Promise<CapturedFr
 /** A capture that lost frames at its end still reads well: `scenario.json` says how many there were. */
 function checkCount(scenario: Record<string, unknown>, name: CaptureName, count: number): void {
   const stated = isRecord(scenario.captures) ? scenario.captures[name] : undefined;
-  if (!isRecord(stated) || typeof stated.packets !== 'number' || stated.packets === count) return;
-  throw new IpvsError('BAD_CAPTURE', `${name}.pcap: ${count} frames, scenario.json says ${stated.packets}`);
+  const packets = isRecord(stated) ? stated.packets : undefined;
+  if (typeof packets !== 'number') {
+    throw new IpvsError('BAD_INPUT', `scenario.json: captures.${name}.packets: expected the number of frames`);
+  }
+  if (packets !== count) {
+    throw new IpvsError('BAD_CAPTURE', `${name}.pcap: ${count} frames, scenario.json says ${packets}`);
+  }
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { IpvsError } from '../../src/errors.js';
@@ -146,6 +146,43 @@ describe('a scenario fails', () => {
     const result = await run({ ...good, packets: { 'srv-out': 7 } }, through);
     expect(result).toMatchObject({ passed: false, error: 'srv-out.pcap: 6 frames, scenario.json says 7' });
   });
+
+  it('without the number of frames of each capture', async () => {
+    for (const name of ['cli-in', 'srv-in', 'cli-out', 'srv-out']) {
+      for (const stated of ['{}', '7', '{"packets":"6"}', undefined]) {
+        const folder = craft(parent, `unstated-${++count}`, good);
+        const file = join(folder, 'scenario.json');
+        const scenario = JSON.parse(readFileSync(file, 'utf8')) as { captures: Record<string, unknown> };
+        scenario.captures[name] = stated === undefined ? undefined : JSON.parse(stated);
+        writeFileSync(file, JSON.stringify(scenario));
+        const result = await verifyScenario(folder, () => new Scripted(through));
+        expect(result.passed, stated).toBe(false);
+        expect(result.error).toBe(`scenario.json: captures.${name}.packets: expected the number of frames`);
+      }
+    }
+  });
+
+  it.each(['-1', '1.5', '1e18', '"soon"', '""', '"0x10"', '" 5"', 'null', '[5]'])(
+    'at an event whose time is %s',
+    async (time) => {
+      const folder = craft(parent, `time-${++count}`, {
+        ...good,
+        events: [
+          { at: 1, kind: 'note' },
+          { at: 2, kind: 'cmd', cmd: 'ipvsadm -C' },
+          { at: 3, kind: 'cmd', cmd: 'ipvsadm -C' },
+        ],
+      });
+      const file = join(folder, 'scenario.json');
+      const text = readFileSync(file, 'utf8');
+      const [, , last] = [...text.matchAll(/"t_ns": \d+/g)];
+      writeFileSync(file, text.replace(last![0], `"t_ns": ${time}`));
+      const result = await verifyScenario(folder, () => new Scripted(through));
+      expect(result.passed).toBe(false);
+      expect(result.error).toMatch(/^scenario\.json: event 3: t_ns: expected a whole number of ns, got /);
+      expect(result.error).toContain(time.replaceAll('"', ''));
+    },
+  );
 
   it('without a capture or a scenario.json, or with one that does not parse', async () => {
     for (const file of ['cli-in.pcap', 'srv-out.pcap', 'scenario.json']) {
