@@ -27,7 +27,8 @@ director chooses at random: the IP ID of its own ICMP and of outer headers
 without DF, and its clock. Frames of the captured host's own stack are listed
 as host.
 
-Exit code 0: all passed; 1: one failed, or none was verified; 2: wrong words.
+Exit code 0: all passed; 1: one failed, or none was verified; 2: wrong words,
+or a DIR without a scenario.
 `,
 };
 
@@ -56,7 +57,11 @@ export async function verifyCommand(
   const json = options.has('json');
   const skip = new Set(options.all('skip').flatMap((names) => names.split(',').map((name) => name.trim())));
   const folders: string[] = [];
-  for (const word of options.positionals) folders.push(...(await scenarioFolders(word)));
+  for (const word of options.positionals) {
+    const found = await scenarioFolders(word);
+    if (found.length === 0) throw usageError(`${word}: there is no scenario in this folder`);
+    folders.push(...found);
+  }
   const names = new Set(folders.map(nameOf));
   for (const name of skip) if (!names.has(name)) throw usageError(`--skip ${name}: there is no such scenario`);
   if (folders.length === 0) io.err('ipvs-wasm: verify: no scenario was given\n');

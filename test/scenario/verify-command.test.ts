@@ -78,8 +78,16 @@ SKIP c-bad  asked for by --skip
       out: '0 passed, 0 failed\n',
       err: expect.stringContaining('no scenario'),
     });
-    expect(await verify(emptyFolder)).toMatchObject({ code: 1, out: '0 passed, 0 failed\n' });
     expect((await verify(join(parent, 'a-good'), '--skip', 'a-good')).code).toBe(1);
+  });
+
+  it('refuses a folder without a scenario, also beside others', async () => {
+    for (const words of [[emptyFolder], [join(parent, 'a-good'), emptyFolder], [emptyFolder, parent]]) {
+      await expect(verify(...words)).rejects.toMatchObject({
+        exitCode: 2,
+        message: `${emptyFolder}: there is no scenario in this folder`,
+      });
+    }
   });
 
   it('does not overlook a folder that lacks files', async () => {
