@@ -7,11 +7,17 @@
 import { runCommand } from './commands.js';
 import { processIo } from './io.js';
 
+/** Commands that write captures: an interrupt lets them end their files. It ends any other command at once. */
+const FINISH = ['rewrite', 'demo'];
+
+const argv = process.argv.slice(2);
 const stop = new AbortController();
-process.once('SIGINT', () => {
-  stop.abort();
-  // A second one does not wait for the command.
-  process.once('SIGINT', () => process.exit(130));
-});
+if (FINISH.includes(argv[0] ?? '')) {
+  process.once('SIGINT', () => {
+    stop.abort();
+    // A second one does not wait for the command.
+    process.once('SIGINT', () => process.exit(130));
+  });
+}
 // Everything is written synchronously; a pipe that is still open for reading must not keep the process.
-process.exit(await runCommand(process.argv.slice(2), processIo(stop.signal)));
+process.exit(await runCommand(argv, processIo(stop.signal)));

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCapture } from '../../src/capture/reader.js';
@@ -19,6 +19,7 @@ beforeAll(() => {
 
 interface Ended {
   code: number | null;
+  signal: NodeJS.Signals | null;
   out: Buffer;
   err: string;
 }
@@ -36,7 +37,7 @@ function program(argv: readonly string[], talk: (child: ReturnType<typeof spawn>
     // The program may end before it has read everything.
     child.stdin.on('error', () => {});
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, out: Buffer.concat(out), err }));
+    child.on('close', (code, signal) => resolve({ code, signal, out: Buffer.concat(out), err }));
     talk(child);
   });
 }
@@ -106,6 +107,38 @@ describe('the program', () => {
     for await (const _ of readCapture(file)) frames++;
     expect(frames).toBe(packets.out);
   });
+
+  test.each(['verify', 'explain'])(
+    'ends at once when %s is interrupted',
+    async (command) => {
+      // A capture that never comes: the program waits in it.
+      const scenario = join(folder, `waiting-${command}`);
+      const pipe = join(scenario, 'cli-in.pcap');
+      mkdirSync(scenario);
+      copyFileSync(join(KERNEL, 'nat-tcp/scenario.json'), join(scenario, 'scenario.json'));
+      execFileSync('mkfifo', [pipe]);
+      const argv = command === 'verify' ? [scenario] : ['-i', `cli=${pipe}`, '--packet', '1', ...rest];
+      let writer: number | undefined;
+      const ended = await program([command, ...argv], (child) => {
+        const watch = setInterval(() => {
+          try {
+            writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+          } catch {
+            // Nobody reads it yet.
+            return;
+          }
+          clearInterval(watch);
+          child.kill('SIGINT');
+          const late = setTimeout(() => child.kill('SIGKILL'), 3000);
+          child.on('close', () => clearTimeout(late));
+        }, 20);
+        child.on('close', () => clearInterval(watch));
+      });
+      if (writer !== undefined) closeSync(writer);
+      expect(ended).toMatchObject({ code: null, signal: 'SIGINT', err: '' });
+    },
+    30_000,
+  );
 
   test('ends with the code of its command', async () => {
     expect((await program(['nothing'], () => {})).code).toBe(2);
