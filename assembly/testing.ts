@@ -36,6 +36,26 @@ export function checksumOf(address: usize, length: u32): u32 {
   return checksum.finish(checksum.sum(address, length));
 }
 
+/** Checksums of the `length` bytes at each of `count` addresses listed at `list`, as loaded; all of them xor-ed. */
+export function checksumMany(list: usize, count: u32, length: u32): u32 {
+  let all: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) all ^= checksumOf(load<u32>(list + ((<usize>i) << 2)), length);
+  return all;
+}
+
+/** TCP checksums of the packets at `count` addresses listed at `list` once they go to another address and port, as loaded; all of them xor-ed. */
+export function updateMany(list: usize, count: u32, toBE: u32, portBE: u32): u32 {
+  let all: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const header = changetype<Ipv4>(load<u32>(list + ((<usize>i) << 2)));
+    const segment = changetype<usize>(header) + header.headerLength;
+    const address = checksum.difference32(header.destinationBE, toBE);
+    const port = checksum.difference16(portsBE(segment) >> 16, portBE);
+    all ^= checksum.update(changetype<Tcp>(segment).checksum, address + port);
+  }
+  return all;
+}
+
 export function updateChecksum32(old: u32, from: u32, to: u32): u32 {
   return checksum.update(old, checksum.difference32(from, to));
 }

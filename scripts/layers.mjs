@@ -55,7 +55,7 @@ export const LAYERS = [
   ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address'], ['src/abi/verdict'], []],
   [
     'core',
-    ['src/plan', 'src/burst', 'src/records', 'src/settings', 'src/net-tables', 'src/wasm'],
+    ['src/plan', 'src/burst', 'src/records', 'src/settings', 'src/net-tables', 'src/wasm', 'src/arguments'],
     ['abi', 'words'],
     [LOADER],
   ],

@@ -18,6 +18,9 @@ const ALIGN = 64;
 const WORDS = abi.DESCRIPTOR_SIZE / 4;
 const HALVES = abi.DESCRIPTOR_SIZE / 2;
 
+/** The word of verdict, reason and cause before judgement. */
+const NOT_JUDGED = (abi.CAUSE_NONE << 16) >>> 0;
+
 /** The frames of one call, and what became of them. */
 export class Burst {
   /** The whole memory of the director, for frames that are read or written at an address. */
@@ -35,6 +38,8 @@ export class Burst {
   #reservedLength = 0;
   #reservedInterface = 0;
   #count = 0;
+  /** Frames that were given. What `process` has judged is not to be judged again. */
+  #judged = false;
 
   /** @internal Bursts are made by the director. */
   constructor(memory: WebAssembly.Memory, plan: Plan) {
@@ -65,6 +70,7 @@ export class Burst {
     this.#count = 0;
     this.#next = this.#start;
     this.#reserved = -1;
+    this.#judged = false;
   }
 
   /**
@@ -72,16 +78,17 @@ export class Burst {
    * them. The burst must be empty.
    *
    * @returns the address of the first byte, in `bytes`.
-   * @throws IpvsError BURST_FULL when the arena is smaller.
+   * @throws IpvsError BURST_FULL when the arena is smaller, or frames are there or reserved.
    */
   hold(length: number): number {
+    assertLength(length);
     const address = this.#start;
     const start = Math.ceil((address + length) / ALIGN) * ALIGN;
-    if (this.#count !== 0 || start > this.#end) {
-      throw new IpvsError(
-        'BURST_FULL',
-        `expected room for ${length} bytes in an empty arena, got ${this.#end - address}`,
-      );
+    if (this.#count !== 0 || this.#reserved >= 0) {
+      throw new IpvsError('BURST_FULL', 'expected an empty burst, got one with frames: reset it first');
+    }
+    if (start > this.#end) {
+      throw new IpvsError('BURST_FULL', `expected room for ${length} bytes, got ${this.#end - address}`);
     }
     this.#start = start;
     this.#next = start;
@@ -100,6 +107,8 @@ export class Burst {
    * @throws IpvsError BURST_FULL when 256 frames are there or the arena is full.
    */
   reserveAt(maxLength: number, interfaceIndex: number): number {
+    assertLength(maxLength);
+    this.#assertOpen();
     if (!this.hasRoom(maxLength)) {
       throw new IpvsError('BURST_FULL', `expected room for a frame of ${maxLength} bytes, got ${this.#room()}`);
     }
@@ -124,7 +133,8 @@ export class Burst {
    * @throws RangeError when nothing is reserved or less than `length`.
    */
   commit(length: number, cookie = 0): number {
-    if (this.#reserved < 0 || length > this.#reservedLength || length < 0) {
+    assertLength(length);
+    if (this.#reserved < 0 || length > this.#reservedLength) {
       throw new RangeError(
         `expected at most ${this.#reserved < 0 ? 0 : this.#reservedLength} reserved bytes, got ${length}`,
       );
@@ -141,7 +151,6 @@ export class Burst {
    * @param headroom bytes before it that may be overwritten; an encapsulation needs 20.
    */
   place(address: number, length: number, headroom: number, interfaceIndex: number, cookie = 0): number {
-    if (this.full) throw new IpvsError('BURST_FULL', `expected at most ${abi.BURST_MAX} frames`);
     return this.#add(address, length, headroom, interfaceIndex, cookie);
   }
 
@@ -163,6 +172,12 @@ export class Burst {
   /** Index of the interface that the frame came in by; a tunnel's for one that was taken out of it. */
   in(index: number): number {
     return this.#halves[index * HALVES + abi.DESC_IN / 2] as number;
+  }
+
+  /** Whether the frame was taken out of a tunnel: it starts with the inner IP header. */
+  decapsulated(index: number): boolean {
+    const flags = this.#halves[index * HALVES + abi.DESC_FLAGS / 2] as number;
+    return (flags & abi.DescriptorFlag.Decapsulated) !== 0;
   }
 
   /** Index of the frame that made the director make this one; -1 for a frame that was given. */
@@ -199,8 +214,13 @@ export class Burst {
 
   /** @internal Tells the core how many frames there are, and where frames of its own may go. */
   offer(): void {
+    this.#assertOpen();
+    if (this.bytes.length === 0) throw new RangeError('expected a memory that never grows, got one that has grown');
+    this.#judged = true;
     this.#superblock[abi.SB_BURST_COUNT / 4] = this.#count;
-    this.#superblock[abi.SB_ARENA_NEXT / 4] = this.#next;
+    // Behind a frame that is reserved and not committed: its view stays the embedder's.
+    const next = this.#reserved < 0 ? this.#next : this.#reserved + this.#reservedLength;
+    this.#superblock[abi.SB_ARENA_NEXT / 4] = next;
   }
 
   /** @internal Takes over the number of frames after the core's work. */
@@ -209,16 +229,25 @@ export class Burst {
   }
 
   #add(address: number, length: number, headroom: number, interfaceIndex: number, cookie: number): number {
+    this.#assertOpen();
+    if (this.full) throw new IpvsError('BURST_FULL', `expected at most ${abi.BURST_MAX} frames`);
     const index = this.#count++;
     const word = index * WORDS;
     const half = index * HALVES;
     this.#words[word + abi.DESC_ADDRESS / 4] = address;
     this.#words[word + abi.DESC_LENGTH / 4] = length;
     this.#halves[half + abi.DESC_IN / 2] = interfaceIndex;
+    // Verdict, reason and cause in one; nothing of an earlier burst is left to be read.
+    this.#words[word + abi.DESC_VERDICT / 4] = NOT_JUDGED;
+    this.#words[word + abi.DESC_CONN / 4] = 0;
     this.#words[word + abi.DESC_MARK / 4] = 0;
     this.#words[word + abi.DESC_COOKIE / 4] = cookie;
     this.#halves[half + abi.DESC_HEADROOM / 2] = headroom;
     return index;
+  }
+
+  #assertOpen(): void {
+    if (this.#judged) throw new IpvsError('BURST_JUDGED', 'expected a burst that was reset, got one that was judged');
   }
 
   #room(): string {
@@ -226,4 +255,8 @@ export class Burst {
       ? `${abi.BURST_MAX} frames already`
       : `${Math.max(0, this.#end - this.#next - abi.HEADROOM)} bytes`;
   }
+}
+
+function assertLength(length: number): void {
+  if (!Number.isInteger(length) || length < 0) throw new RangeError(`expected a number of bytes, got ${length}`);
 }

@@ -12,24 +12,31 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { ConnState, type Method } from './abi/protocol.js';
-import { memoryOrder, parseIPv4 } from './address.js';
+import { ConnState } from './abi/protocol.js';
+import {
+  assertTime,
+  destKey,
+  destSettings,
+  seedBytes,
+  serviceKey,
+  serviceLabel,
+  serviceSettings,
+} from './arguments.js';
 import { Burst } from './burst.js';
 import { IpvsError } from './errors.js';
 import { buildTables, type NetTables, writeTables } from './net-tables.js';
 import { layOut, type Plan, type PlanOptions, writePlan } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
+import { type ConnectionInfo, readConnection, readService, type ServiceInfo } from './records.js';
 import {
-  type ConnectionInfo,
-  METHODS,
-  PROTOCOLS,
-  readConnection,
-  readService,
-  SCHEDULER_FLAGS,
-  SCHEDULERS,
-  type ServiceInfo,
-} from './records.js';
-import { DEFAULT_SYSCTL, DEFAULT_TIMEOUTS, readSysctl, type Timeouts, writeSysctl, writeTimeouts } from './settings.js';
+  checkSysctl,
+  DEFAULT_SYSCTL,
+  DEFAULT_TIMEOUTS,
+  readSysctl,
+  type Timeouts,
+  writeSysctl,
+  writeTimeouts,
+} from './settings.js';
 import type { DestConfig, DestKey, NetworkConfig, ServiceConfig, ServiceKey, SysctlConfig } from './types.js';
 import { type CoreExports, loadCore, loadCoreSync, type Variant, type WasmSource } from './wasm.js';
 
@@ -43,7 +50,7 @@ export interface DirectorOptions {
   plan?: Partial<PlanOptions>;
   /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
   seed?: bigint | Uint8Array;
-  /** Memory to work in, shared or not; at least as large as the plan. Default: its own. */
+  /** Memory to work in, shared or not; at least as large as the plan, and never to grow. Default: its own. */
   memory?: WebAssembly.Memory;
   /** Default `release`. A shared memory always has the release build. */
   variant?: Variant;
@@ -61,6 +68,8 @@ export interface Outcome {
   frame: Uint8Array;
   /** Whether the director made it, to answer the frame that was sent. */
   made: boolean;
+  /** Whether it was taken out of a tunnel: then `frame` starts with the inner IP header, whatever came in. */
+  decapsulated: boolean;
   connection: ConnectionInfo | undefined;
 }
 
@@ -73,7 +82,7 @@ export class Director implements Disposable {
 
   readonly #core: CoreExports;
   readonly #view: DataView;
-  #network: NetworkConfig = { interfaces: [] };
+  #network: NetworkConfig;
   #tables: NetTables;
   #closed = false;
 
@@ -81,16 +90,22 @@ export class Director implements Disposable {
     this.#core = core;
     this.#view = new DataView(memory.buffer);
     this.plan = plan;
+    // All that may be refused comes first: an embedder's memory is touched only by a director that there will be.
+    const seed = seedBytes(options.seed);
+    const sysctl = { ...DEFAULT_SYSCTL, ...options.sysctl };
+    checkSysctl(sysctl);
+    this.#network = structuredClone(options.network ?? { interfaces: [] });
+    this.#tables = buildTables(this.#network, plan);
+
     // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
     if (options.memory !== undefined)
       new Uint8Array(memory.buffer, abi.SUPERBLOCK, plan.bytes - abi.SUPERBLOCK).fill(0);
     writePlan(this.#view, plan);
-    writeSeed(this.#view, options.seed);
+    new Uint8Array(memory.buffer, abi.SUPERBLOCK + abi.SB_KEY0, seed.length).set(seed);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
-    writeSysctl(this.#view, { ...DEFAULT_SYSCTL, ...options.sysctl });
-    this.#tables = buildTables(this.#network, plan);
+    writeSysctl(this.#view, sysctl);
+    writeTables(this.#view, plan, this.#tables);
     this.burst = new Burst(memory, plan);
-    this.setNetwork(options.network ?? this.#network);
   }
 
   /**
@@ -111,9 +126,9 @@ export class Director implements Disposable {
     return new Director(loadCoreSync(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
   }
 
-  /** The network as it was set. */
+  /** A copy of the network as it was set. */
   get network(): NetworkConfig {
-    return this.#network;
+    return structuredClone(this.#network);
   }
 
   /**
@@ -123,10 +138,11 @@ export class Director implements Disposable {
    */
   setNetwork(network: NetworkConfig): void {
     this.#assertOpen();
-    const tables = buildTables(network, this.plan);
+    const copy = structuredClone(network);
+    const tables = buildTables(copy, this.plan);
     writeTables(this.#view, this.plan, tables);
     this.#tables = tables;
-    this.#network = network;
+    this.#network = copy;
   }
 
   /** Index of an interface, for bursts. @throws RangeError when there is none of that name. */
@@ -156,9 +172,10 @@ export class Director implements Disposable {
   setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void {
     this.#assertOpen();
     const changes: Timeouts = {};
-    if (timeouts.tcp) changes[ConnState.Established] = timeouts.tcp;
-    if (timeouts.tcpfin) changes[ConnState.FinWait] = timeouts.tcpfin;
-    if (timeouts.udp) changes[ConnState.Udp] = timeouts.udp;
+    const { tcp = 0, tcpfin = 0, udp = 0 } = timeouts;
+    if (tcp !== 0) changes[ConnState.Established] = tcp;
+    if (tcpfin !== 0) changes[ConnState.FinWait] = tcpfin;
+    if (udp !== 0) changes[ConnState.Udp] = udp;
     writeTimeouts(this.#view, changes);
   }
 
@@ -166,19 +183,19 @@ export class Director implements Disposable {
   addService(service: ServiceConfig): void {
     const key = this.#key(service);
     if (this.#core.findService(...key) !== 0)
-      throw new IpvsError('SERVICE_EXISTS', `${label(service)}: already exists`);
-    const added = this.#core.addService(...key, SCHEDULERS[service.scheduler ?? 'wlc'], flagBits(service));
+      throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
+    const added = this.#core.addService(...key, ...serviceSettings(service));
     if (added === 0) {
       throw new IpvsError(
         'TABLE_FULL',
-        `${label(service)}: the plan has room for ${this.plan.services.count} services`,
+        `${serviceLabel(service)}: the plan has room for ${this.plan.services.count} services`,
       );
     }
   }
 
   /** Changes a service's scheduler and flags. @throws IpvsError NO_SUCH_SERVICE. */
   editService(service: ServiceConfig): void {
-    this.#core.editService(this.#service(service), SCHEDULERS[service.scheduler ?? 'wlc'], flagBits(service));
+    this.#core.editService(this.#service(service), ...serviceSettings(service));
   }
 
   /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */
@@ -195,13 +212,16 @@ export class Director implements Disposable {
   addDest(service: ServiceKey, dest: DestConfig): void {
     const at = this.#service(service);
     const settings = destSettings(dest);
-    const [address, port] = destAddress(service, dest);
+    const [address, port] = destKey(service, dest);
     if (this.#core.findDest(at, address, port) !== 0) {
-      throw new IpvsError('DEST_EXISTS', `${label(service)} -> ${dest.address}: already exists`);
+      throw new IpvsError('DEST_EXISTS', `${serviceLabel(service)} -> ${dest.address}: already exists`);
     }
     const added = this.#core.addDest(at, address, port);
     if (added === 0) {
-      throw new IpvsError('TABLE_FULL', `${label(service)}: the plan has room for ${this.plan.dests.count} dests`);
+      throw new IpvsError(
+        'TABLE_FULL',
+        `${serviceLabel(service)}: the plan has room for ${this.plan.dests.count} dests`,
+      );
     }
     this.#core.setDest(added, ...settings);
   }
@@ -283,6 +303,7 @@ export class Director implements Disposable {
    * @throws RangeError for an unknown interface; IpvsError BURST_FULL when the frame does not fit in the arena.
    */
   send(frame: Uint8Array, inInterface: string, now: number): Outcome[] {
+    this.#assertOpen();
     const { burst } = this;
     burst.reset();
     burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);
@@ -296,7 +317,7 @@ export class Director implements Disposable {
     const { burst } = this;
     const verdict = verdictName(burst.verdict(index));
     const reason = reasonName(burst.reason(index));
-    if (verdict === undefined || reason === undefined) {
+    if (index >= burst.length || verdict === undefined || reason === undefined) {
       throw new RangeError(`expected the index of a frame that was judged, got ${index}`);
     }
     const connection = burst.connectionAt(index);
@@ -306,6 +327,7 @@ export class Director implements Disposable {
       outInterface: verdict === 'forward' ? this.interfaceName(burst.out(index)) : undefined,
       frame: burst.frame(index).slice(),
       made: burst.cause(index) >= 0,
+      decapsulated: burst.decapsulated(index),
       connection: connection === 0 ? undefined : readConnection(this.#view, connection, now),
     };
   }
@@ -325,68 +347,19 @@ export class Director implements Disposable {
 
   #key(service: ServiceKey): [number, number, number] {
     this.#assertOpen();
-    const protocol = PROTOCOLS[service.protocol];
-    if (protocol === undefined) throw new RangeError(`expected the protocol tcp or udp, got ${service.protocol}`);
-    return [protocol, memoryOrder(parseIPv4(service.address)), portBE(service.port, 'service port')];
+    return serviceKey(service);
   }
 
   #service(service: ServiceKey): number {
     const at = this.#core.findService(...this.#key(service));
-    if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${label(service)}: not defined`);
+    if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${serviceLabel(service)}: not defined`);
     return at;
   }
 
   #dest(service: ServiceKey, dest: DestConfig): number {
-    const at = this.#core.findDest(this.#service(service), ...destAddress(service, dest));
-    if (at === 0) throw new IpvsError('NO_SUCH_DEST', `${label(service)} -> ${dest.address}: no such dest`);
+    const at = this.#core.findDest(this.#service(service), ...destKey(service, dest));
+    if (at === 0) throw new IpvsError('NO_SUCH_DEST', `${serviceLabel(service)} -> ${dest.address}: no such dest`);
     return at;
-  }
-}
-
-function label({ protocol, address, port }: ServiceKey): string {
-  return `${protocol} ${address}:${port}`;
-}
-
-function portBE(port: number, what: string): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RangeError(`expected a ${what} from 1 to 65535, got ${port}`);
-  }
-  return ((port & 0xff) << 8) | (port >> 8);
-}
-
-function destAddress(service: ServiceKey, dest: DestKey): [number, number] {
-  return [memoryOrder(parseIPv4(dest.address)), portBE(dest.port ?? service.port, 'server port')];
-}
-
-function flagBits({ scheduler = 'wlc', flags = [] }: ServiceConfig): number {
-  if (SCHEDULERS[scheduler] === undefined) {
-    throw new RangeError(`expected a scheduler of ${Object.keys(SCHEDULERS).join(', ')}, got ${scheduler}`);
-  }
-  return flags.reduce((bits, flag) => {
-    const bit = SCHEDULER_FLAGS[flag];
-    if (bit === undefined) throw new RangeError(`expected the flag sh-fallback or sh-port, got ${flag}`);
-    return bits | bit;
-  }, 0);
-}
-
-function destSettings(dest: DestConfig): [Method, number, number, number] {
-  const { method = 'dr', weight = 1, upperThreshold = 0, lowerThreshold = 0 } = dest;
-  if (METHODS[method] === undefined) throw new RangeError(`expected the method nat, dr or tun, got ${method}`);
-  assertInteger('weight', weight, 65_535);
-  assertInteger('upperThreshold', upperThreshold, 0x7fffffff);
-  assertInteger('lowerThreshold', lowerThreshold, 0x7fffffff);
-  return [METHODS[method], weight, upperThreshold, lowerThreshold];
-}
-
-function assertInteger(what: string, value: number, max: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`expected a ${what} from 0 to ${max}, got ${value}`);
-  }
-}
-
-function assertTime(now: number): void {
-  if (!(now >= 0 && now <= Number.MAX_SAFE_INTEGER)) {
-    throw new RangeError(`expected a time in milliseconds from 0 on, got ${now}`);
   }
 }
 
@@ -399,19 +372,4 @@ function memoryFor(plan: Plan, { memory }: DirectorOptions): WebAssembly.Memory 
     );
   }
   return memory;
-}
-
-function writeSeed(view: DataView, seed: DirectorOptions['seed']): void {
-  let bytes: Uint8Array;
-  if (typeof seed === 'bigint') {
-    bytes = new Uint8Array(16);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, seed), true);
-    new DataView(bytes.buffer).setBigUint64(8, BigInt.asUintN(64, seed >> 64n), true);
-  } else {
-    bytes = seed ?? crypto.getRandomValues(new Uint8Array(16));
-  }
-  if (bytes.length !== 16) throw new RangeError(`expected a seed of 16 bytes, got ${bytes.length}`);
-  bytes.forEach((byte, i) => {
-    view.setUint8(abi.SUPERBLOCK + abi.SB_KEY0 + i, byte);
-  });
 }

@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'BAD_NETWORK'
   /** A burst is full, or a frame does not fit in its arena. */
   | 'BURST_FULL'
+  /** A burst was judged and not reset. */
+  | 'BURST_JUDGED'
   /** A capture is damaged or of an unknown kind. */
   | 'BAD_CAPTURE'
   /** A rule, a network file or a scenario does not parse. */

@@ -24,6 +24,14 @@ interface Route {
   readonly metric: number;
 }
 
+/** An address of the director. */
+interface OwnAddress {
+  readonly address: number;
+  readonly length: number;
+  readonly interfaceIndex: number;
+  readonly up: boolean;
+}
+
 interface Neighbour {
   readonly address: number;
   readonly interfaceIndex: number;
@@ -66,13 +74,13 @@ export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
 
   const local: Route[] = [];
   const main: Route[] = [];
-  const firstAddress: number[] = [];
+  const own: OwnAddress[] = [];
   for (const [index, config] of network.interfaces.entries()) {
     if (interfaceKind(config) === 'loopback') local.push(hostRoute(0x7f000000, RouteType.Local, index, 0x7f000001, 8));
     for (const text of config.addresses ?? []) {
       if (isIPv6Prefix(text)) continue;
       const { address, length } = at(`interfaces[${index}].addresses`, () => parsePrefix(text));
-      firstAddress[index] ??= address;
+      own.push({ address, length, interfaceIndex: index, up: config.up !== false });
       local.push(hostRoute(address, RouteType.Local, index, address));
       if (config.up === false || length === 32) continue;
       const mask = prefixMask(length);
@@ -85,18 +93,24 @@ export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
     const where = `routes[${index}]`;
     const interfaceIndex = indexOf(route.dev, where);
     if (network.interfaces[interfaceIndex]?.up === false) continue;
-    const { address, length } = at(`${where}.dst`, () => parsePrefix(route.dst));
+    const { address: given, length } = at(`${where}.dst`, () => parsePrefix(route.dst));
+    const address = (given & prefixMask(length)) >>> 0;
+    const { gateway: via, prefsrc, metric = 0 } = route;
+    const gateway = via === undefined ? 0 : at(`${where}.gateway`, () => parseIPv4(via));
+    if (!Number.isInteger(metric) || metric < 0 || metric >= IMPLIED) {
+      throw bad(where, `expected a metric from 0 to ${IMPLIED - 1}, got ${metric}`);
+    }
     main.push({
-      address: (address & prefixMask(length)) >>> 0,
+      address,
       length,
       type: RouteType.Unicast,
       interfaceIndex,
-      gateway: route.gateway === undefined ? 0 : at(`${where}.gateway`, () => parseIPv4(route.gateway as string)),
+      gateway,
       source:
-        route.prefsrc === undefined
-          ? (firstAddress[interfaceIndex] ?? 0)
-          : at(`${where}.prefsrc`, () => parseIPv4(route.prefsrc as string)),
-      metric: route.metric ?? 0,
+        prefsrc === undefined
+          ? defaultSource(own, interfaceIndex, gateway === 0 ? address : gateway)
+          : at(`${where}.prefsrc`, () => parseIPv4(prefsrc)),
+      metric,
     });
   }
   const neighbours: Neighbour[] = [];
@@ -157,6 +171,14 @@ export function voidCaches(view: DataView): void {
 /** Metric of a connected route that only an address implies: any given route of that length wins. */
 const IMPLIED = 2 ** 32;
 
+/** The source of packets that take a route without one of its own: an address of the interface, best in the next hop's net. */
+function defaultSource(own: readonly OwnAddress[], interfaceIndex: number, towards: number): number {
+  const here = own.filter((each) => each.interfaceIndex === interfaceIndex);
+  const near = here.find(({ address, length }) => ((address ^ towards) & prefixMask(length)) === 0);
+  const any = own.find(({ address, up }) => up && address >>> 24 !== 127);
+  return (near ?? here[0] ?? any)?.address ?? 0;
+}
+
 function hostRoute(address: number, type: RouteType, interfaceIndex: number, source: number, length = 32): Route {
   return { address, length, type, interfaceIndex, gateway: 0, source, metric: 0 };
 }
@@ -180,6 +202,10 @@ function checkInterface(
     if (!Number.isInteger(id) || id < 1 || id > 4094)
       throw new RangeError(`expected a VLAN id from 1 to 4094, got ${id}`);
     const on = all[indexOf(parent, `vlan ${id}`)] as InterfaceConfig;
+    if (on.vlan !== undefined) throw new RangeError(`expected one VLAN tag, but ${parent} has one already`);
+    if (all.some((other) => other !== config && other.vlan?.parent === parent && other.vlan.id === id)) {
+      throw new RangeError(`expected one interface for VLAN ${id} of ${parent}, got another`);
+    }
     if (interfaceKind(on) !== 'ether') throw new RangeError(`expected a parent of kind ether, got ${parent}`);
     if (kind !== 'ether') throw new RangeError(`expected a VLAN to be of kind ether, got ${kind}`);
   }

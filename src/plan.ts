@@ -20,7 +20,10 @@ export interface PlanOptions {
   neighbours: number;
   /** Interfaces. Default 64. */
   interfaces: number;
-  /** Bytes for the frames of a burst and those that the core makes. Default 1 MiB. */
+  /**
+   * Bytes for the frames of a burst and those that the core makes. Default 1 MiB. An answer takes 768 of them; one for
+   * which there is no room is not sent.
+   */
   arenaBytes: number;
 }
 
@@ -116,7 +119,8 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     arena: region(options.arenaBytes, 1),
   };
   const pages = Math.ceil(at / PAGE);
-  if (pages > 65_536) throw new RangeError(`plan: expected at most 4 GiB of memory, got ${at} bytes`);
+  // Not 65,536: the end of the last region is a 32-bit number.
+  if (pages > 65_535) throw new RangeError(`plan: expected less than 4 GiB of memory, got ${at} bytes`);
   return { ...plan, bytes: at, pages };
 }
 

@@ -153,12 +153,16 @@ function readStats(view: DataView, at: number): Stats {
   };
 }
 
-/** Reads the connection whose record is at `at`; `undefined` when it is not in use, or is due at `now` (ms). */
+/**
+ * Reads the connection whose record is at `at`; `undefined` when it is not in use, or is due at `now` (ms). A time before
+ * the core's own counts as the core's.
+ */
 export function readConnection(view: DataView, at: number, now: number): ConnectionInfo | undefined {
   if ((view.getUint8(at + abi.CONN_FLAGS) & ConnFlag.Used) === 0) return undefined;
   const timeout = view.getUint32(at + abi.CONN_TIMEOUT, true);
-  const touched = view.getUint32(at + abi.CONN_TOUCHED, true);
-  const age = ((Math.floor(now) % 2 ** 32) - touched + 2 ** 32) % 2 ** 32;
+  const clock = Number(view.getBigUint64(abi.SUPERBLOCK + abi.SB_NOW, true));
+  const sinceTouched = (clock - view.getUint32(at + abi.CONN_TOUCHED, true)) >>> 0;
+  const age = sinceTouched + Math.max(0, Math.floor(now) - clock);
   if (age >= timeout) return undefined;
   const state = view.getUint8(at + abi.CONN_STATE);
   return {

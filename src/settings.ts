@@ -47,14 +47,20 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
 /** ipvsadm's limit: 31 days. */
 const TIMEOUT_MAX = 31 * 24 * 3600;
 
-/** Writes the switches that are given. @throws RangeError for a value other than 0 and 1, or an unknown name. */
-export function writeSysctl(view: DataView, sysctl: SysctlConfig): void {
+/** @throws RangeError for a value other than 0 and 1, or an unknown name. */
+export function checkSysctl(sysctl: SysctlConfig): void {
   for (const [name, value] of Object.entries(sysctl)) {
-    if (!(name in FIELDS)) throw new RangeError(`expected a sysctl of ${Object.keys(FIELDS).join(', ')}, got ${name}`);
+    if (!Object.hasOwn(FIELDS, name))
+      throw new RangeError(`expected a sysctl of ${Object.keys(FIELDS).join(', ')}, got ${name}`);
     if (value !== undefined && value !== 0 && value !== 1) {
       throw new RangeError(`sysctl ${name}: expected 0 or 1, got ${value}`);
     }
   }
+}
+
+/** Writes the switches that are given. Errors as {@link checkSysctl}, and nothing has changed. */
+export function writeSysctl(view: DataView, sysctl: SysctlConfig): void {
+  checkSysctl(sysctl);
   for (const [name, value] of Object.entries(sysctl) as [keyof SysctlConfig, number | undefined][]) {
     if (value !== undefined) view.setUint32(abi.SUPERBLOCK + FIELDS[name], value, true);
   }
@@ -68,12 +74,15 @@ export function readSysctl(view: DataView): Required<SysctlConfig> {
   return Object.fromEntries(entries) as Required<SysctlConfig>;
 }
 
-/** Writes the timeouts that are given, in seconds. @throws RangeError outside 1 s to 31 days. */
+/** Writes the timeouts that are given, in seconds. @throws RangeError outside 1 s to 31 days, and nothing has changed. */
 export function writeTimeouts(view: DataView, timeouts: Timeouts): void {
-  for (const [state, seconds] of Object.entries(timeouts)) {
+  const entries = Object.entries(timeouts);
+  for (const [, seconds] of entries) {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > TIMEOUT_MAX) {
       throw new RangeError(`expected a timeout from 1 to ${TIMEOUT_MAX} seconds, got ${seconds}`);
     }
+  }
+  for (const [state, seconds] of entries) {
     view.setUint32(abi.SUPERBLOCK + abi.SB_TIMEOUTS + Number(state) * 4, seconds * 1000, true);
   }
 }

@@ -54,12 +54,12 @@ export function refMatches(ref: u32, sourceBE: u32, destinationBE: u32, portsBE:
 
 /** Finds the connection of a tuple in either direction; 0 when there is none. Those that are due end first. */
 export function find(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
-  for (;;) {
-    const ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
-    if (ref == 0 || remaining(connOf(ref)) != 0) return ref;
+  let ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
+  while (ref != 0 && remaining(connOf(ref)) == 0) {
     endConnection(connOf(ref));
+    ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
   }
-  return 0;
+  return ref;
 }
 
 /** The first entry of a tuple, due or not. */

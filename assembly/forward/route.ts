@@ -153,12 +153,13 @@ export function seeReply(packet: Scratch, conn: Conn): void {
 
 /**
  * Remembers the way to the client, for as long as the network stays as it is. With it the connection's packets go the
- * short way, so their addresses must be what input routing would let in: the VIP ours, client and server not.
+ * short way, which asks nothing more: so the VIP must be ours and the client not, and replies must be ones that
+ * would be routed, from a server that is not this host.
  */
 export function keepHop(conn: Conn, hop: Hop): void {
   const generation = netGeneration();
-  if (conn.hopGeneration == generation || !areAdmissible(conn)) return;
-  if (hop.kind == HopKind.Forward) {
+  if (conn.hopGeneration == generation || !mayBeShort(conn)) return;
+  if (hop.kind == HopKind.Forward && field(SB_IP_FORWARD) != 0 && !isOwn(conn.daddrBE)) {
     conn.hopInterface = hop.outInterface;
     conn.hopMtu = min<u32>(hop.mtu, MTU_MAX);
     copyMac(conn.hopMac, hop.mac);
@@ -168,13 +169,13 @@ export function keepHop(conn: Conn, hop: Hop): void {
   conn.hopGeneration = generation;
 }
 
-function areAdmissible(conn: Conn): bool {
-  if (isLoopback(conn.caddrBE) || isLoopback(conn.daddrBE)) return false;
-  return (
-    routeType(conn.vaddrBE) == RouteType.Local &&
-    routeType(conn.caddrBE) != RouteType.Local &&
-    routeType(conn.daddrBE) != RouteType.Local
-  );
+function mayBeShort(conn: Conn): bool {
+  return routeType(conn.vaddrBE) == RouteType.Local && !isOwn(conn.caddrBE);
+}
+
+/** An address that no packet from outside may have as its source. */
+function isOwn(addressBE: u32): bool {
+  return isLoopback(addressBE) || routeType(addressBE) == RouteType.Local;
 }
 
 /** With nat_icmp_send: a server's packet from a served port, but of no connection. RSTs go on. */

@@ -279,7 +279,7 @@ describe('the network', () => {
     const director = lab([NAT]);
     const wrong = { ...NETWORK, routes: [{ dst: '10.2.0.0/16', dev: 'nowhere' }] };
     expect(() => director.setNetwork(wrong)).toThrow(coded('BAD_NETWORK'));
-    expect(director.network).toBe(NETWORK);
+    expect(director.network).toEqual(NETWORK);
     expect(judged(director.send(fromClient(request('tcp')), 'cli', 0))).toEqual(['forward nat-in']);
   });
 

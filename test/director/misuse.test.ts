@@ -1,0 +1,192 @@
+/**
+ * Calls that cannot be meant: refused before anything has changed.
+ */
+import { describe, expect, it } from 'vitest';
+import { Director } from '../../src/director.js';
+import { memoryFor } from '../support/core.js';
+import { CLIENT, fromClient, judged, lab, NETWORK, request, SERVERS, TCP_KEY } from '../support/lab.js';
+
+const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
+const coded = (code: string) => expect.objectContaining({ code });
+
+describe('a burst', () => {
+  it('is judged once', () => {
+    const director = lab([NAT]);
+    const { burst } = director;
+    burst.reset();
+    burst.reserve(64, 1).set(fromClient(request('tcp')));
+    burst.commit(54);
+    director.process(0);
+    expect(() => director.process(0)).toThrow(coded('BURST_JUDGED'));
+    expect(() => burst.reserve(64, 1)).toThrow(coded('BURST_JUDGED'));
+    expect(() => burst.place(burst.address(0), 54, 0, 1)).toThrow(coded('BURST_JUDGED'));
+    expect(director.connectionCount).toBe(1);
+  });
+
+  it('keeps its hands off a frame that is reserved while others are judged', () => {
+    const director = lab([NAT]);
+    const { burst } = director;
+    burst.reset();
+    burst.reserve(64, 1).set(fromClient(request('tcp', { ttl: 1 })));
+    burst.commit(54);
+    const view = burst.reserve(1000, 1).fill(0xa5);
+    expect(director.process(0)).toBe(2);
+    expect(view.every((byte) => byte === 0xa5)).toBe(true);
+  });
+
+  it('says nothing of the burst before', () => {
+    const director = lab([NAT]);
+    const { burst } = director;
+    director.send(fromClient(request('tcp')), 'cli', 0);
+    burst.reset();
+    expect(() => director.outcome(0, 0)).toThrow(RangeError);
+    burst.reserve(64, 1);
+    burst.commit(54);
+    expect([burst.verdict(0), burst.reason(0)]).toEqual([0, 0]);
+  });
+
+  it.each([-1, 10.5, Number.NaN])('takes no length of %s', (length) => {
+    const { burst } = lab([NAT]);
+    burst.reset();
+    expect(() => burst.hold(length)).toThrow(RangeError);
+    expect(() => burst.reserveAt(length, 1)).toThrow(RangeError);
+    burst.reserveAt(64, 1);
+    expect(() => burst.commit(length)).toThrow(RangeError);
+    expect(burst.commit(54)).toBe(0);
+  });
+
+  it('holds nothing while a frame is reserved', () => {
+    const { burst } = lab([NAT]);
+    burst.reset();
+    burst.reserveAt(64, 1);
+    expect(() => burst.hold(64)).toThrow(coded('BURST_FULL'));
+  });
+
+  it('has 256 frames at most, reserved ones counted', () => {
+    const { burst } = lab([NAT]);
+    burst.reset();
+    const at = burst.reserveAt(64, 1);
+    for (let i = 0; i < 256; i++) burst.place(at, 54, 0, 1);
+    expect(() => burst.commit(54)).toThrow(coded('BURST_FULL'));
+  });
+});
+
+describe('time', () => {
+  it('that lies before the last counts as the last', () => {
+    const director = lab([NAT]);
+    director.send(fromClient(request('tcp')), 'cli', 10_000);
+    const [outcome] = director.send(fromClient(request('tcp')), 'cli', 9_999);
+    expect(outcome?.connection).toMatchObject({ state: 'SYN_RECV', expires: 60 });
+    expect(director.connections(9_000)).toMatchObject([{ expires: 60 }]);
+  });
+
+  it('that lies far ahead shows no dead connections', () => {
+    const director = lab([NAT]);
+    director.send(fromClient(request('tcp')), 'cli', 10_000);
+    expect(director.connections(10_000 + 2 ** 32)).toEqual([]);
+  });
+});
+
+describe('what is refused changes nothing', () => {
+  it('timeouts', () => {
+    const director = lab([NAT]);
+    expect(() => director.setTimeouts({ udp: 5, tcpfin: -1 })).toThrow(RangeError);
+    expect(() => director.setTimeouts({ udp: Number.NaN })).toThrow(RangeError);
+    director.send(fromClient(request('udp')), 'cli', 0);
+    expect(director.connections(0)).toMatchObject([{ expires: 300 }]);
+  });
+
+  it.each([
+    ['a seed', { seed: new Uint8Array(3) }],
+    ['a sysctl', { sysctl: { ip_forward: 7 } }],
+    ['a network', { network: { interfaces: [{ name: 'cli' }] } }],
+  ])("an embedder's memory, by %s", (_, options) => {
+    const memory = memoryFor('release', 256);
+    const bytes = new Uint8Array(memory.buffer).fill(7);
+    expect(() => Director.createSync({ memory, plan: { connections: 64 }, ...options })).toThrow();
+    expect(bytes.every((byte) => byte === 7)).toBe(true);
+  });
+
+  it("an embedder's memory, by a closed director", () => {
+    const memory = memoryFor('release', 256);
+    const director = Director.createSync({ memory, plan: { connections: 64 }, network: NETWORK });
+    director.close();
+    const before = new Uint8Array(memory.buffer.slice(0));
+    expect(() => director.send(fromClient(request('tcp')), 'cli', 0)).toThrow(coded('CLOSED'));
+    expect(Buffer.from(memory.buffer).equals(before)).toBe(true);
+  });
+
+  it('a network that its owner changes afterwards', () => {
+    const network = structuredClone(NETWORK) as { interfaces: { name: string }[] };
+    const director = Director.createSync({ plan: { connections: 64 }, network });
+    (network.interfaces[1] as { name: string }).name = 'other';
+    expect(director.interfaceName(1)).toBe('cli');
+    expect(director.network.interfaces[1]?.name).toBe('cli');
+  });
+});
+
+describe('names and numbers', () => {
+  it.each(['constructor', 'toString', '__proto__'])('%s is no scheduler, method, protocol or sysctl', (name) => {
+    const director = lab([NAT]);
+    const as = name as never;
+    expect(() => director.addService({ protocol: 'tcp', address: CLIENT, port: 1, scheduler: as })).toThrow(RangeError);
+    expect(() => director.addService({ protocol: as, address: CLIENT, port: 1 })).toThrow(RangeError);
+    expect(() => director.addDest(TCP_KEY, { address: SERVERS[1], method: as })).toThrow(RangeError);
+    expect(() => director.setSysctl(JSON.parse(`{"${name}":1}`))).toThrow(RangeError);
+    expect(director.services()).toHaveLength(2);
+  });
+
+  it.each(['0.0.0.0', '0.1.2.3', '224.0.0.1', '240.0.0.1', '255.255.255.255'])('%s is no server', (address) => {
+    expect(() => lab([]).addDest(TCP_KEY, { address })).toThrow(RangeError);
+  });
+
+  it.each([
+    ['a metric that is no number', { routes: [{ dst: 'default', dev: 'cli', metric: Number.NaN }] }],
+    [
+      'a VLAN on a VLAN',
+      {
+        interfaces: [
+          ...NETWORK.interfaces,
+          { name: 'v', vlan: { parent: 'cli', id: 5 } },
+          { name: 'w', vlan: { parent: 'v', id: 6 } },
+        ],
+      },
+    ],
+    [
+      'a VLAN twice',
+      {
+        interfaces: [
+          ...NETWORK.interfaces,
+          { name: 'v', vlan: { parent: 'cli', id: 5 } },
+          { name: 'w', vlan: { parent: 'cli', id: 5 } },
+        ],
+      },
+    ],
+  ])('%s is refused', (_, change) => {
+    expect(() => lab([]).setNetwork({ ...NETWORK, ...change })).toThrow(coded('BAD_NETWORK'));
+  });
+
+  it('a plan of 4 GiB is refused', () => {
+    expect(() => Director.createSync({ plan: { connections: 33_554_432, arenaBytes: 1 << 30 } })).toThrow(RangeError);
+  });
+});
+
+describe('the source of packets of our own', () => {
+  it.each([
+    ['in the net of the next hop', ['10.1.0.100/32', '10.1.0.1/24'], '10.1.0.1'],
+    ['of another interface, when the way out has none', [], '10.0.0.1'],
+  ])('is an address %s', (_, addresses, source) => {
+    const interfaces = NETWORK.interfaces.map((each) => (each.name === 'srv' ? { ...each, addresses } : each));
+    const routes = [{ dst: '10.1.0.0/24', dev: 'srv' }];
+    const director = lab([{ ...NAT, port: 80, method: 'tun' }], { network: { ...NETWORK, interfaces, routes } });
+    const [outcome] = director.send(fromClient(request('tcp')), 'cli', 0);
+    expect(judged([outcome as never])).toEqual(['forward tunnel-ipip']);
+    expect([...(outcome?.frame.subarray(26, 30) ?? [])].join('.')).toBe(source);
+  });
+
+  it('what came out of a tunnel is marked', () => {
+    const director = lab([NAT]);
+    const [plain] = director.send(fromClient(request('tcp')), 'cli', 0);
+    expect(plain?.decapsulated).toBe(false);
+  });
+});
