@@ -11,6 +11,8 @@ import type { Frames } from './rivals/world.js';
 export const SLOT_BYTES = 2112;
 /** Bytes before a frame that an encapsulation may write. */
 export const HEADROOM = 128;
+/** Milliseconds that pass a frame: what a frame costs, about. */
+export const TICK = 1e-4;
 /** Most frames of a burst. */
 export const BURST_MAX = 256;
 

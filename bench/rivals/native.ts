@@ -4,24 +4,34 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { SLOT_BYTES, TICK } from '../feeder.js';
 import type { Judged } from './world.js';
 
 const COMPILERS = ['cc', 'gcc', 'clang'];
 const FLAGS = ['-O3', '-march=native', '-std=gnu11', '-Wall', '-Wextra', '-Werror'];
-/** Bytes from frame to frame, as in the library's arena. */
-export const SLOT = 2112;
 
 export type NativeWork = 'path' | 'parse' | 'lookup' | 'checksum' | 'update';
 
-/** Nanoseconds a packet: `ns` without the copying in of frames, which `copy` is. */
+/** A C compiler of the system. */
+export interface Compiler {
+  command: string;
+  /** First line of what it says of itself. */
+  version: string;
+}
+
 export interface NativeFigures {
+  /** Nanoseconds a packet, without the copying in of frames. */
   ns: number;
-  gross: number;
+  /** Nanoseconds a packet of the copying in. */
   copy: number;
-  forwarded: number;
-  decapsulated: number;
+  /** Packets measured, without those of warming up. */
+  packets: number;
+  /** How many of them got each reason, by its number in the library's ABI; only of work `path`. */
+  reasons: Record<string, number>;
 }
 
 export interface NativeTotals {
@@ -35,8 +45,8 @@ export interface NativeTotals {
   states: number[];
 }
 
-/** The first compiler that answers: its name and version; `undefined` when the system has none. */
-export function findCompiler(): { command: string; version: string } | undefined {
+/** The first compiler that answers; `undefined` when the system has none. */
+export function findCompiler(): Compiler | undefined {
   for (const command of COMPILERS) {
     const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
     if (status === 0) return { command, version: stdout.split('\n')[0] ?? '' };
@@ -44,20 +54,32 @@ export function findCompiler(): { command: string; version: string } | undefined
   return undefined;
 }
 
-/** Builds `rivals/native` below `benchFolder` unless that was done; path of the binary, `undefined` without a compiler. */
-export function buildNative(benchFolder: string): string | undefined {
-  const compiler = findCompiler();
+/** All that makes one binary differ from another: sources, flags, compiler, and the processor for which it is `native`. */
+function keyOf(sources: string, compiler: Compiler, flags: string[]): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(sources).sort()) hash.update(name).update(readFileSync(join(sources, name)));
+  return JSON.stringify({ ...compiler, flags, processor: cpus()[0]?.model, sources: hash.digest('hex') });
+}
+
+/**
+ * Builds `rivals/native` below `benchFolder` unless the binary there came from the same sources, flags and compiler.
+ *
+ * @returns path of the binary; `undefined` without a compiler
+ */
+export function buildNative(benchFolder: string, compiler = findCompiler(), flags = FLAGS): string | undefined {
   if (!compiler) return undefined;
   const sources = join(benchFolder, 'rivals', 'native');
   const folder = join(benchFolder, 'rivals', 'build');
   const binary = join(folder, 'rival');
-  const newest = Math.max(...readdirSync(sources).map((name) => statSync(join(sources, name)).mtimeMs));
-  if (existsSync(binary) && statSync(binary).mtimeMs >= newest) return binary;
+  const keyFile = join(folder, 'rival.json');
+  const key = keyOf(sources, compiler, flags);
+  if (existsSync(binary) && existsSync(keyFile) && readFileSync(keyFile, 'utf8') === key) return binary;
   mkdirSync(folder, { recursive: true });
-  const { status, stderr } = spawnSync(compiler.command, [...FLAGS, '-o', binary, join(sources, 'main.c')], {
+  const { status, stderr } = spawnSync(compiler.command, [...flags, '-o', binary, join(sources, 'main.c')], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`${compiler.command} cannot build the native rival:\n${stderr}`);
+  writeFileSync(keyFile, key);
   return binary;
 }
 
@@ -74,9 +96,9 @@ export function timeNative(
   work: NativeWork,
   burst: number,
   seconds: number,
-  slot = SLOT,
+  slot = SLOT_BYTES,
 ): NativeFigures {
-  const { stdout } = run(binary, [world, work, String(burst), String(slot), String(seconds)]);
+  const { stdout } = run(binary, [world, work, String(burst), String(slot), String(seconds), String(TICK)]);
   return JSON.parse(String(stdout)) as NativeFigures;
 }
 

@@ -1,11 +1,24 @@
 /**
- * The hand-tuned rival: the same work in JavaScript over typed arrays, in the same stages as the
- * library (hash all, touch all index entries, touch all records, then rewrite), so that cache
- * misses overlap. A slot's frame begins two bytes past a multiple of four: its IP header is aligned.
+ * The hand-tuned rival: the same work in JavaScript over typed arrays. It works packet by packet, or staged like the
+ * library (hash all, touch all index entries, touch all records, then rewrite), so that cache misses overlap.
+ * A slot's frame begins two bytes past a multiple of four: its IP header is aligned.
  *
  * @module
  */
+import { BURST_MAX, SLOT_BYTES } from '../feeder.js';
 import { INPUT_ONLY, isActive, OUTPUT, TIMEOUTS, tcpNext } from './states.js';
+import {
+  DF_BE,
+  encapsulate,
+  FRAGMENT_BE,
+  IP,
+  IPIP,
+  ipv4Length,
+  mergeEcn,
+  TCP,
+  translated,
+  UDP,
+} from './typed-array-packet.js';
 import {
   DADDR,
   DEST,
@@ -22,27 +35,19 @@ import {
   TOUCHED,
   VADDR,
 } from './typed-array-table.js';
-import { checksum, checksumUpdate, fold, half, isSpecial, linkRow, macPairs, swap } from './words.js';
+import { fold, half, isSpecial, linkRow, macPairs, swap } from './words.js';
 import { DROP, FORWARD, type Judged, LOCAL, MASQ, PASS, TUNNEL, type World } from './world.js';
 
-const BURST_MAX = 256;
 /** Words of a link header laid out for storing: half, three words, and the interface. */
 const MAC_WORDS = 5;
 /** Byte offset of slot 0's frame. */
 export const FIRST = 130;
 const ETH = 14;
-const IP = 20;
-const TCP = 6;
-const UDP = 17;
-const IPIP = 4;
 const ETHERTYPE_IP_BE = 0x0008;
-const DF_BE = 0x0040;
-/** MF and the offset. */
-const FRAGMENT_BE = 0xff3f;
 
 export class TypedArrayRival {
-  /** Bytes from slot to slot, a multiple of 4 but not a power of two. */
-  readonly slotBytes: number;
+  /** Whether the frames of a burst go through each stage together, or one packet after the other through all. */
+  readonly staged: boolean;
   /** The memory in which the slots lie. */
   readonly words: Int32Array;
   readonly inLength = new Int32Array(BURST_MAX);
@@ -55,6 +60,8 @@ export class TypedArrayRival {
   readonly table: Table;
   /** Packets in, bytes in, packets out, bytes out: of the service, then of each dest. */
   readonly stats: Float64Array;
+  /** Frames that got each verdict. */
+  readonly verdicts = new Float64Array(8);
 
   readonly #halves: Uint16Array;
   readonly #bytes: Uint8Array;
@@ -72,9 +79,12 @@ export class TypedArrayRival {
   /** Keeps touching loads alive. */
   touched = 0;
 
-  /** Slot 0's frame begins at byte 130: two past a multiple of four, behind room for a tunnel's header. */
-  constructor(world: World, slotBytes = 2112, buffer = new ArrayBuffer(BURST_MAX * slotBytes + 256)) {
-    this.slotBytes = slotBytes;
+  /**
+   * @param staged whether the frames of a burst go through each stage together
+   * @param buffer where the slots lie, the first frame at `FIRST`
+   */
+  constructor(world: World, staged: boolean, buffer = new ArrayBuffer(BURST_MAX * SLOT_BYTES + 256)) {
+    this.staged = staged;
     this.words = new Int32Array(buffer);
     this.#halves = new Uint16Array(buffer);
     this.#bytes = new Uint8Array(buffer);
@@ -90,7 +100,7 @@ export class TypedArrayRival {
 
   /** Byte offset of slot `i`'s frame. */
   slot(i: number): number {
-    return FIRST + i * this.slotBytes;
+    return FIRST + i * SLOT_BYTES;
   }
 
   /** What became of frame `i`, for tests. */
@@ -101,13 +111,23 @@ export class TypedArrayRival {
 
   /** Judges the `count` frames in the slots; `now` in milliseconds. */
   process(count: number, now: number): void {
-    this.classify(count);
-    this.find(count);
-    this.#rewrite(count, now | 0);
+    if (this.staged) {
+      this.#classify(count);
+      this.#find(count);
+      this.#rewrite(count, now | 0);
+    } else for (let i = 0; i < count; i++) this.#processOne(i, now | 0);
+  }
+
+  /** All of one packet, before the next. */
+  #processOne(i: number, now: number): void {
+    const at = this.#classifyOne(i);
+    if (at === 0) return;
+    const w = at >> 2;
+    this.#rewriteOne(i, w, this.lookup(w), now);
   }
 
   /** Stage 1: what each frame is, and its hash. */
-  classify(count: number): void {
+  #classify(count: number): void {
     const { words, table } = this;
     for (let i = 0; i < count; i++) {
       const at = this.#classifyOne(i);
@@ -122,7 +142,7 @@ export class TypedArrayRival {
   }
 
   /** Stage 2: touches the index entries, finds the refs, touches the records. */
-  find(count: number): void {
+  #find(count: number): void {
     const { index, records } = this.table;
     const entry = this.#entry;
     const tag = this.#tag;
@@ -149,17 +169,6 @@ export class TypedArrayRival {
     return table.find(tag & table.mask, tag, src, dst, ports, protocol);
   }
 
-  /** IP header checks at word `w`; length of the packet, or 0. */
-  ipv4Length(w: number, room: number): number {
-    const { words } = this;
-    if (room < IP) return 0;
-    const first = words[w]!;
-    if ((first & 0xff) !== 0x45) return 0;
-    const sum = half(first) + half(words[w + 1]!) + half(words[w + 2]!) + half(words[w + 3]!) + half(words[w + 4]!);
-    const total = swap(first >>> 16);
-    return fold(sum) !== 0xffff || total > room || total < IP ? 0 : total;
-  }
-
   #isLocal(address: number): boolean {
     const locals = this.#locals;
     for (let i = 0; i < locals.length; i++) if (locals[i] === address) return true;
@@ -181,7 +190,7 @@ export class TypedArrayRival {
     }
     if (halves[(frame + 12) >> 1] !== ETHERTYPE_IP_BE) return this.#judge(i, PASS);
     let at = frame + ETH;
-    length = this.ipv4Length(at >> 2, length - ETH);
+    length = ipv4Length(words, at >> 2, length - ETH);
     if (length === 0) return this.#judge(i, DROP);
     this.outLength[i] = length + ETH;
     let protocol = (words[(at >> 2) + 2]! >> 8) & 0xff;
@@ -204,8 +213,8 @@ export class TypedArrayRival {
     if (!this.#mayBe(w)) return this.#judge(i, DROP);
     if (!this.#isLocal(this.words[w + 4]!)) return this.#judge(i, PASS);
     const inner = (at + IP) >> 2;
-    const inside = this.ipv4Length(inner, length - IP);
-    return inside !== 0 && this.#mergeEcn(inner, (this.words[w]! >> 8) & 0xff) ? inside : this.#judge(i, DROP);
+    const inside = ipv4Length(this.words, inner, length - IP);
+    return inside !== 0 && mergeEcn(this.words, inner, (this.words[w]! >> 8) & 0xff) ? inside : this.#judge(i, DROP);
   }
 
   /** Whether a packet can have these addresses; asked only of those that no connection knows. */
@@ -223,24 +232,9 @@ export class TypedArrayRival {
     this.#judge(i, !this.#mayBe(w) ? DROP : this.#isLocal(dst) && !served ? LOCAL : PASS);
   }
 
-  /** RFC 6040 §4.2; false when the packet must be dropped. */
-  #mergeEcn(w: number, outerTos: number): boolean {
-    const { words } = this;
-    const old = words[w]!;
-    const ecn = (old >> 8) & 3;
-    const outer = outerTos & 3;
-    if (outer === 3 && ecn === 0) return false;
-    const merged = outer === 3 ? 3 : outer === 1 && ecn === 2 ? 1 : ecn;
-    if (merged === ecn) return true;
-    const word = (old & ~0x300) | (merged << 8);
-    words[w] = word;
-    const sum = (~words[w + 2]! >>> 16) + (~old & 0xffff) + (word & 0xffff);
-    words[w + 2] = (words[w + 2]! & 0xffff) | (~fold(sum) << 16);
-    return true;
-  }
-
   #judge(i: number, verdict: number): 0 {
     this.verdict[i] = verdict;
+    this.verdicts[verdict]!++;
     return 0;
   }
 
@@ -268,118 +262,84 @@ export class TypedArrayRival {
     r[c + TOUCHED] = now;
   }
 
-  /** Stage 3: checks what was found, then state, counters, addresses, checksums and MACs. One loop, so that no array is fetched twice. */
+  /** Stage 3: makes sure of what was found, and rewrites. */
   #rewrite(count: number, now: number): void {
-    const { words, table, stats, verdict, outLength } = this;
-    const { records } = table;
-    const ips = this.#ip;
-    const refs = this.#ref;
-    const mtus = this.#mtus;
-    const outs = this.#outs;
+    const { words, table } = this;
     for (let i = 0; i < count; i++) {
-      const at = ips[i]!;
+      const at = this.#ip[i]!;
       if (at === 0) continue;
       const w = at >> 2;
       const src = words[w + 3]!;
       const dst = words[w + 4]!;
       const ports = words[w + 5]!;
-      const low = words[w + 2]! & 0xffff;
-      const protocol = low >> 8;
-      let ref = refs[i]!;
+      const protocol = (words[w + 2]! >> 8) & 0xff;
+      let ref = this.#ref[i]!;
       if (ref !== 0 && !table.is(ref, src, dst, ports, protocol)) {
         ref = table.find((this.#entry[i]! + 1) & table.mask, this.#tag[i]!, src, dst, ports, protocol);
       }
-      const c = ref & -2;
-      if (ref === 0 || (now - records[c + TOUCHED]!) >>> 0 >= records[c + TIMEOUT]!) {
-        this.#unknown(i, w);
-        continue;
-      }
-      const reply = ref & 1;
-      const length = swap(words[w]! >>> 16);
-      const dest = records[c + DEST]!;
-      const method = (records[c + STATUS]! >> 16) & 0xff;
-      const whole = method === TUNNEL ? length + IP : length;
-      const fits = (low & 0xff) > 1 && whole <= (reply ? records[c + HOP_MTU]! : mtus[dest]!);
-      if (reply === 0) records[c + IN_PACKETS]!++;
-      if (reply === 0 || fits) {
-        const own = (dest + 1) * 4 + reply * 2;
-        stats[reply * 2]! += 1;
-        stats[reply * 2 + 1]! += length;
-        stats[own]! += 1;
-        stats[own + 1]! += length;
-        this.#updateState(c, reply, words[w + 8]! >> 8, now);
-      }
-      if (!fits) {
-        verdict[i] = DROP;
-        continue;
-      }
-      let newSrc = src;
-      let newDst = dst;
-      if (reply !== 0) {
-        newSrc = records[c + VADDR]!;
-        const port = records[c + IN_PORTS]! >>> 16;
-        words[w + 3] = newSrc;
-        words[w + 5] = (ports & ~0xffff) | port;
-        this.#translated(w, length, protocol, src, newSrc, ports & 0xffff, port);
-      } else if (method === MASQ) {
-        newDst = records[c + DADDR]!;
-        const port = records[c + OUT_PORTS]! & 0xffff;
-        words[w + 4] = newDst;
-        words[w + 5] = (ports & 0xffff) | (port << 16);
-        this.#translated(w, length, protocol, dst, newDst, ports >>> 16, port);
-      }
-      const sum = half(words[w]!) + half(words[w + 1]!) + low - 1 + half(newSrc) + half(newDst);
-      words[w + 2] = (low - 1) | (~fold(sum) << 16);
-      const frame = method === TUNNEL ? this.#encapsulate(w, dest, whole) : at - ETH;
-      this.#link(i, frame, reply ? outs.length - MAC_WORDS : dest * MAC_WORDS);
-      outLength[i] = whole + ETH;
-      verdict[i] = FORWARD;
+      this.#rewriteOne(i, w, ref, now);
     }
   }
 
-  /** Brings the transport checksum up to date after an address and a port changed. */
-  #translated(
-    w: number,
-    length: number,
-    protocol: number,
-    old: number,
-    addr: number,
-    oldPort: number,
-    port: number,
-  ): void {
-    const { words } = this;
-    if (protocol === TCP) {
-      const word = words[w + 9]!;
-      words[w + 9] = (word & ~0xffff) | checksumUpdate(word & 0xffff, old, addr, oldPort, port);
+  /** State, counters, addresses, checksums and MACs of the packet at word `w`, whose connection is `ref`. */
+  #rewriteOne(i: number, w: number, ref: number, now: number): void {
+    const { words, stats } = this;
+    const { records } = this.table;
+    const c = ref & -2;
+    if (ref === 0 || (now - records[c + TOUCHED]!) >>> 0 >= records[c + TIMEOUT]!) {
+      this.#unknown(i, w);
       return;
     }
-    const word = words[w + 6]!;
-    let updated: number;
-    if (word >>> 16 === 0) {
-      const pseudo = half(words[w + 3]!) + half(words[w + 4]!) + (UDP << 8) + swap(length - IP);
-      const sum = ~checksum(words, (w + 5) << 2, length - IP) & 0xffff;
-      updated = ~fold(pseudo + sum) & 0xffff;
-    } else updated = checksumUpdate(word >>> 16, old, addr, oldPort, port);
-    words[w + 6] = (word & 0xffff) | ((updated === 0 ? 0xffff : updated) << 16);
-  }
-
-  /** Puts the outer header in front; byte offset of the frame's new first byte. */
-  #encapsulate(w: number, dest: number, whole: number): number {
-    const { words } = this;
-    const to = this.#world.dests[dest]!;
-    let tos = (words[w]! >> 8) & 0xff;
-    if ((tos & 3) === 3) tos = (tos & ~3) | 2;
-    const df = (words[w + 1]! >>> 16) & DF_BE;
-    const first = 0x45 | (tos << 8) | (swap(whole) << 16);
-    const second = (df ? 0 : swap(this.#ipId++ & 0xffff)) | (df << 16);
-    const low = (words[w + 2]! & 0xff) | (IPIP << 8);
-    const sum = half(first) + half(second) + low + half(to.source) + half(to.address);
-    words[w - 5] = first;
-    words[w - 4] = second;
-    words[w - 3] = low | (~fold(sum) << 16);
-    words[w - 2] = to.source;
-    words[w - 1] = to.address;
-    return (w << 2) - IP - ETH;
+    const low = words[w + 2]! & 0xffff;
+    const reply = ref & 1;
+    const length = swap(words[w]! >>> 16);
+    const dest = records[c + DEST]!;
+    const method = (records[c + STATUS]! >> 16) & 0xff;
+    const whole = method === TUNNEL ? length + IP : length;
+    const fits = (low & 0xff) > 1 && whole <= (reply ? records[c + HOP_MTU]! : this.#mtus[dest]!);
+    if (reply === 0) records[c + IN_PACKETS]!++;
+    if (reply === 0 || fits) {
+      const own = (dest + 1) * 4 + reply * 2;
+      stats[reply * 2]! += 1;
+      stats[reply * 2 + 1]! += length;
+      stats[own]! += 1;
+      stats[own + 1]! += length;
+      this.#updateState(c, reply, words[w + 8]! >> 8, now);
+    }
+    if (!fits) {
+      this.#judge(i, DROP);
+      return;
+    }
+    const src = words[w + 3]!;
+    const dst = words[w + 4]!;
+    const ports = words[w + 5]!;
+    const protocol = low >> 8;
+    let newSrc = src;
+    let newDst = dst;
+    if (reply !== 0) {
+      newSrc = records[c + VADDR]!;
+      const port = records[c + IN_PORTS]! >>> 16;
+      words[w + 3] = newSrc;
+      words[w + 5] = (ports & ~0xffff) | port;
+      translated(words, w, length, protocol, src, newSrc, ports & 0xffff, port);
+    } else if (method === MASQ) {
+      newDst = records[c + DADDR]!;
+      const port = records[c + OUT_PORTS]! & 0xffff;
+      words[w + 4] = newDst;
+      words[w + 5] = (ports & 0xffff) | (port << 16);
+      translated(words, w, length, protocol, dst, newDst, ports >>> 16, port);
+    }
+    const sum = half(words[w]!) + half(words[w + 1]!) + low - 1 + half(newSrc) + half(newDst);
+    words[w + 2] = (low - 1) | (~fold(sum) << 16);
+    let frame = (w << 2) - ETH;
+    if (method === TUNNEL) {
+      const id = (words[w + 1]! >>> 16) & DF_BE ? 0 : this.#ipId++ & 0xffff;
+      encapsulate(words, w, this.#world.dests[dest]!, whole, id);
+      frame -= IP;
+    }
+    this.#link(i, frame, reply ? this.#outs.length - MAC_WORDS : dest * MAC_WORDS);
+    this.outLength[i] = whole + ETH;
+    this.#judge(i, FORWARD);
   }
 
   /** The link header: the next hop's MAC, the out interface's, and the type, from a row of `#outs`. */

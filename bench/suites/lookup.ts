@@ -30,7 +30,7 @@ function* measure(settings: Settings, connections: number, folder: string): Gene
   if (core.lookupMany(held, BURST) !== BURST) throw new Error('lookup: the core does not find a connection');
 
   const rivalMemory = ownMemory(world.frames);
-  const rival = new TypedArrayRival(world, SLOT_BYTES, rivalMemory.buffer);
+  const rival = new TypedArrayRival(world, false, rivalMemory.buffer);
   const rivalFeeder = new Feeder(world.frames, rivalMemory, 0, FIRST);
   const words = Array.from({ length: BURST }, (_, i) => (rival.slot(i) + ETHERNET) >> 2);
   let found = 0;

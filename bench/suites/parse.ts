@@ -11,6 +11,7 @@ import { inProcess } from '../harness.js';
 import { corePieces, nativePiece } from '../pieces.js';
 import { MapRival } from '../rivals/map.js';
 import { TypedArrayRival } from '../rivals/typed-array.js';
+import { ipv4Length } from '../rivals/typed-array-packet.js';
 import { writeWorld } from '../rivals/world.js';
 import { frameOf, layOut, makeWorld } from '../scenario.js';
 import { inFolder, result, type Suite } from '../suite.js';
@@ -30,7 +31,7 @@ export const parse: Suite = (settings) =>
     const { core, memory, held } = corePieces(FRAMES, FRAMES * 4 + FRAMES * SLOT_BYTES);
     const bytes = new Uint8Array(memory.buffer);
     const list = new Uint32Array(memory.buffer, held, FRAMES);
-    const rival = new TypedArrayRival(world, SLOT_BYTES);
+    const rival = new TypedArrayRival(world, false);
     const rivalBytes = new Uint8Array(rival.words.buffer);
     for (const [i, { frame }] of all.entries()) {
       list[i] = held + FRAMES * 4 + i * SLOT_BYTES + ETHERNET;
@@ -47,7 +48,7 @@ export const parse: Suite = (settings) =>
       inProcess('ipvs-wasm', FRAMES, () => core.parseMany(held, FRAMES, room)),
       nativePiece(settings.native, file, 'parse', FRAMES, SLOT_BYTES),
       inProcess('typed arrays', FRAMES, () => {
-        for (let i = 0; i < FRAMES; i++) whole += rival.ipv4Length(wordOf[i]!, room);
+        for (let i = 0; i < FRAMES; i++) whole += ipv4Length(rival.words, wordOf[i]!, room);
       }),
       inProcess('Map', FRAMES, () => {
         for (let i = 0; i < FRAMES; i++) {

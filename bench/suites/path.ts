@@ -27,7 +27,8 @@ export function pathSuite(suite: string, modes: Mode[]): Suite {
       library.core,
       library.host,
       settings.native ? native(scenario, settings.native, file) : undefined,
-      typedArrays(scenario, world),
+      typedArrays(scenario, world, false),
+      typedArrays(scenario, world, true),
       map(scenario, world),
       connections <= settings.referenceConnections ? reference(scenario, frames) : undefined,
     ];

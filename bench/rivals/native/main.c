@@ -2,9 +2,10 @@
  * The native rival: the data path of ipvs-wasm in C, for the system's own compiler.
  *
  *   rival WORLD --check                        every frame once; what became of them on stdout
- *   rival WORLD MODE BURST SLOT SECONDS        nanoseconds a packet as JSON
+ *   rival WORLD MODE BURST SLOT SECONDS TICK   nanoseconds a packet, packets measured and their reasons as JSON
  *
  * MODE is path (all that a packet needs), parse, lookup, checksum or update. SLOT: bytes from frame to frame.
+ * TICK: milliseconds that pass a packet.
  */
 #include "load.h"
 #include "path.h"
@@ -62,7 +63,7 @@ static void lookup_work(struct world *w, uint32_t burst, uint32_t now) {
 static void checksum_work(struct world *w, uint32_t burst, uint32_t now) {
   (void)now;
   uint64_t sum = 0;
-  for (uint32_t i = 0; i < burst; i++) sum += checksum(w->arena + w->descriptors[i].address, w->descriptors[i].length);
+  for (uint32_t i = 0; i < burst; i++) sum ^= checksum(w->arena + w->descriptors[i].address, w->descriptors[i].length);
   sink += sum;
 }
 
@@ -71,42 +72,50 @@ static void update_work(struct world *w, uint32_t burst, uint32_t now) {
   uint64_t sum = 0;
   for (uint32_t i = 0; i < burst; i++) {
     const uint8_t *ip = w->arena + w->descriptors[i].address + ETH_LEN;
-    sum += checksum_update(ld16(ip + IP_LEN + TCP_CSUM), ld32(ip + IP_DST), w->dest[0].address, ld16(ip + IP_LEN + 2), w->dest[0].port);
+    sum ^= checksum_update(ld16(ip + IP_LEN + TCP_CSUM), ld32(ip + IP_DST), w->dest[0].address, ld16(ip + IP_LEN + 2), w->dest[0].port);
   }
   sink += sum;
 }
 
 typedef void work(struct world *, uint32_t, uint32_t);
 
-/* Seconds a burst; `refill` also copies the frames in before each. */
-static double timed(struct world *w, work *run, bool refill, uint32_t burst, uint32_t slot, double seconds) {
+struct timing { double ns; uint64_t packets; };
+
+/* Nanoseconds a packet; `refill` also copies the frames in before each burst. The world's clock goes on from where it was. */
+static struct timing timed(struct world *w, work *run, bool refill, uint32_t burst, uint32_t slot, double seconds, double tick) {
   uint64_t bursts = 0;
   uint32_t next = 0, batch = 1 + 4096 / burst;
   double start = seconds_now(), spent;
   do {
     for (uint32_t i = 0; i < batch; i++) {
       if (refill) next = fill(w, next, burst, slot);
-      run(w, burst, (uint32_t)bursts + i);
+      w->now += burst * tick;
+      run(w, burst, (uint32_t)w->now);
     }
     bursts += batch;
     spent = seconds_now() - start;
   } while (spent < seconds);
-  return spent / (double)bursts;
+  return (struct timing){.ns = spent * 1e9 / (double)(bursts * burst), .packets = bursts * burst};
 }
 
-static void bench(struct world *w, const char *mode, uint32_t burst, uint32_t slot, double seconds) {
+static void bench(struct world *w, const char *mode, uint32_t burst, uint32_t slot, double seconds, double tick) {
   work *run = !strcmp(mode, "path") ? process : !strcmp(mode, "parse") ? parse_work : !strcmp(mode, "lookup") ? lookup_work
     : !strcmp(mode, "checksum") ? checksum_work : !strcmp(mode, "update") ? update_work : NULL;
   if (!run) fail("unknown mode");
   bool refill = run == process || run == lookup_work;
   fill(w, 0, burst, slot);
-  timed(w, run, refill, burst, slot, seconds / 4); /* warms caches and clocks */
-  double gross = timed(w, run, refill, burst, slot, seconds);
-  double copy = refill ? timed(w, no_work, true, burst, slot, seconds / 2) : 0;
-  uint64_t forwarded = 0;
-  for (uint32_t i = 1; i < LOCAL_DELIVERY; i++) forwarded += w->reasons[i];
-  printf("{\"ns\":%.3f,\"gross\":%.3f,\"copy\":%.3f,\"forwarded\":%llu,\"decapsulated\":%llu}\n", (gross - copy) * 1e9 / burst,
-    gross * 1e9 / burst, copy * 1e9 / burst, (unsigned long long)forwarded, (unsigned long long)w->reasons[DECAPSULATED]);
+  timed(w, run, refill, burst, slot, seconds / 4, tick); /* warms caches and clocks */
+  memset(w->reasons, 0, sizeof w->reasons);
+  struct timing gross = timed(w, run, refill, burst, slot, seconds, tick);
+  double copy = refill ? timed(w, no_work, true, burst, slot, seconds / 2, tick).ns : 0;
+  printf("{\"ns\":%.3f,\"copy\":%.3f,\"packets\":%llu,\"reasons\":{", gross.ns - copy, copy, (unsigned long long)gross.packets);
+  const char *comma = "";
+  for (uint32_t i = 0; i < REASONS; i++) {
+    if (!w->reasons[i]) continue;
+    printf("%s\"%u\":%llu", comma, i, (unsigned long long)w->reasons[i]);
+    comma = ",";
+  }
+  puts("}}");
 }
 
 /* Per frame: u16 length, u8 verdict, u8 out interface, bytes. Then one line of totals on stderr. */
@@ -138,9 +147,9 @@ int main(int argc, char **argv) {
     check(load(argv[1], 2112), 2112);
     return 0;
   }
-  if (argc != 6) fail("expected WORLD --check, or WORLD MODE BURST SLOT SECONDS");
+  if (argc != 7) fail("expected WORLD --check, or WORLD MODE BURST SLOT SECONDS TICK");
   uint32_t burst = (uint32_t)atoi(argv[3]), slot = (uint32_t)atoi(argv[4]);
   if (burst < 1 || burst > BURST_MAX) fail("expected a burst of 1 to 256");
-  bench(load(argv[1], slot), argv[2], burst, slot, atof(argv[5]));
+  bench(load(argv[1], slot), argv[2], burst, slot, atof(argv[5]), atof(argv[6]));
   return 0;
 }

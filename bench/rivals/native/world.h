@@ -4,7 +4,7 @@
 
 #include "table.h"
 
-enum { WORLD_MAGIC = 0x4c564952, HEADROOM = 128, BURST_MAX = 256, IF_IPIP = 8 };
+enum { WORLD_MAGIC = 0x4c564952, HEADROOM = 128, BURST_MAX = 256, IF_IPIP = 8, REASONS = 128 };
 enum verdict { FORWARD = 1, LOCAL = 2, PASS = 3, DROP = 4 };
 
 struct interface { uint8_t mac[6]; uint16_t pad; uint32_t mtu, flags; };
@@ -49,7 +49,8 @@ struct world {
   uint32_t local[16];
   struct dest dest[64];
   struct stats service;
-  uint64_t reasons[128];
+  uint64_t reasons[REASONS];
+  double now; /* milliseconds */
   uint32_t generation;
   uint16_t ip_id;
   const uint32_t *meta;
