@@ -8,7 +8,7 @@ const file = fileURLToPath(new URL('../docs/reasons.md', import.meta.url));
 const MEANING = {
   forward: 'send it on the out interface',
   local: "for the host's own stack",
-  pass: 'not ours: the host does as it likes; the frame is unchanged',
+  pass: 'not ours: the host does as it likes; the packet is unchanged',
   drop: 'discard it',
 };
 

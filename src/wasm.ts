@@ -22,7 +22,7 @@ export interface CoreExports extends Record<string, unknown> {
   deleteConnection(conn: number): void;
 }
 
-/** Which build of the core: `release`, or `debug` with assertions and bounds checks. */
+/** Which build of the core: `release`, or `debug`, which is not optimised and has its names, for stepping through. */
 export type Variant = 'release' | 'debug';
 
 /** Where the binary comes from, when not from the package's own files. */

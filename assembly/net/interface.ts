@@ -23,7 +23,7 @@ export function interfaceAt(index: u32): usize {
   return <usize>field(SB_INTERFACES) + <usize>index * INTERFACE_SIZE;
 }
 
-/** Whether interface `index` has all the bits of `flag`. */
+/** Whether interface `index` has the flag. */
 export function interfaceHas(index: u32, flag: InterfaceFlag): bool {
   return (load<u32>(interfaceAt(index), IF_FLAGS) & <u32>flag) != 0;
 }

@@ -14,7 +14,7 @@ export enum Verdict {
   Forward = 1,
   /** For the host's own stack. */
   Local = 2,
-  /** Not ours: the host does as it likes. The frame is unchanged. */
+  /** Not ours: the host does as it likes. The packet is unchanged; padding of the link is cut off. */
   Pass = 3,
   /** Discard it; the reason says why. */
   Drop = 4,

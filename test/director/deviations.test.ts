@@ -85,6 +85,34 @@ describe('not handled yet, and said so', () => {
   });
 });
 
+describe('small differences', () => {
+  test('a SYN to a dest of weight 0 stays with it, also with expire_nodest_conn', () => {
+    director.setSysctl({ expire_nodest_conn: 1 });
+    fate(segment(SYN));
+    director.editDest(WEB, { address: RIP, port: 8080, method: 'nat', weight: 0 });
+    expect(fate(segment(SYN))).toBe('forward nat-in');
+  });
+
+  test('a dest edited to another method: connections keep theirs, by a route that works', () => {
+    fate(segment(SYN));
+    director.editDest(WEB, { address: RIP, port: 8080, method: 'tun' });
+    expect(fate(segment(ACK))).toBe('forward nat-in');
+    expect(fate(tcp({ source: '192.0.2.2', destination: VIP, sport: 1, dport: 80 }))).toBe('forward tunnel-ipip');
+  });
+
+  test('a malformed option is dropped without a word', () => {
+    const outcomes = director.send(segment(SYN, { options: Uint8Array.of(7, 0, 0, 0) }), 'cli', T0);
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['ipv4-option']);
+  });
+
+  test('a stray packet from a server to the director itself gets no answer, with nat_icmp_send', () => {
+    director.setSysctl({ nat_icmp_send: 1 });
+    const stray = (destination: string) => tcp({ source: RIP, destination, sport: 8080, dport: 9, flags: ACK });
+    expect(fate(stray('10.1.0.1'), 'srv')).toBe('local local-delivery');
+    expect(fate(stray(CLIENT), 'srv')).toBe('drop no-connection');
+  });
+});
+
 describe("the director's own ICMP", () => {
   test('is not limited: a hundred packets in one millisecond get a hundred answers', () => {
     const dying = segment(SYN, { ttl: 1 });
