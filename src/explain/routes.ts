@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isIPv4, isIPv6Prefix, parseIPv4, parsePrefix, prefixMask } from '../address.js';
+import { formatPrefix, isIPv4, isIPv6Prefix, parseIPv4, parsePrefix, prefixMask } from '../address.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from '../types.js';
 
 /** How a packet to an address leaves. */
@@ -21,14 +21,34 @@ export function ownerOf(network: NetworkConfig, address: string): InterfaceConfi
   return network.interfaces.find((one) => one.addresses?.some((prefix) => prefix.split('/')[0] === address));
 }
 
+/** Metric of a route that only an address implies: any given route of that length wins. */
+const IMPLIED = 2 ** 32;
+
+/** The routes that count: those given, but for interfaces that are down, and those that the addresses of interfaces imply. */
+function routesOf(network: NetworkConfig): RouteConfig[] {
+  const up = network.interfaces.filter((one) => one.up !== false);
+  const routes: RouteConfig[] = (network.routes ?? []).filter(
+    ({ dst, dev }) => !isIPv6Prefix(dst) && up.some(({ name }) => name === dev),
+  );
+  for (const { name, addresses } of up) {
+    for (const text of addresses ?? []) {
+      if (isIPv6Prefix(text)) continue;
+      const { address, length } = parsePrefix(text);
+      if (length === 32) continue;
+      const dst = formatPrefix({ address: (address & prefixMask(length)) >>> 0, length });
+      routes.push({ dst, dev: name, metric: IMPLIED });
+    }
+  }
+  return routes;
+}
+
 /** The route to `address`: longest prefix, then lowest metric. */
 export function routeTo(network: NetworkConfig, address: string): RouteConfig | undefined {
   if (!isIPv4(address)) return undefined;
   const value = parseIPv4(address);
   let best: RouteConfig | undefined;
   let bestLength = -1;
-  for (const route of network.routes ?? []) {
-    if (isIPv6Prefix(route.dst)) continue;
+  for (const route of routesOf(network)) {
     const prefix = parsePrefix(route.dst);
     const mask = prefixMask(prefix.length);
     if ((value & mask) !== (prefix.address & mask)) continue;

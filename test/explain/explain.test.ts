@@ -63,6 +63,20 @@ function lines({ steps }: PacketWalk): string[] {
 }
 
 describe('the walk', () => {
+  test('without given routes goes by those that the addresses imply', () => {
+    const made = Director.createSync({ network: { ...NETWORK, routes: [] }, seed: 0n, plan: { connections: 64 } });
+    made.addService({ ...VIP, scheduler: 'rr' });
+    made.addDest(VIP, { address: '10.1.0.11', port: 8080, method: 'nat' });
+    const request = explainPacket(made, syn, 'cli', NOW);
+    expect(lines(request)).toEqual(lines(explainPacket(director(), syn, 'cli', NOW)));
+    expect(lines(request)).toContain('POSTROUTING: next hop 10.1.0.11 = MAC 02:00:00:00:01:11');
+    const ends = { source: '10.1.0.11', destination: '10.0.0.2', sport: 8080, dport: 40001 };
+    const reply = explainPacket(made, ethernet(SRV, RS1, tcp({ ...ends, flags: SYN | ACK })), 'srv', NOW + 1);
+    expect(reply.fate.reason).toBe('nat-out');
+    expect(lines(reply)).toContain('routing: destination 10.0.0.2 = to be forwarded, route 10.0.0.0/24 dev cli');
+    expect(lines(reply)).toContain('POSTROUTING: next hop 10.0.0.2 = MAC 02:00:00:00:00:02');
+  });
+
   test('of a SYN: connection, service, scheduler, server, way out', () => {
     const walk = explainPacket(director(), syn, 'cli', NOW);
     expect(walk).toMatchObject({

@@ -42,6 +42,32 @@ describe('wayTo', () => {
   });
 });
 
+describe('without given routes', () => {
+  const interfaces: NetworkConfig['interfaces'] = [
+    { name: 'cli', mac: '02:00:00:00:00:01', addresses: ['10.0.0.1/24', '10.0.0.100/32', 'fd00::1/64'] },
+    { name: 'srv', mac: '02:00:00:00:01:01', addresses: ['10.1.0.1/24', '10.1.0.65/26'] },
+    { name: 'spare', mac: '02:00:00:00:02:01', addresses: ['10.1.0.2/24', '10.2.0.1/24'] },
+    { name: 'down', mac: '02:00:00:00:03:01', up: false, addresses: ['10.3.0.1/24'] },
+  ];
+  const devTo = (address: string, routes?: NetworkConfig['routes']) =>
+    wayTo({ interfaces, ...(routes && { routes }) }, address)?.route.dev;
+
+  test('those count that the addresses imply', () => {
+    expect(wayTo({ interfaces }, '10.0.0.2')).toMatchObject({ route: { dst: '10.0.0.0/24', dev: 'cli' } });
+    expect(wayTo({ interfaces }, '10.1.0.70')).toMatchObject({ route: { dst: '10.1.0.64/26', dev: 'srv' } });
+    expect(devTo('10.1.0.11')).toBe('srv');
+    expect(devTo('10.2.0.9')).toBe('spare');
+    expect(devTo('10.3.0.9')).toBeUndefined();
+    expect(devTo('192.0.2.1')).toBeUndefined();
+  });
+
+  test('a given one of the same length wins, a shorter one does not, and none of what is down', () => {
+    expect(devTo('10.1.0.11', [{ dst: '10.1.0.0/24', dev: 'spare', metric: 4_294_967_295 }])).toBe('spare');
+    expect(devTo('10.1.0.11', [{ dst: '10.1.0.0/16', dev: 'spare' }])).toBe('srv');
+    expect(devTo('10.1.0.11', [{ dst: '10.1.0.11/32', dev: 'down' }])).toBe('srv');
+  });
+});
+
 test('routeText is as ip route prints it', () => {
   expect(routeText({ dst: 'default', gateway: '10.0.0.254', dev: 'cli' })).toBe('default via 10.0.0.254 dev cli');
   expect(routeText({ dst: '10.1.0.0/24', dev: 'srv' })).toBe('10.1.0.0/24 dev srv');
