@@ -6,7 +6,7 @@
 import { isIPv4 } from '../address.js';
 import { IpvsError } from '../errors.js';
 import { RuleError } from './error.js';
-import { lineOf, locateJson } from './json-position.js';
+import { lineOf, locateJson, MAX_DEPTH, tooDeepAt } from './json-position.js';
 
 /** A JSON object that came from `path`. */
 export interface JsonEntry {
@@ -17,7 +17,13 @@ export interface JsonEntry {
 /** What a value is, for "got ...". */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? typeof value;
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? typeof value;
+  } catch {
+    // A value that did not come from a text may be nested without end.
+    text = 'a value that is no JSON, or nested too deep';
+  }
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
@@ -32,10 +38,15 @@ export class JsonInput {
   /**
    * Parses the document's text.
    *
-   * @throws RuleError with line and column of the first character that is not JSON.
+   * @throws RuleError with line and column of the first character that is not JSON, or of a bracket nested too deep.
    */
   parse(): unknown {
     const text = this.text ?? '';
+    const deep = tooDeepAt(text);
+    if (deep !== undefined) {
+      const { line, column } = lineOf(text, deep);
+      throw new RuleError(this.file, line, column, `expected JSON of at most ${MAX_DEPTH} levels, got more`);
+    }
     try {
       return JSON.parse(text);
     } catch (cause) {

@@ -20,7 +20,26 @@ export function lineOf(text: string, offset: number): { line: number; column: nu
   return { line: before.split('\n').length, column: offset - newline };
 }
 
-/** Walks a JSON text. A name that stands twice in an object counts where it stands last, as for `JSON.parse`. */
+/** Values nested deeper than this are refused: what walks them is recursive. Networks need fewer than 10. */
+export const MAX_DEPTH = 1000;
+
+/** Offset of the first bracket that is nested deeper than `MAX_DEPTH`; `undefined` when there is none. */
+export function tooDeepAt(text: string): number | undefined {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === '\\') i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === ']' || character === '}') depth--;
+    else if ((character === '[' || character === '{') && ++depth > MAX_DEPTH) return i;
+  }
+  return undefined;
+}
+
+/** Walks a JSON text (its nesting within `MAX_DEPTH`). A name that stands twice in an object counts where it stands last, as for `JSON.parse`. */
 export function locateJson(text: string): JsonPositions {
   const at = new Map<string, number>();
   const walk = new Walk(text, at);

@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lineOf, locateJson } from '../../src/rules/json-position.js';
+import { lineOf, locateJson, MAX_DEPTH, tooDeepAt } from '../../src/rules/json-position.js';
+
+describe('tooDeepAt', () => {
+  it('finds the first bracket beyond the limit, and none in strings', () => {
+    const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
+    expect(tooDeepAt(nested(MAX_DEPTH))).toBeUndefined();
+    expect(tooDeepAt(`[${nested(MAX_DEPTH)}]`)).toBe(1 + (MAX_DEPTH / 2 - 1) * 6 + 1);
+    expect(tooDeepAt(JSON.stringify(`\\"${'['.repeat(2 * MAX_DEPTH)}`))).toBeUndefined();
+    expect(tooDeepAt('[]'.repeat(2 * MAX_DEPTH))).toBeUndefined();
+    expect(locateJson(nested(MAX_DEPTH)).error).toBeUndefined();
+  });
+});
 
 describe('locateJson', () => {
   it('finds each value by its path', () => {

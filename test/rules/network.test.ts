@@ -323,3 +323,30 @@ describe('scenarios', () => {
     );
   });
 });
+
+describe('values nested without end', () => {
+  const brackets = 200_000;
+
+  it.each([
+    ['that are never closed', '['.repeat(brackets)],
+    ['that are JSON', `${'['.repeat(brackets)}${']'.repeat(brackets)}`],
+    ['within a network', `{"addr":\n${'['.repeat(brackets)}${']'.repeat(brackets)}}`],
+    ['of objects', `${'{"a":'.repeat(brackets)}1${'}'.repeat(brackets)}`],
+  ])('are refused where they are too deep: %s', (_, text) => {
+    let thrown: unknown;
+    try {
+      parseNetwork(text, 'net.json');
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(RuleError);
+    expect((thrown as RuleError).message).toMatch(
+      /^net\.json:[12]:\d+: expected JSON of at most 1000 levels, got more$/,
+    );
+  });
+
+  it('are refused as a value, too', () => {
+    const deep: unknown = JSON.parse(`${'['.repeat(brackets)}${']'.repeat(brackets)}`);
+    expect(() => networkFromJson(deep)).toThrow(expect.objectContaining({ code: 'BAD_INPUT' }));
+  });
+});
