@@ -9,6 +9,7 @@ import { IpvsError } from '../errors.js';
 /**
  * A capture is damaged, cut off, or of a kind that is not read (`code` is `BAD_CAPTURE`). Every packet before the damage has
  * been delivered when this is thrown, and the first `offset` bytes of the file are a whole capture (unless `offset` is 0).
+ * In a gzip file that is every packet which the packed bytes before the one at fault unpack to.
  */
 export class CaptureError extends IpvsError {
   /** Byte offset of the record, block or file header at fault; in a gzip file, counted in what it unpacks to. */

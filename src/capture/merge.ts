@@ -1,10 +1,11 @@
 /**
  * Merges captures by time. Packets of equal time come in the order in which their captures were named; within one capture
- * the order of the file is kept, whatever its times are.
+ * the order of the file is kept, whatever its times are. A damaged capture ends at its damage, the others go on.
  *
  * @module
  */
 
+import { CaptureError } from './capture-error.js';
 import { type CapturedPacket, CaptureInput, type CaptureInputOptions, packetOf } from './reader.js';
 import type { CaptureInterface, CaptureScanner } from './scanner.js';
 import type { CaptureSource } from './source.js';
@@ -43,6 +44,8 @@ enum Head {
 export class CaptureMerger {
   /** The interfaces of packets delivered so far: one for each name and link type. */
   readonly interfaces: MergedInterface[] = [];
+  /** The damage found so far, one at most for each capture, in the order in which it was met. */
+  readonly damages: CaptureError[] = [];
   /** Index among the inputs of the capture whose packet `next()` found. */
   input = 0;
   /** Index into `interfaces` of that packet's. */
@@ -85,13 +88,12 @@ export class CaptureMerger {
    * Goes on to the next packet in time.
    *
    * @returns false when bytes are needed, or at the end: `fill()` tells
-   * @throws CaptureError at the damage of a capture, after its every packet before that
    */
   next(): boolean {
     let first = -1;
     let starved = false;
     for (let i = 0; i < this.#inputs.length; i++) {
-      if (this.#heads[i] === Head.Taken) this.#heads[i] = this.#inputs[i]!.scanner.next() ? Head.Ready : Head.Starved;
+      if (this.#heads[i] === Head.Taken) this.#scan(i);
       if (this.#heads[i] === Head.Starved) starved = true;
       else if (this.#heads[i] === Head.Ready && (first < 0 || this.#isBefore(i, first))) first = i;
     }
@@ -107,22 +109,51 @@ export class CaptureMerger {
    * Reads more bytes where they are needed. Views of packets before are no longer good.
    *
    * @returns false when all captures are at their end
-   * @throws CaptureError as `next()`
+   * @throws CaptureError at the end of all, the first of `damages` when there are any
    */
   async fill(): Promise<boolean> {
     for (let i = 0; i < this.#inputs.length; i++) {
       const input = this.#inputs[i]!;
       while (this.#heads[i] === Head.Starved) {
-        if (!(await input.fill())) this.#heads[i] = Head.Ended;
-        else if (input.scanner.next()) this.#heads[i] = Head.Ready;
+        try {
+          if (await input.fill()) this.#scan(i);
+          else this.#heads[i] = Head.Ended;
+        } catch (error) {
+          this.#endAt(i, error);
+        }
       }
     }
-    return this.#heads.some((head) => head !== Head.Ended);
+    if (this.#heads.some((head) => head !== Head.Ended)) return true;
+    if (this.damages.length > 0) throw this.damages[0];
+    return false;
+  }
+
+  /**
+   * Ends the capture of the packet that `next()` found: what the packet says beside its bytes is damaged.
+   *
+   * @throws `error` when it is no CaptureError
+   */
+  endDamaged(error: unknown): void {
+    this.#endAt(this.input, error);
   }
 
   /** Closes all captures. */
   async close(): Promise<void> {
     await closeAll(this.#inputs);
+  }
+
+  #scan(i: number): void {
+    try {
+      this.#heads[i] = this.#inputs[i]!.scanner.next() ? Head.Ready : Head.Starved;
+    } catch (error) {
+      this.#endAt(i, error);
+    }
+  }
+
+  #endAt(i: number, error: unknown): void {
+    if (!(error instanceof CaptureError)) throw error;
+    this.#heads[i] = Head.Ended;
+    this.damages.push(error);
   }
 
   #isBefore(i: number, j: number): boolean {
@@ -147,7 +178,7 @@ export class CaptureMerger {
 /**
  * The packets of several captures in the order of time.
  *
- * @throws CaptureError at the damage of a capture, after its every packet before that
+ * @throws CaptureError at the end, for the damage met first: after its every packet before that, and all packets of the others
  */
 export async function* mergeCaptures(inputs: readonly MergeInput[]): AsyncGenerator<MergedPacket, void, undefined> {
   const merger = await CaptureMerger.open(inputs);
@@ -156,7 +187,14 @@ export async function* mergeCaptures(inputs: readonly MergeInput[]): AsyncGenera
       while (merger.next()) {
         const { input, interfaceIndex } = merger;
         const interfaceName = merger.interfaces[interfaceIndex]!.name;
-        yield { ...packetOf(merger.scanner), input, interfaceIndex, interfaceName };
+        let packet: CapturedPacket;
+        try {
+          packet = packetOf(merger.scanner);
+        } catch (error) {
+          merger.endDamaged(error);
+          continue;
+        }
+        yield { ...packet, input, interfaceIndex, interfaceName };
       }
     } while (await merger.fill());
   } finally {

@@ -14,6 +14,21 @@ import {
 import { MAX_CAPTURED_LENGTH } from './scanner.js';
 import { CaptureWriter, type WriterInterface } from './writer.js';
 
+/** Writes the header of a record: its time (`fraction` in the file's own ticks), captured length and length on the wire. */
+export function writeRecordHeader(
+  view: DataView,
+  at: number,
+  seconds: number,
+  fraction: number,
+  captured: number,
+  originalLength: number,
+): void {
+  view.setUint32(at, seconds, true);
+  view.setUint32(at + 4, fraction, true);
+  view.setUint32(at + 8, captured, true);
+  view.setUint32(at + 12, originalLength, true);
+}
+
 /** Writes a classic capture: one link type, no names, no comments. Without `addInterface` it is Ethernet. */
 export class PcapWriter extends CaptureWriter {
   #linkType: number | undefined;
@@ -45,10 +60,8 @@ export class PcapWriter extends CaptureWriter {
     const length = PCAP_RECORD_LENGTH + captured;
     this.reserve(length);
     const { view, used } = this;
-    view.setUint32(used, seconds, true);
-    view.setUint32(used + 4, this.precision === 9 ? nanoseconds : nanoseconds / 1000, true);
-    view.setUint32(used + 8, captured, true);
-    view.setUint32(used + 12, originalLength, true);
+    const fraction = this.precision === 9 ? nanoseconds : nanoseconds / 1000;
+    writeRecordHeader(view, used, seconds, fraction, captured, originalLength);
     this.copier.copy(buffer, start, end, used + PCAP_RECORD_LENGTH);
     this.used = used + length;
   }

@@ -164,6 +164,7 @@ export class PcapngScanner extends CaptureScanner {
     this.#checkCaptured(at, captured, length - 32, index);
     const clock = this.#clocks[index]!;
     clock.split(view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian));
+    if (!clock.isExact) throw this.damaged(at, 'the time is 2^53 seconds or more from 1970');
     this.seconds = clock.seconds;
     this.nanoseconds = clock.nanoseconds;
     this.interfaceIndex = index;

@@ -6,6 +6,8 @@
 
 /** Nanoseconds in a second. */
 export const NANOSECONDS = 1e9;
+/** The first second whose nanoseconds since 1970 do not fit in 64 bits (in 2554). */
+export const MAX_SECONDS = 18446744073;
 
 const HALF = 0x10000;
 const WORD = 0x100000000;
@@ -28,7 +30,12 @@ export class TickClock {
     const binary = (resolution & 0x80) !== 0;
     this.#decimal = !binary && exponent <= 9 ? 10 ** exponent : 0;
     this.#unit = (binary ? 2n : 10n) ** BigInt(exponent);
-    this.#offset = offset;
+    this.#offset = Number.isSafeInteger(offset) ? offset : Number.NaN;
+  }
+
+  /** Whether plain numbers hold the time of the last `split()`: its seconds, and if_tsoffset, are below 2^53. */
+  get isExact(): boolean {
+    return Number.isSafeInteger(this.seconds);
   }
 
   /** Splits the ticks `high * 2^32 + low`. */

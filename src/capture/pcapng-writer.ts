@@ -23,13 +23,12 @@ import {
   INTERFACE_DESCRIPTION_BLOCK,
   SECTION_HEADER_BLOCK,
 } from './pcapng-reader.js';
+import { MAX_SECONDS } from './pcapng-time.js';
 import { MAX_CAPTURED_LENGTH } from './scanner.js';
 import { CaptureWriter, type PacketOptions, type WriterInterface } from './writer.js';
 
 const HALF = 0x10000;
 const WORD = 0x100000000;
-/** Seconds that 64 bits of nanoseconds hold: until 2554. */
-const MAX_SECONDS = 18446744073;
 /** Header of an enhanced packet block and its trailer. */
 const PACKET_OVERHEAD = 32;
 const MAX_OPTION_LENGTH = 0xffff;

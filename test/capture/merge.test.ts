@@ -88,11 +88,42 @@ describe('mergeCaptures', () => {
     expect(order.map((pair) => pair.join('.'))).toEqual('1.0 0.0 0.1 1.1 0.2'.split(' '));
   });
 
-  it('delivers every packet before damage, and names the file', async () => {
+  it('ends a damaged capture at its damage and goes on with the others, then names file and place', async () => {
     const cut = capture([10, 20, 30], 0).slice(0, -1);
     const { order, error } = await merged([{ source: cut, file: 'a.pcap' }, { source: capture([1, 15, 20, 40], 1) }]);
-    expect(order.map((pair) => pair.join('.'))).toEqual('1.0 0.0 1.1 0.1'.split(' '));
+    expect(order.map((pair) => pair.join('.'))).toEqual('1.0 0.0 1.1 0.1 1.2 1.3'.split(' '));
     expect(error).toMatchObject({ file: 'a.pcap', packet: 2, offset: 60 });
+  });
+
+  it('tells the damage of each capture, also of what packets say beside their bytes', async () => {
+    const badFlags = [option(true, 2, [1, 0])];
+    const { bytes } = blocks(
+      section(true),
+      describeInterface(true),
+      enhanced(true, { ticks: 1_500_000n, data: [0, 0] }),
+      enhanced(true, { ticks: 2_500_000n, data: [0, 1], options: badFlags }),
+      enhanced(true, { ticks: 2_600_000n, data: [0, 2] }),
+    );
+    const corrupt = capture([10, 20, 30], 1);
+    new DataView(corrupt.buffer).setUint32(24 + 18 + 8, 0x7fffffff, true);
+    const inputs = [
+      { source: bytes, file: 'a' },
+      { source: corrupt, file: 'b' },
+      { source: capture([10, 40], 2), file: 'c' },
+    ];
+    const { order, error } = await merged(inputs);
+    expect(order.map((pair) => pair.join('.'))).toEqual('1.0 2.0 0.0 2.1'.split(' '));
+    expect(error).toMatchObject({ file: 'b', packet: 1, offset: 42 });
+
+    const merger = await CaptureMerger.open(inputs.slice(1));
+    let packets = 0;
+    await expect(async () => {
+      do while (merger.next()) packets++;
+      while (await merger.fill());
+    }).rejects.toBe(merger.damages[0]);
+    await merger.close();
+    expect(packets).toBe(3);
+    expect(merger.damages).toMatchObject([{ file: 'b', packet: 1 }]);
   });
 
   it('closes every capture, also when one does not open', async () => {

@@ -97,6 +97,24 @@ describe.each([
     expect((await collect(bytes)).packets[0]!.timestamp).toBe(expected);
   });
 
+  it.each([
+    ['ticks', [option(little, 9, [0])], 1n << 62n],
+    ['if_tsoffset', [option(little, 14, little ? [0, 0, 0, 0, 0, 0, 0, 64] : [64, 0, 0, 0, 0, 0, 0, 0])], 1n],
+  ])('refuses a time that no plain number holds, by %s', async (_name, options, ticks) => {
+    const { bytes, offsets } = blocks(
+      section(little),
+      describeInterface(little),
+      describeInterface(little, options),
+      enhanced(little, { ticks: 7n, data: [1] }),
+      enhanced(little, { id: 1, ticks, data: [2] }),
+      enhanced(little, { ticks: 8n, data: [3] }),
+    );
+    const { packets, error } = await collect(bytes);
+    expect(packets.map(({ timestamp }) => timestamp)).toEqual([7_000n]);
+    expect(error).toMatchObject({ offset: offsets[4], packet: 1 });
+    expect(error!.detail).toContain('the time is 2^53 seconds or more');
+  });
+
   it('adds if_tsoffset', async () => {
     const seconds = (value: bigint): Uint8Array => {
       const bytes = new Uint8Array(8);

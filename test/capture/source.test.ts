@@ -3,13 +3,13 @@ import { createReadStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rm
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
+import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CaptureInput, FileSink, PcapngWriter, PcapWriter, readCapture } from '../../src/capture/index.js';
 import type { CaptureSource } from '../../src/capture/source.js';
 import { blocks, describe as describeInterface, enhanced, option, pattern, pcap, section } from './bytes.js';
-import { collect } from './collect.js';
+import { chunked, collect } from './collect.js';
 
 const RECORDS = Array.from({ length: 3000 }, (_, i) => ({ seconds: i, ticks: i, data: pattern(200 + (i % 100), i) }));
 const { bytes, offsets } = pcap(true, 0xa1b23c4d, RECORDS);
@@ -86,6 +86,27 @@ describe('sources', () => {
     expect(packets).toHaveLength(2 * RECORDS.length);
     expect(error).toMatchObject({ code: 'BAD_CAPTURE', packet: 2 * RECORDS.length });
     expect(error!.detail).toBe('gzip: incorrect data check');
+  });
+
+  it('give every packet that the bytes before the damage of gzip unpack to', async () => {
+    const many = Array.from({ length: 30_000 }, (_, i) => ({ seconds: i, ticks: (i * 7919) % 1e6, data: [i & 255] }));
+    const whole = pcap(true, 0xa1b2c3d4, many).bytes;
+    const packed = gzipSync(whole);
+    for (let part = 1; part < 20; part++) {
+      const damaged = new Uint8Array(packed);
+      const at = Math.floor((packed.length * part) / 20);
+      damaged.fill(0xff, at, at + 64);
+      const intact = gunzipSync(packed.subarray(0, at), { finishFlush: constants.Z_SYNC_FLUSH });
+      const expected = Math.floor((intact.length - 24) / 17);
+      const { packets, error } = await collect(chunked(damaged, [5000]));
+      // What the damaged bytes unpack to may be the first to be refused, as a record.
+      expect(error, `damage at ${at}`).toBeDefined();
+      expect(packets.length, `damage at ${at}`).toBeGreaterThanOrEqual(expected);
+      const sound = packets.slice(0, expected).map(({ timestamp }) => timestamp);
+      expect(sound).toEqual(
+        many.slice(0, expected).map((r) => BigInt(r.seconds) * 10n ** 9n + BigInt(r.ticks) * 1000n),
+      );
+    }
   });
 });
 
