@@ -53,6 +53,7 @@ Exit codes:
   0    all went well
   1    a check failed, or the input is damaged (what came before it was written)
   2    wrong options, or an error in the rules or the network
+  70   a defect of ipvs-wasm itself: please report it
   130  stopped by an interrupt; the output is whole up to there
 `;
 

@@ -18,7 +18,7 @@ import { explainNumber } from './explain.js';
 import { Inputs } from './inputs.js';
 import { CliError, type Io } from './io.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
-import { type Output, openOutputs } from './outputs.js';
+import { type Output, openOutputs, readFiles } from './outputs.js';
 import { rewrite } from './rewrite.js';
 import { type LoopFrame, wholeMillis } from './rewrite-loop.js';
 import { parseCount } from './setup.js';
@@ -61,7 +61,7 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   const director = await directorOf(scenario);
   const inputs = await Inputs.open(words, network);
   mkdirSync(dirname(file), { recursive: true });
-  const outputs = openOutputs([file], network, inputs.files, director.burst.bytes, {
+  const outputs = openOutputs([file], network, readFiles(inputs), director.burst.bytes, {
     onlyOut: false,
     format: 'pcapng',
   });

@@ -36,9 +36,10 @@ const SPEC: CommandSpec = {
   ],
   notes: `The packets before it are replayed, so that the connections are those that it met.
 The number is also the packet id (frame.packet_id) in what 'rewrite' writes.
+Of a damaged capture the packets before the damage count, as for 'rewrite'.
 
-Exit codes: 0 well; 1 there is no such packet, or the capture is damaged before
-it; 2 wrong options, rules or network.
+Exit codes: 0 well; 1 there is no such packet, or a capture is damaged before
+it; 2 wrong options, rules or network; 70 a defect of ipvs-wasm.
 
 Example:
   ipvs-wasm explain -i cli=cli.pcap --packet 5 --rules rules.txt --network net.json`,
@@ -65,13 +66,16 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
     io.out(`packet ${number}, received on ${walk.inInterface} at ${time}\n\n`);
     io.out(walkText(walk, styleOf(io.color)));
   }
-  return 0;
+  // Others went on after it, up to the packet.
+  const { damages } = inputs.merger;
+  for (const { message } of damages) io.err(`ipvs-wasm: ${message}\n`);
+  return damages.length === 0 ? 0 : 1;
 }
 
 /**
  * Replays the packets before number `wanted` and explains that one; closes the inputs.
  *
- * @throws {CliError} exit code 1 when there are fewer packets
+ * @throws {CliError} exit code 1 when there are fewer packets, {@link CaptureError} when a capture is damaged then
  */
 export async function explainNumber(director: Director, inputs: Inputs, wanted: number): Promise<PacketWalk> {
   const { merger } = inputs;

@@ -5,10 +5,12 @@
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { CaptureError } from '../capture/capture-error.js';
 import { linkKind } from '../capture/link-type.js';
 import { CaptureMerger } from '../capture/merge.js';
 import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from '../capture/pcap-reader.js';
-import type { CaptureScanner } from '../capture/scanner.js';
+import { MAX_SECONDS } from '../capture/pcapng-time.js';
+import type { CaptureScanner, PacketAnnotations } from '../capture/scanner.js';
 import { isEthernet } from '../explain/routes.js';
 import type { Burst } from '../index.js';
 import type { NetworkConfig } from '../types.js';
@@ -112,12 +114,27 @@ export class Inputs {
   /** Index of the director's interface for the merger's packet; -1 to leave the packet out. */
   interfaceIndex(): number {
     const { merger } = this;
-    const index = this.#indexes[merger.interfaceIndex] ?? this.#resolve(merger.interfaceIndex);
     const { scanner } = merger;
-    if (scanner.format === 'pcapng' && scanner.annotations().direction === 'outbound') {
-      this.sent++;
+    if (scanner.format === 'pcapng') {
+      let direction: PacketAnnotations['direction'];
+      try {
+        direction = scanner.annotations().direction;
+      } catch (error) {
+        merger.endDamaged(error);
+        return -1;
+      }
+      // Whatever interface the host sent it on: that one need not be of the network.
+      if (direction === 'outbound') {
+        this.sent++;
+        return -1;
+      }
+    }
+    if (!(scanner.seconds >= 0 && scanner.seconds < MAX_SECONDS)) {
+      const detail = 'the time is before 1970 or after 2554, which the director and the outputs cannot hold';
+      merger.endDamaged(new CaptureError(detail, scanner.offset, scanner.number - 1, scanner.file));
       return -1;
     }
+    const index = this.#indexes[merger.interfaceIndex] ?? this.#resolve(merger.interfaceIndex);
     this.packets[merger.input]!++;
     return index;
   }
@@ -129,14 +146,17 @@ export class Inputs {
     const up = interfaces.filter((one) => isEthernet(one) && one.up !== false);
     const found = interfaces.find((one) => one.name === name) ?? (up.length === 1 ? up[0] : undefined);
     const file = this.files[this.merger.input]!;
+    const where = `${file}: packet ${this.merger.scanner.number}`;
     if (found === undefined) {
       const names = up.map((one) => one.name).join(', ');
-      throw usageError(`${file}: which interface received it? Say NAME=${file}, NAME being one of ${names}`);
+      throw usageError(
+        `${where}, interface ${name}: which interface received it? Say NAME=${file}, NAME being one of ${names}`,
+      );
     }
     const kind = isEthernet(found) ? 'ether' : 'raw';
     if (linkKind(linkType) !== kind) {
       const starts = kind === 'ether' ? 'an Ethernet header' : 'the IP header';
-      throw usageError(`${file}: link type ${linkType}, but frames of interface ${found.name} start with ${starts}`);
+      throw usageError(`${where}: link type ${linkType}, but frames of interface ${found.name} start with ${starts}`);
     }
     const index = interfaces.indexOf(found);
     this.#indexes[merged] = index;

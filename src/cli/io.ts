@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { writeAll } from '../capture/file-sink.js';
 
 /** The streams of a command; tests give their own. */
 export interface Io {
@@ -33,25 +33,6 @@ export class CliError extends Error {
 /** Wrong words on the command line: exit code 2. */
 export function usageError(message: string): CliError {
   return new CliError(2, message);
-}
-
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-
-/**
- * Writes all of `bytes` to a file descriptor, waiting when it is a pipe that is full.
- *
- * @throws the system's error, `EPIPE` when the reader has gone
- */
-function writeAll(fd: number, bytes: Uint8Array): void {
-  let done = 0;
-  while (done < bytes.length) {
-    try {
-      done += writeSync(fd, bytes, done);
-    } catch (error) {
-      if (!isErrno(error, 'EAGAIN')) throw error;
-      Atomics.wait(sleeper, 0, 0, 1);
-    }
-  }
 }
 
 /** Whether `error` is the system error `code`. */

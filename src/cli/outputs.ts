@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { statSync } from 'node:fs';
 import { FileSink } from '../capture/file-sink.js';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../capture/link-type.js';
 import { PcapngWriter } from '../capture/pcapng-writer.js';
@@ -11,6 +10,7 @@ import type { PacketOptions } from '../capture/writer.js';
 import { isEthernet } from '../explain/routes.js';
 import { reasonName, reasonText, verdictName } from '../reasons.js';
 import type { InterfaceConfig, NetworkConfig } from '../types.js';
+import { fileIdentity } from './file-identity.js';
 import { checkName, type FileWord, splitWord } from './inputs.js';
 import { CliError, usageError } from './io.js';
 import { ResidentPcapWriter } from './resident-writer.js';
@@ -35,11 +35,23 @@ export interface Output extends FrameSink {
   close(): void;
 }
 
-/** Opens the outputs of `-o`; `inputs` are files that must not be overwritten, `memory` is the director's. */
+/** A file that is read, and as what: it must not be overwritten. */
+export interface ReadFile {
+  readonly file: string;
+  /** `an input`, `the rules`, … */
+  readonly what: string;
+}
+
+/** The captures of `-i` as files that are read. */
+export function readFiles({ files }: { readonly files: readonly string[] }): ReadFile[] {
+  return files.map((file) => ({ file, what: 'an input' }));
+}
+
+/** Opens the outputs of `-o`, once none of them is one of those that are read; `memory` is the director's. */
 export function openOutputs(
   words: readonly string[],
   network: NetworkConfig,
-  inputs: readonly string[],
+  read: readonly ReadFile[],
   memory: Uint8Array,
   options: OutputOptions,
 ): Output[] {
@@ -51,19 +63,30 @@ export function openOutputs(
     if (vlan !== undefined) {
       throw usageError(`-o ${word.name}=${word.file}: frames of a VLAN leave by ${vlan.parent}, with their tag`);
     }
-    if (inputs.some((input) => sameFile(input, word.file))) {
-      throw usageError(`${word.file} is an input, it cannot be an output too`);
-    }
   }
-  files.forEach((word, i) => {
-    const twin = files.slice(0, i).some((other) => other.file === word.file);
-    if (twin) throw usageError(`${word.file} is named twice as an output`);
-  });
+  refuseClashes(files, read);
   return files.map((word) => {
     const sent = sendingInterfaces(network, word);
     if (formatOf(word.file, options) === 'pcapng') return new PcapngOutput(word, network, sent, options);
     return new PcapOutput(word, sent, memory);
   });
+}
+
+/** One file under two names would be overwritten while it is read, or by two writers at once. */
+function refuseClashes(files: readonly FileWord[], read: readonly ReadFile[]): void {
+  const taken = new Map<string, string>();
+  for (const { file, what } of read) {
+    const identity = fileIdentity(file, 0);
+    if (identity !== undefined) taken.set(identity, `is ${what}, it cannot be an output too`);
+  }
+  const names = new Set<string>();
+  for (const { file } of files) {
+    const identity = fileIdentity(file, 1);
+    const clash = names.has(file) ? 'is named twice as an output' : taken.get(identity ?? '');
+    if (clash !== undefined) throw usageError(`${file === '-' ? 'standard output' : file} ${clash}`);
+    names.add(file);
+    if (identity !== undefined) taken.set(identity, 'is named twice as an output');
+  }
 }
 
 /** One sink for several. */
@@ -139,7 +162,7 @@ class PcapOutput implements Output {
     if (this.#index[frame.out]! < 0) return;
     const { seconds, nanoseconds, start, end } = frame;
     if (seconds > 0xffffffff)
-      throw new CliError(1, `packet ${frame.packet}: its time does not fit in a pcap, write pcapng`);
+      throw new CliError(1, `${this.file}: the time of packet ${frame.packet} does not fit in a pcap, write pcapng`);
     this.packets++;
     if (frame.resident) this.#writer.writeInPlace(seconds, nanoseconds, start, end);
     else this.#writer.write(seconds, nanoseconds, frame.bytes, start, end);
@@ -150,9 +173,12 @@ class PcapOutput implements Output {
   }
 
   close(): void {
-    this.#writer.endRun();
-    this.#writer.flushSync();
-    this.#sink.close();
+    try {
+      this.#writer.endRun();
+      this.#writer.flushSync();
+    } finally {
+      this.#sink.close();
+    }
   }
 }
 
@@ -215,8 +241,11 @@ class PcapngOutput implements Output {
   }
 
   close(): void {
-    this.#writer.flushSync();
-    this.#sink.close();
+    try {
+      this.#writer.flushSync();
+    } finally {
+      this.#sink.close();
+    }
   }
 }
 
@@ -233,10 +262,4 @@ function linkTypeOf(one: InterfaceConfig): number {
 
 function formatOf(file: string, { format }: OutputOptions): 'pcap' | 'pcapng' {
   return format ?? (/\.(pcap|cap|dmp)$/i.test(file) ? 'pcap' : 'pcapng');
-}
-
-function sameFile(a: string, b: string): boolean {
-  if (a === '-' || b === '-') return false;
-  const [one, other] = [statSync(a, { throwIfNoEntry: false }), statSync(b, { throwIfNoEntry: false })];
-  return one !== undefined && other?.isFile() === true && one.ino === other.ino && one.dev === other.dev;
 }

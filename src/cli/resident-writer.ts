@@ -11,7 +11,7 @@
  * @module
  */
 import { PCAP_RECORD_LENGTH } from '../capture/pcap-reader.js';
-import { PcapWriter } from '../capture/pcap-writer.js';
+import { PcapWriter, writeRecordHeader } from '../capture/pcap-writer.js';
 import type { CaptureSink, WriterOptions } from '../capture/writer.js';
 
 /** A run of so many bytes is worth a write of its own. */
@@ -36,11 +36,7 @@ export class ResidentPcapWriter extends PcapWriter {
   /** Writes the frame at `memory[start, end)`; the 16 bytes before it are overwritten. */
   writeInPlace(seconds: number, nanoseconds: number, start: number, end: number): void {
     const at = start - PCAP_RECORD_LENGTH;
-    const headers = this.#headers;
-    headers.setUint32(at, seconds, true);
-    headers.setUint32(at + 4, nanoseconds, true);
-    headers.setUint32(at + 8, end - start, true);
-    headers.setUint32(at + 12, end - start, true);
+    writeRecordHeader(this.#headers, at, seconds, nanoseconds, end - start, end - start);
     if (at !== this.#runEnd) {
       this.endRun();
       this.#runStart = at;

@@ -110,7 +110,7 @@ export class RewriteLoop {
 
   /**
    * Runs until the inputs need more bytes or are at their end, and judges all that came. Throws the `CaptureError` of
-   * damage; what came before it waits for `flush`.
+   * damage in a lone capture, and what the inputs throw; what came before it waits for `flush`.
    */
   run(): void {
     const { merger, lone, packets } = this.#inputs;
@@ -162,6 +162,8 @@ export class RewriteLoop {
   flush(): void {
     const given = this.#pending;
     if (given === 0) return;
+    // First: when the sink throws, none of them may go through the director again.
+    this.#pending = 0;
     const { burst } = this.#director;
     const total = this.#director.process(this.now);
     const frame = this.#frame;
@@ -191,7 +193,6 @@ export class RewriteLoop {
     }
     burst.reset();
     this.#copies.clear();
-    this.#pending = 0;
     this.#judged += given;
   }
 

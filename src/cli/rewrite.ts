@@ -9,7 +9,7 @@ import type { Director } from '../director.js';
 import { Inputs, WINDOW } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, type Options, parseOptions } from './options.js';
-import { type Output, openOutputs, Tee } from './outputs.js';
+import { type Output, openOutputs, readFiles, Tee } from './outputs.js';
 import { Progress } from './progress.js';
 import { RewriteLoop } from './rewrite-loop.js';
 import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
@@ -54,8 +54,10 @@ frame.packet_id.
 The same input, rules and seed always give the same bytes.
 
 Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
-processed and written); 2 wrong options, rules or network; 130 interrupted (the
-output is whole up to there).
+processed and written, and the other captures wholly; of a damaged gzip file all
+that its bytes before the damage unpack to), or a time does not fit in the output;
+2 wrong options, rules or network; 70 a defect of ipvs-wasm; 130 interrupted. The
+output is whole up to where it ended.
 
 Example:
   ipvs-wasm rewrite -i cli=cli.pcap -i srv=srv.pcap --rules rules.txt \\
@@ -76,29 +78,29 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const outWords = options.all('outfile');
   const toStdout = outWords.some((word) => word === '-' || word.endsWith('=-'));
   if (toStdout && options.has('json')) throw usageError('--json and -o - both want standard output');
-  if (options.get('rules') === '-' && options.all('infile').some((word) => word === '-' || word.endsWith('=-'))) {
-    throw usageError('--rules and -i cannot both be standard input');
-  }
   const burst = parseCount('burst', options.get('burst') ?? '256', 1, 256);
   const format = formatOption(options);
 
   const words = options.all('infile');
   const director = setUp(options, words.length * WINDOW);
   const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
-  const outputs = openOutputs(outWords, director.network, inputs.files, director.burst.bytes, {
+  const read = [
+    ...readFiles(inputs),
+    { file: options.need('rules'), what: 'the rules' },
+    { file: options.need('network'), what: 'the network' },
+  ];
+  const outputs = openOutputs(outWords, director.network, read, director.burst.bytes, {
     onlyOut: options.has('only-out'),
     ...(format === undefined ? {} : { format }),
   });
   const quiet = options.has('quiet');
   const progress = new Progress(quiet ? { ...io, interactive: false } : io);
-  const { summary, damage } = await rewrite(director, inputs, outputs, { burst, progress, stop: io.stop });
+  const { summary, damages } = await rewrite(director, inputs, outputs, { burst, progress, stop: io.stop });
 
   if (options.has('json')) io.out(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) (toStdout ? io.err : io.out)(summaryText(summary));
-  if (damage !== undefined) {
-    io.err(`ipvs-wasm: ${damage.message}\n`);
-    return 1;
-  }
+  for (const { message } of damages) io.err(`ipvs-wasm: ${message}\n`);
+  if (damages.length > 0) return 1;
   return summary.interrupted ? 130 : 0;
 }
 
@@ -121,16 +123,29 @@ export interface RewriteRun {
   readonly stop?: AbortSignal;
 }
 
-/** Sends the captures through the director; closes inputs and outputs. */
+/**
+ * Sends the captures through the director; closes inputs and outputs. What was read before an error is written as well.
+ *
+ * @returns also the damage of each capture that has some
+ * @throws what the inputs throw beside damage ({@link CliError} for a packet of no known interface), and the outputs
+ */
 export async function rewrite(
   director: Director,
   inputs: Inputs,
   outputs: readonly Output[],
   { burst = 256, progress, stop }: RewriteRun = {},
-): Promise<{ summary: RewriteSummary; damage: CaptureError | undefined }> {
+): Promise<{ summary: RewriteSummary; damages: readonly CaptureError[] }> {
   const sink = outputs.length === 1 ? outputs[0]! : new Tee(outputs);
   const loop = new RewriteLoop(director, inputs, sink, burst);
-  let damage: CaptureError | undefined;
+  let damages: readonly CaptureError[] = inputs.merger.damages;
+  const failures: unknown[] = [];
+  const attempt = async (step: () => unknown): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
   try {
     do {
       loop.run();
@@ -140,16 +155,18 @@ export async function rewrite(
       await setImmediate();
     } while (await fill(inputs, stop));
   } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
-    damage = error;
+    if (!(error instanceof CaptureError)) failures.push(error);
+    // A lone capture's scanner throws past the merger.
+    else if (damages.length === 0) damages = [error];
   } finally {
     progress?.end();
   }
   const interrupted = stop?.aborted === true;
   // The end of a pipe that nobody writes to cannot be waited for.
-  if (!interrupted) await inputs.merger.close();
-  loop.flush();
-  for (const output of outputs) output.close();
+  if (!interrupted) await attempt(() => inputs.merger.close());
+  await attempt(() => loop.flush());
+  for (const output of outputs) await attempt(() => output.close());
+  if (failures.length > 0) throw failures[0];
 
   const summary: RewriteSummary = {
     packets: { in: loop.packets, out: loop.left, bytesIn: loop.bytes, cut: loop.cut },
@@ -158,10 +175,10 @@ export async function rewrite(
     connections: director.connectionCount,
     inputs: inputs.files.map((file, i) => ({ file, packets: inputs.packets[i]! })),
     outputs: outputs.map(({ file, packets }) => ({ file, packets })),
-    damage: damage?.message ?? null,
+    damage: damages.length === 0 ? null : damages.map(({ message }) => message).join('; '),
     interrupted,
   };
-  return { summary, damage };
+  return { summary, damages };
 }
 
 /** Reads more; false at the end, or at once when the user asked to stop. */

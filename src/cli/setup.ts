@@ -5,9 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { Director } from '../director.js';
+import { IpvsError } from '../errors.js';
 import { applyRules, parseRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
-import type { SysctlConfig } from '../types.js';
+import type { NetworkConfig, SysctlConfig } from '../types.js';
+import { splitWord } from './inputs.js';
 import { usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 
@@ -33,41 +35,41 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
 export function setUp(options: Options, held = 0): Director {
   const rulesFile = options.need('rules');
   const networkFile = options.need('network');
-  if (rulesFile === '-' && networkFile === '-') throw usageError('--rules and --network cannot both be standard input');
-  const sysctl = parseSysctl(options.all('sysctl'));
+  const captures = options.all('infile').some((word) => splitWord(word).file === '-') ? ['-i'] : [];
+  const users = [rulesFile === '-' ? '--rules' : '', networkFile === '-' ? '--network' : '', ...captures];
+  const [one, other] = users.filter((name) => name !== '');
+  if (other !== undefined) throw usageError(`${one} and ${other} cannot both be standard input`);
   const seed = parseSeed(options.get('seed') ?? '0');
   const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, 1 << 24);
 
   const rules = parseRules(readText(rulesFile), nameOf(rulesFile));
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
-  const director = Director.createSync({
-    network,
-    sysctl,
-    seed,
-    plan: { connections, arenaBytes: ARENA_BYTES + held },
-  });
+  const director = Director.createSync({ seed, plan: { connections, arenaBytes: ARENA_BYTES + held } });
+  director.setSysctl(parseSysctl(options.all('sysctl'), Object.keys(director.getSysctl())));
+  setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
   return director;
 }
 
-const SYSCTLS: readonly (keyof SysctlConfig)[] = [
-  'ip_forward',
-  'pmtu_disc',
-  'sloppy_tcp',
-  'expire_nodest_conn',
-  'nat_icmp_send',
-];
+/** What is wrong about a network as a whole is found when the director gets it: names the file. */
+function setNetwork(director: Director, network: NetworkConfig, file: string): void {
+  try {
+    director.setNetwork(network);
+  } catch (error) {
+    if (!(error instanceof IpvsError)) throw error;
+    throw new IpvsError(error.code, `${file}: ${error.message}`, { cause: error });
+  }
+}
 
 /** `ip_forward=1,pmtu_disc=0`; the names may be written in full (`net.ipv4.vs.pmtu_disc`). */
-function parseSysctl(texts: readonly string[]): SysctlConfig {
-  const sysctl: SysctlConfig = {};
+function parseSysctl(texts: readonly string[], known: readonly string[]): SysctlConfig {
+  const sysctl: Record<string, number> = {};
   for (const text of texts.flatMap((one) => one.split(','))) {
     const [name = '', value = ''] = text.split('=');
     const short = name.trim().replace(/^net\.ipv4\.(vs\.)?/, '');
-    const key = SYSCTLS.find((one) => one === short);
-    if (key === undefined) throw usageError(`--sysctl: '${name}' is none of ${SYSCTLS.join(', ')}`);
+    if (!known.includes(short)) throw usageError(`--sysctl: '${name}' is none of ${known.join(', ')}`);
     if (value !== '0' && value !== '1') throw usageError(`--sysctl: ${name} takes 0 or 1, not '${value}'`);
-    sysctl[key] = Number(value);
+    sysctl[short] = Number(value);
   }
   return sysctl;
 }

@@ -26,7 +26,7 @@ export interface RewriteSummary {
   readonly connections: number;
   readonly inputs: readonly { readonly file: string; readonly packets: number }[];
   readonly outputs: readonly { readonly file: string; readonly packets: number }[];
-  /** Where and why a capture ended before its end; `null`: all were whole. */
+  /** Where and why captures ended before their end, joined by `; `; `null`: all were whole. */
   readonly damage: string | null;
   /** An interrupt ended it early. */
   readonly interrupted: boolean;

@@ -20,6 +20,12 @@ describe('the command line', () => {
     expect(await run()).toEqual({ code: 2, out: '', err: out });
   });
 
+  test('documents every exit code', async () => {
+    const { out } = await run('--help');
+    for (const code of [0, 1, 2, 70, 130]) expect(out).toMatch(new RegExp(`^ {2}${code} +[a-z]`, 'm'));
+    for (const command of ['rewrite', 'explain']) expect((await run(command, '--help')).out).toContain('70 a defect');
+  });
+
   test.each([
     ['rewrit', "unknown command 'rewrit'"],
     ['toString', "unknown command 'toString'"],
