@@ -66,7 +66,7 @@ export function explainPacket(director: Director, frame: Uint8Array, interfaceNa
   // What leaves starts with the link header of its out interface; what was taken out of a tunnel is bare IP.
   const linkAfter = (one: Outcome): LinkKind => {
     if (one.outInterface !== undefined) return linkOf(director, one.outInterface);
-    return one.made || one.reason === 'decapsulated' ? 'raw' : link;
+    return one.made || one.decapsulated ? 'raw' : link;
   };
   const { connection } = outcome;
   return {

@@ -188,6 +188,16 @@ describe('the walk', () => {
     expect(walk.changes.map(({ name }) => name)).toContain('eth.dst');
   });
 
+  test('of a packet inside that is refused is told from its IP header on, too', () => {
+    const inner = icmp({ source: '10.0.0.3', destination: '10.1.0.11', ttl: 1 }, 8);
+    const packet = ipv4({ source: '10.0.0.2', destination: '10.0.0.1', protocol: 4 }, inner);
+    const { fate } = explainPacket(director(), toCli(packet), 'cli', NOW);
+    expect(fate).toMatchObject({
+      reason: 'ttl-exceeded',
+      summary: expect.stringMatching(/^10\.0\.0\.3 > 10\.1\.0\.11/),
+    });
+  });
+
   test('of a tagged frame names the VLAN interface', () => {
     const walk = explainPacket(director(), toCli(tcp(ENDS), 5), 'cli', NOW);
     expect(lines(walk)).toContain('link: VLAN 5 on cli = interface cli.5');
