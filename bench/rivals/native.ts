@@ -30,6 +30,8 @@ export interface NativeFigures {
   copy: number;
   /** Packets measured, without those of warming up. */
   packets: number;
+  /** Milliseconds that passed meanwhile on the clock by which connections expire. */
+  passed: number;
   /** How many of them got each reason, by its number in the library's ABI; only of work `path`. */
   reasons: Record<string, number>;
 }

@@ -106,9 +106,12 @@ static void bench(struct world *w, const char *mode, uint32_t burst, uint32_t sl
   fill(w, 0, burst, slot);
   timed(w, run, refill, burst, slot, seconds / 4, tick); /* warms caches and clocks */
   memset(w->reasons, 0, sizeof w->reasons);
+  double began = w->now;
   struct timing gross = timed(w, run, refill, burst, slot, seconds, tick);
+  double passed = w->now - began;
   double copy = refill ? timed(w, no_work, true, burst, slot, seconds / 2, tick).ns : 0;
-  printf("{\"ns\":%.3f,\"copy\":%.3f,\"packets\":%llu,\"reasons\":{", gross.ns - copy, copy, (unsigned long long)gross.packets);
+  printf("{\"ns\":%.3f,\"copy\":%.3f,\"packets\":%llu,\"passed\":%.3f,\"reasons\":{", gross.ns - copy, copy,
+    (unsigned long long)gross.packets, passed);
   const char *comma = "";
   for (uint32_t i = 0; i < REASONS; i++) {
     if (!w->reasons[i]) continue;
