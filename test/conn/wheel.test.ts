@@ -9,8 +9,8 @@ import { properties } from '../support/property.js';
 
 const property = properties(import.meta.url);
 
-/** A tick of the wheel; a connection is gone at the latest two ticks after it was due. */
-const LATENESS = 512;
+/** A connection is gone at the latest a tick of the wheel after it was due. */
+const LATENESS = 256;
 const DAY = 86_400_000;
 const YEAR = 365 * DAY;
 

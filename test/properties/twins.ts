@@ -14,8 +14,8 @@ import { KEYS, networkOf, type World } from './world.js';
 
 /** Few, so that the table is full now and then. */
 const CONNECTIONS = 6;
-/** The core ends a connection at most two ticks of its wheel after it is due; nobody can tell by packets of its own. */
-const LATENESS = 512;
+/** The core ends a connection at most a tick of its wheel after it is due; nobody can tell by packets of its own. */
+const LATENESS = 256;
 const START = 1_700_000_000_000;
 
 /** How often each reason was given, over all runs of a file. */
