@@ -32,8 +32,11 @@ or a DIR without a scenario.
 `,
 };
 
-/** With a fixed seed, so that two runs mask the same frames. */
-const makeDirector: MakeTarget = (network) => Director.create({ network, seed: 0n });
+/**
+ * With a fixed seed, so that two runs mask the same frames. Made without waiting: while nothing but a compilation is
+ * awaited, Node's event loop is empty, and Node (nodejs/node#54918) may then wait for its own threads for ever.
+ */
+const makeDirector: MakeTarget = (network) => Director.createSync({ network, seed: 0n });
 
 /** What the command writes to. */
 export type VerifyIo = Pick<Io, 'out' | 'err'>;

@@ -1,8 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { CliError } from '../../src/cli/io.js';
 import { reportText, verifyCommand } from '../../src/cli/verify.js';
+import { Director } from '../../src/director.js';
 import type { ScenarioResult } from '../../src/scenario/verify.js';
 import { craft, type Script, Scripted, temporary } from './folder.js';
 import { tcpFrame } from './packets.js';
@@ -47,6 +48,22 @@ FAIL c-bad  0/1 matched, 0 host, 0 masked; first difference: srv-out frame 1: ip
 `,
       err: '',
     });
+  });
+
+  it('has a director of its own, made without waiting', async () => {
+    const waiting = vi.spyOn(Director, 'create');
+    const fixture = join(import.meta.dirname, '../fixtures/kernel/nat-tcp');
+    let out = '';
+    const io = {
+      out: (text: string) => {
+        out += text;
+      },
+      err: () => {},
+    };
+    expect(await verifyCommand([fixture], io)).toBe(0);
+    expect(out).toBe('PASS nat-tcp  98/98 matched, 0 host, 0 masked\n1 passed, 0 failed\n');
+    expect(waiting).not.toHaveBeenCalled();
+    waiting.mockRestore();
   });
 
   it('takes scenario folders, and exits 0 when all passed', async () => {
