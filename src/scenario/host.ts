@@ -156,7 +156,7 @@ function isUnreachable(code: number, asked: Packet, { protocol, body }: Packet):
   if (protocol !== ICMP || body[0] !== UNREACHABLE || body[1] !== code) return false;
   const quoted = body.subarray(8);
   const header = asked.whole.length - asked.body.length;
-  if (quoted.length > asked.whole.length || quoted.length < Math.min(header + 8, asked.whole.length)) return false;
+  if (quoted.length < Math.min(header + 8, asked.whole.length)) return false;
   // The host writes into IP options before it looks at what they come with.
   return quoted.every((byte, i) => byte === asked.whole[i] || (i >= 20 && i < header));
 }
