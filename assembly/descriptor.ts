@@ -13,7 +13,6 @@ import {
   DESC_IN,
   DESC_LENGTH,
   DESC_OUT,
-  DESC_REASON,
   DESC_VERDICT,
   DESCRIPTOR_SIZE,
   SB_DESCRIPTORS,
@@ -93,16 +92,14 @@ export class Descriptor {
 
   /** Passes judgement, and counts it. */
   judge(verdict: Verdict, reason: Reason): void {
-    store<u8>(changetype<usize>(this), verdict, DESC_VERDICT);
-    store<u8>(changetype<usize>(this), reason, DESC_REASON);
+    store<u16>(changetype<usize>(this), verdict | (reason << 8), DESC_VERDICT);
     countReason(reason);
   }
 
   /** What the core writes of a descriptor, as it is before judgement. */
   clear(): void {
-    store<u16>(changetype<usize>(this), 0xffff, DESC_OUT);
-    store<u16>(changetype<usize>(this), 0, DESC_VERDICT);
-    store<u16>(changetype<usize>(this), CAUSE_NONE, DESC_CAUSE);
+    // Verdict, reason and cause in one store.
+    store<u32>(changetype<usize>(this), CAUSE_NONE << 16, DESC_VERDICT);
     store<u32>(changetype<usize>(this), 0, DESC_CONN);
     store<u16>(changetype<usize>(this), 0, DESC_FLAGS);
   }

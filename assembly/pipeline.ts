@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { BURST_MAX, SB_BURST_COUNT } from '../src/abi/memory';
+import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SCRATCH_SIZE } from '../src/abi/memory';
 import { Protocol } from '../src/abi/protocol';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
@@ -37,16 +37,22 @@ let touched: u32 = 0;
 export function processBurst(): u32 {
   const given = min<u32>(field(SB_BURST_COUNT), BURST_MAX);
   for (let start: u32 = 0; start < given; start += TILE) {
-    const end = min<u32>(start + TILE, given);
-    for (let i = start; i < end; i++) parse(Descriptor.at(i), Scratch.at(i));
+    const frames = changetype<usize>(Descriptor.at(start));
+    const first = changetype<usize>(Scratch.at(start));
+    const end = first + <usize>min<u32>(TILE, given - start) * SCRATCH_SIZE;
+
+    let frame = frames;
+    for (let p = first; p < end; p += SCRATCH_SIZE, frame += DESCRIPTOR_SIZE) {
+      parse(changetype<Descriptor>(frame), changetype<Scratch>(p));
+    }
     let sum: u32 = 0;
-    for (let i = start; i < end; i++) sum += load<u32>(Scratch.at(i).bucket);
-    for (let i = start; i < end; i++) foresee(Scratch.at(i));
-    for (let i = start; i < end; i++) sum += load<u32>(changetype<usize>(connOf(Scratch.at(i).ref)));
+    for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).bucket);
+    for (let p = first; p < end; p += SCRATCH_SIZE) foresee(changetype<Scratch>(p));
+    for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).ref);
     touched = sum;
-    for (let i = start; i < end; i++) {
-      const packet = Scratch.at(i);
-      if (packet.ip != 0) judge(Descriptor.at(i), packet);
+    frame = frames;
+    for (let p = first; p < end; p += SCRATCH_SIZE, frame += DESCRIPTOR_SIZE) {
+      if (changetype<Scratch>(p).ip != 0) judge(changetype<Descriptor>(frame), changetype<Scratch>(p));
     }
   }
   return field(SB_BURST_COUNT);

@@ -58,7 +58,7 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   const { network } = scenario;
   const words = SIDES.map((side) => `${side}=${join(folder, `${side}-in.pcap`)}`);
 
-  const director = await directorOf(scenario);
+  const director = directorOf(scenario);
   const inputs = await Inputs.open(words, network);
   mkdirSync(dirname(file), { recursive: true });
   const outputs = openOutputs([file], network, readFiles(inputs), director.burst.bytes, {
@@ -81,7 +81,7 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   io.out(heading(style, 'Services', 'ipvsadm -Ln --stats'));
   io.out(listServices(director.services(), { stats: true }));
   io.out(heading(style, `Packet ${packet} explained`));
-  const walk = await explainNumber(await directorOf(scenario), await Inputs.open(words, network), packet);
+  const walk = await explainNumber(directorOf(scenario), await Inputs.open(words, network), packet);
   io.out(walkText(walk, style));
   io.out(heading(style, "Held to the kernel's own output"));
   const equal = compare(scenario, sent, io, style);
@@ -94,8 +94,8 @@ function heading(style: Style, title: string, command = ''): string {
   return `\n${style.bold(title)}${command === '' ? '' : ` ${style.dim(`(${command})`)}`}\n\n`;
 }
 
-async function directorOf(scenario: Scenario): Promise<Director> {
-  const director = await Director.create({ network: scenario.network, seed: 0n });
+function directorOf(scenario: Scenario): Director {
+  const director = Director.createSync({ network: scenario.network, seed: 0n });
   for (const event of scenario.events) applyEvent(director, event, {});
   return director;
 }
