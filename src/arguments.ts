@@ -33,6 +33,11 @@ export function destKey(service: ServiceKey, dest: DestKey): [number, number] {
   return [memoryOrder(address), portBE(dest.port ?? service.port, 'server port')];
 }
 
+/** A dest as it will be: DR and TUN send to the service's own port, whatever was given. */
+export function withForcedPort<D extends DestConfig>(service: ServiceKey, dest: D): D {
+  return dest.method === 'nat' ? dest : { ...dest, port: service.port };
+}
+
 /** Method, weight and thresholds of a dest. @throws RangeError naming what is wrong. */
 export function destSettings(dest: DestConfig): [Method, number, number, number] {
   const { method = 'dr', weight = 1, upperThreshold = 0, lowerThreshold = 0 } = dest;

@@ -21,6 +21,7 @@ import {
   serviceKey,
   serviceLabel,
   serviceSettings,
+  withForcedPort,
 } from './arguments.js';
 import { Burst } from './burst.js';
 import { IpvsError } from './errors.js';
@@ -64,7 +65,7 @@ export interface Outcome {
   reason: ReasonName;
   /** Interface it leaves by; only with the verdict `forward`. */
   outInterface: string | undefined;
-  /** A copy of the frame as it is now. */
+  /** A copy of the frame as it is now. What of a dropped frame was rewritten before it was dropped is not defined. */
   frame: Uint8Array;
   /** Whether the director made it, to answer the frame that was sent. */
   made: boolean;
@@ -209,7 +210,8 @@ export class Director implements Disposable {
   }
 
   /** Adds a dest, at the head of the list. @throws IpvsError NO_SUCH_SERVICE, DEST_EXISTS or TABLE_FULL. */
-  addDest(service: ServiceKey, dest: DestConfig): void {
+  addDest(service: ServiceKey, given: DestConfig): void {
+    const dest = withForcedPort(service, given);
     const at = this.#service(service);
     const settings = destSettings(dest);
     const [address, port] = destKey(service, dest);
@@ -228,7 +230,7 @@ export class Director implements Disposable {
 
   /** Changes a dest's method, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
   editDest(service: ServiceKey, dest: DestConfig): void {
-    this.#core.setDest(this.#dest(service, dest), ...destSettings(dest));
+    this.#core.setDest(this.#dest(service, withForcedPort(service, dest)), ...destSettings(dest));
   }
 
   /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */
@@ -304,6 +306,7 @@ export class Director implements Disposable {
    */
   send(frame: Uint8Array, inInterface: string, now: number): Outcome[] {
     this.#assertOpen();
+    if (!(frame instanceof Uint8Array)) throw new TypeError(`expected a frame as a Uint8Array, got ${typeof frame}`);
     const { burst } = this;
     burst.reset();
     burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);

@@ -87,6 +87,11 @@ export class ReferenceDirector {
     this.#host.services.delete(key);
   }
 
+  /** Deletes every service. */
+  clear(): void {
+    for (const service of this.services()) this.deleteService(service);
+  }
+
   /** @throws Error when it exists, or its service does not; RangeError when its address is not unicast. */
   addDest(service: words.ReferenceServiceKey, dest: words.ReferenceDest): void {
     this.#host.services.addDest(service, dest);

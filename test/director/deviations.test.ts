@@ -94,8 +94,10 @@ describe('small differences', () => {
   });
 
   test('a dest edited to another method: connections keep theirs, by a route that works', () => {
+    director.deleteDest(WEB, { address: RIP, port: 8080 });
+    director.addDest(WEB, { address: RIP, port: 80, method: 'nat' });
     fate(segment(SYN));
-    director.editDest(WEB, { address: RIP, port: 8080, method: 'tun' });
+    director.editDest(WEB, { address: RIP, method: 'tun' });
     expect(fate(segment(ACK))).toBe('forward nat-in');
     expect(fate(tcp({ source: '192.0.2.2', destination: VIP, sport: 1, dport: 80 }))).toBe('forward tunnel-ipip');
   });
