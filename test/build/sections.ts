@@ -6,7 +6,6 @@
 
 /** Section numbers. */
 export const CUSTOM = 0;
-export const IMPORT = 2;
 export const FUNCTION = 3;
 export const START = 8;
 export const DATA = 11;

@@ -36,13 +36,6 @@ export interface Pick {
   rs: number | null;
 }
 
-/** An event of a scenario: a command that was given, at its time. */
-export interface ScenarioEvent {
-  t_ns: bigint;
-  kind: string;
-  [key: string]: unknown;
-}
-
 /** JSON whose times have more digits than a number holds. */
 function parse(text: string): unknown {
   return JSON.parse(text.replace(/"t_ns":\s*(\d+)/g, '"t_ns": "$1"'), (key, value) =>
@@ -52,9 +45,4 @@ function parse(text: string): unknown {
 
 export function picks(scenario: string): Pick[] {
   return parse(readFileSync(`${KERNEL}${scenario}/picks.json`, 'utf8')) as Pick[];
-}
-
-export function events(scenario: string): ScenarioEvent[] {
-  const whole = parse(readFileSync(`${KERNEL}${scenario}/scenario.json`, 'utf8')) as { events: ScenarioEvent[] };
-  return whole.events;
 }
