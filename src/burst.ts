@@ -38,7 +38,7 @@ export class Burst {
   #reservedLength = 0;
   #reservedInterface = 0;
   #count = 0;
-  /** Frames that were given. What `process` has judged is not to be judged again. */
+  /** Whether `process` was called: a burst is judged once, and takes no more frames until it is reset. */
   #judged = false;
 
   /** @internal Bursts are made by the director. */
