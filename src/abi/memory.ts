@@ -9,7 +9,7 @@
  */
 
 /** Bumped when a layout changes its meaning without changing its numbers. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** The optimiser takes addresses below 1024 to be unused, so the map starts there. */
 export const SUPERBLOCK = 1024;
@@ -79,18 +79,77 @@ export const SB_BURST_COUNT = 172;
 export const SB_SERVICE_COUNT = 176;
 export const SB_DEST_COUNT = 180;
 
+// the same for IPv6, where records have another size
+export const SB_ROUTES6 = 184;
+export const SB_ROUTE6_COUNT = 188;
+export const SB_NEIGHBOURS6 = 192;
+export const SB_NEIGHBOUR6_COUNT = 196;
+export const SB_CONNS6 = 200;
+export const SB_CONN6_MAX = 204;
+export const SB_CONN6_HIGH = 208;
+export const SB_CONN6_FREE = 212;
+
+// reassembly, see DATAGRAM_ and BLOCK_
+export const SB_DATAGRAMS = 216;
+export const SB_DATAGRAM_MAX = 220;
+export const SB_BLOCKS = 224;
+export const SB_BLOCK_MAX = 228;
+/** u32: blocks handed out at least once / head of the list of free ones. */
+export const SB_BLOCK_HIGH = 232;
+export const SB_BLOCK_FREE = 236;
+/** u32: datagrams that wait for fragments. */
+export const SB_DATAGRAM_COUNT = 240;
+/** u32: identification of the next IPv6 datagram that is cut into fragments. */
+export const SB_FRAGMENT_ID = 244;
+/** u32: services of IPv6: from the first one on, fragments of IPv6 are reassembled. */
+export const SB_SERVICE6_COUNT = 248;
+/** u32: EcnMode. */
+export const SB_ECN_MODE = 252;
+
 // sysctls: u32 each
 export const SB_IP_FORWARD = 256;
 export const SB_PMTU_DISC = 260;
 export const SB_SLOPPY_TCP = 264;
 export const SB_EXPIRE_NODEST_CONN = 268;
 export const SB_NAT_ICMP_SEND = 272;
+export const SB_IPV6_FORWARDING = 276;
+export const SB_SCHEDULE_ICMP = 280;
+export const SB_CACHE_BYPASS = 284;
+export const SB_IGNORE_TUNNELED = 288;
+export const SB_SLOPPY_SCTP = 292;
+
+/** u16 × 2 × FOU_MAX: UDP port (network order, 0 ends the list) and family (4 or 6) at which GUE is taken out of UDP. */
+export const SB_FOU = 320;
+export const FOU_MAX = 16;
 
 /** u32 × STATE_COUNT: timeout of each connection state, in milliseconds. */
 export const SB_TIMEOUTS = 384;
 
-/** HOP_SIZE bytes: room to look up a way that is not cached. */
+/** HOP_SIZE bytes each: room to look up ways that are not cached: where a packet goes, and back to where it came from. */
 export const SB_HOP = 512;
+export const SB_HOP_BACK = 544;
+
+/** 16 bytes each: the addresses that the host hands over with a call about a service or dest. */
+export const SB_ARG_ADDRESS = 576;
+export const SB_ARG_DEST = 592;
+
+// What is known of the datagram reassembled last, for as long as it is judged: u32 each.
+/** Length of its largest fragment, as an IP packet. */
+export const SB_PIECE_MAX = 608;
+/** Number of fragments. */
+export const SB_PIECE_COUNT = 612;
+/** Address of u16 × count: payload bytes of each, in order of offset. */
+export const SB_PIECES = 616;
+
+// --- addresses -----------------------------------------------------------------------------------
+
+/** Bytes of an address field in records that hold both families; an IPv4 address takes the first four, the rest is 0. */
+export const ADDRESS_SIZE = 16;
+
+export enum Family {
+  V4 = 4,
+  V6 = 6,
+}
 
 /** No hop is cached: in place of an interface index. */
 export const HOP_INTERFACE_NONE = 0xffff;
@@ -124,8 +183,17 @@ export enum InterfaceFlag {
   /** Frames start with an Ethernet header; without it they are bare IP packets. */
   Ethernet = 2,
   Loopback = 4,
-  /** Accepts IPIP addressed to this host and hands on what was inside (Linux: tunl0). */
+  // Tunnels that packets addressed to this host come out of, named as Linux's devices.
+  /** tunl0: IPv4 in IPv4. */
   Ipip = 8,
+  /** sit0: IPv6 in IPv4. */
+  Sit = 16,
+  /** ip6tnl0: IPv4 or IPv6 in IPv6. */
+  Ip6tnl = 32,
+  /** GRE over IPv4. */
+  Gre = 64,
+  /** GRE over IPv6. */
+  Ip6gre = 128,
 }
 
 // --- route record: sorted by prefix length (longest first), then metric -------------------------
@@ -148,6 +216,20 @@ export enum RouteType {
   Broadcast = 3,
 }
 
+// --- IPv6 route record: sorted the same way ------------------------------------------------------
+
+export const ROUTE6_SIZE = 64;
+/** 16 bytes each: prefix, gateway (all 0: on-link), preferred source. */
+export const ROUTE6_DST = 0;
+export const ROUTE6_GATEWAY = 16;
+export const ROUTE6_SRC = 32;
+/** u32: bits of the prefix. */
+export const ROUTE6_LENGTH = 48;
+/** u32: out interface. */
+export const ROUTE6_INTERFACE = 52;
+/** u32: RouteType. */
+export const ROUTE6_TYPE = 56;
+
 // --- neighbour record: sorted by address (host order), then interface ---------------------------
 
 export const NEIGHBOUR_SIZE = 16;
@@ -156,33 +238,42 @@ export const NB_ADDRESS_BE = 0;
 export const NB_INTERFACE = 4;
 export const NB_MAC = 6;
 
+// --- IPv6 neighbour record: sorted by address (byte by byte), then interface ----------------------
+
+export const NEIGHBOUR6_SIZE = 24;
+/** 16 bytes, then u16 interface, then 6 bytes of MAC. */
+export const NB6_ADDRESS = 0;
+export const NB6_INTERFACE = 16;
+export const NB6_MAC = 18;
+
 // --- service record ----------------------------------------------------------------------------
 
 export const SERVICE_SIZE = 128;
-export const SVC_ADDRESS_BE = 0;
-export const SVC_PORT_BE = 4;
-export const SVC_PROTOCOL = 6;
+/** ADDRESS_SIZE bytes; all 0 for a firewall mark. */
+export const SVC_ADDRESS = 0;
+export const SVC_PORT_BE = 16;
+/** u8; 0 for a firewall mark. */
+export const SVC_PROTOCOL = 18;
 /** u8: Scheduler. */
-export const SVC_SCHEDULER = 7;
-export const SVC_FWMARK = 8;
+export const SVC_SCHEDULER = 19;
+/** u32: the firewall mark, 0 for a service of address and port. */
+export const SVC_FWMARK = 20;
 /** u32: ServiceFlag bits. */
-export const SVC_FLAGS = 12;
+export const SVC_FLAGS = 24;
 /** u32: next service of the same hash head, or of the free list (address, 0 ends). */
-export const SVC_NEXT = 16;
+export const SVC_NEXT = 28;
 /** u32: first dest (newest first); address, 0 when empty. */
-export const SVC_DESTS = 20;
-export const SVC_DEST_COUNT = 24;
+export const SVC_DESTS = 32;
+export const SVC_DEST_COUNT = 36;
 /** u32: rr, wrr: the dest last picked; 0 is the head of the list. */
-export const SVC_CURSOR = 28;
+export const SVC_CURSOR = 40;
 /** i32 × 3: wrr: current weight, maximum weight, step. */
-export const SVC_WRR_CW = 32;
-export const SVC_WRR_MW = 36;
-export const SVC_WRR_DI = 40;
-/** u32: 1 while the record is in use. */
-export const SVC_USED = 44;
-/** u32: persistence timeout in seconds and netmask: room for a later issue. */
-export const SVC_TIMEOUT = 48;
-export const SVC_NETMASK_BE = 52;
+export const SVC_WRR_CW = 44;
+export const SVC_WRR_MW = 48;
+export const SVC_WRR_DI = 52;
+/** u8: 1 while the record is in use; u8: Family. */
+export const SVC_USED = 56;
+export const SVC_FAMILY = 57;
 /** u64 × 5, see STATS_. */
 export const SVC_STATS = 64;
 
@@ -196,37 +287,50 @@ export const STATS_SIZE = 40;
 
 // --- dest record -------------------------------------------------------------------------------
 
-export const DEST_SIZE = 128;
-export const DEST_ADDRESS_BE = 0;
-export const DEST_PORT_BE = 4;
+export const DEST_SIZE = 192;
+/** ADDRESS_SIZE bytes. */
+export const DEST_ADDRESS = 0;
+/** 0 only for dests of a firewall mark: the packet's own port stays. */
+export const DEST_PORT_BE = 16;
 /** u8: Method. */
-export const DEST_METHOD = 6;
+export const DEST_METHOD = 18;
 /** u8: DestFlag bits. */
-export const DEST_FLAGS = 7;
+export const DEST_FLAGS = 19;
 /** i32. */
-export const DEST_WEIGHT = 8;
-export const DEST_ACTIVE = 12;
-export const DEST_INACTIVE = 16;
+export const DEST_WEIGHT = 20;
+export const DEST_ACTIVE = 24;
+export const DEST_INACTIVE = 28;
 /** u32: next dest of the service, of the trash, or of the free list. */
-export const DEST_NEXT = 20;
+export const DEST_NEXT = 32;
 /** u32: its service's address; kept while in the trash. */
-export const DEST_SERVICE = 24;
-export const DEST_UPPER_THRESHOLD = 28;
-export const DEST_LOWER_THRESHOLD = 32;
+export const DEST_SERVICE = 36;
+export const DEST_UPPER_THRESHOLD = 40;
+export const DEST_LOWER_THRESHOLD = 44;
 /** u32: connections that point here. */
-export const DEST_CONNS = 36;
+export const DEST_CONNS = 48;
 /** u32: net generation for which the hop below holds. */
-export const DEST_HOP_GENERATION = 40;
+export const DEST_HOP_GENERATION = 52;
 /** HOP_SIZE bytes: how a packet gets to this dest. */
-export const DEST_HOP = 44;
+export const DEST_HOP = 56;
 /** u64 × 5, see STATS_. */
-export const DEST_STATS = 72;
+export const DEST_STATS = 88;
 
-/** The service's VIP, port and protocol, by which a dest in the trash is found again. */
-export const DEST_VADDR_BE = 112;
-export const DEST_VPORT_BE = 116;
-/** u8. */
-export const DEST_PROTOCOL = 118;
+/** The service's VIP, port, protocol, family and mark, by which a dest in the trash is found again. */
+export const DEST_VADDR = 128;
+export const DEST_VPORT_BE = 144;
+/** u8 each. */
+export const DEST_PROTOCOL = 146;
+export const DEST_VFAMILY = 147;
+export const DEST_FWMARK = 148;
+/** u8: Family of the dest's own address. */
+export const DEST_FAMILY = 152;
+/** u8: TunnelType; u8: TunnelChecksum; u16: UDP port of GUE, network order. */
+export const DEST_TUN_TYPE = 153;
+export const DEST_TUN_CHECKSUM = 154;
+export const DEST_TUN_PORT_BE = 156;
+/** u32: MTU learnt for the path to the dest, 0 for none; u32: low half of the time (ms) it was learnt. */
+export const DEST_PMTU = 160;
+export const DEST_PMTU_SINCE = 164;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */
@@ -236,17 +340,17 @@ export enum DestFlag {
 
 // --- hop: the outcome of a route and a neighbour lookup -----------------------------------------
 
-export const HOP_SIZE = 24;
+export const HOP_SIZE = 32;
 /** u8: HopKind. */
 export const HOP_KIND = 0;
 /** u16: out interface as in the interface table. */
 export const HOP_INTERFACE = 2;
-/** u32: source address a packet of ours takes on this way. */
-export const HOP_SRC_BE = 4;
 /** u32: route MTU in bytes. */
-export const HOP_MTU = 8;
+export const HOP_MTU = 4;
 /** 6 bytes: destination MAC. */
-export const HOP_MAC = 12;
+export const HOP_MAC = 8;
+/** ADDRESS_SIZE bytes: source address a packet of ours takes on this way. */
+export const HOP_SRC = 16;
 
 export enum HopKind {
   None = 0,
@@ -293,6 +397,12 @@ export const CONN_IN_PACKETS = 56;
 /** u32: room for a controlling template or a FullNAT part. */
 export const CONN_EXTENSION = 60;
 
+// IPv6: a second cache line holds the addresses; those of the first are 0.
+export const CONN6_SIZE = 128;
+export const CONN_CADDR6 = 64;
+export const CONN_VADDR6 = 80;
+export const CONN_DADDR6 = 96;
+
 export enum ConnFlag {
   /** In use. */
   Used = 1,
@@ -302,6 +412,10 @@ export enum ConnFlag {
   NoOutput = 4,
   /** Also in the index under (dest → client). */
   Reply = 8,
+  /** A record of CONN6_SIZE bytes. */
+  V6 = 16,
+  /** cache_bypass: sent on to where it was addressed; it has no dest. */
+  Bypass = 32,
 }
 
 // --- connection index: one bucket is one cache line ---------------------------------------------
@@ -367,12 +481,12 @@ export enum DescriptorFlag {
   Made = 1,
   /** The frame was taken out of a tunnel: it starts with the inner IP header. */
   Decapsulated = 2,
+  /** Set by the host and kept: the transport checksum holds the folded pseudo-header sum alone, the rest is to be filled in. */
+  PartialChecksum = 4,
 }
 
 /** Headroom that a slot needs so that any header fits in front. */
 export const HEADROOM = 128;
-/** Bytes reserved for a frame that the core makes: link header, VLAN tag, and an ICMP error of 576 bytes. */
-export const MADE_FRAME_MAX = 640;
 
 // --- scratch: one record per frame given, only valid during a burst ------------------------------
 
@@ -391,3 +505,53 @@ export const SCR_REF = 20;
 export const SCR_BUCKET = 24;
 /** u16: interface the packet counts as received on (a VLAN's, a tunnel's). */
 export const SCR_IN = 28;
+/** u8: transport protocol, behind all extension headers. */
+export const SCR_PROTOCOL = 30;
+/** u8: ScratchFlag bits. */
+export const SCR_FLAGS = 31;
+
+export enum ScratchFlag {
+  /** The packet is IPv6. */
+  V6 = 1,
+  /** It is a fragment. */
+  Fragment = 2,
+  /** It was put together from fragments; SB_PIECE_ fields tell of which. */
+  Reassembled = 4,
+}
+
+// --- reassembly ------------------------------------------------------------------------------------
+//
+// A datagram's record heads a list of its fragments, sorted by offset; what a fragment carries lies in a
+// chain of blocks. The records are many enough for every block to hold a datagram's only fragment.
+
+export const DATAGRAM_SIZE = 64;
+/** u32: low half of the time (ms) of the first fragment; u8: Family, 0 while the record is free; u8: protocol (IPv4). */
+export const DGM_SINCE = 0;
+export const DGM_FAMILY = 4;
+export const DGM_PROTOCOL = 5;
+/** u16: interface its fragments come in by. */
+export const DGM_IN = 6;
+/** u32: identification. */
+export const DGM_ID = 8;
+/** u32: first fragment's first block; u32: bytes of payload so far; u32: bytes of the whole, 0 while not known. */
+export const DGM_FRAGMENTS = 12;
+export const DGM_BYTES = 16;
+export const DGM_TOTAL = 20;
+/** u32: fragments so far; u32: longest of them, as an IP packet. */
+export const DGM_COUNT = 24;
+export const DGM_MAX = 28;
+/** ADDRESS_SIZE bytes each. */
+export const DGM_SOURCE = 32;
+export const DGM_DESTINATION = 48;
+
+export const BLOCK_SIZE = 512;
+/** u32: next block of the same fragment, 0 ends; links free blocks as well. */
+export const BLK_NEXT = 0;
+// In a fragment's first block. u32: next fragment's first block.
+export const BLK_NEXT_FRAGMENT = 4;
+/** u16 each: offset of its payload in the datagram, payload bytes, header bytes kept in front (0: header of another fragment counts). */
+export const BLK_OFFSET = 8;
+export const BLK_LENGTH = 10;
+export const BLK_HEADER = 12;
+/** Where bytes begin, in every block. */
+export const BLK_DATA = 16;

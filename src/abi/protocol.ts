@@ -6,10 +6,22 @@
 
 /** IP protocol numbers (IANA). */
 export enum Protocol {
+  HopByHop = 0,
   Icmp = 1,
   Ipip = 4,
   Tcp = 6,
   Udp = 17,
+  Ipv6 = 41,
+  Routing = 43,
+  Fragment = 44,
+  Gre = 47,
+  Esp = 50,
+  Ah = 51,
+  Icmpv6 = 58,
+  NoNext = 59,
+  DestinationOptions = 60,
+  Sctp = 132,
+  Mobility = 135,
 }
 
 /** Forwarding methods, ipvsadm's -m, -g, -i; `Local` is how a listing shows a dest on this host. */
@@ -18,6 +30,30 @@ export enum Method {
   Local = 1,
   Tunnel = 2,
   Route = 3,
+}
+
+/** How a packet is wrapped for a dest: ipvsadm's --tun-type, in the kernel's numbers. */
+export enum TunnelType {
+  Ipip = 0,
+  Gue = 1,
+  Gre = 2,
+}
+
+/** ipvsadm's --tun-nocsum, --tun-csum, --tun-remcsum, in the kernel's numbers. */
+export enum TunnelChecksum {
+  None = 0,
+  Csum = 1,
+  Remcsum = 2,
+}
+
+/** The ECN field of an outer header. */
+export enum EcnMode {
+  /** CE becomes ECT(0), the others are copied (RFC 3168 §9.1.1, full functionality). */
+  Kernel = 0,
+  /** Not-ECT (RFC 6040 §4.1, compatibility mode). */
+  Rfc6040 = 1,
+  /** As inside (RFC 6040 §4.1, normal mode). */
+  Copy = 2,
 }
 
 export enum Scheduler {
@@ -35,7 +71,7 @@ export enum ServiceFlag {
   Sched2 = 16,
 }
 
-/** TCP states, in the kernel's order; UDP has the single state `Udp`. */
+/** TCP states, in the kernel's order; UDP has the single state `Udp`; then SCTP's, in the kernel's order. */
 export enum ConnState {
   None = 0,
   Established = 1,
@@ -49,7 +85,22 @@ export enum ConnState {
   Listen = 9,
   SynAck = 10,
   Udp = 11,
+
+  SctpNone = 12,
+  SctpInit1 = 13,
+  SctpInit = 14,
+  SctpCookieSent = 15,
+  SctpCookieReplied = 16,
+  SctpCookieWait = 17,
+  SctpCookie = 18,
+  SctpCookieEchoed = 19,
+  SctpEstablished = 20,
+  SctpShutdownSent = 21,
+  SctpShutdownReceived = 22,
+  SctpShutdownAckSent = 23,
+  SctpRejected = 24,
+  SctpClosed = 25,
 }
 
 /** Number of connection states, and so of entries in the timeout table. */
-export const STATE_COUNT = 12;
+export const STATE_COUNT = 26;

@@ -37,6 +37,11 @@ export enum Reason {
   FragmentationNeeded = 8,
   HostUnreachable = 9,
   NetUnreachable = 10,
+  TunnelGre = 11,
+  TunnelGue = 12,
+  IcmpIn = 13,
+  IcmpOut = 14,
+  Bypass = 15,
 
   // local
   LocalDelivery = 16,
@@ -48,12 +53,17 @@ export enum Reason {
   Decapsulated = 22,
   LocalClient = 23,
 
+  // forward, again
+  IcmpRelayed = 24,
+  FragmentPiece = 25,
+  ParameterProblem = 26,
+
   // pass
   NotIp = 32,
-  Ipv6 = 33,
-  Fragment = 34,
-  IcmpError = 35,
   NotForwarding = 36,
+
+  // held
+  FragmentHeld = 40,
 
   // drop: the frame itself
   BadDescriptor = 48,
@@ -73,11 +83,21 @@ export enum Reason {
   TransportTruncated = 62,
   TunnelMalformed = 63,
   TunnelEcn = 64,
+  Ipv6Truncated = 65,
+  Ipv6Version = 66,
+  Ipv6PayloadLength = 67,
+  Ipv6Extension = 68,
+  IcmpChecksum = 69,
+  FragmentOverlap = 70,
+  FragmentMalformed = 71,
+  FragmentLimit = 72,
+  FragmentTimeout = 73,
+  FragmentDuplicate = 74,
+  TunnelChecksum = 75,
 
   // drop: what we were to do with it
   TtlExceeded = 80,
   TooBig = 81,
-  NeedsFragmenting = 82,
   NoDest = 83,
   DestUnavailable = 84,
   TableFull = 86,
@@ -88,6 +108,8 @@ export enum Reason {
   LocalBoundary = 91,
   InterfaceDown = 92,
   NoConnection = 93,
+  IcmpConsumed = 94,
+  NoRoom = 95,
 }
 
 /** Number of reason counters. */
