@@ -8,15 +8,17 @@ import { REASON_COUNT } from './abi/verdict.js';
 
 /** How many of each thing a director can hold. Its memory never grows. */
 export interface PlanOptions {
-  /** Connections; 96 bytes each. Default 65,536. */
+  /** Connections of IPv4 clients; 96 bytes each, their share of the index included. Default 65,536. */
   connections: number;
+  /** Connections of IPv6 clients; 160 bytes each, their share of the index included. Default 16,384. */
+  connections6: number;
   /** Virtual services; 128 bytes each, and 1 KiB for their scheduler. Default 256. */
   services: number;
-  /** Real servers, over all services; 128 bytes each. Default 4,096. */
+  /** Real servers, over all services; 192 bytes each. Default 4,096. */
   dests: number;
-  /** Routes, those to own addresses included. Default 256. */
+  /** Routes of each family, those to own addresses included. Default 256. */
   routes: number;
-  /** Neighbours. Default 4,096. */
+  /** Neighbours of each family. Default 4,096. */
   neighbours: number;
   /** Interfaces. Default 64. */
   interfaces: number;
@@ -25,26 +27,36 @@ export interface PlanOptions {
    * which there is no room is not sent.
    */
   arenaBytes: number;
+  /** Bytes for fragments that wait for the rest of their datagram, in blocks of 512. Default 1 MiB. */
+  fragmentBytes: number;
+  /** Datagrams that can wait for fragments at once; 64 bytes each. Default 256. */
+  datagrams: number;
 }
 
 const DEFAULTS: PlanOptions = {
   connections: 65_536,
+  connections6: 16_384,
   services: 256,
   dests: 4_096,
   routes: 256,
   neighbours: 4_096,
   interfaces: 64,
   arenaBytes: 1 << 20,
+  fragmentBytes: 1 << 20,
+  datagrams: 256,
 };
 
 const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
   connections: [1, 33_554_432],
+  connections6: [1, 16_777_216],
   services: [1, 65_536],
   dests: [1, 1_048_576],
   routes: [1, 65_536],
   neighbours: [1, 1_048_576],
   interfaces: [1, 65_534],
   arenaBytes: [65_536, 1 << 30],
+  fragmentBytes: [abi.BLOCK_SIZE, 1 << 30],
+  datagrams: [1, 65_536],
 };
 
 const PAGE = 65_536;
@@ -62,16 +74,21 @@ export interface Plan {
   readonly counters: Region;
   readonly interfaces: Region;
   readonly routes: Region;
+  readonly routes6: Region;
   readonly neighbours: Region;
+  readonly neighbours6: Region;
   readonly services: Region;
   readonly serviceHeads: Region;
   readonly dests: Region;
   readonly schedTables: Region;
   readonly index: Region;
   readonly conns: Region;
+  readonly conns6: Region;
   readonly wheel: Region;
   readonly descriptors: Region;
   readonly scratch: Region;
+  readonly datagrams: Region;
+  readonly blocks: Region;
   readonly arena: Region;
   /** Bytes from address 0 to the end of the last region. */
   readonly bytes: number;
@@ -104,18 +121,23 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     counters: region(REASON_COUNT, abi.COUNTER_SIZE),
     interfaces: region(options.interfaces, abi.INTERFACE_SIZE),
     routes: region(options.routes, abi.ROUTE_SIZE),
+    routes6: region(options.routes, abi.ROUTE6_SIZE),
     neighbours: region(options.neighbours, abi.NEIGHBOUR_SIZE),
+    neighbours6: region(options.neighbours, abi.NEIGHBOUR6_SIZE),
     services: region(options.services, abi.SERVICE_SIZE),
     serviceHeads: region(powerOfTwo(options.services), 4),
     dests: region(options.dests, abi.DEST_SIZE),
     schedTables: region(options.services, abi.SCHED_TABLE_SIZE),
     // Two entries a connection (both directions of NAT) in buckets of seven: four of seven are
     // filled when the table is full, which leaves one lookup in twenty a second cache line.
-    index: region(Math.ceil(options.connections / 2), abi.BUCKET_SIZE),
+    index: region(Math.ceil((options.connections + options.connections6) / 2), abi.BUCKET_SIZE),
     conns: region(options.connections, abi.CONN_SIZE),
+    conns6: region(options.connections6, abi.CONN6_SIZE),
     wheel: region(abi.WHEEL_SLOTS, 4),
     descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
     scratch: region(abi.BURST_MAX, abi.SCRATCH_SIZE),
+    datagrams: region(options.datagrams, abi.DATAGRAM_SIZE),
+    blocks: region(Math.floor(options.fragmentBytes / abi.BLOCK_SIZE), abi.BLOCK_SIZE),
     arena: region(options.arenaBytes, 1),
   };
   const pages = Math.ceil(at / PAGE);
@@ -133,7 +155,9 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_COUNTERS, plan.counters.base);
   put(abi.SB_INTERFACES, plan.interfaces.base);
   put(abi.SB_ROUTES, plan.routes.base);
+  put(abi.SB_ROUTES6, plan.routes6.base);
   put(abi.SB_NEIGHBOURS, plan.neighbours.base);
+  put(abi.SB_NEIGHBOURS6, plan.neighbours6.base);
   put(abi.SB_SERVICES, plan.services.base);
   put(abi.SB_SERVICE_MAX, plan.services.count);
   put(abi.SB_SERVICE_HEADS, plan.serviceHeads.base);
@@ -145,9 +169,15 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_INDEX_BUCKETS, plan.index.count);
   put(abi.SB_CONNS, plan.conns.base);
   put(abi.SB_CONN_MAX, plan.conns.count);
+  put(abi.SB_CONNS6, plan.conns6.base);
+  put(abi.SB_CONN6_MAX, plan.conns6.count);
   put(abi.SB_WHEEL, plan.wheel.base);
   put(abi.SB_DESCRIPTORS, plan.descriptors.base);
   put(abi.SB_SCRATCH, plan.scratch.base);
+  put(abi.SB_DATAGRAMS, plan.datagrams.base);
+  put(abi.SB_DATAGRAM_MAX, plan.datagrams.count);
+  put(abi.SB_BLOCKS, plan.blocks.base);
+  put(abi.SB_BLOCK_MAX, plan.blocks.count);
   put(abi.SB_ARENA, plan.arena.base);
   put(abi.SB_ARENA_END, plan.arena.base + plan.arena.count);
 }

@@ -27,12 +27,15 @@ export function moduleOf(name: Binary | 'testing'): WebAssembly.Module {
 /** The smallest plan that most tests fit in. */
 export const SMALL_PLAN = {
   connections: 64,
+  connections6: 64,
   services: 8,
   dests: 32,
   routes: 64,
   neighbours: 64,
   interfaces: 16,
   arenaBytes: 1 << 17,
+  fragmentBytes: 1 << 17,
+  datagrams: 16,
 } as const;
 
 /** 1 MiB, for a director that may be replaced by the next one. */
