@@ -9,6 +9,7 @@ const MEANING = {
   forward: 'send it on the out interface',
   local: "for the host's own stack",
   pass: 'not ours: the host does as it likes; the packet is unchanged',
+  held: 'kept by the director: the rest of its datagram brings it out again',
   drop: 'discard it',
 };
 

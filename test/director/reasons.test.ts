@@ -69,11 +69,6 @@ const CASES: Record<string, Case> = {
     options: { network: networkWith({ srv: { mtu: 1400 } }) },
     frame: fromClient(request('tcp', { payload: big.subarray(0, 1400), df: true })),
   },
-  'too big, without DF': {
-    expect: ['needs-fragmenting'],
-    options: { network: networkWith({ srv: { mtu: 1400 } }) },
-    frame: fromClient(request('tcp', { payload: big.subarray(0, 1400) })),
-  },
   'a server without a route': {
     expect: ['no-route', 'host-unreachable'],
     dests: [{ ...NAT, address: '203.0.113.9' }],
@@ -105,12 +100,6 @@ const CASES: Record<string, Case> = {
   'from port 20': { expect: ['ftp-data'], frame: fromClient(request('tcp', { sport: 20 })) },
   'out of a tunnel, for the host': { expect: ['decapsulated'], frame: inTunnel(icmp(words, 8)) },
   'another EtherType': { expect: ['not-ip'], frame: ethernet(MAC.cli, MAC.client, new Uint8Array(50), 0x88cc) },
-  IPv6: { expect: ['ipv6'], frame: ethernet(MAC.cli, MAC.client, new Uint8Array(50), 0x86dd) },
-  'a fragment': { expect: ['fragment'], frame: fromClient(request('udp', { mf: true })) },
-  'an ICMP error': {
-    expect: ['icmp-error'],
-    frame: fromClient(icmp(words, 3, 3, request('tcp').slice(0, 28) as Uint8Array<ArrayBuffer>)),
-  },
   'a packet to somebody else without ip_forward': {
     expect: ['not-forwarding'],
     options: { sysctl: { ip_forward: 0 } },
