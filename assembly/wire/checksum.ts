@@ -80,6 +80,16 @@ export function difference16(from: u32, to: u32): u64 {
   return <u64>(~from & 0xffff) + <u64>to;
 }
 
+/** What replacing the 16 bytes at `from` by those at `to` adds to a sum. */
+export function difference128(from: usize, to: usize): u64 {
+  return (
+    difference32(load<u32>(from), load<u32>(to)) +
+    difference32(load<u32>(from, 4), load<u32>(to, 4)) +
+    difference32(load<u32>(from, 8), load<u32>(to, 8)) +
+    difference32(load<u32>(from, 12), load<u32>(to, 12))
+  );
+}
+
 /** The checksum `old` after the differences `delta`: RFC 1624 eqn 3, HC' = ~(~HC + ~m + m'). */
 export function update(old: u32, delta: u64): u32 {
   return finish(<u64>(~old & 0xffff) + delta);
@@ -88,4 +98,13 @@ export function update(old: u32, delta: u64): u32 {
 /** Sum of the pseudo-header of RFC 793 §3.1 and RFC 768: addresses, protocol, length of the segment. */
 export function pseudoHeader(sourceBE: u32, destinationBE: u32, protocol: u32, length: u32): u64 {
   return <u64>sourceBE + <u64>destinationBE + <u64>(protocol << 8) + <u64>bswap<u16>(<u16>length);
+}
+
+/** The same of RFC 8200 §8.1: the addresses are the 16 bytes at `source` and at `destination`. */
+export function pseudoHeader6(source: usize, destination: usize, protocol: u32, length: u32): u64 {
+  return sumAddress6(source) + sumAddress6(destination) + <u64>(protocol << 8) + <u64>bswap<u32>(length);
+}
+
+function sumAddress6(p: usize): u64 {
+  return <u64>load<u32>(p) + <u64>load<u32>(p, 4) + <u64>load<u32>(p, 8) + <u64>load<u32>(p, 12);
 }

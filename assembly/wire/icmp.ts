@@ -1,5 +1,5 @@
 /**
- * ICMP message header (RFC 792).
+ * ICMP message header (RFC 792). That of ICMPv6 (RFC 4443 §2.1) has the same fields, other types: icmpv6.ts.
  *
  * @module
  */
@@ -35,15 +35,30 @@ export class Icmp {
     store<u8>(changetype<usize>(this), value, TYPE);
   }
 
+  get code(): u32 {
+    return load<u8>(changetype<usize>(this), CODE);
+  }
+
   set code(value: u32) {
     store<u8>(changetype<usize>(this), value, CODE);
+  }
+
+  get checksum(): u32 {
+    return load<u16>(changetype<usize>(this), CHECKSUM);
   }
 
   set checksum(value: u32) {
     store<u16>(changetype<usize>(this), value, CHECKSUM);
   }
 
-  /** The second word: 0, or for 3/4 the next-hop MTU in its low half (RFC 1191 §4). */
+  /**
+   * The second word: 0, or for 3/4 the next-hop MTU in its low half (RFC 1191 §4). In ICMPv6 the MTU of a packet too
+   * big, the pointer of a parameter problem.
+   */
+  get rest(): u32 {
+    return bswap<u32>(load<u32>(changetype<usize>(this), REST));
+  }
+
   set rest(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), REST);
   }
