@@ -85,6 +85,7 @@ export interface Plan {
   readonly conns: Region;
   readonly conns6: Region;
   readonly wheel: Region;
+  readonly crcTables: Region;
   readonly descriptors: Region;
   readonly scratch: Region;
   readonly datagrams: Region;
@@ -134,6 +135,7 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     conns: region(options.connections, abi.CONN_SIZE),
     conns6: region(options.connections6, abi.CONN6_SIZE),
     wheel: region(abi.WHEEL_SLOTS, 4),
+    crcTables: region(1, abi.CRC_TABLES_SIZE),
     descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
     scratch: region(abi.BURST_MAX, abi.SCRATCH_SIZE),
     datagrams: region(options.datagrams, abi.DATAGRAM_SIZE),
@@ -172,6 +174,7 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_CONNS6, plan.conns6.base);
   put(abi.SB_CONN6_MAX, plan.conns6.count);
   put(abi.SB_WHEEL, plan.wheel.base);
+  put(abi.SB_CRC_TABLES, plan.crcTables.base);
   put(abi.SB_DESCRIPTORS, plan.descriptors.base);
   put(abi.SB_SCRATCH, plan.scratch.base);
   put(abi.SB_DATAGRAMS, plan.datagrams.base);
