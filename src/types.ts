@@ -1,13 +1,16 @@
 /**
  * The words in which rules and the network around the director are given.
  *
+ * Addresses are texts: a dotted quad, or IPv6 in any form of RFC 4291 §2.2 (what comes out is in the form of RFC 5952).
+ * Where either may stand, the text tells the family.
+ *
  * @module
  */
 
 /** Transport protocol of a service. */
-export type ProtocolName = 'tcp' | 'udp';
+export type ProtocolName = 'tcp' | 'udp' | 'sctp';
 
-/** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN, IPIP). */
+/** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN). */
 export type MethodName = 'nat' | 'dr' | 'tun';
 
 /** Scheduler, as ipvsadm's `-s`. */
@@ -16,27 +19,57 @@ export type SchedulerName = 'rr' | 'wrr' | 'wlc' | 'sh';
 /** Scheduler flag, as ipvsadm's `-b`. */
 export type SchedulerFlag = 'sh-fallback' | 'sh-port';
 
-/** What names a virtual service. */
-export interface ServiceKey {
+/** What names a service for one virtual address and port. */
+export interface AddressServiceKey {
   protocol: ProtocolName;
-  /** VIP, dotted quad. */
+  /** VIP. */
   address: string;
   /** 1..65535. */
   port: number;
 }
 
-/** A virtual service. */
-export interface ServiceConfig extends ServiceKey {
+/**
+ * What names a service for the packets with a firewall mark, whatever their address, port and protocol (TCP, UDP or
+ * SCTP). A mark is looked up before addresses are.
+ */
+export interface MarkServiceKey {
+  /** 1..2^32-1. */
+  fwmark: number;
+  /** Of the packets; default 4. */
+  family?: 4 | 6;
+}
+
+/** What names a virtual service. */
+export type ServiceKey = AddressServiceKey | MarkServiceKey;
+
+/** What a virtual service has beside its name. */
+export interface ServiceSettings {
   /** Default `wlc`, as ipvsadm's. */
   scheduler?: SchedulerName;
   flags?: readonly SchedulerFlag[];
 }
 
+/** A virtual service. */
+export type ServiceConfig = ServiceKey & ServiceSettings;
+
+/** How packets are put into the tunnel to a real server: ipvsadm's `--tun-type`, `--tun-port` and `--tun-[no|rem]csum`. */
+export interface TunnelConfig {
+  /** Default `ipip`: IP in IP, of any families. */
+  type?: 'ipip' | 'gre' | 'gue';
+  /** UDP port, 1..65535; GUE needs one and only GUE has one. */
+  port?: number;
+  /** Default `nocsum`. GUE takes all three, GRE not `remcsum` (remote checksum offload), IPIP has no checksum. */
+  checksum?: 'nocsum' | 'csum' | 'remcsum';
+}
+
 /** What names a real server within its service. */
 export interface DestKey {
-  /** RIP, dotted quad. */
+  /** RIP, of the service's family; TUN takes either. */
   address: string;
-  /** 1..65535. Default: the service's port. DR and TUN force the service's port. */
+  /**
+   * 1..65535. Default: the service's port; DR and TUN force it. For a service by firewall mark it is 0: the port that the
+   * packet has.
+   */
   port?: number;
 }
 
@@ -50,24 +83,27 @@ export interface DestConfig extends DestKey {
   upperThreshold?: number;
   /** Connections below which an overloaded dest takes new ones again; 0: three quarters of the upper one. */
   lowerThreshold?: number;
+  /** Only with the method `tun`. */
+  tunnel?: TunnelConfig;
 }
 
 /** A network interface of the director, in the words of `ip -j addr`. */
 export interface InterfaceConfig {
   name: string;
   /**
-   * `ether` frames carry an Ethernet header, `raw` ones are bare IP packets, `loopback` is the host's own,
-   * `ipip` takes IPIP packets addressed to the host out of their tunnel (Linux's `tunl0`).
+   * `ether` frames carry an Ethernet header, `raw` ones are bare IP packets, `loopback` is the host's own. The others take
+   * packets addressed to the host out of their tunnel: `ipip` IPv4 in IPv4 (Linux's `tunl0`), `sit` IPv6 in IPv4
+   * (`sit0`), `ip6tnl` either in IPv6 (`ip6tnl0`), `gre` either in GRE over IPv4 (`gre0`), `ip6gre` the same over IPv6.
    * Default: `ether`, `loopback` for an interface called `lo`.
    */
-  kind?: 'ether' | 'raw' | 'loopback' | 'ipip';
+  kind?: 'ether' | 'raw' | 'loopback' | 'ipip' | 'sit' | 'ip6tnl' | 'gre' | 'ip6gre';
   /** MAC address, `02:00:00:00:00:01`; needed for `ether`. A VLAN without one has its parent's. */
   mac?: string;
   /** Bytes of the largest IP packet; default 1500. */
   mtu?: number;
   /** Default true. */
   up?: boolean;
-  /** `10.0.0.1/24`; IPv6 addresses are accepted and not used yet. */
+  /** `10.0.0.1/24`, `fd00::1/64`. */
   addresses?: readonly string[];
   /** 802.1Q: this interface is VLAN `id` (1..4094) on the interface `parent`. */
   vlan?: { parent: string; id: number };
@@ -75,7 +111,7 @@ export interface InterfaceConfig {
 
 /** A route, in the words of `ip -j route`. Routes to the interfaces' own addresses are implied. */
 export interface RouteConfig {
-  /** `10.0.0.0/24`, a bare address, or `default`. */
+  /** `10.0.0.0/24`, `fd00::/64`, a bare address, or `default`: of the gateway's family, IPv4 without one. */
   dst: string;
   dev: string;
   gateway?: string;
@@ -92,23 +128,54 @@ export interface NeighbourConfig {
   lladdr: string;
 }
 
+/** A UDP port on which the host takes GUE apart, in the words of `ip -j fou show`. */
+export interface FouConfig {
+  /** 1..65535. */
+  port: number;
+  /** Of the packets; default 4. */
+  family?: 4 | 6;
+}
+
 /** The network around the director. */
 export interface NetworkConfig {
   interfaces: readonly InterfaceConfig[];
   routes?: readonly RouteConfig[];
   neighbours?: readonly NeighbourConfig[];
+  /** What comes out of GUE counts as come in IPIP: it needs an interface of the kind `ipip`, `sit` or `ip6tnl`. */
+  fou?: readonly FouConfig[];
 }
 
-/** Switches of the host and of IPVS, named as under `net.ipv4` and `net.ipv4.vs`. */
+/** What a frame carries beside its bytes. */
+export interface FrameNotes {
+  /** Firewall mark, 0..2^32-1; default 0: none. */
+  mark?: number;
+  /**
+   * The transport checksum is only begun: it holds the folded sum of the pseudo header, not complemented (Linux's
+   * CHECKSUM_PARTIAL). What leaves is so, too. Default false.
+   */
+  partialChecksum?: boolean;
+}
+
+/** Switches of the host and of IPVS, each 0 or 1, named as under `net.ipv4` and `net.ipv4.vs`. */
 export interface SysctlConfig {
-  /** Route packets that are not ours: 0 or 1. Default 1 (a director). */
+  /** Route IPv4 packets that are not ours. Default 1 (a director). */
   ip_forward?: number;
-  /** Answer a tunnelled packet that is too big instead of fragmenting the tunnel: 0 or 1. Default 1. */
+  /** `net.ipv6.conf.all.forwarding`: route IPv6 packets that are not ours. Default 1. */
+  ipv6_forwarding?: number;
+  /** Answer a tunnelled packet that is too big instead of fragmenting the tunnel. Default 1. */
   pmtu_disc?: number;
-  /** Let any segment but a RST open a connection: 0 or 1. Default 0. */
+  /** Let any segment but a RST open a connection. Default 0. */
   sloppy_tcp?: number;
-  /** Expire a connection whose dest is gone instead of dropping silently: 0 or 1. Default 0. */
+  /** Let any packet open an SCTP connection. Default 0. */
+  sloppy_sctp?: number;
+  /** Expire a connection whose dest is gone instead of dropping silently. Default 0. */
   expire_nodest_conn?: number;
-  /** Answer servers' packets that have no connection with port unreachable: 0 or 1. Default 0. */
+  /** Answer servers' packets that have no connection with port unreachable. Default 0. */
   nat_icmp_send?: number;
+  /** Let an ICMP error about a packet of no connection open one. Default 0. */
+  schedule_icmp?: number;
+  /** Send a packet for which there is no server to where it was addressed. Default 0. */
+  cache_bypass?: number;
+  /** Leave packets that came out of a tunnel alone. Default 0. */
+  ignore_tunneled?: number;
 }

@@ -9,7 +9,17 @@
  */
 export { ReferenceDirector, type ReferenceOptions } from './director.js';
 export { type FilledOptions, type OptionContext, type OptionFault, processOptions, recordAgain } from './options.js';
-export { formatAddress, formatMac, parseAddress, parseMac } from './packet/address.js';
+export {
+  type Address,
+  addressBytes,
+  type Family,
+  familyOf,
+  formatAddress,
+  formatMac,
+  parseAddress,
+  parseAnyAddress,
+  parseMac,
+} from './packet/address.js';
 export { carryChecksum, checksumIsRight, internetChecksum, pseudoHeader } from './packet/checksum.js';
 export { type EthernetFrame, parseEthernet, serialiseEthernet } from './packet/ethernet.js';
 export { type IcmpMessage, parseIcmp, serialiseIcmp } from './packet/icmp.js';
@@ -22,6 +32,7 @@ export {
   parseIpv4,
   serialiseIpv4,
 } from './packet/ipv4.js';
+export { parseIpv6Address } from './packet/ipv6-text.js';
 export { parseTcp, serialiseTcp, TCP_FLAG, type TcpSegment } from './packet/tcp.js';
 export { parseUdp, serialiseUdp, type UdpDatagram } from './packet/udp.js';
 export {
