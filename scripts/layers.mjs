@@ -30,8 +30,8 @@ export const LAYERS = [
   ['service', ['assembly/service/'], ['abi', 'superblock', 'net'], []],
   ['sched', ['assembly/sched/'], ['abi', 'service'], []],
   ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched'], []],
-  // Of TCP, conn knows the flag bits that its state machine is fed with.
-  ['conn', ['assembly/conn/'], ['abi', 'superblock', 'service', 'assembly/wire/tcp'], []],
+  // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with.
+  ['conn', ['assembly/conn/'], ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp'], []],
   ['descriptor', ['assembly/descriptor'], ['abi', 'superblock', 'wire'], []],
   // What a packet is, and what it does to its connection.
   ['flow', ['assembly/flow/'], ['abi', 'superblock', 'wire', 'net', 'conn', 'descriptor'], []],
@@ -50,7 +50,7 @@ export const LAYERS = [
     [],
   ],
   ['exports', ['assembly/index'], ['service', 'conn', 'control', 'pipeline'], []],
-  ['testing', ['assembly/testing'], ['assembly/'], []],
+  ['testing', ['assembly/testing', 'assembly/testing/'], ['assembly/'], []],
 
   ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address'], ['src/abi/verdict'], []],
   [

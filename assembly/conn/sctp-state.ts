@@ -8,19 +8,19 @@
  */
 import { ConnState } from '../../src/abi/protocol';
 import {
-  CHUNK_ABORT,
-  CHUNK_COOKIE_ACK,
-  CHUNK_COOKIE_ECHO,
-  CHUNK_ERROR,
-  CHUNK_INIT,
-  CHUNK_INIT_ACK,
-  CHUNK_NONE,
-  CHUNK_SHUTDOWN,
-  CHUNK_SHUTDOWN_ACK,
-  CHUNK_SHUTDOWN_COMPLETE,
-  chunkType,
-  firstChunk,
-  secondChunk,
+  hasChunk,
+  SCTP_ABORT,
+  SCTP_COOKIE_ACK,
+  SCTP_COOKIE_ECHO,
+  SCTP_ERROR,
+  SCTP_INIT,
+  SCTP_INIT_ACK,
+  SCTP_NO_CHUNK,
+  SCTP_SHUTDOWN,
+  SCTP_SHUTDOWN_ACK,
+  SCTP_SHUTDOWN_COMPLETE,
+  sctpChunkType,
+  secondChunkType,
 } from '../wire/sctp';
 import { Direction } from './tcp-state';
 
@@ -61,23 +61,23 @@ const IN_ONLY_ABORT: u64 = 0xddddddddcddddd; //                                C
 /** The row for a chunk: whatever is not about the association's beginning or end is data. */
 function row(direction: Direction, chunk: u32): u64 {
   switch (chunk) {
-    case CHUNK_INIT:
+    case SCTP_INIT:
       return pick(direction, IN_INIT, OUT_INIT, IN_ONLY_INIT);
-    case CHUNK_INIT_ACK:
+    case SCTP_INIT_ACK:
       return pick(direction, IN_INIT_ACK, OUT_INIT_ACK, IN_ONLY_INIT_ACK);
-    case CHUNK_COOKIE_ECHO:
+    case SCTP_COOKIE_ECHO:
       return pick(direction, IN_COOKIE_ECHO, OUT_COOKIE_ECHO, IN_ONLY_COOKIE_ECHO);
-    case CHUNK_COOKIE_ACK:
+    case SCTP_COOKIE_ACK:
       return pick(direction, IN_COOKIE_ACK, OUT_COOKIE_ACK, IN_ONLY_COOKIE_ACK);
-    case CHUNK_SHUTDOWN:
+    case SCTP_SHUTDOWN:
       return pick(direction, IN_SHUTDOWN, OUT_SHUTDOWN, IN_ONLY_SHUTDOWN);
-    case CHUNK_SHUTDOWN_ACK:
+    case SCTP_SHUTDOWN_ACK:
       return pick(direction, IN_SHUTDOWN_ACK, OUT_SHUTDOWN_ACK, IN_ONLY_SHUTDOWN_ACK);
-    case CHUNK_SHUTDOWN_COMPLETE:
+    case SCTP_SHUTDOWN_COMPLETE:
       return pick(direction, IN_SHUTDOWN_COMPLETE, OUT_SHUTDOWN_COMPLETE, IN_ONLY_SHUTDOWN_COMPLETE);
-    case CHUNK_ERROR:
+    case SCTP_ERROR:
       return pick(direction, IN_ERROR, OUT_ERROR, IN_ONLY_ERROR);
-    case CHUNK_ABORT:
+    case SCTP_ABORT:
       return pick(direction, IN_ABORT, OUT_ABORT, IN_ONLY_ABORT);
     default:
       return pick(direction, IN_DATA, OUT_DATA, IN_ONLY_DATA);
@@ -90,20 +90,18 @@ function pick(direction: Direction, inRow: u64, outRow: u64, inOnlyRow: u64): u6
 
 /**
  * The chunk by which the packet of `length` bytes at `segment` counts: the first, unless an ABORT comes right behind
- * COOKIE-ECHO or COOKIE-ACK. CHUNK_NONE when it is too short for a chunk: the state stays.
+ * COOKIE-ECHO or COOKIE-ACK. SCTP_NO_CHUNK when it is too short for any.
  */
-export function decidingChunk(segment: usize, length: u32): u32 {
-  const first = firstChunk(segment, length);
-  if (first == CHUNK_COOKIE_ECHO || first == CHUNK_COOKIE_ACK) {
-    const second = secondChunk(segment);
-    if (second != 0 && chunkType(segment, length, second) == CHUNK_ABORT) return CHUNK_ABORT;
-  }
-  return first;
+export function sctpEvent(segment: usize, length: u32): u32 {
+  if (!hasChunk(length)) return SCTP_NO_CHUNK;
+  const first = sctpChunkType(segment);
+  const mayBundle = first == SCTP_COOKIE_ECHO || first == SCTP_COOKIE_ACK;
+  return mayBundle && secondChunkType(segment, length) == SCTP_ABORT ? SCTP_ABORT : first;
 }
 
-/** The state after a packet that counts by this chunk. */
+/** The state after a packet that counts by this chunk: the same when it has none. */
 export function nextSctpState(direction: Direction, chunk: u32, state: u32): u32 {
-  if (chunk == CHUNK_NONE) return state;
+  if (chunk == SCTP_NO_CHUNK) return state;
   const digit = (state - ConnState.SctpNone) << 2;
   return ConnState.SctpNone + (<u32>(row(direction, chunk) >> <u64>digit) & 15);
 }

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { CRC_SLICE_SIZE, CRC_TABLES_SIZE, SB_CRC_TABLES } from '../../src/abi/memory';
-import { field } from '../superblock';
-
 /** 0x1edc6f41 with its bits the other way round: the lowest bit is the highest power. */
 const POLYNOMIAL: u32 = 0x82f63b78;
 
-/** CRC32c of `length` bytes at `address`. */
-export function crc32c(address: usize, length: u32): u32 {
-  const tables = <usize>field(SB_CRC_TABLES);
-  // Written last, and never 0.
-  if (load<u32>(tables, CRC_TABLES_SIZE - 4) == 0) fillTables(tables);
+/** A table of 256 × u32 for each of the sixteen bytes. */
+const TABLE_SIZE: u32 = 1024;
+const TABLES_SIZE: u32 = 16 * TABLE_SIZE;
+
+/** CRC32c of `length` bytes at `address`. The 16 KiB at `tables` are filled when they are all 0. */
+export function crc32c(address: usize, length: u32, tables: usize): u32 {
+  // The word written last; it is never 0.
+  if (load<u32>(tables, TABLES_SIZE - 4) == 0) fillTables(tables);
   let crc: u32 = 0xffffffff;
   let p = address;
   let left = length;
@@ -39,7 +39,7 @@ function word(tables: usize, behind: u32, value: u32): u32 {
 
 /** What the low byte of `value` makes of the CRC when `behind` bytes come after it. */
 function entry(tables: usize, behind: u32, value: u32): u32 {
-  return load<u32>(tables + behind * CRC_SLICE_SIZE + ((value & 0xff) << 2));
+  return load<u32>(tables + behind * TABLE_SIZE + ((value & 0xff) << 2));
 }
 
 function fillTables(tables: usize): void {
@@ -49,8 +49,8 @@ function fillTables(tables: usize): void {
     store<u32>(tables + (byte << 2), crc);
   }
   // One more byte behind: a byte of 0 goes through.
-  for (let at = tables + CRC_SLICE_SIZE; at < tables + CRC_TABLES_SIZE; at += 4) {
-    const crc = load<u32>(at - CRC_SLICE_SIZE);
+  for (let at = tables + TABLE_SIZE; at < tables + TABLES_SIZE; at += 4) {
+    const crc = load<u32>(at - TABLE_SIZE);
     store<u32>(at, (crc >> 8) ^ entry(tables, 0, crc));
   }
 }

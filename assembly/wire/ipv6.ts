@@ -89,6 +89,12 @@ export function copyAddress6(to: usize, from: usize): void {
   v128.store(to, v128.load(from));
 }
 
+/** The four words of an address xor-ed, in host order: what the kernel's hashes take an address of 16 bytes for. */
+export function foldAddress6(address: usize): u32 {
+  const half = load<u64>(address) ^ load<u64>(address, 8);
+  return bswap<u32>(<u32>half ^ <u32>(half >> 32));
+}
+
 /** ff00::/8. */
 export function isMulticast6(address: usize): bool {
   return load<u8>(address) == 0xff;

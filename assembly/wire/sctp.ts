@@ -14,22 +14,23 @@ const CHECKSUM: usize = 8;
 /** Bytes of the common header. */
 export const SCTP_SIZE: u32 = 12;
 
+// Offsets within a chunk.
 const CHUNK_TYPE: usize = 0;
 const CHUNK_LENGTH: usize = 2;
 /** Bytes of a chunk's header, which its length counts as well. */
 export const CHUNK_SIZE: u32 = 4;
 
-export const CHUNK_INIT: u32 = 1;
-export const CHUNK_INIT_ACK: u32 = 2;
-export const CHUNK_ABORT: u32 = 6;
-export const CHUNK_SHUTDOWN: u32 = 7;
-export const CHUNK_SHUTDOWN_ACK: u32 = 8;
-export const CHUNK_ERROR: u32 = 9;
-export const CHUNK_COOKIE_ECHO: u32 = 10;
-export const CHUNK_COOKIE_ACK: u32 = 11;
-export const CHUNK_SHUTDOWN_COMPLETE: u32 = 14;
+export const SCTP_INIT: u32 = 1;
+export const SCTP_INIT_ACK: u32 = 2;
+export const SCTP_ABORT: u32 = 6;
+export const SCTP_SHUTDOWN: u32 = 7;
+export const SCTP_SHUTDOWN_ACK: u32 = 8;
+export const SCTP_ERROR: u32 = 9;
+export const SCTP_COOKIE_ECHO: u32 = 10;
+export const SCTP_COOKIE_ACK: u32 = 11;
+export const SCTP_SHUTDOWN_COMPLETE: u32 = 14;
 /** No type: a packet has no chunk there. */
-export const CHUNK_NONE: u32 = 256;
+export const SCTP_NO_CHUNK: u32 = 256;
 
 /** View of the common header; valid where at least SCTP_SIZE bytes were seen. */
 @unmanaged
@@ -51,26 +52,29 @@ export class Sctp {
   set checksum(value: u32) {
     store<u32>(changetype<usize>(this), value, CHECKSUM);
   }
-
-  /** Computes the checksum anew, over a packet of `length` bytes. */
-  fillChecksum(length: u32): void {
-    this.checksum = 0;
-    this.checksum = crc32c(changetype<usize>(this), length);
-  }
 }
 
-/** Type of the chunk `offset` bytes into a packet of `length` bytes at `segment`. */
-export function chunkType(segment: usize, length: u32, offset: u32): u32 {
-  return offset + CHUNK_SIZE <= length ? load<u8>(segment + offset, CHUNK_TYPE) : CHUNK_NONE;
+/** Computes the checksum of the packet of `length` bytes at `segment` anew. `tables`: see `crc32c`. */
+export function fillSctpChecksum(segment: usize, length: u32, tables: usize): void {
+  const header = changetype<Sctp>(segment);
+  header.checksum = 0;
+  header.checksum = crc32c(segment, length, tables);
 }
 
-/** Type of the first chunk. */
-export function firstChunk(segment: usize, length: u32): u32 {
-  return chunkType(segment, length, SCTP_SIZE);
+/** Whether a packet of `length` bytes has a first chunk. */
+export function hasChunk(length: u32): bool {
+  return length >= SCTP_SIZE + CHUNK_SIZE;
 }
 
-/** Where the chunk behind the first one begins; 0 when the first one's length cannot be. */
-export function secondChunk(segment: usize): u32 {
-  const length = <u32>bswap<u16>(load<u16>(segment + SCTP_SIZE, CHUNK_LENGTH));
-  return length < CHUNK_SIZE ? 0 : SCTP_SIZE + ((length + 3) & ~3);
+/** Type of the first chunk, which must be there. */
+export function sctpChunkType(segment: usize): u32 {
+  return load<u8>(segment + SCTP_SIZE, CHUNK_TYPE);
+}
+
+/** Type of the chunk behind the first; SCTP_NO_CHUNK when there is none in a packet of `length` bytes. */
+export function secondChunkType(segment: usize, length: u32): u32 {
+  const first = <u32>bswap<u16>(load<u16>(segment + SCTP_SIZE, CHUNK_LENGTH));
+  const second = SCTP_SIZE + ((first + 3) & ~3);
+  if (first < CHUNK_SIZE || second + CHUNK_SIZE > length) return SCTP_NO_CHUNK;
+  return load<u8>(segment + second, CHUNK_TYPE);
 }

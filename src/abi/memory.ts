@@ -141,8 +141,9 @@ export const SB_PIECE_COUNT = 612;
 /** Address of u16 × count: payload bytes of each, in order of offset. */
 export const SB_PIECES = 616;
 
-/** CRC_TABLES_SIZE bytes for CRC32c; all 0 until the first is computed. */
+/** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;
+export const CRC_TABLES_SIZE = 16384;
 
 // --- addresses -----------------------------------------------------------------------------------
 
@@ -445,11 +446,6 @@ export const REF_REPLY = 1;
 export const WHEEL_SLOTS = 4096;
 /** Milliseconds a slot covers are 1 << WHEEL_SHIFT. */
 export const WHEEL_SHIFT = 8;
-
-// --- tables for CRC32c: a slice of 256 × u32 for each byte of a step ----------------------------------
-
-export const CRC_SLICE_SIZE = 1024;
-export const CRC_TABLES_SIZE = 16384;
 
 // --- descriptor --------------------------------------------------------------------------------
 
