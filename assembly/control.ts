@@ -19,10 +19,19 @@ import { Dest } from './service/dest';
 import { freeService, makeService, Service } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
+import { copyAddress6 } from './wire/ipv6';
 
 /** Adds a service that does not exist yet. */
-export function addService(protocol: u32, addressBE: u32, portBE: u32, scheduler: u32, flags: u32): usize {
-  const address = makeService(protocol, addressBE, portBE);
+export function addService(
+  family: u32,
+  vip: usize,
+  protocol: u32,
+  portBE: u32,
+  fwmark: u32,
+  scheduler: u32,
+  flags: u32,
+): usize {
+  const address = makeService(family, vip, protocol, portBE, fwmark);
   if (address == 0) return 0;
   const service = changetype<Service>(address);
   service.flags = flags;
@@ -56,17 +65,20 @@ export function deleteService(service: Service): void {
 }
 
 /** Adds a dest at the head of its service's list, or brings it back from the trash. */
-export function addDest(service: Service, addressBE: u32, portBE: u32): usize {
-  let address = recover(service.protocol, service.addressBE, service.portBE, addressBE, portBE);
+export function addDest(service: Service, family: u32, rip: usize, portBE: u32): usize {
+  let address = recover(service, family, rip, portBE);
   if (address == 0) {
     address = takeRecord();
     if (address == 0) return 0;
     const dest = changetype<Dest>(address);
-    dest.addressBE = addressBE;
+    dest.family = family;
+    copyAddress6(dest.address, rip);
     dest.portBE = portBE;
     dest.protocol = service.protocol;
-    dest.vaddrBE = service.addressBE;
+    dest.vfamily = service.family;
+    copyAddress6(dest.vaddr, service.address);
     dest.vportBE = service.portBE;
+    dest.fwmark = service.fwmark;
   }
   const dest = changetype<Dest>(address);
   // Counts of traffic belong to a service: they end with it.
@@ -80,13 +92,25 @@ export function addDest(service: Service, addressBE: u32, portBE: u32): usize {
 }
 
 /** Sets what can be edited of a dest, and tells the scheduler. */
-export function setDest(dest: Dest, method: u32, weight: i32, upper: u32, lower: u32): void {
+export function setDest(
+  dest: Dest,
+  method: u32,
+  weight: i32,
+  upper: u32,
+  lower: u32,
+  tunnelType: u32,
+  tunnelPortBE: u32,
+  tunnelChecksum: u32,
+): void {
   // As the kernel: a limit that is lifted, or raised, opens the dest at once.
   if (upper == 0 || upper > dest.upperThreshold) dest.flags = dest.flags & ~DestFlag.Overload;
   dest.method = method;
   dest.weight = weight;
   dest.upperThreshold = upper;
   dest.lowerThreshold = lower;
+  dest.tunnelType = tunnelType;
+  dest.tunnelPortBE = tunnelPortBE;
+  dest.tunnelChecksum = tunnelChecksum;
   schedulerChanged(changetype<Service>(dest.service), 0, 0);
 }
 

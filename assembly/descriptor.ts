@@ -12,23 +12,29 @@ import {
   DESC_HEADROOM,
   DESC_IN,
   DESC_LENGTH,
+  DESC_MARK,
   DESC_OUT,
   DESC_VERDICT,
   DESCRIPTOR_SIZE,
+  DescriptorFlag,
   SB_DESCRIPTORS,
   SB_SCRATCH,
   SCR_BUCKET,
+  SCR_FLAGS,
   SCR_HASH,
   SCR_IN,
   SCR_IP,
   SCR_L4,
   SCR_L4_LENGTH,
+  SCR_PROTOCOL,
   SCR_REF,
   SCRATCH_SIZE,
+  ScratchFlag,
 } from '../src/abi/memory';
 import { Reason, Verdict } from '../src/abi/verdict';
 import { countReason, field } from './superblock';
-import { Ipv4 } from './wire/ipv4';
+import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from './wire/ipv4';
+import { IPV6_SIZE, Ipv6 } from './wire/ipv6';
 
 /** View of a descriptor. */
 @unmanaged
@@ -84,6 +90,14 @@ export class Descriptor {
   set cause(value: u32) {
     store<u16>(changetype<usize>(this), value, DESC_CAUSE);
   }
+  /** Firewall mark that the host gave. */
+  get mark(): u32 {
+    return load<u32>(changetype<usize>(this), DESC_MARK);
+  }
+  /** Whether the transport checksum holds the pseudo-header sum alone. */
+  get isPartial(): bool {
+    return (this.flags & DescriptorFlag.PartialChecksum) != 0;
+  }
 
   /** First byte that may be written. */
   get floor(): usize {
@@ -101,7 +115,7 @@ export class Descriptor {
     // Verdict, reason and cause in one store.
     store<u32>(changetype<usize>(this), CAUSE_NONE << 16, DESC_VERDICT);
     store<u32>(changetype<usize>(this), 0, DESC_CONN);
-    store<u16>(changetype<usize>(this), 0, DESC_FLAGS);
+    this.flags = this.flags & DescriptorFlag.PartialChecksum;
   }
 }
 
@@ -128,6 +142,9 @@ export class Scratch {
   }
   get header(): Ipv4 {
     return changetype<Ipv4>(this.ip);
+  }
+  get header6(): Ipv6 {
+    return changetype<Ipv6>(this.ip);
   }
   /** Address of the transport header. */
   get l4(): usize {
@@ -163,5 +180,52 @@ export class Scratch {
   }
   set receivedOn(value: u32) {
     store<u16>(changetype<usize>(this), value, SCR_IN);
+  }
+  /** Transport protocol, behind all extension headers. */
+  get protocol(): u32 {
+    return load<u8>(changetype<usize>(this), SCR_PROTOCOL);
+  }
+  set protocol(value: u32) {
+    store<u8>(changetype<usize>(this), value, SCR_PROTOCOL);
+  }
+  get flags(): u32 {
+    return load<u8>(changetype<usize>(this), SCR_FLAGS);
+  }
+  set flags(value: u32) {
+    store<u8>(changetype<usize>(this), value, SCR_FLAGS);
+  }
+  get isV6(): bool {
+    return (this.flags & ScratchFlag.V6) != 0;
+  }
+  get isFragment(): bool {
+    return (this.flags & ScratchFlag.Fragment) != 0;
+  }
+  get isReassembled(): bool {
+    return (this.flags & ScratchFlag.Reassembled) != 0;
+  }
+
+  /** Address of the source address. */
+  get source(): usize {
+    return this.isV6 ? this.header6.source : this.ip + IPV4_SOURCE;
+  }
+  /** Address of the destination address. */
+  get destination(): usize {
+    return this.isV6 ? this.header6.destination : this.ip + IPV4_DESTINATION;
+  }
+  /** Bytes of the IP packet. */
+  get totalLength(): u32 {
+    return <u32>(this.l4 - this.ip) + this.l4Length;
+  }
+  /** TTL or hop limit. */
+  get ttl(): u32 {
+    return this.isV6 ? this.header6.hopLimit : this.header.ttl;
+  }
+  /** Bytes of the IP header that any packet of the family has. */
+  get headerMin(): u32 {
+    return this.isV6 ? IPV6_SIZE : IPV4_MIN;
+  }
+  /** IPv4 with options: they are looked at on the way. */
+  get hasOptions(): bool {
+    return !this.isV6 && this.header.headerLength != IPV4_MIN;
   }
 }

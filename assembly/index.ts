@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
 import { Conn } from './conn/record';
 import { advanceClock, endConnection } from './conn/table';
 import * as control from './control';
@@ -23,14 +24,21 @@ export function advance(now: f64): void {
   advanceClock(<u64>now);
 }
 
-/** The service of this key, 0 when there is none. */
-export function findService(protocol: u32, addressBE: u32, portBE: u32): usize {
-  return services.findService(protocol, addressBE, portBE);
+/** The service of this key, 0 when there is none; its address is in SB_ARG_ADDRESS. */
+export function findService(family: u32, protocol: u32, portBE: u32, fwmark: u32): usize {
+  return services.findService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
-/** Adds a service; 0 when the table is full. */
-export function addService(protocol: u32, addressBE: u32, portBE: u32, scheduler: u32, flags: u32): usize {
-  return control.addService(protocol, addressBE, portBE, scheduler, flags);
+/** Adds a service; 0 when the table is full. Its address is in SB_ARG_ADDRESS. */
+export function addService(
+  family: u32,
+  protocol: u32,
+  portBE: u32,
+  fwmark: u32,
+  scheduler: u32,
+  flags: u32,
+): usize {
+  return control.addService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark, scheduler, flags);
 }
 
 /** Changes a service's scheduler and flags. */
@@ -43,19 +51,37 @@ export function deleteService(service: usize): void {
   control.deleteService(changetype<services.Service>(service));
 }
 
-/** The dest of this address in a service, 0 when there is none. */
-export function findDest(service: usize, addressBE: u32, portBE: u32): usize {
-  return services.findDest(changetype<services.Service>(service), addressBE, portBE);
+/** The dest of the address in SB_ARG_DEST in a service, 0 when there is none. */
+export function findDest(service: usize, family: u32, portBE: u32): usize {
+  return services.findDest(changetype<services.Service>(service), family, SUPERBLOCK + SB_ARG_DEST, portBE);
 }
 
-/** Adds a dest, to be followed by `setDest`; 0 when the table is full. */
-export function addDest(service: usize, addressBE: u32, portBE: u32): usize {
-  return control.addDest(changetype<services.Service>(service), addressBE, portBE);
+/** Adds a dest of the address in SB_ARG_DEST, to be followed by `setDest`; 0 when the table is full. */
+export function addDest(service: usize, family: u32, portBE: u32): usize {
+  return control.addDest(changetype<services.Service>(service), family, SUPERBLOCK + SB_ARG_DEST, portBE);
 }
 
-/** Sets method, weight and thresholds of a dest. */
-export function setDest(dest: usize, method: u32, weight: i32, upper: u32, lower: u32): void {
-  control.setDest(changetype<Dest>(dest), method, weight, upper, lower);
+/** Sets method, weight, thresholds and tunnel of a dest. */
+export function setDest(
+  dest: usize,
+  method: u32,
+  weight: i32,
+  upper: u32,
+  lower: u32,
+  tunnelType: u32,
+  tunnelPortBE: u32,
+  tunnelChecksum: u32,
+): void {
+  control.setDest(
+    changetype<Dest>(dest),
+    method,
+    weight,
+    upper,
+    lower,
+    tunnelType,
+    tunnelPortBE,
+    tunnelChecksum,
+  );
 }
 
 /** Deletes a dest. */

@@ -23,7 +23,6 @@ import { serve } from './hook/balance';
 import { input, openTunnel } from './hook/input';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
-import { IPV4_MIN } from './wire/ipv4';
 import { portsBE } from './wire/ports';
 
 /** Frames a tile holds: enough misses in flight, and scratch still in the first cache (measured: 64 and 256 are slower). */
@@ -61,7 +60,8 @@ export function processBurst(): u32 {
 /** Parses a frame, and what is in it if that is a tunnel packet to us. */
 function parse(frame: Descriptor, packet: Scratch): void {
   parseFrame(frame, packet);
-  if (packet.ip != 0 && packet.header.protocol == Protocol.Ipip) openTunnel(frame, packet);
+  // Nearly every packet is TCP or UDP; the hash says that there are ports.
+  if (packet.ip != 0 && (packet.bucket == 0 || packet.protocol == Protocol.Udp)) openTunnel(frame, packet);
 }
 
 /** Notes the likely entry of the index. Frames before this one may still change what it says. */
@@ -75,12 +75,11 @@ function foresee(packet: Scratch): void {
 /** The short way for a packet of a known connection in an unchanged network, else the long one. */
 function judge(frame: Descriptor, packet: Scratch): void {
   const ref = packet.ref;
-  const header = packet.header;
-  if (ref != 0 && header.headerLength == IPV4_MIN) {
+  if (ref != 0 && isPlain(packet)) {
     const conn = connOf(ref);
     if (
       conn.hopGeneration == netGeneration() &&
-      refMatches(ref, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol) &&
+      refMatches(ref, packet.isV6, packet.source, packet.destination, portsBE(packet.l4), packet.protocol) &&
       remaining(conn) != 0 &&
       hasTransportHeader(packet)
     ) {
@@ -93,4 +92,9 @@ function judge(frame: Descriptor, packet: Scratch): void {
     }
   }
   input(frame, packet);
+}
+
+/** Whether nothing stands between the IP header and the transport header that would have to be looked at. */
+function isPlain(packet: Scratch): bool {
+  return <u32>(packet.l4 - packet.ip) == packet.headerMin;
 }

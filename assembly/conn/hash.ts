@@ -57,3 +57,81 @@ export function hashTuple(sourceBE: u32, destinationBE: u32, portsBE: u32, proto
 
   return v0 ^ v1 ^ v2 ^ v3;
 }
+
+/** Length of the message of an IPv6 tuple: 16 + 16 + 4 + 1 bytes. */
+const LENGTH6: u64 = 37;
+
+/** The same for IPv6, whose addresses are at `source` and `destination`. */
+export function hashTuple6(source: usize, destination: usize, portsBE: u32, protocol: u32): u64 {
+  const k0 = load<u64>(SUPERBLOCK, SB_KEY0);
+  const k1 = load<u64>(SUPERBLOCK, SB_KEY1);
+  let v0: u64 = k0 ^ 0x736f6d6570736575;
+  let v1: u64 = k1 ^ 0x646f72616e646f6d;
+  let v2: u64 = k0 ^ 0x6c7967656e657261;
+  let v3: u64 = k1 ^ 0x7465646279746573;
+
+  const m0 = load<u64>(source);
+  v3 ^= m0;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+  v0 ^= m0;
+
+  const m1 = load<u64>(source, 8);
+  v3 ^= m1;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+  v0 ^= m1;
+
+  const m2 = load<u64>(destination);
+  v3 ^= m2;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+  v0 ^= m2;
+
+  const m3 = load<u64>(destination, 8);
+  v3 ^= m3;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+  v0 ^= m3;
+
+  const m4 = <u64>portsBE | (<u64>protocol << 32) | (LENGTH6 << 56);
+  v3 ^= m4;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+  v0 ^= m4;
+
+  v2 ^= 0xff;
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+
+  v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+  v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+
+  return v0 ^ v1 ^ v2 ^ v3;
+}
+
+/** Hash of a tuple of either family. */
+export function hashAny(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u64 {
+  return v6
+    ? hashTuple6(source, destination, portsBE, protocol)
+    : hashTuple(load<u32>(source), load<u32>(destination), portsBE, protocol);
+}

@@ -5,8 +5,10 @@
  */
 import {
   CONN_CADDR_BE,
+  CONN_CADDR6,
   CONN_CPORT_BE,
   CONN_DADDR_BE,
+  CONN_DADDR6,
   CONN_DEST,
   CONN_DPORT_BE,
   CONN_FLAGS,
@@ -23,9 +25,14 @@ import {
   CONN_TIMEOUT,
   CONN_TOUCHED,
   CONN_VADDR_BE,
+  CONN_VADDR6,
   CONN_VPORT_BE,
   ConnFlag,
 } from '../../src/abi/memory';
+import { sameAddress6 } from '../wire/ipv6';
+
+const KIND: u32 = ConnFlag.Used | ConnFlag.V6;
+const USED_V4: u32 = ConnFlag.Used;
 
 /** View of a connection record. */
 @unmanaged
@@ -165,25 +172,44 @@ export class Conn {
     store<u32>(changetype<usize>(this), value, CONN_IN_PACKETS);
   }
 
-  /** Whether a client's packet of this tuple belongs to it. */
-  matchesIn(sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): bool {
-    return (
-      this.caddrBE == sourceBE &&
-      this.vaddrBE == destinationBE &&
-      this.inPortsBE == portsBE &&
-      this.protocol == protocol &&
-      this.has(ConnFlag.Used)
-    );
+  get isV6(): bool {
+    return this.has(ConnFlag.V6);
+  }
+  // Addresses of the addresses, in records of IPv6.
+  get caddr6(): usize {
+    return changetype<usize>(this) + CONN_CADDR6;
+  }
+  get vaddr6(): usize {
+    return changetype<usize>(this) + CONN_VADDR6;
+  }
+  get daddr6(): usize {
+    return changetype<usize>(this) + CONN_DADDR6;
+  }
+
+  // The same in either family.
+  get caddr(): usize {
+    return changetype<usize>(this) + (this.isV6 ? CONN_CADDR6 : CONN_CADDR_BE);
+  }
+  get vaddr(): usize {
+    return changetype<usize>(this) + (this.isV6 ? CONN_VADDR6 : CONN_VADDR_BE);
+  }
+  get daddr(): usize {
+    return changetype<usize>(this) + (this.isV6 ? CONN_DADDR6 : CONN_DADDR_BE);
+  }
+
+  /** Whether a client's packet of this tuple belongs to it; `source` and `destination` are where the addresses are. */
+  matchesIn(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
+    if (this.inPortsBE != portsBE || this.protocol != protocol) return false;
+    return v6
+      ? (this.flags & KIND) == KIND && sameAddress6(this.caddr6, source) && sameAddress6(this.vaddr6, destination)
+      : this.caddrBE == load<u32>(source) && this.vaddrBE == load<u32>(destination) && (this.flags & KIND) == USED_V4;
   }
 
   /** Whether a server's packet of this tuple belongs to it. */
-  matchesOut(sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): bool {
-    return (
-      this.daddrBE == sourceBE &&
-      this.caddrBE == destinationBE &&
-      this.outPortsBE == portsBE &&
-      this.protocol == protocol &&
-      this.has(ConnFlag.Used)
-    );
+  matchesOut(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
+    if (this.outPortsBE != portsBE || this.protocol != protocol) return false;
+    return v6
+      ? (this.flags & KIND) == KIND && sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)
+      : this.daddrBE == load<u32>(source) && this.caddrBE == load<u32>(destination) && (this.flags & KIND) == USED_V4;
   }
 }

@@ -5,13 +5,18 @@
  */
 import {
   CONN_SIZE,
+  CONN6_SIZE,
   ConnFlag,
   REF_REPLY,
   SB_CONN_COUNT,
   SB_CONN_FREE,
   SB_CONN_HIGH,
   SB_CONN_MAX,
+  SB_CONN6_FREE,
+  SB_CONN6_HIGH,
+  SB_CONN6_MAX,
   SB_CONNS,
+  SB_CONNS6,
   SB_NOW,
   SB_TIMEOUTS,
   SB_WHEEL_NOW,
@@ -22,9 +27,11 @@ import {
 import { ConnState, Method, Protocol } from '../../src/abi/protocol';
 import { bindDest, Dest, unbindDest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
-import { hashTuple } from './hash';
+import { copyAddress6 } from '../wire/ipv6';
+import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry, setRefAt } from './index-table';
 import { Conn } from './record';
+import { isActiveSctp } from './sctp-state';
 import { isActiveTcp } from './tcp-state';
 import { hang, remaining, slotHead, unhang } from './wheel';
 
@@ -44,32 +51,39 @@ export function isReply(ref: u32): bool {
   return (ref & REF_REPLY) != 0;
 }
 
-/** Whether the entry `ref` is for exactly this tuple. */
-export function refMatches(ref: u32, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): bool {
+/** Whether the entry `ref` is for exactly this tuple; `source` and `destination` are where the addresses are. */
+export function refMatches(
+  ref: u32,
+  v6: bool,
+  source: usize,
+  destination: usize,
+  portsBE: u32,
+  protocol: u32,
+): bool {
   const conn = connOf(ref);
   return isReply(ref)
-    ? conn.matchesOut(sourceBE, destinationBE, portsBE, protocol)
-    : conn.matchesIn(sourceBE, destinationBE, portsBE, protocol);
+    ? conn.matchesOut(v6, source, destination, portsBE, protocol)
+    : conn.matchesIn(v6, source, destination, portsBE, protocol);
 }
 
 /** Finds the connection of a tuple in either direction; 0 when there is none. Those that are due end first. */
-export function find(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
-  let ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
+export function find(hash: u64, v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
+  let ref = seek(hash, v6, source, destination, portsBE, protocol);
   while (ref != 0 && remaining(connOf(ref)) == 0) {
     endConnection(connOf(ref));
-    ref = seek(hash, sourceBE, destinationBE, portsBE, protocol);
+    ref = seek(hash, v6, source, destination, portsBE, protocol);
   }
   return ref;
 }
 
 /** The first entry of a tuple, due or not. */
-function seek(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protocol: u32): u32 {
+function seek(hash: u64, v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
   const home = homeBucket(hash);
   let bucket = home;
   do {
     for (let lanes = matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
       const ref = refAt(bucket, ctz<u32>(lanes));
-      if (ref != 0 && refMatches(ref, sourceBE, destinationBE, portsBE, protocol)) return ref;
+      if (ref != 0 && refMatches(ref, v6, source, destination, portsBE, protocol)) return ref;
     }
     if (!isOverrun(bucket)) return 0;
     bucket = nextBucket(bucket);
@@ -78,43 +92,75 @@ function seek(hash: u64, sourceBE: u32, destinationBE: u32, portsBE: u32, protoc
   return 0;
 }
 
-/** Makes a connection to `dest`; null when every record is in use. */
-export function makeConnection(
-  hash: u64,
-  clientBE: u32,
-  virtualBE: u32,
-  portsBE: u32,
-  protocol: u32,
-  dest: Dest,
-): Conn | null {
-  let address = field(SB_CONN_FREE);
+/** A free record of the family, all 0; 0 when every one is in use. */
+function takeRecord(v6: bool): u32 {
+  const free: usize = v6 ? SB_CONN6_FREE : SB_CONN_FREE;
+  const size: u32 = v6 ? CONN6_SIZE : CONN_SIZE;
+  let address = field(free);
   if (address != 0) {
-    setField(SB_CONN_FREE, changetype<Conn>(<usize>address).next);
+    setField(free, changetype<Conn>(<usize>address).next);
   } else {
-    const high = field(SB_CONN_HIGH);
-    if (high == field(SB_CONN_MAX)) return null;
-    setField(SB_CONN_HIGH, high + 1);
-    address = field(SB_CONNS) + high * CONN_SIZE;
+    const highest: usize = v6 ? SB_CONN6_HIGH : SB_CONN_HIGH;
+    const high = field(highest);
+    if (high == field(v6 ? SB_CONN6_MAX : SB_CONN_MAX)) return 0;
+    setField(highest, high + 1);
+    address = field(v6 ? SB_CONNS6 : SB_CONNS) + high * size;
   }
   setField(SB_CONN_COUNT, field(SB_CONN_COUNT) + 1);
+  memory.fill(address, 0, size);
+  return address;
+}
 
-  memory.fill(address, 0, CONN_SIZE);
+/**
+ * Makes a connection of a client's tuple to `dest`, null for one that bypasses all; null when every record is in use.
+ * The dest's port 0 keeps the packet's.
+ */
+export function makeConnection(
+  hash: u64,
+  v6: bool,
+  source: usize,
+  destination: usize,
+  portsBE: u32,
+  protocol: u32,
+  dest: Dest | null,
+): Conn | null {
+  const address = takeRecord(v6);
+  if (address == 0) return null;
   const conn = changetype<Conn>(<usize>address);
-  const nat = dest.method == Method.Masq;
-  conn.caddrBE = clientBE;
-  conn.vaddrBE = virtualBE;
+  if (v6) {
+    copyAddress6(conn.caddr6, source);
+    copyAddress6(conn.vaddr6, destination);
+  } else {
+    conn.caddrBE = load<u32>(source);
+    conn.vaddrBE = load<u32>(destination);
+  }
   conn.inPortsBE = portsBE;
   conn.protocol = protocol;
-  conn.daddrBE = dest.addressBE;
-  conn.dportBE = dest.portBE;
-  conn.method = dest.method;
-  conn.dest = changetype<usize>(dest);
-  conn.flags = ConnFlag.Used | ConnFlag.Inactive | (nat ? ConnFlag.Reply : ConnFlag.NoOutput);
+  if (protocol == Protocol.Sctp) conn.state = ConnState.SctpNone;
+  let nat: bool = false;
+  if (dest == null) {
+    conn.method = Method.Bypass;
+    if (v6) copyAddress6(conn.daddr6, destination);
+    else conn.daddrBE = conn.vaddrBE;
+    conn.dportBE = conn.vportBE;
+  } else {
+    nat = dest.method == Method.Masq;
+    // A dest of the other family has its address in its own record alone: only tunnels go there.
+    if (dest.isV6 == v6) {
+      if (v6) copyAddress6(conn.daddr6, dest.address);
+      else conn.daddrBE = dest.addressBE;
+    }
+    conn.dportBE = dest.portBE != 0 ? dest.portBE : conn.vportBE;
+    conn.method = dest.method;
+    conn.dest = changetype<usize>(dest);
+    bindDest(dest);
+  }
+  conn.flags =
+    ConnFlag.Used | ConnFlag.Inactive | (nat ? ConnFlag.Reply : ConnFlag.NoOutput) | (v6 ? ConnFlag.V6 : 0);
   // A generation that never is the current one: nothing about the way to the client is known.
   conn.hopGeneration = 0;
   conn.touched = now32();
   conn.timeout = INITIAL_TIMEOUT;
-  bindDest(dest);
   hang(conn);
   insertEntry(hash, address);
   if (nat) insertReply(conn);
@@ -138,7 +184,7 @@ function insertReply(conn: Conn): void {
       const other = refAt(bucket, lane);
       if (
         other != ref &&
-        !(isReply(other) && refMatches(other, conn.daddrBE, conn.caddrBE, conn.outPortsBE, conn.protocol))
+        !(isReply(other) && refMatches(other, conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol))
       ) {
         continue;
       }
@@ -152,27 +198,29 @@ function insertReply(conn: Conn): void {
 
 /** Hash under which the reply direction is found. */
 function replyHash(conn: Conn): u64 {
-  return hashTuple(conn.daddrBE, conn.caddrBE, conn.outPortsBE, conn.protocol);
+  return hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol);
 }
 
 /** Ends a connection: out of the index, the wheel and its dest's counts. */
 export function endConnection(conn: Conn): void {
   const address = <u32>changetype<usize>(conn);
   unhang(conn);
-  removeEntry(hashTuple(conn.caddrBE, conn.vaddrBE, conn.inPortsBE, conn.protocol), address);
+  removeEntry(hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol), address);
   if (conn.has(ConnFlag.Reply)) removeEntry(replyHash(conn), address | REF_REPLY);
-  unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
+  if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
+  const free: usize = conn.isV6 ? SB_CONN6_FREE : SB_CONN_FREE;
   conn.flags = 0;
-  conn.next = field(SB_CONN_FREE);
-  setField(SB_CONN_FREE, address);
+  conn.next = field(free);
+  setField(free, address);
   setField(SB_CONN_COUNT, field(SB_CONN_COUNT) - 1);
 }
 
 /** Puts `conn` into `state`: its timeout, and its place in the dest's active or inactive count. */
 export function enterState(conn: Conn, state: u32): void {
-  if (conn.protocol == Protocol.Tcp && state != conn.state) {
+  // UDP never becomes active.
+  if (state != conn.state && conn.protocol != Protocol.Udp && conn.dest != 0) {
     const inactive = conn.has(ConnFlag.Inactive);
-    const active = isActiveTcp(state);
+    const active = conn.protocol == Protocol.Sctp ? isActiveSctp(state) : isActiveTcp(state);
     if (active == inactive) {
       const dest = changetype<Dest>(conn.dest);
       dest.active += active ? 1 : -1;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InterfaceFlag, SB_INTERFACE_COUNT } from '../../src/abi/memory';
+import { InterfaceFlag, SB_INTERFACE_COUNT, ScratchFlag } from '../../src/abi/memory';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { findVlan, interfaceHas, interfaceMac, NO_INTERFACE } from '../net/interface';
@@ -12,11 +12,8 @@ import { ETHERNET_SIZE, Ethernet, TYPE_ARP_BE, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_
 import { sameMac } from '../wire/mac';
 import { VLAN_SIZE, Vlan } from '../wire/vlan';
 
-/** First nibble of an IPv6 packet on an interface without link headers. */
-const VERSION_6: u32 = 0x60;
-
 /**
- * Reads the link header of `frame`. Sets `scratch.receivedOn` and returns the address of the IP header;
+ * Reads the link header of `frame`. Sets `scratch.receivedOn` and the family, and returns the address of the IP header;
  * 0 when the frame has been judged.
  */
 export function parseLink(frame: Descriptor, scratch: Scratch): usize {
@@ -26,7 +23,7 @@ export function parseLink(frame: Descriptor, scratch: Scratch): usize {
   if (!interfaceHas(index, InterfaceFlag.Up)) return refuse(frame, Verdict.Drop, Reason.InterfaceDown);
   const address = frame.address;
   if (!interfaceHas(index, InterfaceFlag.Ethernet)) {
-    if (frame.length != 0 && (load<u8>(address) & 0xf0) == VERSION_6) return refuse(frame, Verdict.Pass, Reason.Ipv6);
+    scratch.flags = frame.length != 0 && load<u8>(address) >> 4 == 6 ? ScratchFlag.V6 : 0;
     return address;
   }
 
@@ -50,15 +47,10 @@ export function parseLink(frame: Descriptor, scratch: Scratch): usize {
   }
   if (ethernet.isGroup) return refuse(frame, Verdict.Local, type == TYPE_ARP_BE ? Reason.Arp : Reason.LinkGroup);
   if (!sameMac(ethernet.destination, interfaceMac(receiver))) return refuse(frame, Verdict.Drop, Reason.OtherHost);
-  if (type == TYPE_IPV4_BE) return ip;
-  switch (type) {
-    case TYPE_ARP_BE:
-      return refuse(frame, Verdict.Local, Reason.Arp);
-    case TYPE_IPV6_BE:
-      return refuse(frame, Verdict.Pass, Reason.Ipv6);
-    default:
-      return refuse(frame, Verdict.Pass, Reason.NotIp);
-  }
+  scratch.flags = type == TYPE_IPV6_BE ? ScratchFlag.V6 : 0;
+  if (type == TYPE_IPV4_BE || type == TYPE_IPV6_BE) return ip;
+  if (type == TYPE_ARP_BE) return refuse(frame, Verdict.Local, Reason.Arp);
+  return refuse(frame, Verdict.Pass, Reason.NotIp);
 }
 
 function refuse(frame: Descriptor, verdict: Verdict, reason: Reason): usize {

@@ -7,14 +7,16 @@
  *
  * @module
  */
-import { SB_ARENA, SB_ARENA_END } from '../../src/abi/memory';
+import { SB_ARENA, SB_ARENA_END, ScratchFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { hashTuple } from '../conn/hash';
+import { hashAny } from '../conn/hash';
 import { homeBucket } from '../conn/index-table';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
-import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
+import { foundFragment, foundOffset, foundProtocol, walkExtensions } from '../wire/extension';
+import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
+import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { parseLink } from './link';
 
@@ -29,7 +31,12 @@ export function parseFrame(frame: Descriptor, scratch: Scratch): void {
     return;
   }
   const ip = parseLink(frame, scratch);
-  if (ip != 0) parseIpv4(frame, scratch, ip, <u32>(frame.address + frame.length - ip));
+  if (ip != 0) parsePacket(frame, scratch, ip, <u32>(frame.address + frame.length - ip));
+}
+
+/** Parses the IP packet at `ip`, of the family that `scratch` has, of which `room` bytes are there. False: judged. */
+export function parsePacket(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): bool {
+  return scratch.isV6 ? parseIpv6(frame, scratch, ip, room) : parseIpv4(frame, scratch, ip, room);
 }
 
 /** Whether frame and headroom lie wholly in the arena; the numbers are the host's and may be anything. */
@@ -38,8 +45,7 @@ function liesInArena(frame: Descriptor): bool {
   return start >= <u64>field(SB_ARENA) + <u64>frame.headroom && start + <u64>frame.length <= <u64>field(SB_ARENA_END);
 }
 
-/** Parses the IPv4 packet at `ip`, of which `room` bytes are there. False when it has been judged. */
-export function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): bool {
+function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): bool {
   const reason = checkIpv4(ip, room);
   if (reason != Reason.None) {
     frame.judge(Verdict.Drop, reason);
@@ -50,21 +56,66 @@ export function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: 
   const total = header.totalLength;
   // What follows the packet is padding of the link.
   frame.length = <u32>(ip - frame.address) + total;
-
-  const l4 = ip + headerLength;
-  const l4Length = total - headerLength;
   scratch.ip = ip;
-  scratch.l4 = l4;
-  scratch.l4Length = l4Length;
-  const protocol = header.protocol;
-  if ((protocol == Protocol.Tcp || protocol == Protocol.Udp) && l4Length >= PORTS_SIZE && !header.isFragment) {
-    const hash = hashTuple(header.sourceBE, header.destinationBE, portsBE(l4), protocol);
+  scratch.l4 = ip + headerLength;
+  scratch.l4Length = total - headerLength;
+  scratch.protocol = header.protocol;
+  if (header.isFragment) scratch.flags = scratch.flags | ScratchFlag.Fragment;
+  hashPorts(scratch, ip + IPV4_SOURCE, ip + IPV4_DESTINATION);
+  return true;
+}
+
+function parseIpv6(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): bool {
+  const reason = checkIpv6(ip, room);
+  if (reason != Reason.None) {
+    frame.judge(Verdict.Drop, reason);
+    return false;
+  }
+  const header = changetype<Ipv6>(ip);
+  const total = IPV6_SIZE + header.payloadLength;
+  frame.length = <u32>(ip - frame.address) + total;
+  scratch.ip = ip;
+  locateTransport(scratch, total);
+  hashPorts(scratch, header.source, header.destination);
+  return true;
+}
+
+/** Finds the transport header of the IPv6 packet of `total` bytes behind its extension headers. */
+function locateTransport(scratch: Scratch, total: u32): void {
+  const ip = scratch.ip;
+  // A chain that ends nowhere has the protocol NoNext: nothing balances it.
+  const found = walkExtensions(ip, ip + total);
+  const offset = min<u32>(foundOffset(found), total);
+  scratch.l4 = ip + offset;
+  scratch.l4Length = total - offset;
+  scratch.protocol = foundProtocol(found);
+  if (foundFragment(found) != 0) scratch.flags = scratch.flags | ScratchFlag.Fragment;
+}
+
+/** The hash of a tuple with ports, and where it belongs in the index. */
+function hashPorts(scratch: Scratch, source: usize, destination: usize): void {
+  const protocol = scratch.protocol;
+  if (hasPorts(protocol) && scratch.l4Length >= PORTS_SIZE && !scratch.isFragment) {
+    const hash = hashAny(scratch.isV6, source, destination, portsBE(scratch.l4), protocol);
     scratch.hash = hash;
     scratch.bucket = homeBucket(hash);
   } else {
     scratch.bucket = 0;
   }
-  return true;
+}
+
+/** Protocols whose header begins with two ports. */
+export function hasPorts(protocol: u32): bool {
+  return protocol == Protocol.Tcp || protocol == Protocol.Udp || protocol == Protocol.Sctp;
+}
+
+/** Whether a whole IPv6 packet starts at `ip`: Reason.None, or what is wrong with it. */
+export function checkIpv6(ip: usize, room: u32): Reason {
+  if (room < IPV6_SIZE) return Reason.Ipv6Truncated;
+  const header = changetype<Ipv6>(ip);
+  if (header.version != 6) return Reason.Ipv6Version;
+  if (header.payloadLength > room - IPV6_SIZE) return Reason.Ipv6PayloadLength;
+  return Reason.None;
 }
 
 /** Whether a whole IPv4 packet starts at `ip`: Reason.None, or what is wrong with it. */

@@ -7,6 +7,7 @@ import { ConnFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { enterState, UDP_STATE } from '../conn/table';
+import { nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { Direction, nextTcpState } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
@@ -15,7 +16,8 @@ import { Tcp } from '../wire/tcp';
 /** Moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
   conn.touched = now32();
-  if (conn.protocol != Protocol.Tcp) {
+  const protocol = conn.protocol;
+  if (protocol == Protocol.Udp) {
     enterState(conn, UDP_STATE);
     return;
   }
@@ -24,5 +26,11 @@ export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): v
     if (direction == Direction.Out) conn.flags = conn.flags & ~ConnFlag.NoOutput;
     else table = Direction.InOnly;
   }
-  enterState(conn, nextTcpState(table, changetype<Tcp>(packet.l4).flags, conn.state));
+  const state = conn.state;
+  enterState(
+    conn,
+    protocol == Protocol.Tcp
+      ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state)
+      : nextSctpState(table, sctpEvent(packet.l4, packet.l4Length), state),
+  );
 }

@@ -1,31 +1,18 @@
 /**
- * ICMP errors that the director sends about a packet (RFC 792, RFC 1122 §3.2.2).
+ * ICMP and ICMPv6 errors that the director sends about a packet (RFC 792, RFC 1122 §3.2.2; RFC 4443 §2.4).
  *
  * They come out of the burst as frames of their own, linked to the frame that caused them.
  *
  * @module
  */
-import {
-  DESCRIPTOR_MAX,
-  DESCRIPTOR_SIZE,
-  DescriptorFlag,
-  HEADROOM,
-  HopKind,
-  MADE_FRAME_MAX,
-  RouteType,
-  SB_ARENA_END,
-  SB_ARENA_NEXT,
-  SB_BURST_COUNT,
-  SB_DESCRIPTORS,
-  SB_HOP,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { HopKind, RouteType, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { Hop, resolveHop, routeType } from '../net/hop';
-import { field, nextIpId, setField } from '../superblock';
-import { finish, sum } from '../wire/checksum';
+import { Hop, resolveAny, routeTypeAny } from '../net/hop';
+import { nextIpId } from '../superblock';
+import { finish, pseudoHeader6, sum } from '../wire/checksum';
+import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
   DESTINATION_UNREACHABLE,
   FRAGMENTATION_NEEDED,
@@ -37,100 +24,163 @@ import {
   PORT_UNREACHABLE,
   TIME_EXCEEDED,
 } from '../wire/icmp';
+import * as v6 from '../wire/icmpv6';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
+import { copyAddress6, IPV6_SIZE, Ipv6, isMulticast6, isUnspecified6 } from '../wire/ipv6';
 import { putLink } from './link';
+import { takeFrame } from './made';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as fits without the error exceeding 576 bytes (nor the MTU of the way back). */
 const ERROR_MAX: u32 = 576;
+/** RFC 4443 §2.4 (c): the same up to the smallest MTU of IPv6. */
+const ERROR_MAX_V6: u32 = 1280;
 /** Precedence of network control, which errors travel with (RFC 1812 §4.3.2.5). */
 const TOS_CONTROL: u32 = 0xc0;
 /** The bits of the packet's own TOS that stay. */
 const TOS_KEPT: u32 = 0x1e;
 const TTL: u32 = 64;
 
-/** Sends time exceeded in transit (11/0). */
+/** Sends time exceeded in transit (11/0; 3/0). */
 export function answerTimeExceeded(frame: Descriptor, packet: Scratch): void {
-  answer(frame, packet, TIME_EXCEEDED, 0, 0, Reason.TimeExceeded);
+  if (packet.isV6) answer6(frame, packet, v6.TIME_EXCEEDED6, 0, 0, Reason.TimeExceeded);
+  else answer4(frame, packet, TIME_EXCEEDED, 0, 0, Reason.TimeExceeded);
 }
 
-/** Sends fragmentation needed (3/4) with the MTU of the next hop (RFC 1191 §4). */
+/** Sends fragmentation needed (3/4) or packet too big (2/0) with the MTU of the next hop (RFC 1191 §4, RFC 4443 §3.2). */
 export function answerTooBig(frame: Descriptor, packet: Scratch, mtu: u32): void {
-  answer(frame, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, mtu, Reason.FragmentationNeeded);
+  if (packet.isV6) answer6(frame, packet, v6.PACKET_TOO_BIG, 0, mtu, Reason.FragmentationNeeded);
+  else answer4(frame, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, mtu, Reason.FragmentationNeeded);
 }
 
-/** Sends port unreachable (3/3). */
+/** Sends port unreachable (3/3; 1/4). */
 export function answerPortUnreachable(frame: Descriptor, packet: Scratch): void {
-  answer(frame, packet, DESTINATION_UNREACHABLE, PORT_UNREACHABLE, 0, Reason.PortUnreachable);
+  answerUnreachable(frame, packet, PORT_UNREACHABLE, v6.PORT_UNREACHABLE6, Reason.PortUnreachable);
 }
 
-/** Sends host unreachable (3/1). */
+/** Sends host unreachable (3/1) or address unreachable (1/3). */
 export function answerHostUnreachable(frame: Descriptor, packet: Scratch): void {
-  answer(frame, packet, DESTINATION_UNREACHABLE, HOST_UNREACHABLE, 0, Reason.HostUnreachable);
+  answerUnreachable(frame, packet, HOST_UNREACHABLE, v6.ADDRESS_UNREACHABLE, Reason.HostUnreachable);
 }
 
-/** Sends network unreachable (3/0). */
+/** Sends network unreachable (3/0) or no route (1/0). */
 export function answerNetUnreachable(frame: Descriptor, packet: Scratch): void {
-  answer(frame, packet, DESTINATION_UNREACHABLE, NET_UNREACHABLE, 0, Reason.NetUnreachable);
+  answerUnreachable(frame, packet, NET_UNREACHABLE, v6.NO_ROUTE, Reason.NetUnreachable);
 }
 
-/** Makes an error about `packet` and sends it to where that came from, if it may and can be sent. */
-function answer(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
+/** Sends beyond the scope of the source address (ICMPv6 1/2): a link-local source goes through no router. */
+export function answerBeyondScope(frame: Descriptor, packet: Scratch): void {
+  answer6(frame, packet, v6.DESTINATION_UNREACHABLE6, v6.BEYOND_SCOPE, 0, Reason.NetUnreachable);
+}
+
+/** Sends parameter problem (ICMPv6 4) about the byte at `pointer`, counted from the IPv6 header. */
+export function answerParameterProblem(frame: Descriptor, packet: Scratch, code: u32, pointer: u32): void {
+  answer6(frame, packet, v6.PARAMETER_PROBLEM6, code, pointer, Reason.ParameterProblem);
+}
+
+function answerUnreachable(frame: Descriptor, packet: Scratch, code: u32, code6: u32, reason: Reason): void {
+  if (packet.isV6) answer6(frame, packet, v6.DESTINATION_UNREACHABLE6, code6, 0, reason);
+  else answer4(frame, packet, DESTINATION_UNREACHABLE, code, 0, reason);
+}
+
+/** Makes an error about an IPv4 packet and sends it to where that came from, if it may and can be sent. */
+function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
   const offending = packet.header;
   if (offending.isLaterFragment || isAboutError(packet)) return;
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
-  const senderBE = offending.sourceBE;
-  resolveHop(senderBE, hop);
+  const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
-  const made = takeFrame(cause);
+  const quoted = min<u32>(offending.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
+  const length = IPV4_MIN + ICMP_SIZE + quoted;
+  const made = takeFrame(cause, length);
   if (made == null) return;
 
   const ip = made.address;
-  const room = min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE;
-  const quoted = min<u32>(offending.totalLength, room);
+  putError(ip + IPV4_MIN, type, code, rest, packet.ip, quoted);
   const icmp = changetype<Icmp>(ip + IPV4_MIN);
-  icmp.type = type;
-  icmp.code = code;
-  icmp.checksum = 0;
-  icmp.rest = rest;
-  memory.copy(ip + IPV4_MIN + ICMP_SIZE, packet.ip, quoted);
   icmp.checksum = finish(sum(ip + IPV4_MIN, ICMP_SIZE + quoted));
 
-  const virtualBE = offending.destinationBE;
   const header = changetype<Ipv4>(ip);
   header.setHeaderLength(IPV4_MIN);
   header.tos = (offending.tos & TOS_KEPT) | TOS_CONTROL;
-  header.totalLength = IPV4_MIN + ICMP_SIZE + quoted;
+  header.totalLength = length;
   header.identification = nextIpId();
   header.fragmentBE = 0;
   header.ttl = TTL;
   header.protocol = Protocol.Icmp;
-  header.sourceBE = routeType(virtualBE) == RouteType.Local ? virtualBE : hop.sourceBE;
-  header.destinationBE = senderBE;
+  header.sourceBE = isOwn(packet) ? offending.destinationBE : hop.sourceBE;
+  header.destinationBE = offending.sourceBE;
   header.fillChecksum();
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
 }
 
-/** Whether the packet is itself an ICMP error, or cannot be told not to be one. */
-function isAboutError(packet: Scratch): bool {
-  if (packet.header.protocol != Protocol.Icmp) return false;
-  return packet.l4Length == 0 || isError(changetype<Icmp>(packet.l4).type);
+/** The same about an IPv6 packet. */
+function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
+  const offending = packet.header6;
+  if (!mayAnswer6(packet, type)) return;
+  const hop = wayBack(packet);
+  if (hop.kind != HopKind.Forward) return;
+  const quoted = min<u32>(packet.totalLength, ERROR_MAX_V6 - IPV6_SIZE - ICMP_SIZE);
+  const length = IPV6_SIZE + ICMP_SIZE + quoted;
+  const made = takeFrame(cause, length);
+  if (made == null) return;
+
+  const ip = made.address;
+  const header = changetype<Ipv6>(ip);
+  header.setVersion(0);
+  header.payloadLength = ICMP_SIZE + quoted;
+  header.nextHeader = Protocol.Icmpv6;
+  header.hopLimit = TTL;
+  copyAddress6(header.source, isOwn(packet) ? offending.destination : hop.source);
+  copyAddress6(header.destination, offending.source);
+
+  putError(ip + IPV6_SIZE, type, code, rest, packet.ip, quoted);
+  const icmp = changetype<Icmp>(ip + IPV6_SIZE);
+  const pseudo = pseudoHeader6(header.source, header.destination, Protocol.Icmpv6, ICMP_SIZE + quoted);
+  icmp.checksum = finish(pseudo + sum(ip + IPV6_SIZE, ICMP_SIZE + quoted));
+
+  putLink(made, ip, hop.outInterface, hop.mac);
+  made.judge(Verdict.Forward, reason);
 }
 
-/** A descriptor for a frame of the core's own, with its address where the IP header goes; null when there is no room. */
-function takeFrame(cause: Descriptor): Descriptor | null {
-  const index = field(SB_BURST_COUNT);
-  const start = (field(SB_ARENA_NEXT) + 63) & ~63;
-  if (index >= <u32>DESCRIPTOR_MAX || <u64>start + HEADROOM + MADE_FRAME_MAX > <u64>field(SB_ARENA_END)) return null;
-  setField(SB_BURST_COUNT, index + 1);
-  setField(SB_ARENA_NEXT, start + HEADROOM + MADE_FRAME_MAX);
-  const made = Descriptor.at(index);
-  made.clear();
-  made.address = start + HEADROOM;
-  made.headroom = HEADROOM;
-  made.inInterface = cause.inInterface;
-  made.flags = DescriptorFlag.Made;
-  made.cause = <u32>((changetype<usize>(cause) - <usize>field(SB_DESCRIPTORS)) / DESCRIPTOR_SIZE);
-  return made;
+/** Writes the error's header, without checksum, and its quotation. */
+function putError(at: usize, type: u32, code: u32, rest: u32, quotation: usize, quoted: u32): void {
+  const icmp = changetype<Icmp>(at);
+  icmp.type = type;
+  icmp.code = code;
+  icmp.checksum = 0;
+  icmp.rest = rest;
+  memory.copy(at + ICMP_SIZE, quotation, quoted);
+}
+
+/** Looks up the way to where the packet came from. */
+function wayBack(packet: Scratch): Hop {
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
+  resolveAny(packet.isV6, packet.source, hop);
+  return hop;
+}
+
+/** Whether the packet was addressed to this host: then that address answers. */
+function isOwn(packet: Scratch): bool {
+  return routeTypeAny(packet.isV6, packet.destination) == RouteType.Local;
+}
+
+/** Whether the packet is itself an ICMP error, or cannot be told not to be one. */
+export function isAboutError(packet: Scratch): bool {
+  const protocol = packet.protocol;
+  if (packet.isV6) {
+    return protocol == Protocol.Icmpv6 && (packet.l4Length == 0 || v6.isError6(changetype<Icmp>(packet.l4).type));
+  }
+  return protocol == Protocol.Icmp && (packet.l4Length == 0 || isError(changetype<Icmp>(packet.l4).type));
+}
+
+/** RFC 4443 §2.4 (e): what no error is sent about. */
+function mayAnswer6(packet: Scratch, type: u32): bool {
+  const header = packet.header6;
+  if (isUnspecified6(header.source) || isMulticast6(header.source)) return false;
+  if (isMulticast6(header.destination) && type != v6.PACKET_TOO_BIG && type != v6.PARAMETER_PROBLEM6) return false;
+  if (isAboutError(packet)) return false;
+  if (!packet.isFragment) return true;
+  const fragment = foundFragment(walkExtensions(packet.ip, packet.ip + packet.totalLength));
+  return fragment == 0 || !isLaterFragment6(packet.ip + fragment);
 }

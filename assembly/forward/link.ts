@@ -6,8 +6,9 @@
 import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/memory';
 import { Descriptor } from '../descriptor';
 import { interfaceHas, interfaceMac, interfaceVlan } from '../net/interface';
-import { ETHERNET_SIZE, Ethernet, TYPE_IPV4_BE, TYPE_VLAN_BE } from '../wire/ethernet';
+import { ETHERNET_SIZE, Ethernet, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_VLAN_BE } from '../wire/ethernet';
 import { Ipv4 } from '../wire/ipv4';
+import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
 import { VLAN_SIZE, Vlan } from '../wire/vlan';
 
@@ -26,6 +27,8 @@ export function hasHeadroom(frame: Descriptor, ip: usize, out: u32): bool {
 /** Makes the IP packet at `ip` the frame, with the link header of `out` to `mac`. `hasHeadroom` was asked. */
 export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): void {
   const floor = frame.floor;
+  const v6 = changetype<Ipv4>(ip).version == 6;
+  const type = v6 ? TYPE_IPV6_BE : TYPE_IPV4_BE;
   const size = linkSize(out);
   const start = ip - size;
   if (size != 0) {
@@ -33,16 +36,16 @@ export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): voi
     copyMac(ethernet.destination, mac);
     copyMac(ethernet.source, interfaceMac(out));
     if (size == ETHERNET_SIZE) {
-      ethernet.typeBE = TYPE_IPV4_BE;
+      ethernet.typeBE = type;
     } else {
       ethernet.typeBE = TYPE_VLAN_BE;
       const tag = changetype<Vlan>(start + ETHERNET_SIZE);
       tag.identifier = interfaceVlan(out);
-      tag.typeBE = TYPE_IPV4_BE;
+      tag.typeBE = type;
     }
   }
   frame.address = start;
-  frame.length = size + changetype<Ipv4>(ip).totalLength;
+  frame.length = size + (v6 ? IPV6_SIZE + changetype<Ipv6>(ip).payloadLength : changetype<Ipv4>(ip).totalLength);
   frame.headroom = <u32>(start - floor);
   frame.outInterface = out;
 }

@@ -6,72 +6,91 @@
  */
 import {
   DEST_SIZE,
+  Family,
   HOP_INTERFACE_NONE,
   HopKind,
   RouteType,
   SB_DEST_MAX,
   SB_DESTS,
   SB_HOP,
+  SB_HOP_BACK,
   SB_IP_FORWARD,
+  SB_IPV6_FORWARDING,
   SB_NAT_ICMP_SEND,
+  SB_PIECE_MAX,
   SUPERBLOCK,
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { connOf, find, isReply } from '../conn/table';
+import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { completeChecksum } from '../flow/offload';
 import { walkOptions } from '../flow/options';
 import { seeSegment } from '../flow/segment';
-import { Hop, resolveHop, routeType } from '../net/hop';
+import { findByTuple } from '../flow/tuple';
+import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { field, netGeneration } from '../superblock';
 import { isLoopback } from '../wire/address';
-import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
+import { DF_BE } from '../wire/ipv4';
+import { isLinkLocal6, isLoopback6, sameAddress6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
 import { portsBE } from '../wire/ports';
+import { hasChunk, SCTP_ABORT, sctpChunkType } from '../wire/sctp';
 import { RST, TCP_MIN, Tcp } from '../wire/tcp';
-import { answerNetUnreachable, answerPortUnreachable, answerTimeExceeded, answerTooBig } from './answer';
+import {
+  answerBeyondScope,
+  answerNetUnreachable,
+  answerPortUnreachable,
+  answerTimeExceeded,
+  answerTooBig,
+} from './answer';
+import { icmpOut } from './icmp';
 import { hasHeadroom, putLink } from './link';
 import { hasTransportHeader, translateOut } from './translate';
-import { canLeave } from './transmit';
+import { canLeave, countHop, send } from './transmit';
 
 /** Largest MTU that fits the record; no IPv4 packet is longer. */
 const MTU_MAX: u32 = 0xffff;
 
 /** Forwards a packet, in the order of a router: route, TTL, MTU, then whose it is. */
 export function routePacket(frame: Descriptor, packet: Scratch): void {
-  if (field(SB_IP_FORWARD) == 0) {
+  const v6 = packet.isV6;
+  if (field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) == 0) {
     frame.judge(Verdict.Pass, Reason.NotForwarding);
     return;
   }
-  const header = packet.header;
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
-  const destinationBE = header.destinationBE;
-  resolveHop(destinationBE, hop);
+  resolveAny(v6, packet.destination, hop);
   if (hop.kind == HopKind.NoRoute) {
-    recordBeforeAnswer(header);
+    recordBeforeAnswer(packet);
     answerNetUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
     return;
   }
-  if (header.ttl <= 1) {
-    recordBeforeAnswer(header);
+  if (packet.ttl <= 1) {
+    recordBeforeAnswer(packet);
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
   }
+  if (v6 && isLinkLocal6(packet.source)) {
+    answerBeyondScope(frame, packet);
+    frame.judge(Verdict.Drop, Reason.MartianSource);
+    return;
+  }
   const mtu = hop.mtu;
-  const tooBig = header.totalLength > mtu;
-  if (tooBig && (header.fragmentBE & DF_BE) != 0) {
-    recordBeforeAnswer(header);
+  if (mustNotBeCut(packet, mtu)) {
+    recordBeforeAnswer(packet);
     answerTooBig(frame, packet, mtu);
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
   }
-
+  // From here on the kernel's FORWARD hook has the packet, and with it IPVS.
+  if (icmpOut(frame, packet, hop)) return;
   const conn = findReply(packet);
   if (conn != null) {
     keepHop(conn, hop);
@@ -80,38 +99,48 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.TransportTruncated);
       return;
     }
-    if (header.headerLength != IPV4_MIN) {
-      walkOptions(header, true, conn.vaddrBE);
-      header.fillChecksum();
+    if (packet.hasOptions) {
+      walkOptions(packet.header, true, conn.vaddrBE);
+      packet.header.fillChecksum();
     }
     seeReply(packet, conn);
-    header.forwardUpdating(translateOut(packet, conn));
+    completeChecksum(frame, packet);
+    countHop(packet, translateOut(packet, conn));
   } else {
-    header.decrementTtl();
+    completeChecksum(frame, packet);
+    decrementHop(packet);
     if (isStrayFromServer(packet)) {
-      recordBeforeAnswer(header);
+      recordBeforeAnswer(packet);
       answerPortUnreachable(frame, packet);
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
     }
-    if (header.headerLength != IPV4_MIN) {
-      walkOptions(header, true, hop.sourceBE);
-      header.fillChecksum();
+    if (packet.hasOptions) {
+      walkOptions(packet.header, true, hop.sourceBE);
+      packet.header.fillChecksum();
     }
   }
-  if (tooBig) {
-    frame.judge(Verdict.Drop, Reason.NeedsFragmenting);
-    return;
-  }
   if (!canLeave(frame, packet.ip, hop)) return;
-  putLink(frame, packet.ip, hop.outInterface, hop.mac);
-  frame.judge(Verdict.Forward, conn != null ? Reason.NatOut : Reason.Routed);
+  send(frame, packet, packet.ip, hop, mtu, conn != null ? Reason.NatOut : Reason.Routed);
+}
+
+/** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */
+function mustNotBeCut(packet: Scratch, mtu: u32): bool {
+  if (packet.isV6) return (packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength) > mtu;
+  return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
+}
+
+/** TTL or hop limit - 1, the way a router does it. */
+function decrementHop(packet: Scratch): void {
+  if (packet.isV6) packet.header6.hopLimit = packet.header6.hopLimit - 1;
+  else packet.header.decrementTtl();
 }
 
 /** A packet that is answered was received: its options hold our address on the way back to its source. */
-function recordBeforeAnswer(header: Ipv4): void {
-  if (header.headerLength == IPV4_MIN) return;
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+function recordBeforeAnswer(packet: Scratch): void {
+  if (!packet.hasOptions) return;
+  const header = packet.header;
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
   resolveHop(header.sourceBE, hop);
   walkOptions(header, true, hop.sourceBE);
   header.fillChecksum();
@@ -120,18 +149,18 @@ function recordBeforeAnswer(header: Ipv4): void {
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */
 export function routeReply(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const out = conn.hopInterface;
-  const header = packet.header;
   if (
     out == HOP_INTERFACE_NONE ||
-    header.ttl <= 1 ||
-    header.totalLength > conn.hopMtu ||
+    packet.ttl <= 1 ||
+    packet.totalLength > conn.hopMtu ||
     !hasHeadroom(frame, packet.ip, out)
   ) {
     return false;
   }
   frame.conn = <u32>changetype<usize>(conn);
   seeReply(packet, conn);
-  header.forwardUpdating(translateOut(packet, conn));
+  completeChecksum(frame, packet);
+  countHop(packet, translateOut(packet, conn));
   putLink(frame, packet.ip, out, conn.hopMac);
   frame.judge(Verdict.Forward, Reason.NatOut);
   return true;
@@ -139,15 +168,13 @@ export function routeReply(frame: Descriptor, packet: Scratch, conn: Conn): bool
 
 /** The connection that a server's packet belongs to, null when there is none. */
 function findReply(packet: Scratch): Conn | null {
-  if (packet.bucket == 0) return null;
-  const header = packet.header;
-  const ref = find(packet.hash, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol);
+  const ref = findByTuple(packet);
   return ref != 0 && isReply(ref) ? connOf(ref) : null;
 }
 
 /** Counts a server's packet and moves the state on. */
 export function seeReply(packet: Scratch, conn: Conn): void {
-  countOut(changetype<Dest>(conn.dest), packet.header.totalLength);
+  countOut(changetype<Dest>(conn.dest), packet.totalLength);
   seeSegment(packet, conn, Direction.Out);
 }
 
@@ -159,7 +186,8 @@ export function seeReply(packet: Scratch, conn: Conn): void {
 export function keepHop(conn: Conn, hop: Hop): void {
   const generation = netGeneration();
   if (conn.hopGeneration == generation || !mayBeShort(conn)) return;
-  if (hop.kind == HopKind.Forward && field(SB_IP_FORWARD) != 0 && !isOwn(conn.daddrBE)) {
+  const forwarding = field(conn.isV6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
+  if (hop.kind == HopKind.Forward && forwarding && !isOwn(conn.isV6, conn.daddr)) {
     conn.hopInterface = hop.outInterface;
     conn.hopMtu = min<u32>(hop.mtu, MTU_MAX);
     copyMac(conn.hopMac, hop.mac);
@@ -170,22 +198,26 @@ export function keepHop(conn: Conn, hop: Hop): void {
 }
 
 function mayBeShort(conn: Conn): bool {
-  return routeType(conn.vaddrBE) == RouteType.Local && !isOwn(conn.caddrBE);
+  const v6 = conn.isV6;
+  return conn.dest != 0 && routeTypeAny(v6, conn.vaddr) == RouteType.Local && !isOwn(v6, conn.caddr);
 }
 
-/** An address that no packet from outside may have as its source. */
-function isOwn(addressBE: u32): bool {
-  return isLoopback(addressBE) || routeType(addressBE) == RouteType.Local;
+/** An address that no packet from outside may have as its source, nor as the one it is routed to. */
+function isOwn(v6: bool, address: usize): bool {
+  if (v6 ? isLoopback6(address) || isLinkLocal6(address) : isLoopback(load<u32>(address))) return true;
+  return routeTypeAny(v6, address) == RouteType.Local;
 }
 
 /** With nat_icmp_send: a server's packet from a served port, but of no connection. RSTs go on. */
 function isStrayFromServer(packet: Scratch): bool {
   if (field(SB_NAT_ICMP_SEND) == 0 || packet.bucket == 0) return false;
-  const header = packet.header;
-  const protocol = header.protocol;
+  const protocol = packet.protocol;
   if (protocol == Protocol.Tcp && packet.l4Length >= TCP_MIN && (changetype<Tcp>(packet.l4).flags & RST) != 0) {
     return false;
   }
+  if (protocol == Protocol.Sctp && hasChunk(packet.l4Length) && sctpChunkType(packet.l4) == SCTP_ABORT) return false;
+  const source = packet.source;
+  const family: u32 = packet.isV6 ? Family.V6 : Family.V4;
   const portBE = portsBE(packet.l4) & 0xffff;
   let at = <usize>field(SB_DESTS);
   const end = at + <usize>field(SB_DEST_MAX) * DEST_SIZE;
@@ -194,9 +226,10 @@ function isStrayFromServer(packet: Scratch): bool {
     if (
       dest.isAvailable &&
       dest.method == Method.Masq &&
-      dest.addressBE == header.sourceBE &&
       dest.portBE == portBE &&
-      dest.protocol == protocol
+      dest.protocol == protocol &&
+      dest.family == family &&
+      (packet.isV6 ? sameAddress6(dest.address, source) : dest.addressBE == load<u32>(source))
     ) {
       return true;
     }

@@ -2,56 +2,97 @@
  * Address and port translation: what NAT changes in a packet, in either direction.
  *
  * TCP and UDP checksums are updated from what changed (RFC 1624), so that a wrong one stays as
- * wrong as it was. A UDP datagram without a checksum gets one.
+ * wrong as it was. A UDP datagram without a checksum gets one. AH and ESP, which have no ports, keep all theirs. SCTP's checksum covers no addresses:
+ * it is computed anew when the port changes, and only then.
  *
  * @module
  */
+import { SB_CRC_TABLES } from '../../src/abi/memory';
+import { SB_CRC_TABLES } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Scratch } from '../descriptor';
-import { difference16, difference32, finish, pseudoHeader, sum, update } from '../wire/checksum';
-import { Ipv4 } from '../wire/ipv4';
+import { field } from '../superblock';
+import { field } from '../superblock';
+import {
+  difference16,
+  difference32,
+  difference128,
+  finish,
+  pseudoHeader,
+  pseudoHeader6,
+  sum,
+  update,
+} from '../wire/checksum';
+import { copyAddress6 } from '../wire/ipv6';
+import { fillSctpChecksum, SCTP_SIZE } from '../wire/sctp';
 import { TCP_MIN, Tcp } from '../wire/tcp';
 import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
 
 /** Whether the whole transport header is there, which translation needs. */
 export function hasTransportHeader(packet: Scratch): bool {
-  return packet.l4Length >= (packet.header.protocol == Protocol.Tcp ? TCP_MIN : UDP_SIZE);
-}
-
-/** Client to server: the destination becomes the dest. Returns what that adds to the IP header's sum. */
-export function translateIn(packet: Scratch, conn: Conn): u64 {
-  const header = packet.header;
-  const delta = difference32(conn.vaddrBE, conn.daddrBE);
-  header.destinationBE = conn.daddrBE;
-  changetype<Udp>(packet.l4).destinationPortBE = conn.dportBE;
-  updateTransport(packet, header, delta + difference16(conn.vportBE, conn.dportBE));
-  return delta;
-}
-
-/** Server to client: the source becomes the virtual service. Returns what that adds to the IP header's sum. */
-export function translateOut(packet: Scratch, conn: Conn): u64 {
-  const header = packet.header;
-  const delta = difference32(conn.daddrBE, conn.vaddrBE);
-  header.sourceBE = conn.vaddrBE;
-  changetype<Udp>(packet.l4).sourcePortBE = conn.vportBE;
-  updateTransport(packet, header, delta + difference16(conn.dportBE, conn.vportBE));
-  return delta;
-}
-
-function updateTransport(packet: Scratch, header: Ipv4, delta: u64): void {
-  if (header.protocol == Protocol.Tcp) {
-    const tcp = changetype<Tcp>(packet.l4);
-    tcp.checksum = update(tcp.checksum, delta);
-    return;
+  switch (packet.protocol) {
+    case Protocol.Tcp:
+      return packet.l4Length >= TCP_MIN;
+    case Protocol.Udp:
+      return packet.l4Length >= UDP_SIZE;
+    case Protocol.Sctp:
+      return packet.l4Length >= SCTP_SIZE;
+    default:
+      // AH and ESP: nothing of them is looked at.
+      return true;
   }
-  const udp = changetype<Udp>(packet.l4);
-  const checksum = udp.checksum == 0 ? fullUdp(packet, header) : update(udp.checksum, delta);
-  udp.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
+}
+
+/** Client to server: the destination becomes the dest. Returns what that adds to the sum of an IPv4 header. */
+export function translateIn(packet: Scratch, conn: Conn): u64 {
+  const delta = packet.isV6 ? difference128(conn.vaddr6, conn.daddr6) : difference32(conn.vaddrBE, conn.daddrBE);
+  if (packet.isV6) copyAddress6(packet.header6.destination, conn.daddr6);
+  else packet.header.destinationBE = conn.daddrBE;
+  if (packet.bucket != 0) {
+    changetype<Udp>(packet.l4).destinationPortBE = conn.dportBE;
+    updateTransport(packet, delta, conn.vportBE, conn.dportBE);
+  }
+  return delta;
+}
+
+/** Server to client: the source becomes the virtual service. Returns what that adds to the sum of an IPv4 header. */
+export function translateOut(packet: Scratch, conn: Conn): u64 {
+  const delta = packet.isV6 ? difference128(conn.daddr6, conn.vaddr6) : difference32(conn.daddrBE, conn.vaddrBE);
+  if (packet.isV6) copyAddress6(packet.header6.source, conn.vaddr6);
+  else packet.header.sourceBE = conn.vaddrBE;
+  if (packet.bucket != 0) {
+    changetype<Udp>(packet.l4).sourcePortBE = conn.vportBE;
+    updateTransport(packet, delta, conn.dportBE, conn.vportBE);
+  }
+  return delta;
+}
+
+/** The transport checksum follows what the addresses add to its sum, and the port that became another. */
+function updateTransport(packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
+  const delta = addresses + difference16(fromBE, toBE);
+  switch (packet.protocol) {
+    case Protocol.Tcp: {
+      const tcp = changetype<Tcp>(packet.l4);
+      tcp.checksum = update(tcp.checksum, delta);
+      break;
+    }
+    case Protocol.Udp: {
+      const udp = changetype<Udp>(packet.l4);
+      const checksum = udp.checksum == 0 ? fullUdp(packet) : update(udp.checksum, delta);
+      udp.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
+      break;
+    }
+    default:
+      if (fromBE != toBE) fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
+  }
 }
 
 /** UDP checksum over the datagram as the IP length has it; the field itself is 0. */
-function fullUdp(packet: Scratch, header: Ipv4): u32 {
+function fullUdp(packet: Scratch): u32 {
   const length = packet.l4Length;
-  return finish(pseudoHeader(header.sourceBE, header.destinationBE, Protocol.Udp, length) + sum(packet.l4, length));
+  const pseudo = packet.isV6
+    ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Udp, length)
+    : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, Protocol.Udp, length);
+  return finish(pseudo + sum(packet.l4, length));
 }

@@ -1,48 +1,60 @@
 /**
- * Packets addressed to this host: to a service's dest, out of a tunnel, or to the host's own stack.
+ * Packets addressed to this host: to a service's dest, or to the host's own stack.
  *
  * @module
  */
-import { DescriptorFlag, SB_EXPIRE_NODEST_CONN, SB_HOP, SB_SLOPPY_TCP, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  ADDRESS_SIZE,
+  DescriptorFlag,
+  Family,
+  SB_ARG_ADDRESS,
+  SB_CACHE_BYPASS,
+  SB_EXPIRE_NODEST_CONN,
+  SB_HOP,
+  SB_IGNORE_TUNNELED,
+  SB_SLOPPY_SCTP,
+  SB_SLOPPY_TCP,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { connOf, endConnection, find, isReply, makeConnection } from '../conn/table';
+import { connOf, endConnection, isReply, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { completeChecksum } from '../flow/offload';
 import { walkOptions } from '../flow/options';
+import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
+import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { transmit } from '../forward/transmit';
-import { Hop, resolveHop } from '../net/hop';
+import { Hop, resolveAny } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
 import { findService, Service } from '../service/service';
 import { countConnection, countIn } from '../service/stats';
 import { field, netGeneration, now32 } from '../superblock';
-import { ICMP_SIZE, Icmp, isRelated } from '../wire/icmp';
-import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
+import { isMulticast } from '../wire/address';
+import { foldAddress6, isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
+import { hasChunk, SCTP_ABORT, SCTP_INIT, sctpChunkType } from '../wire/sctp';
 import { RST, SYN, Tcp } from '../wire/tcp';
+import { icmpIn } from './icmp';
 
 /** FTP's data port: connections from it belong to a control connection. */
 const FTP_DATA_BE: u32 = 20 << 8;
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
-  switch (packet.header.protocol) {
-    case Protocol.Tcp:
-    case Protocol.Udp:
-      balance(frame, packet);
-      break;
-    case Protocol.Icmp:
-      if (isErrorAboutTransport(packet)) frame.judge(Verdict.Pass, Reason.IcmpError);
-      else keepLocal(frame, Reason.LocalDelivery);
-      break;
-    default:
-      keepLocal(frame, Reason.LocalDelivery);
+  if ((frame.flags & DescriptorFlag.Decapsulated) != 0 && field(SB_IGNORE_TUNNELED) != 0) {
+    keepLocal(frame, Reason.LocalDelivery);
+  } else if (hasPorts(packet.protocol) || isIpsec(packet)) {
+    balance(frame, packet);
+  } else if (!icmpIn(frame, packet)) {
+    keepLocal(frame, Reason.LocalDelivery);
   }
 }
 
@@ -54,19 +66,14 @@ export function keepLocal(frame: Descriptor, reason: Reason): void {
 
 /** Looks for the connection, or makes one. */
 function balance(frame: Descriptor, packet: Scratch): void {
-  if (packet.bucket == 0) {
-    frame.judge(Verdict.Drop, Reason.TransportTruncated);
-    return;
-  }
-  const header = packet.header;
-  const ref = find(packet.hash, header.sourceBE, header.destinationBE, portsBE(packet.l4), header.protocol);
+  const ref = findByTuple(packet);
   if (ref != 0) {
     const conn = connOf(ref);
     if (isReply(ref)) {
       answerLocalClient(frame, packet, conn);
       return;
     }
-    if (changetype<Dest>(conn.dest).isAvailable) {
+    if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       checkAddresses(conn);
       serve(frame, packet, conn);
       return;
@@ -78,7 +85,8 @@ function balance(frame: Descriptor, packet: Scratch): void {
     }
     endConnection(conn);
   }
-  schedule(frame, packet);
+  if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
+  else schedule(frame, packet);
 }
 
 /** A server's reply to a client that is this host: its stack gets it from the service it called. */
@@ -89,26 +97,25 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
     return;
   }
   seeReply(packet, conn);
+  completeChecksum(frame, packet);
   translateOut(packet, conn);
-  packet.header.fillChecksum();
+  if (!packet.isV6) packet.header.fillChecksum();
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
 /** Makes a connection for a packet that may open one. */
 function schedule(frame: Descriptor, packet: Scratch): void {
-  if (!hasTransportHeader(packet)) {
+  if (packet.bucket == 0 || !hasTransportHeader(packet)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
-  const header = packet.header;
-  const protocol = header.protocol;
   const ports = portsBE(packet.l4);
-  const address = findService(protocol, header.destinationBE, ports >> 16);
+  const address = serviceOf(frame, packet, ports >> 16);
   if (address == 0) {
     keepLocal(frame, Reason.LocalDelivery);
     return;
   }
-  if (protocol == Protocol.Tcp && !mayOpen(changetype<Tcp>(packet.l4).flags)) {
+  if (!mayOpen(packet)) {
     keepLocal(frame, Reason.NotOpening);
     return;
   }
@@ -116,37 +123,92 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     frame.judge(Verdict.Local, Reason.FtpData);
     return;
   }
-  const picked = pickDest(changetype<Service>(address), header.sourceBE, ports & 0xffff);
-  if (picked == 0) {
-    if (header.headerLength != IPV4_MIN) {
-      walkOptions(header, true, header.destinationBE);
-      header.fillChecksum();
+  const service = changetype<Service>(address);
+  const picked = pickDest(service, foldSource(packet), ports & 0xffff);
+  if (picked == 0 && !mayBypass(service, packet)) {
+    if (packet.hasOptions) {
+      walkOptions(packet.header, true, packet.header.destinationBE);
+      packet.header.fillChecksum();
     }
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);
     return;
   }
-  const dest = changetype<Dest>(picked);
-  const conn = makeConnection(packet.hash, header.sourceBE, header.destinationBE, ports, protocol, dest);
+  let dest: Dest | null = null;
+  if (picked != 0) dest = changetype<Dest>(picked);
+  const conn = connect(packet, packet.source, packet.destination, ports, packet.protocol, dest);
   if (conn == null) {
     frame.judge(Verdict.Drop, Reason.TableFull);
     return;
   }
-  countConnection(dest);
   checkAddresses(conn);
   serve(frame, packet, conn);
 }
 
-/** Any SYN without RST, SYN+ACK and SYN+FIN too; with sloppy_tcp anything without RST. */
-function mayOpen(flags: u32): bool {
-  return (flags & RST) == 0 && ((flags & SYN) != 0 || field(SB_SLOPPY_TCP) != 0);
+/** Makes the connection of a tuple and counts it; null when the table is full. */
+function connect(
+  packet: Scratch,
+  source: usize,
+  destination: usize,
+  ports: u32,
+  protocol: u32,
+  dest: Dest | null,
+): Conn | null {
+  const conn = makeConnection(packet.hash, packet.isV6, source, destination, ports, protocol, dest);
+  if (conn != null && dest != null) countConnection(dest);
+  return conn;
+}
+
+/** The service that a packet is for: its firewall mark's, else the one of its address and port; 0 for none. */
+export function serviceOf(frame: Descriptor, packet: Scratch, portBE: u32): usize {
+  const family: u32 = packet.isV6 ? Family.V6 : Family.V4;
+  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
+  memory.fill(key, 0, ADDRESS_SIZE);
+  const mark = frame.mark;
+  if (mark != 0) {
+    const marked = findService(family, key, 0, 0, mark);
+    if (marked != 0) return marked;
+  }
+  memory.copy(key, packet.destination, packet.isV6 ? <usize>ADDRESS_SIZE : 4);
+  return findService(family, key, packet.protocol, portBE, 0);
+}
+
+/** The client's address as schedulers know it. */
+export function foldSource(packet: Scratch): u32 {
+  return packet.isV6 ? foldAddress6(packet.source) : bswap<u32>(packet.header.sourceBE);
+}
+
+/** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */
+function mayBypass(service: Service, packet: Scratch): bool {
+  if (field(SB_CACHE_BYPASS) == 0 || service.fwmark == 0) return false;
+  return packet.isV6 ? !isMulticast6(packet.destination) : !isMulticast(packet.header.destinationBE);
+}
+
+/**
+ * TCP: any SYN without RST, SYN+ACK and SYN+FIN too; with sloppy_tcp anything without RST. SCTP: an INIT; with sloppy_sctp
+ * anything but an ABORT.
+ */
+function mayOpen(packet: Scratch): bool {
+  switch (packet.protocol) {
+    case Protocol.Tcp: {
+      const flags = changetype<Tcp>(packet.l4).flags;
+      return (flags & RST) == 0 && ((flags & SYN) != 0 || field(SB_SLOPPY_TCP) != 0);
+    }
+    case Protocol.Sctp: {
+      if (!hasChunk(packet.l4Length)) return false;
+      const chunk = sctpChunkType(packet.l4);
+      return chunk == SCTP_INIT || (field(SB_SLOPPY_SCTP) != 0 && chunk != SCTP_ABORT);
+    }
+    default:
+      return true;
+  }
 }
 
 /** Counts a client's packet, moves the state on, and sends it to the dest. */
 export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
   frame.conn = <u32>changetype<usize>(conn);
   conn.inPackets += 1;
-  countIn(changetype<Dest>(conn.dest), packet.header.totalLength);
+  if (conn.dest != 0) countIn(changetype<Dest>(conn.dest), packet.totalLength);
   const whole = hasTransportHeader(packet);
   // UDP's one state needs no header.
   if (whole || conn.protocol == Protocol.Udp) seeSegment(packet, conn, Direction.In);
@@ -163,13 +225,6 @@ export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
 function checkAddresses(conn: Conn): void {
   if (conn.hopGeneration == netGeneration()) return;
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
-  resolveHop(conn.caddrBE, hop);
+  resolveAny(conn.isV6, conn.caddr, hop);
   keepHop(conn, hop);
-}
-
-/** Whether this is an ICMP error that quotes a TCP or UDP packet, whole enough to be told. */
-function isErrorAboutTransport(packet: Scratch): bool {
-  if (packet.l4Length < ICMP_SIZE + IPV4_MIN || !isRelated(changetype<Icmp>(packet.l4).type)) return false;
-  const protocol = changetype<Ipv4>(packet.l4 + ICMP_SIZE).protocol;
-  return protocol == Protocol.Tcp || protocol == Protocol.Udp;
 }

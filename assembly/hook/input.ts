@@ -1,56 +1,97 @@
 /**
  * Input routing: whether a packet's addresses can be, and whom it is for.
  *
- * The order of the checks is Linux's (ip_route_input, then the options, then the hooks).
+ * The order of the checks is Linux's: for IPv4 ip_route_input, then the options, then the hooks; for IPv6 the addresses and
+ * the hop-by-hop header, reassembly, then routing.
  *
  * @module
  */
-import { DescriptorFlag, InterfaceFlag, RouteType } from '../../src/abi/memory';
+import { DescriptorFlag, InterfaceFlag, RouteType, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { walkOptions } from '../flow/options';
-import { parseIpv4 } from '../flow/parse';
+import { parsePacket } from '../flow/parse';
+import { reassemble } from '../flow/reassembly';
+import { answerParameterProblem } from '../forward/answer';
+import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
 import { routePacket } from '../forward/route';
-import { decapsulate } from '../forward/tunnel';
-import { routeType } from '../net/hop';
-import { findIpip, interfaceHas, NO_INTERFACE } from '../net/interface';
+import { routeType, routeTypeAny } from '../net/hop';
+import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
+import { field } from '../superblock';
 import { BROADCAST, isLoopback, isMulticast, isThisNet } from '../wire/address';
+import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
 import { IPV4_MIN } from '../wire/ipv4';
+import { isLoopback6, isMulticast6, isV4Mapped6, multicastScope6 } from '../wire/ipv6';
 import { deliver, keepLocal } from './balance';
 
 /** Judges a parsed packet that no connection took the short way. */
 export function input(frame: Descriptor, packet: Scratch): void {
-  const reason = admit(packet);
+  if (packet.isV6) input6(frame, packet);
+  else input4(frame, packet);
+}
+
+function input4(frame: Descriptor, packet: Scratch): void {
+  const reason = admit4(packet);
   if (reason != Reason.None) {
     frame.judge(Verdict.Drop, reason);
     return;
   }
-  const header = packet.header;
-  if (header.isFragment) {
-    frame.judge(Verdict.Pass, Reason.Fragment);
-    return;
-  }
-  const destinationBE = header.destinationBE;
+  const destinationBE = packet.header.destinationBE;
   const type = routeType(destinationBE);
   if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
     keepLocal(frame, Reason.LocalDelivery);
   } else if (type == RouteType.Local) {
-    deliver(frame, packet);
+    if (packet.isFragment && !gather(frame, packet)) return;
+    takeIn(frame, packet);
   } else {
     routePacket(frame, packet);
   }
 }
 
+function input6(frame: Descriptor, packet: Scratch): void {
+  const reason = admit6(frame, packet);
+  if (reason != Reason.None) {
+    frame.judge(Verdict.Drop, reason);
+    return;
+  }
+  // Linux reassembles for all as soon as there is a service that needs it.
+  if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) return;
+  if (isMulticast6(packet.destination)) keepLocal(frame, Reason.LocalDelivery);
+  else if (routeTypeAny(true, packet.destination) == RouteType.Local) takeIn(frame, packet);
+  else routePacket(frame, packet);
+}
+
+/** A packet to this host: out of its tunnel, or to a service. What came out of a tunnel is looked at like any packet. */
+function takeIn(frame: Descriptor, packet: Scratch): void {
+  // Most tunnel packets were opened before; here come those that were put together from fragments.
+  if (packet.isReassembled && mayBeTunnel(packet) && findTunnel(tunnelKind(packet)) != NO_INTERFACE) {
+    openTunnel(frame, packet);
+    if (packet.ip != 0) input(frame, packet);
+    return;
+  }
+  deliver(frame, packet);
+}
+
+/** Keeps a fragment; true when it completes its datagram, which `packet` then is. */
+export function gather(frame: Descriptor, packet: Scratch): bool {
+  const v6 = packet.isV6;
+  if (!reassemble(frame, packet)) return false;
+  packet.flags = v6 ? <u32>ScratchFlag.V6 : 0;
+  if (!parsePacket(frame, packet, frame.address, frame.length)) return false;
+  packet.flags = packet.flags | ScratchFlag.Reassembled;
+  return true;
+}
+
 /** Reason.None, or why a host takes no packet like this: its addresses, its options. */
-function admit(packet: Scratch): Reason {
+function admit4(packet: Scratch): Reason {
   const header = packet.header;
   const onLoopback = interfaceHas(packet.receivedOn, InterfaceFlag.Loopback);
-  const reason = checkAddresses(header.sourceBE, header.destinationBE, onLoopback);
+  const reason = checkAddresses4(header.sourceBE, header.destinationBE, onLoopback);
   return reason == Reason.None && header.headerLength != IPV4_MIN ? walkOptions(header, false, 0) : reason;
 }
 
 /** Reason.None, or why no packet can have these addresses. */
-function checkAddresses(sourceBE: u32, destinationBE: u32, onLoopback: bool): Reason {
+function checkAddresses4(sourceBE: u32, destinationBE: u32, onLoopback: bool): Reason {
   if (isMulticast(sourceBE) || sourceBE == BROADCAST) return Reason.MartianSource;
   // A host without an address may call everybody (RFC 1122 §3.2.1.3).
   const toAll = destinationBE == BROADCAST || (sourceBE == 0 && destinationBE == 0);
@@ -63,35 +104,67 @@ function checkAddresses(sourceBE: u32, destinationBE: u32, onLoopback: bool): Re
   return Reason.None;
 }
 
+/** The same for IPv6: the addresses, and the hop-by-hop header, about whose options the sender may be told. */
+function admit6(frame: Descriptor, packet: Scratch): Reason {
+  const reason = checkAddresses6(packet);
+  if (reason != Reason.None) return reason;
+  const found = checkHopByHop(packet.ip, packet.ip + packet.totalLength);
+  const fault = foundFault(found);
+  if (fault != Reason.ParameterProblem) return <Reason>fault;
+  answerParameterProblem(frame, packet, foundProtocol(found), foundOffset(found));
+  return Reason.Ipv6Extension;
+}
+
+/** Reason.None, or why no packet can have these addresses (RFC 4291 §2.5.3, §2.7). */
+function checkAddresses6(packet: Scratch): Reason {
+  const source = packet.source;
+  const destination = packet.destination;
+  const onLoopback = interfaceHas(packet.receivedOn, InterfaceFlag.Loopback);
+  if (!onLoopback && isLoopback6(source)) return Reason.MartianSource;
+  if (!onLoopback && isLoopback6(destination)) return Reason.MartianDestination;
+  if (isMulticast6(destination)) {
+    const scope = multicastScope6(destination);
+    if (scope == 0 || (scope == 1 && !onLoopback)) return Reason.MartianDestination;
+  }
+  return isMulticast6(source) || isV4Mapped6(source) ? Reason.MartianSource : Reason.None;
+}
+
 /**
  * Takes what is inside a tunnel packet to us out: it comes in by the tunnel's interface, and is judged later like any
  * packet. One level only. Every other packet is left as it is. Called before the stage that looks connections up, so
  * that the inner packets' lookups overlap, too.
  */
 export function openTunnel(frame: Descriptor, packet: Scratch): void {
-  const header = packet.header;
-  const tunnel = findIpip();
+  if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return;
+  const tunnel = findTunnel(tunnelKind(packet));
   if (
     tunnel == NO_INTERFACE ||
-    header.isFragment ||
-    routeType(header.destinationBE) != RouteType.Local ||
-    admit(packet) != Reason.None
+    routeTypeAny(packet.isV6, packet.destination) != RouteType.Local ||
+    !mayComeIn(packet)
   ) {
     return;
   }
-  const inner = packet.l4;
-  const room = packet.l4Length;
+  const room = packet.l4 + packet.l4Length;
+  const found = decapsulate(packet);
   packet.ip = 0;
-  const reason = decapsulate(inner, room, header.tos);
-  if (reason != Reason.None) {
-    frame.judge(Verdict.Drop, reason);
+  const inner = innerAddress(found);
+  if (inner == 0) {
+    frame.judge(Verdict.Drop, refusal(found));
     return;
   }
   const floor = frame.floor;
   frame.address = inner;
-  frame.headroom = <u32>(inner - floor);
+  frame.headroom = <u32>min<usize>(inner - floor, 0xffff);
   frame.inInterface = tunnel;
   frame.flags = frame.flags | DescriptorFlag.Decapsulated;
   packet.receivedOn = tunnel;
-  parseIpv4(frame, packet, inner, room);
+  packet.flags = innerIsV6(found) ? <u32>ScratchFlag.V6 : 0;
+  parsePacket(frame, packet, inner, <u32>(room - inner));
+}
+
+/** Whether a host would take this packet in; without an answer when not. */
+function mayComeIn(packet: Scratch): bool {
+  if (!packet.isV6) return admit4(packet) == Reason.None;
+  if (checkAddresses6(packet) != Reason.None) return false;
+  return foundFault(checkHopByHop(packet.ip, packet.ip + packet.totalLength)) == Reason.None;
 }

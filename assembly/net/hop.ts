@@ -7,11 +7,12 @@
  * @module
  */
 import {
+  ADDRESS_SIZE,
   HOP_INTERFACE,
   HOP_KIND,
   HOP_MAC,
   HOP_MTU,
-  HOP_SRC_BE,
+  HOP_SRC,
   HopKind,
   IF_FLAGS,
   IF_MTU,
@@ -19,7 +20,11 @@ import {
   NB_ADDRESS_BE,
   NB_INTERFACE,
   NB_MAC,
+  NB6_ADDRESS,
+  NB6_INTERFACE,
+  NB6_MAC,
   NEIGHBOUR_SIZE,
+  NEIGHBOUR6_SIZE,
   ROUTE_DST_BE,
   ROUTE_GATEWAY_BE,
   ROUTE_INTERFACE,
@@ -27,13 +32,25 @@ import {
   ROUTE_SIZE,
   ROUTE_SRC_BE,
   ROUTE_TYPE,
+  ROUTE6_DST,
+  ROUTE6_GATEWAY,
+  ROUTE6_INTERFACE,
+  ROUTE6_LENGTH,
+  ROUTE6_SIZE,
+  ROUTE6_SRC,
+  ROUTE6_TYPE,
   RouteType,
   SB_NEIGHBOUR_COUNT,
+  SB_NEIGHBOUR6_COUNT,
   SB_NEIGHBOURS,
+  SB_NEIGHBOURS6,
   SB_ROUTE_COUNT,
+  SB_ROUTE6_COUNT,
   SB_ROUTES,
+  SB_ROUTES6,
 } from '../../src/abi/memory';
 import { field } from '../superblock';
+import { copyAddress6, isUnspecified6, matchesPrefix6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
 import { interfaceAt } from './interface';
 
@@ -58,10 +75,14 @@ export class Hop {
   }
   /** Source address for packets of the director's own that go this way. */
   get sourceBE(): u32 {
-    return load<u32>(changetype<usize>(this), HOP_SRC_BE);
+    return load<u32>(changetype<usize>(this), HOP_SRC);
   }
   set sourceBE(value: u32) {
-    store<u32>(changetype<usize>(this), value, HOP_SRC_BE);
+    store<u32>(changetype<usize>(this), value, HOP_SRC);
+  }
+  /** Address of it, of either family. */
+  get source(): usize {
+    return changetype<usize>(this) + HOP_SRC;
   }
   get mtu(): u32 {
     return load<u32>(changetype<usize>(this), HOP_MTU);
@@ -130,4 +151,68 @@ export function resolveHop(addressBE: u32, hop: Hop): void {
   const mac = findNeighbour(gatewayBE != 0 ? gatewayBE : addressBE, index);
   if (mac == 0) hop.kind = HopKind.NoNeighbour;
   else copyMac(hop.mac, mac);
+}
+
+/** The route to the IPv6 address at `address`; 0 when there is none. */
+function findRoute6(address: usize): usize {
+  let route = <usize>field(SB_ROUTES6);
+  const end = route + <usize>field(SB_ROUTE6_COUNT) * ROUTE6_SIZE;
+  for (; route < end; route += ROUTE6_SIZE) {
+    if (matchesPrefix6(address, route + ROUTE6_DST, load<u32>(route, ROUTE6_LENGTH))) return route;
+  }
+  return 0;
+}
+
+/** Kind of the route to the address at `address` (RouteType), 0 when there is none. */
+export function routeTypeAny(v6: bool, address: usize): u32 {
+  if (!v6) return routeType(load<u32>(address));
+  const route = findRoute6(address);
+  return route == 0 ? 0 : load<u32>(route, ROUTE6_TYPE);
+}
+
+/** MAC of an IPv6 address on an interface, by bisection; 0 when it is not known. */
+function findNeighbour6(address: usize, interfaceIndex: u32): usize {
+  const base = <usize>field(SB_NEIGHBOURS6);
+  let low: u32 = 0;
+  let high = field(SB_NEIGHBOUR6_COUNT);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const record = base + <usize>middle * NEIGHBOUR6_SIZE;
+    let order = memory.compare(record + NB6_ADDRESS, address, ADDRESS_SIZE);
+    if (order == 0) order = <i32>load<u16>(record, NB6_INTERFACE) - <i32>interfaceIndex;
+    if (order == 0) return record + NB6_MAC;
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return 0;
+}
+
+/** Looks up the way to the IPv6 address at `address` and writes it to `hop`. */
+function resolveHop6(address: usize, hop: Hop): void {
+  const route = findRoute6(address);
+  if (route == 0) {
+    hop.kind = HopKind.NoRoute;
+    return;
+  }
+  const index = load<u32>(route, ROUTE6_INTERFACE);
+  const out = interfaceAt(index);
+  hop.outInterface = index;
+  copyAddress6(hop.source, route + ROUTE6_SRC);
+  hop.mtu = load<u32>(out, IF_MTU);
+  if (load<u32>(route, ROUTE6_TYPE) == RouteType.Local) {
+    hop.kind = HopKind.Local;
+    return;
+  }
+  hop.kind = HopKind.Forward;
+  if ((load<u32>(out, IF_FLAGS) & InterfaceFlag.Ethernet) == 0) return;
+  const gateway = route + ROUTE6_GATEWAY;
+  const mac = findNeighbour6(isUnspecified6(gateway) ? address : gateway, index);
+  if (mac == 0) hop.kind = HopKind.NoNeighbour;
+  else copyMac(hop.mac, mac);
+}
+
+/** Looks up the way to the address of either family at `address` and writes it to `hop`. */
+export function resolveAny(v6: bool, address: usize, hop: Hop): void {
+  if (v6) resolveHop6(address, hop);
+  else resolveHop(load<u32>(address), hop);
 }

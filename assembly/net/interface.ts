@@ -48,10 +48,11 @@ export function findVlan(parent: u32, identifier: u32): u32 {
   return NO_INTERFACE;
 }
 
-/** The first interface that is up and takes IPIP out of its tunnel, NO_INTERFACE when there is none. */
-export function findIpip(): u32 {
+/** The first interface that is up and takes packets out of that kind of tunnel, NO_INTERFACE when there is none. */
+export function findTunnel(kind: u32): u32 {
+  if (kind == 0) return NO_INTERFACE;
   const count = field(SB_INTERFACE_COUNT);
-  const wanted: u32 = InterfaceFlag.Up | InterfaceFlag.Ipip;
+  const wanted = InterfaceFlag.Up | kind;
   for (let i: u32 = 0; i < count; i++) {
     if ((load<u32>(interfaceAt(i), IF_FLAGS) & wanted) == wanted) return i;
   }

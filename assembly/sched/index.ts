@@ -14,8 +14,11 @@ import { fillSh, pickSh } from './sh';
 import { pickWlc } from './wlc';
 import { pickWrr, wrrChanged, wrrStarts } from './wrr';
 
-/** The dest for a new connection from `clientBE`:`clientPortBE`, 0 when none is usable. */
-export function pickDest(service: Service, clientBE: u32, clientPortBE: u32): usize {
+/**
+ * The dest for a new connection of a client, 0 when none is usable. `client` is its address in host order, the words of
+ * an IPv6 address folded into one.
+ */
+export function pickDest(service: Service, client: u32, clientPortBE: u32): usize {
   switch (service.scheduler) {
     case Scheduler.Rr:
       return pickRr(service);
@@ -24,7 +27,7 @@ export function pickDest(service: Service, clientBE: u32, clientPortBE: u32): us
     case Scheduler.Wlc:
       return pickWlc(service);
     case Scheduler.Sh:
-      return pickSh(service, clientBE, clientPortBE);
+      return pickSh(service, client, clientPortBE);
     default:
       return 0;
   }

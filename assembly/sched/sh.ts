@@ -35,9 +35,9 @@ function bucketOf(key: u32, offset: u32): u32 {
 }
 
 /** The dest of the client's bucket; 0 when it is not usable and sh-fallback finds no other. */
-export function pickSh(service: Service, clientBE: u32, clientPortBE: u32): usize {
+export function pickSh(service: Service, client: u32, clientPortBE: u32): usize {
   const port = service.flags & ServiceFlag.Sched2 ? <u32>bswap<u16>(<u16>clientPortBE) : 0;
-  const key = bswap<u32>(clientBE) + port;
+  const key = client + port;
   const first = bucketOf(key, 0);
   let at = entry(service, first);
   if (at == 0 || isUsable(changetype<Dest>(at))) return at;

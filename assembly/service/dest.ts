@@ -5,7 +5,15 @@
  */
 import {
   DEST_ACTIVE,
-  DEST_ADDRESS_BE,
+  DEST_ADDRESS,
+  DEST_FAMILY,
+  DEST_FWMARK,
+  DEST_PMTU,
+  DEST_PMTU_SINCE,
+  DEST_TUN_CHECKSUM,
+  DEST_TUN_PORT_BE,
+  DEST_TUN_TYPE,
+  DEST_VFAMILY,
   DEST_CONNS,
   DEST_FLAGS,
   DEST_HOP,
@@ -19,24 +27,56 @@ import {
   DEST_SERVICE,
   DEST_STATS,
   DEST_UPPER_THRESHOLD,
-  DEST_VADDR_BE,
+  DEST_VADDR,
   DEST_VPORT_BE,
   DEST_WEIGHT,
   DestFlag,
+  Family,
 } from '../../src/abi/memory';
-import { Hop, resolveHop } from '../net/hop';
-import { netGeneration } from '../superblock';
+import { Hop, resolveAny } from '../net/hop';
+import { netGeneration, now32 } from '../superblock';
 import { releaseTrashed } from './trash';
 
 /** View of a dest record. */
 @unmanaged
 @final
 export class Dest {
-  get addressBE(): u32 {
-    return load<u32>(changetype<usize>(this), DEST_ADDRESS_BE);
+  /** Address of its address. */
+  get address(): usize {
+    return changetype<usize>(this) + DEST_ADDRESS;
   }
-  set addressBE(value: u32) {
-    store<u32>(changetype<usize>(this), value, DEST_ADDRESS_BE);
+  /** Its address when that is IPv4. */
+  get addressBE(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_ADDRESS);
+  }
+  /** Family (4, 6) of its address. */
+  get family(): u32 {
+    return load<u8>(changetype<usize>(this), DEST_FAMILY);
+  }
+  set family(value: u32) {
+    store<u8>(changetype<usize>(this), value, DEST_FAMILY);
+  }
+  get isV6(): bool {
+    return this.family == Family.V6;
+  }
+  get tunnelType(): u32 {
+    return load<u8>(changetype<usize>(this), DEST_TUN_TYPE);
+  }
+  set tunnelType(value: u32) {
+    store<u8>(changetype<usize>(this), value, DEST_TUN_TYPE);
+  }
+  get tunnelChecksum(): u32 {
+    return load<u8>(changetype<usize>(this), DEST_TUN_CHECKSUM);
+  }
+  set tunnelChecksum(value: u32) {
+    store<u8>(changetype<usize>(this), value, DEST_TUN_CHECKSUM);
+  }
+  /** UDP port of GUE. */
+  get tunnelPortBE(): u32 {
+    return load<u16>(changetype<usize>(this), DEST_TUN_PORT_BE);
+  }
+  set tunnelPortBE(value: u32) {
+    store<u16>(changetype<usize>(this), value, DEST_TUN_PORT_BE);
   }
   get portBE(): u32 {
     return load<u16>(changetype<usize>(this), DEST_PORT_BE);
@@ -116,11 +156,21 @@ export class Dest {
   get stats(): usize {
     return changetype<usize>(this) + DEST_STATS;
   }
-  get vaddrBE(): u32 {
-    return load<u32>(changetype<usize>(this), DEST_VADDR_BE);
+  /** Address of its service's address. */
+  get vaddr(): usize {
+    return changetype<usize>(this) + DEST_VADDR;
   }
-  set vaddrBE(value: u32) {
-    store<u32>(changetype<usize>(this), value, DEST_VADDR_BE);
+  get vfamily(): u32 {
+    return load<u8>(changetype<usize>(this), DEST_VFAMILY);
+  }
+  set vfamily(value: u32) {
+    store<u8>(changetype<usize>(this), value, DEST_VFAMILY);
+  }
+  get fwmark(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_FWMARK);
+  }
+  set fwmark(value: u32) {
+    store<u32>(changetype<usize>(this), value, DEST_FWMARK);
   }
   get vportBE(): u32 {
     return load<u16>(changetype<usize>(this), DEST_VPORT_BE);
@@ -140,12 +190,36 @@ export class Dest {
     const hop = changetype<Hop>(changetype<usize>(this) + DEST_HOP);
     const generation = netGeneration();
     if (load<u32>(changetype<usize>(this), DEST_HOP_GENERATION) != generation) {
-      resolveHop(this.addressBE, hop);
+      resolveAny(this.isV6, this.address, hop);
       store<u32>(changetype<usize>(this), generation, DEST_HOP_GENERATION);
     }
     return hop;
   }
+
+  /** MTU of the way to this dest: the interface's, or a smaller one that was learnt. */
+  pathMtu(hop: Hop): u32 {
+    const learnt = load<u32>(changetype<usize>(this), DEST_PMTU);
+    if (learnt == 0) return hop.mtu;
+    if (now32() - load<u32>(changetype<usize>(this), DEST_PMTU_SINCE) >= PMTU_LIFE) {
+      store<u32>(changetype<usize>(this), 0, DEST_PMTU);
+      return hop.mtu;
+    }
+    return min<u32>(learnt, hop.mtu);
+  }
+
+  /** A router on the way said that packets of more than `mtu` bytes do not get through. */
+  learnMtu(mtu: u32): void {
+    const smallest = this.isV6 ? PMTU_MIN_V6 : PMTU_MIN;
+    store<u32>(changetype<usize>(this), max<u32>(mtu, smallest), DEST_PMTU);
+    store<u32>(changetype<usize>(this), now32(), DEST_PMTU_SINCE);
+  }
 }
+
+/** Seconds, in milliseconds, that a learnt MTU holds (Linux: mtu_expires). */
+const PMTU_LIFE: u32 = 600_000;
+/** Linux believes no smaller one (min_pmtu; RFC 8200 §5). */
+const PMTU_MIN: u32 = 552;
+const PMTU_MIN_V6: u32 = 1280;
 
 /** Counts a new connection, and closes an overfull dest to further ones. */
 export function bindDest(dest: Dest): void {

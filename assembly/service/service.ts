@@ -4,20 +4,24 @@
  * @module
  */
 import {
+  Family,
   SB_SCHED_TABLES,
   SB_SERVICE_COUNT,
   SB_SERVICE_FREE,
   SB_SERVICE_HEAD_COUNT,
   SB_SERVICE_HEADS,
   SB_SERVICE_MAX,
+  SB_SERVICE6_COUNT,
   SB_SERVICES,
   SCHED_TABLE_SIZE,
   SERVICE_SIZE,
-  SVC_ADDRESS_BE,
+  SVC_ADDRESS,
   SVC_CURSOR,
   SVC_DEST_COUNT,
   SVC_DESTS,
+  SVC_FAMILY,
   SVC_FLAGS,
+  SVC_FWMARK,
   SVC_NEXT,
   SVC_PORT_BE,
   SVC_PROTOCOL,
@@ -29,17 +33,29 @@ import {
   SVC_WRR_MW,
 } from '../../src/abi/memory';
 import { field, setField } from '../superblock';
+import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';
 
 /** View of a service record. */
 @unmanaged
 @final
 export class Service {
-  get addressBE(): u32 {
-    return load<u32>(changetype<usize>(this), SVC_ADDRESS_BE);
+  /** Address of its VIP, all 0 for a firewall mark. */
+  get address(): usize {
+    return changetype<usize>(this) + SVC_ADDRESS;
   }
-  set addressBE(value: u32) {
-    store<u32>(changetype<usize>(this), value, SVC_ADDRESS_BE);
+  get family(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_FAMILY);
+  }
+  set family(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_FAMILY);
+  }
+  /** Firewall mark, 0 for a service of address and port. */
+  get fwmark(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_FWMARK);
+  }
+  set fwmark(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_FWMARK);
   }
   get portBE(): u32 {
     return load<u16>(changetype<usize>(this), SVC_PORT_BE);
@@ -123,25 +139,37 @@ export class Service {
 }
 
 /** Address of the list in which a service of this key is. */
-function listHead(protocol: u32, addressBE: u32, portBE: u32): usize {
-  const mixed = (addressBE ^ (portBE << 16) ^ protocol) * 0x9e3779b1;
+function listHead(address: usize, protocol: u32, portBE: u32, fwmark: u32): usize {
+  const folded = foldAddress6(address);
+  const mixed = (folded ^ (portBE << 16) ^ protocol ^ fwmark) * 0x9e3779b1;
   const heads = field(SB_SERVICE_HEAD_COUNT);
   return <usize>field(SB_SERVICE_HEADS) + <usize>(((<u64>mixed * <u64>heads) >> 32) << 2);
 }
 
-/** The service of this key, 0 when there is none. */
-export function findService(protocol: u32, addressBE: u32, portBE: u32): usize {
-  let at = <usize>load<u32>(listHead(protocol, addressBE, portBE));
+/**
+ * The service of this key, 0 when there is none. `address` is where ADDRESS_SIZE bytes are, an IPv4 address in the first
+ * four; a firewall mark's service has the address 0.
+ */
+export function findService(family: u32, address: usize, protocol: u32, portBE: u32, fwmark: u32): usize {
+  let at = <usize>load<u32>(listHead(address, protocol, portBE, fwmark));
   while (at != 0) {
     const service = changetype<Service>(at);
-    if (service.portBE == portBE && service.addressBE == addressBE && service.protocol == protocol) return at;
+    if (
+      service.portBE == portBE &&
+      service.protocol == protocol &&
+      service.fwmark == fwmark &&
+      service.family == family &&
+      sameAddress6(service.address, address)
+    ) {
+      return at;
+    }
     at = service.next;
   }
   return 0;
 }
 
 /** Makes the record of a service that does not exist yet; 0 when all are in use. */
-export function makeService(protocol: u32, addressBE: u32, portBE: u32): usize {
+export function makeService(family: u32, address: usize, protocol: u32, portBE: u32, fwmark: u32): usize {
   let at = <usize>field(SB_SERVICE_FREE);
   const count = field(SB_SERVICE_COUNT);
   if (at != 0) {
@@ -151,13 +179,16 @@ export function makeService(protocol: u32, addressBE: u32, portBE: u32): usize {
     at = <usize>field(SB_SERVICES) + <usize>count * SERVICE_SIZE;
   }
   setField(SB_SERVICE_COUNT, count + 1);
+  if (family == Family.V6) setField(SB_SERVICE6_COUNT, field(SB_SERVICE6_COUNT) + 1);
   memory.fill(at, 0, SERVICE_SIZE);
   const service = changetype<Service>(at);
+  service.family = family;
+  copyAddress6(service.address, address);
   service.protocol = protocol;
-  service.addressBE = addressBE;
   service.portBE = portBE;
-  store<u32>(at, 1, SVC_USED);
-  const head = listHead(protocol, addressBE, portBE);
+  service.fwmark = fwmark;
+  store<u8>(at, 1, SVC_USED);
+  const head = listHead(address, protocol, portBE, fwmark);
   service.next = load<u32>(head);
   store<u32>(head, <u32>at);
   return at;
@@ -166,7 +197,7 @@ export function makeService(protocol: u32, addressBE: u32, portBE: u32): usize {
 /** Takes a service without dests out of its list and frees the record. */
 export function freeService(service: Service): void {
   const address = changetype<usize>(service);
-  const head = listHead(service.protocol, service.addressBE, service.portBE);
+  const head = listHead(service.address, service.protocol, service.portBE, service.fwmark);
   let at = <usize>load<u32>(head);
   if (at == address) {
     store<u32>(head, <u32>service.next);
@@ -174,18 +205,19 @@ export function freeService(service: Service): void {
     while (changetype<Service>(at).next != address) at = changetype<Service>(at).next;
     changetype<Service>(at).next = service.next;
   }
-  store<u32>(address, 0, SVC_USED);
+  store<u8>(address, 0, SVC_USED);
+  if (service.family == Family.V6) setField(SB_SERVICE6_COUNT, field(SB_SERVICE6_COUNT) - 1);
   service.next = field(SB_SERVICE_FREE);
   setField(SB_SERVICE_FREE, <u32>address);
   setField(SB_SERVICE_COUNT, field(SB_SERVICE_COUNT) - 1);
 }
 
 /** The dest of this address in the service's list, 0 when there is none. */
-export function findDest(service: Service, addressBE: u32, portBE: u32): usize {
+export function findDest(service: Service, family: u32, address: usize, portBE: u32): usize {
   let at = service.dests;
   while (at != 0) {
     const dest = changetype<Dest>(at);
-    if (dest.addressBE == addressBE && dest.portBE == portBE) return at;
+    if (dest.portBE == portBE && dest.family == family && sameAddress6(dest.address, address)) return at;
     at = dest.next;
   }
   return 0;

@@ -6,7 +6,9 @@
  */
 import { DEST_SIZE, SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_TRASH } from '../../src/abi/memory';
 import { field, setField } from '../superblock';
+import { sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';
+import { Service } from './service';
 
 /** Puts a dest that is in no list any more into the trash, or frees it when nothing points to it. */
 export function discard(dest: Dest): void {
@@ -18,17 +20,20 @@ export function discard(dest: Dest): void {
   setField(SB_DEST_TRASH, <u32>changetype<usize>(dest));
 }
 
-/** Takes the dest of this service and address out of the trash; 0 when it is not there. */
-export function recover(protocol: u32, vaddrBE: u32, vportBE: u32, addressBE: u32, portBE: u32): usize {
+/** Takes the dest of this service's key and of this address out of the trash; 0 when it is not there. */
+export function recover(service: Service, family: u32, address: usize, portBE: u32): usize {
   let at = <usize>field(SB_DEST_TRASH);
   while (at != 0) {
     const dest = changetype<Dest>(at);
     if (
-      dest.addressBE == addressBE &&
       dest.portBE == portBE &&
-      dest.protocol == protocol &&
-      dest.vaddrBE == vaddrBE &&
-      dest.vportBE == vportBE
+      dest.family == family &&
+      dest.protocol == service.protocol &&
+      dest.vportBE == service.portBE &&
+      dest.vfamily == service.family &&
+      dest.fwmark == service.fwmark &&
+      sameAddress6(dest.address, address) &&
+      sameAddress6(dest.vaddr, service.address)
     ) {
       unlink(dest);
       return at;

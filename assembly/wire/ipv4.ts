@@ -18,6 +18,9 @@ const PROTOCOL: usize = 9;
 const CHECKSUM: usize = 10;
 const SOURCE: usize = 12;
 const DESTINATION: usize = 16;
+/** Where the addresses are. */
+export const IPV4_SOURCE: usize = SOURCE;
+export const IPV4_DESTINATION: usize = DESTINATION;
 /** Bytes of a header without options. */
 export const IPV4_MIN: u32 = 20;
 

@@ -6,6 +6,7 @@
 
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = 2;
+const LENGTH: usize = 4;
 const CHECKSUM: usize = 6;
 /** Bytes of the header. */
 export const UDP_SIZE: u32 = 8;
@@ -23,6 +24,11 @@ export class Udp {
 
   set destinationPortBE(value: u32) {
     store<u16>(changetype<usize>(this), value, DESTINATION_PORT);
+  }
+
+  /** Bytes of header and payload. */
+  set length(value: u32) {
+    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), LENGTH);
   }
 
   /** 0: the sender computed none. */

@@ -418,8 +418,6 @@ export enum ConnFlag {
   Reply = 8,
   /** A record of CONN6_SIZE bytes. */
   V6 = 16,
-  /** cache_bypass: sent on to where it was addressed; it has no dest. */
-  Bypass = 32,
 }
 
 // --- connection index: one bucket is one cache line ---------------------------------------------

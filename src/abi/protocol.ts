@@ -30,6 +30,8 @@ export enum Method {
   Local = 1,
   Tunnel = 2,
   Route = 3,
+  /** cache_bypass: to where the client addressed it; such a connection has no dest. */
+  Bypass = 4,
 }
 
 /** How a packet is wrapped for a dest: ipvsadm's --tun-type, in the kernel's numbers. */

@@ -1,0 +1,32 @@
+/**
+ * A packet's tuple, and the connection that it belongs to.
+ *
+ * @module
+ */
+import { Protocol } from '../../src/abi/protocol';
+import { hashAny } from '../conn/hash';
+import { find } from '../conn/table';
+import { Scratch } from '../descriptor';
+import { portsBE } from '../wire/ports';
+
+/** ISAKMP's port (500) on both sides, network order: what AH and ESP follow. */
+const ISAKMP_PORTS_BE: u32 = 0xf401_f401;
+
+/** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */
+export function findByTuple(packet: Scratch): u32 {
+  const source = packet.source;
+  const destination = packet.destination;
+  const v6 = packet.isV6;
+  if (packet.bucket != 0) {
+    return find(packet.hash, v6, source, destination, portsBE(packet.l4), packet.protocol);
+  }
+  if (!isIpsec(packet)) return 0;
+  const hash = hashAny(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp);
+  return find(hash, v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp);
+}
+
+/** AH and ESP have no ports: they go where the ISAKMP of their two ends went. */
+export function isIpsec(packet: Scratch): bool {
+  const protocol = packet.protocol;
+  return protocol == Protocol.Ah || protocol == Protocol.Esp;
+}
