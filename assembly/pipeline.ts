@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SCRATCH_SIZE } from '../src/abi/memory';
+import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SB_REPLIES_TAKEN, SCRATCH_SIZE } from '../src/abi/memory';
 import { Protocol } from '../src/abi/protocol';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
@@ -49,9 +49,10 @@ export function processBurst(): u32 {
     for (let p = first; p < end; p += SCRATCH_SIZE) foresee(changetype<Scratch>(p));
     for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).ref);
     touched = sum;
+    const taken = field(SB_REPLIES_TAKEN);
     frame = frames;
     for (let p = first; p < end; p += SCRATCH_SIZE, frame += DESCRIPTOR_SIZE) {
-      if (changetype<Scratch>(p).ip != 0) judge(changetype<Descriptor>(frame), changetype<Scratch>(p));
+      if (changetype<Scratch>(p).ip != 0) judge(changetype<Descriptor>(frame), changetype<Scratch>(p), taken);
     }
   }
   return field(SB_BURST_COUNT);
@@ -72,8 +73,11 @@ function foresee(packet: Scratch): void {
   if (lanes != 0) packet.ref = refAt(bucket, ctz<u32>(lanes));
 }
 
-/** The short way for a packet of a known connection in an unchanged network, else the long one. */
-function judge(frame: Descriptor, packet: Scratch): void {
+/**
+ * The short way for a packet of a known connection in an unchanged network, else the long one. What was foreseen for a
+ * reply holds only while no connection has taken replies over since: `taken` is how often that had happened by then.
+ */
+function judge(frame: Descriptor, packet: Scratch, taken: u32): void {
   const ref = packet.ref;
   if (ref != 0 && isPlain(packet)) {
     const conn = connOf(ref);
@@ -84,7 +88,7 @@ function judge(frame: Descriptor, packet: Scratch): void {
       hasTransportHeader(packet)
     ) {
       if (isReply(ref)) {
-        if (routeReply(frame, packet, conn)) return;
+        if (field(SB_REPLIES_TAKEN) == taken && routeReply(frame, packet, conn)) return;
       } else if (changetype<Dest>(conn.dest).isAvailable) {
         serve(frame, packet, conn);
         return;

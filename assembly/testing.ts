@@ -9,12 +9,11 @@ import { find } from './conn/table';
 import { nextTcpState } from './conn/tcp-state';
 import { walkOptions } from './flow/options';
 import { checkIpv4 } from './flow/parse';
-import { decapsulate, encapsulate } from './forward/tunnel';
 import { Arp } from './wire/arp';
 import * as checksum from './wire/checksum';
 import { Ethernet } from './wire/ethernet';
 import { Icmp, isError, isRelated } from './wire/icmp';
-import { Ipv4 } from './wire/ipv4';
+import { IPV4_DESTINATION, IPV4_SOURCE, Ipv4 } from './wire/ipv4';
 import { copyMac, sameMac } from './wire/mac';
 import { portsBE } from './wire/ports';
 import { Tcp } from './wire/tcp';
@@ -74,7 +73,7 @@ export function lookup(ip: usize): u32 {
   const ports = portsBE(ip + header.headerLength);
   const protocol = header.protocol;
   const value = hashTuple(header.sourceBE, header.destinationBE, ports, protocol);
-  return find(value, header.sourceBE, header.destinationBE, ports, protocol);
+  return find(value, false, ip + IPV4_SOURCE, ip + IPV4_DESTINATION, ports, protocol);
 }
 
 /** Looks up the packets at `count` addresses listed at `list`; returns how many have a connection. */
@@ -113,14 +112,6 @@ export function fillChecksum(ip: usize): void {
 
 export function options(ip: usize, fill: bool, addressBE: u32): u32 {
   return walkOptions(changetype<Ipv4>(ip), fill, addressBE);
-}
-
-export function encapsulateIpip(inner: usize, sourceBE: u32, destinationBE: u32, copyDf: bool): usize {
-  return encapsulate(inner, sourceBE, destinationBE, copyDf);
-}
-
-export function decapsulateIpip(inner: usize, room: u32, outerTos: u32): u32 {
-  return decapsulate(inner, room, outerTos);
 }
 
 export function icmpIsError(type: u32): bool {

@@ -18,6 +18,7 @@ import {
   SB_CONNS,
   SB_CONNS6,
   SB_NOW,
+  SB_REPLIES_TAKEN,
   SB_TIMEOUTS,
   SB_WHEEL_NOW,
   SUPERBLOCK,
@@ -191,6 +192,7 @@ function insertReply(conn: Conn): void {
       setRefAt(bucket, lane, carried);
       if (other == ref) return;
       carried = other;
+      setField(SB_REPLIES_TAKEN, field(SB_REPLIES_TAKEN) + 1);
     }
     bucket = nextBucket(bucket);
   }

@@ -105,6 +105,8 @@ export const SB_FRAGMENT_ID = 244;
 export const SB_SERVICE6_COUNT = 248;
 /** u32: EcnMode. */
 export const SB_ECN_MODE = 252;
+/** u32: how often a connection took the replies of another one over. */
+export const SB_REPLIES_TAKEN = 296;
 
 // sysctls: u32 each
 export const SB_IP_FORWARD = 256;
