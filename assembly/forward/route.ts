@@ -26,6 +26,7 @@ import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
 import { walkOptions } from '../flow/options';
 import { seeSegment } from '../flow/segment';
@@ -90,6 +91,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     return;
   }
   // From here on the kernel's FORWARD hook has the packet, and with it IPVS.
+  if (packet.isFragment && gathersOnTheWay(packet) && !gather(frame, packet)) return;
   if (icmpOut(frame, packet, hop)) return;
   const conn = findReply(packet);
   if (conn != null) {

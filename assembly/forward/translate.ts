@@ -8,11 +8,9 @@
  * @module
  */
 import { SB_CRC_TABLES } from '../../src/abi/memory';
-import { SB_CRC_TABLES } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Scratch } from '../descriptor';
-import { field } from '../superblock';
 import { field } from '../superblock';
 import {
   difference16,

@@ -9,9 +9,9 @@
 import { DescriptorFlag, InterfaceFlag, RouteType, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
+import { gather } from '../flow/gather';
 import { walkOptions } from '../flow/options';
 import { parsePacket } from '../flow/parse';
-import { reassemble } from '../flow/reassembly';
 import { answerParameterProblem } from '../forward/answer';
 import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
 import { routePacket } from '../forward/route';
@@ -70,16 +70,6 @@ function takeIn(frame: Descriptor, packet: Scratch): void {
     return;
   }
   deliver(frame, packet);
-}
-
-/** Keeps a fragment; true when it completes its datagram, which `packet` then is. */
-export function gather(frame: Descriptor, packet: Scratch): bool {
-  const v6 = packet.isV6;
-  if (!reassemble(frame, packet)) return false;
-  packet.flags = v6 ? <u32>ScratchFlag.V6 : 0;
-  if (!parsePacket(frame, packet, frame.address, frame.length)) return false;
-  packet.flags = packet.flags | ScratchFlag.Reassembled;
-  return true;
 }
 
 /** Reason.None, or why a host takes no packet like this: its addresses, its options. */

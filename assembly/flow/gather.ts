@@ -1,0 +1,30 @@
+/**
+ * Fragments on their way to be one packet again.
+ *
+ * @module
+ */
+import { SB_SERVICE_COUNT, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
+import { Protocol } from '../../src/abi/protocol';
+import { Descriptor, Scratch } from '../descriptor';
+import { field } from '../superblock';
+import { hasPorts, parsePacket } from './parse';
+import { reassemble } from './reassembly';
+
+/** Keeps a fragment, and judges it; true when it completes its datagram, which `packet` then is. */
+export function gather(frame: Descriptor, packet: Scratch): bool {
+  const v6 = packet.isV6;
+  if (!reassemble(frame, packet)) return false;
+  packet.flags = v6 ? <u32>ScratchFlag.V6 : 0;
+  if (!parsePacket(frame, packet, frame.address, frame.length)) return false;
+  packet.flags = packet.flags | ScratchFlag.Reassembled;
+  return true;
+}
+
+/**
+ * Whether a fragment that only passes through has to be gathered, too: it may belong to a reply. For IPv6 that is decided
+ * before routing.
+ */
+export function gathersOnTheWay(packet: Scratch): bool {
+  if (packet.isV6 || field(SB_SERVICE_COUNT) == field(SB_SERVICE6_COUNT)) return false;
+  return hasPorts(packet.protocol) || packet.protocol == Protocol.Icmp;
+}
