@@ -142,6 +142,14 @@ export const SB_PIECE_MAX = 608;
 export const SB_PIECE_COUNT = 612;
 /** Address of u16 × count: payload bytes of each, in order of offset. */
 export const SB_PIECES = 616;
+/** Family. */
+export const SB_PIECE_FAMILY = 624;
+
+/** u32: datagram records handed out at least once / head of the list of free ones. */
+export const SB_DATAGRAM_HIGH = 628;
+export const SB_DATAGRAM_FREE = 632;
+/** u32 × 4: the oldest and the newest datagram of IPv4, then of IPv6. */
+export const SB_DATAGRAM_AGES = 636;
 
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;
@@ -525,37 +533,55 @@ export enum ScratchFlag {
 
 // --- reassembly ------------------------------------------------------------------------------------
 //
-// A datagram's record heads a list of its fragments, sorted by offset; what a fragment carries lies in a
-// chain of blocks. The records are many enough for every block to hold a datagram's only fragment.
+// A datagram's fragments are grouped in runs: each begins where the one before it ends. The runs form a search tree by
+// offset (DGM_RUNS, BLK_LEFT, BLK_RIGHT). What a fragment carries lies in a chain of blocks, the first of which names it.
+//
+// Records that wait are found by hash: DGM_HEAD of the record whose number the hash picks begins a list by DGM_CHAIN. They
+// also stand in a list by age.
 
-export const DATAGRAM_SIZE = 64;
-/** u32: low half of the time (ms) of the first fragment; u8: Family, 0 while the record is free; u8: protocol (IPv4). */
+export const DATAGRAM_SIZE = 96;
+/** u32: low half of the time (ms) of the first fragment. */
 export const DGM_SINCE = 0;
+/** u8 each: Family; protocol (IPv4: part of the key; else Fragment); OR of 1 << ECN; 1 once the last fragment is there. */
 export const DGM_FAMILY = 4;
 export const DGM_PROTOCOL = 5;
-/** u16: interface its fragments come in by. */
-export const DGM_IN = 6;
-/** u32: identification. */
+export const DGM_ECN = 6;
+export const DGM_HAS_LAST = 7;
+/** u32: identification, as loaded. */
 export const DGM_ID = 8;
-/** u32: first fragment's first block; u32: bytes of payload so far; u32: bytes of the whole, 0 while not known. */
-export const DGM_FRAGMENTS = 12;
-export const DGM_BYTES = 16;
-export const DGM_TOTAL = 20;
-/** u32: fragments so far; u32: longest of them, as an IP packet. */
-export const DGM_COUNT = 24;
-export const DGM_MAX = 28;
+/** u32: root of the tree of runs; the last run; the last fragment of that. A fragment or run is its (first) first block. */
+export const DGM_RUNS = 12;
+export const DGM_LAST_RUN = 16;
+export const DGM_LAST = 20;
+/** u32: bytes of payload so far; u32: where the payload ends, as far as is known. */
+export const DGM_BYTES = 24;
+export const DGM_END = 28;
+/** u32: fragments so far; u16: longest of them, as an IP packet; u16: longest with DF. */
+export const DGM_COUNT = 32;
+export const DGM_MAX = 36;
+export const DGM_MAX_DF = 38;
 /** ADDRESS_SIZE bytes each. */
-export const DGM_SOURCE = 32;
-export const DGM_DESTINATION = 48;
+export const DGM_SOURCE = 40;
+export const DGM_DESTINATION = 56;
+/** u32: first datagram of the hash that is this record's number; next of the same hash, or of the free ones. */
+export const DGM_HEAD = 72;
+export const DGM_CHAIN = 76;
+/** u32: neighbours in the list by age. */
+export const DGM_OLDER = 80;
+export const DGM_NEWER = 84;
 
 export const BLOCK_SIZE = 512;
 /** u32: next block of the same fragment, 0 ends; links free blocks as well. */
 export const BLK_NEXT = 0;
-// In a fragment's first block. u32: next fragment's first block.
-export const BLK_NEXT_FRAGMENT = 4;
-/** u16 each: offset of its payload in the datagram, payload bytes, header bytes kept in front (0: header of another fragment counts). */
+// In a fragment's first block. u32: next fragment of the run.
+export const BLK_FOLLOWING = 4;
+/** u16 each: offset of its payload in the datagram, payload bytes, header bytes kept in front (the first fragment's). */
 export const BLK_OFFSET = 8;
 export const BLK_LENGTH = 10;
 export const BLK_HEADER = 12;
+// In a run's first block. u16: where the run ends; u32: runs before and behind, below it in the tree.
+export const BLK_END = 14;
+export const BLK_LEFT = 16;
+export const BLK_RIGHT = 20;
 /** Where bytes begin, in every block. */
-export const BLK_DATA = 16;
+export const BLK_DATA = 24;
