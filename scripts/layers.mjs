@@ -25,13 +25,18 @@ export const LAYERS = [
   ['superblock', ['assembly/superblock'], ['abi'], []],
   // Headers and checksums know numbers of protocols, but no table and no memory map.
   ['wire', ['assembly/wire/'], ['src/abi/protocol', 'src/abi/verdict'], []],
-  ['net', ['assembly/net/'], ['abi', 'superblock', 'assembly/wire/mac'], []],
+  ['net', ['assembly/net/'], ['abi', 'superblock', 'assembly/wire/mac', 'assembly/wire/ipv6'], []],
   // service, sched and conn never see a packet: neither its descriptor nor what works on it.
-  ['service', ['assembly/service/'], ['abi', 'superblock', 'net'], []],
+  ['service', ['assembly/service/'], ['abi', 'superblock', 'net', 'assembly/wire/ipv6'], []],
   ['sched', ['assembly/sched/'], ['abi', 'service'], []],
-  ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched'], []],
+  ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched', 'assembly/wire/ipv6'], []],
   // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with.
-  ['conn', ['assembly/conn/'], ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp'], []],
+  [
+    'conn',
+    ['assembly/conn/'],
+    ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp', 'assembly/wire/ipv6'],
+    [],
+  ],
   ['descriptor', ['assembly/descriptor'], ['abi', 'superblock', 'wire'], []],
   // What a packet is, and what it does to its connection.
   ['flow', ['assembly/flow/'], ['abi', 'superblock', 'wire', 'net', 'conn', 'descriptor'], []],
@@ -49,13 +54,26 @@ export const LAYERS = [
     ['abi', 'superblock', 'wire', 'service', 'conn', 'descriptor', 'flow', 'forward', 'hook'],
     [],
   ],
-  ['exports', ['assembly/index'], ['service', 'conn', 'control', 'pipeline'], []],
-  ['testing', ['assembly/testing', 'assembly/testing/'], ['assembly/'], []],
+  ['exports', ['assembly/index'], ['abi', 'service', 'conn', 'control', 'pipeline'], []],
+  ['testing', ['assembly/testing', 'assembly/testing/'], ['abi', 'assembly/'], []],
 
   ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address'], ['src/abi/verdict'], []],
   [
     'core',
-    ['src/plan', 'src/burst', 'src/records', 'src/settings', 'src/net-tables', 'src/wasm', 'src/arguments'],
+    [
+      'src/plan',
+      'src/burst',
+      'src/records',
+      'src/settings',
+      'src/prefix-bits',
+      'src/net-errors',
+      'src/net-source',
+      'src/net-routes',
+      'src/net-tables',
+      'src/wasm',
+      'src/arguments',
+      'src/director-options',
+    ],
     ['abi', 'words'],
     [LOADER],
   ],

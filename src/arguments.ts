@@ -3,20 +3,85 @@
  *
  * @module
  */
-import type { Method, Scheduler } from './abi/protocol.js';
-import { memoryOrder, parseIPv4 } from './address.js';
-import { METHODS, PROTOCOLS, SCHEDULER_FLAGS, SCHEDULERS } from './records.js';
-import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from './types.js';
+import { ADDRESS_SIZE } from './abi/memory.js';
+import type { Method, Scheduler, TunnelChecksum, TunnelType } from './abi/protocol.js';
+import { type AddressBytes, addressBytes, type Family } from './address.js';
+import {
+  type DestInfo,
+  METHODS,
+  PROTOCOLS,
+  SCHEDULER_FLAGS,
+  SCHEDULERS,
+  type ServiceInfo,
+  TUNNEL_CHECKSUMS,
+  TUNNEL_TYPES,
+} from './records.js';
+import type {
+  AddressServiceKey,
+  DestConfig,
+  DestKey,
+  MarkServiceKey,
+  ServiceConfig,
+  ServiceKey,
+  TunnelConfig,
+} from './types.js';
 
-/** For messages: `tcp 10.0.0.100:80`. */
-export function serviceLabel({ protocol, address, port }: ServiceKey): string {
-  return `${protocol} ${address}:${port}`;
+/** Keys of `T`, each with a reason to be there: `true`. */
+type Keys<T> = Readonly<Record<keyof T, true>>;
+
+// What services() lists may be given back as it is.
+const LISTED: Keys<Pick<ServiceInfo, 'stats' | 'dests'>> = { stats: true, dests: true };
+const SETTINGS = { scheduler: true, flags: true } as const;
+const ADDRESS_KEYS: Keys<AddressServiceKey> = { protocol: true, address: true, port: true };
+const MARK_KEYS: Keys<MarkServiceKey> = { fwmark: true, family: true };
+const DEST_KEYS: Keys<DestConfig & DestInfo> = {
+  address: true,
+  port: true,
+  method: true,
+  weight: true,
+  upperThreshold: true,
+  lowerThreshold: true,
+  tunnel: true,
+  activeConnections: true,
+  inactiveConnections: true,
+  stats: true,
+};
+const TUNNEL_KEYS: Keys<TunnelConfig> = { type: true, port: true, checksum: true };
+
+/** A service's address, and its numbers as the core's functions take them. */
+export interface ServiceArguments {
+  /** ADDRESS_SIZE bytes. */
+  readonly address: Uint8Array;
+  readonly key: readonly [family: number, protocol: number, portBE: number, fwmark: number];
 }
 
-/** Protocol, address and port of a service. @throws RangeError naming what is wrong. */
-export function serviceKey(service: ServiceKey): [number, number, number] {
+/** A dest's address, and its numbers as the core's functions take them. */
+export interface DestArguments {
+  /** ADDRESS_SIZE bytes. */
+  readonly address: Uint8Array;
+  readonly key: readonly [family: number, portBE: number];
+}
+
+/** For messages: `tcp 10.0.0.100:80`, `tcp [fd00::100]:80`, `fwmark 7`, `fwmark 7 (IPv6)`. */
+export function serviceLabel(service: ServiceKey): string {
+  if ('fwmark' in service) return `fwmark ${service.fwmark}${service.family === 6 ? ' (IPv6)' : ''}`;
+  const { protocol, address, port } = service;
+  return `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** What names a service. @throws RangeError naming what is wrong. */
+export function serviceArguments(service: ServiceKey): ServiceArguments {
+  if ('fwmark' in service) {
+    assertKeys('service of a firewall mark', service, { ...MARK_KEYS, ...SETTINGS, ...LISTED });
+    const { fwmark, family = 4 } = service;
+    assertInteger('fwmark', fwmark, 0xffffffff, 1);
+    if (family !== 4 && family !== 6) throw new RangeError(`expected a family of 4 or 6, got ${family}`);
+    return { address: new Uint8Array(ADDRESS_SIZE), key: [family, 0, 0, fwmark] };
+  }
+  assertKeys('service', service, { ...ADDRESS_KEYS, ...SETTINGS, ...LISTED });
   const protocol = lookUp(PROTOCOLS, 'protocol', service.protocol);
-  return [protocol, memoryOrder(parseIPv4(service.address)), portBE(service.port, 'service port')];
+  const { family, bytes } = addressBytes(service.address);
+  return { address: padded(bytes), key: [family, protocol, portBE(service.port, 'service port'), 0] };
 }
 
 /** Scheduler and flags of a service. @throws RangeError naming what is wrong. */
@@ -25,26 +90,76 @@ export function serviceSettings({ scheduler = 'wlc', flags = [] }: ServiceConfig
   return [lookUp(SCHEDULERS, 'scheduler', scheduler), bits];
 }
 
-/** Address and port of a dest. @throws RangeError when the address is none that a host can have. */
-export function destKey(service: ServiceKey, dest: DestKey): [number, number] {
-  const address = parseIPv4(dest.address);
-  const net = address >>> 24;
-  if (net === 0 || net >= 224) throw new RangeError(`expected the address of a server, got ${dest.address}`);
-  return [memoryOrder(address), portBE(dest.port ?? service.port, 'server port')];
+/** What names a dest of a service. @throws RangeError when the address is none that a host can have. */
+export function destArguments(service: ServiceKey, dest: DestKey): DestArguments {
+  assertKeys('dest', dest, DEST_KEYS);
+  const address = addressBytes(dest.address);
+  if (!isUnicast(address)) throw new RangeError(`expected the address of a server, got ${dest.address}`);
+  const port =
+    'fwmark' in service ? portBE(dest.port ?? 0, 'server port', 0) : portBE(dest.port ?? service.port, 'server port');
+  return { address: padded(address.bytes), key: [address.family, port] };
 }
 
 /** A dest as it will be: DR and TUN send to the service's own port, whatever was given. */
 export function withForcedPort<D extends DestConfig>(service: ServiceKey, dest: D): D {
-  return dest.method === 'nat' ? dest : { ...dest, port: service.port };
+  return dest.method === 'nat' || 'fwmark' in service ? dest : { ...dest, port: service.port };
 }
 
-/** Method, weight and thresholds of a dest. @throws RangeError naming what is wrong. */
-export function destSettings(dest: DestConfig): [Method, number, number, number] {
-  const { method = 'dr', weight = 1, upperThreshold = 0, lowerThreshold = 0 } = dest;
+/** Method, weight, thresholds and tunnel of a dest. @throws RangeError naming what is wrong. */
+export function destSettings(
+  service: ServiceKey,
+  dest: DestConfig,
+): [Method, number, number, number, TunnelType, number, TunnelChecksum] {
+  const { method = 'dr', weight = 1, upperThreshold = 0, lowerThreshold = 0, tunnel } = dest;
+  const number = lookUp(METHODS, 'method', method);
   assertInteger('weight', weight, 65_535);
   assertInteger('upperThreshold', upperThreshold, 0x7fffffff);
   assertInteger('lowerThreshold', lowerThreshold, 0x7fffffff);
-  return [lookUp(METHODS, 'method', method), weight, upperThreshold, lowerThreshold];
+  if (method !== 'tun') {
+    if (tunnel !== undefined) throw new RangeError(`expected a tunnel only with the method tun, got ${method}`);
+    if (addressBytes(dest.address).family !== serviceFamily(service)) {
+      throw new RangeError(`expected a server of the service's family unless the method is tun, got ${dest.address}`);
+    }
+  }
+  return [number, weight, upperThreshold, lowerThreshold, ...tunnelSettings(tunnel)];
+}
+
+/** Type, UDP port and checksum of a tunnel. */
+function tunnelSettings(tunnel: TunnelConfig = {}): [TunnelType, number, TunnelChecksum] {
+  assertKeys('tunnel', tunnel, TUNNEL_KEYS);
+  const { type = 'ipip', port, checksum = 'nocsum' } = tunnel;
+  const number = lookUp(TUNNEL_TYPES, 'tunnel type', type);
+  const sum = lookUp(TUNNEL_CHECKSUMS, 'tunnel checksum', checksum);
+  if (type !== 'gue' && port !== undefined)
+    throw new RangeError(`expected no port for a tunnel of type ${type}, got ${port}`);
+  if ((type === 'ipip' && checksum !== 'nocsum') || (type === 'gre' && checksum === 'remcsum')) {
+    throw new RangeError(`expected a checksum that a tunnel of type ${type} can have, got ${checksum}`);
+  }
+  return [number, type === 'gue' ? portBE(port ?? 0, 'port of a GUE tunnel') : 0, sum];
+}
+
+/** Family of the packets that a service takes. */
+function serviceFamily(service: ServiceKey): Family {
+  return 'fwmark' in service ? (service.family ?? 4) : addressBytes(service.address).family;
+}
+
+/** Whether a host can have the address: the kernel takes no other dests. */
+function isUnicast({ family, bytes }: AddressBytes): boolean {
+  const [first = 0, second = 0] = bytes;
+  if (family === 4) return first !== 0 && first < 224;
+  const leadingZeros = bytes.findIndex((byte) => byte !== 0);
+  const isMapped = leadingZeros === 10 && bytes[10] === 0xff && bytes[11] === 0xff;
+  const isLinkLocal = first === 0xfe && (second & 0xc0) === 0x80;
+  return leadingZeros >= 0 && first !== 0xff && !isLinkLocal && !isMapped;
+}
+
+/** @throws RangeError naming the first key that is not known; what is `undefined` is not there. */
+export function assertKeys(what: string, given: object, known: Readonly<Record<string, true>>): void {
+  for (const [key, value] of Object.entries(given)) {
+    if (value !== undefined && !Object.hasOwn(known, key)) {
+      throw new RangeError(`${what}: expected a key of ${Object.keys(known).join(', ')}, got ${key}`);
+    }
+  }
 }
 
 /** @throws RangeError unless `now` is a time in milliseconds. */
@@ -52,6 +167,11 @@ export function assertTime(now: number): void {
   if (!(now >= 0 && now <= Number.MAX_SAFE_INTEGER)) {
     throw new RangeError(`expected a time in milliseconds from 0 on, got ${now}`);
   }
+}
+
+/** @throws RangeError unless `mark` is a firewall mark, 0 for none. */
+export function assertMark(mark: number): void {
+  assertInteger('mark', mark, 0xffffffff);
 }
 
 /** The 16 bytes of a seed; drawn by the host when none is given. @throws RangeError for another number of bytes. */
@@ -77,8 +197,15 @@ function lookUp<T extends number>(table: Readonly<Record<string, T>>, what: stri
   return value;
 }
 
-function portBE(port: number, what: string): number {
-  assertInteger(what, port, 65_535, 1);
+/** An address in the room that records and calls have for either family. */
+function padded(bytes: Uint8Array): Uint8Array {
+  const room = new Uint8Array(ADDRESS_SIZE);
+  room.set(bytes);
+  return room;
+}
+
+function portBE(port: number, what: string, min = 1): number {
+  assertInteger(what, port, 65_535, min);
   return ((port & 0xff) << 8) | (port >> 8);
 }
 

@@ -129,10 +129,13 @@ export class Burst {
    *
    * @param length bytes of the frame; what was reserved beyond them is free again.
    * @param cookie an unsigned 32-bit number of the embedder's own.
+   * @param mark the frame's firewall mark, as `fwmark` services have it; 0 for none.
+   * @param partialChecksum whether its transport checksum holds the folded pseudo-header sum alone, not complemented
+   *   (Linux's CHECKSUM_PARTIAL).
    * @returns the frame's index.
    * @throws RangeError when nothing is reserved or less than `length`.
    */
-  commit(length: number, cookie = 0): number {
+  commit(length: number, cookie = 0, mark = 0, partialChecksum = false): number {
     assertLength(length);
     if (this.#reserved < 0 || length > this.#reservedLength) {
       throw new RangeError(
@@ -142,16 +145,25 @@ export class Burst {
     const address = this.#reserved;
     this.#reserved = -1;
     this.#next = Math.ceil((address + length) / ALIGN) * ALIGN;
-    return this.#add(address, length, abi.HEADROOM, this.#reservedInterface, cookie);
+    return this.#add(address, length, abi.HEADROOM, this.#reservedInterface, cookie, mark, partialChecksum);
   }
 
   /**
    * Adds a frame that lies in held memory already.
    *
-   * @param headroom bytes before it that may be overwritten; an encapsulation needs 20.
+   * @param headroom bytes before it that may be overwritten; an encapsulation needs 20 for IPIP, and at most 128.
+   * @param mark as for `commit`, and so is `partialChecksum`.
    */
-  place(address: number, length: number, headroom: number, interfaceIndex: number, cookie = 0): number {
-    return this.#add(address, length, headroom, interfaceIndex, cookie);
+  place(
+    address: number,
+    length: number,
+    headroom: number,
+    interfaceIndex: number,
+    cookie = 0,
+    mark = 0,
+    partialChecksum = false,
+  ): number {
+    return this.#add(address, length, headroom, interfaceIndex, cookie, mark, partialChecksum);
   }
 
   /** Verdict on frame `index`. */
@@ -176,8 +188,12 @@ export class Burst {
 
   /** Whether the frame was taken out of a tunnel: it starts with the inner IP header. */
   decapsulated(index: number): boolean {
-    const flags = this.#halves[index * HALVES + abi.DESC_FLAGS / 2] as number;
-    return (flags & abi.DescriptorFlag.Decapsulated) !== 0;
+    return this.#hasFlag(index, abi.DescriptorFlag.Decapsulated);
+  }
+
+  /** Whether the frame's transport checksum is still to be filled in: it holds the pseudo-header sum alone. */
+  partialChecksum(index: number): boolean {
+    return this.#hasFlag(index, abi.DescriptorFlag.PartialChecksum);
   }
 
   /** Index of the frame that made the director make this one; -1 for a frame that was given. */
@@ -228,7 +244,20 @@ export class Burst {
     this.#count = count;
   }
 
-  #add(address: number, length: number, headroom: number, interfaceIndex: number, cookie: number): number {
+  #hasFlag(index: number, flag: abi.DescriptorFlag): boolean {
+    const flags = this.#halves[index * HALVES + abi.DESC_FLAGS / 2] as number;
+    return (flags & flag) !== 0;
+  }
+
+  #add(
+    address: number,
+    length: number,
+    headroom: number,
+    interfaceIndex: number,
+    cookie: number,
+    mark: number,
+    partialChecksum: boolean,
+  ): number {
     this.#assertOpen();
     if (this.full) throw new IpvsError('BURST_FULL', `expected at most ${abi.BURST_MAX} frames`);
     const index = this.#count++;
@@ -240,9 +269,10 @@ export class Burst {
     // Verdict, reason and cause in one; nothing of an earlier burst is left to be read.
     this.#words[word + abi.DESC_VERDICT / 4] = NOT_JUDGED;
     this.#words[word + abi.DESC_CONN / 4] = 0;
-    this.#words[word + abi.DESC_MARK / 4] = 0;
+    this.#words[word + abi.DESC_MARK / 4] = mark;
     this.#words[word + abi.DESC_COOKIE / 4] = cookie;
     this.#halves[half + abi.DESC_HEADROOM / 2] = headroom;
+    this.#halves[half + abi.DESC_FLAGS / 2] = partialChecksum ? abi.DescriptorFlag.PartialChecksum : 0;
     return index;
   }
 

@@ -14,50 +14,48 @@
 import * as abi from './abi/memory.js';
 import { ConnState } from './abi/protocol.js';
 import {
+  assertMark,
   assertTime,
-  destKey,
+  destArguments,
   destSettings,
+  type ServiceArguments,
   seedBytes,
-  serviceKey,
+  serviceArguments,
   serviceLabel,
   serviceSettings,
   withForcedPort,
 } from './arguments.js';
 import { Burst } from './burst.js';
+import { type DirectorOptions, memoryFor, planOf } from './director-options.js';
 import { IpvsError } from './errors.js';
 import { buildTables, type NetTables, writeTables } from './net-tables.js';
-import { layOut, type Plan, type PlanOptions, writePlan } from './plan.js';
+import { type Plan, type Region, writePlan } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import { type ConnectionInfo, readConnection, readService, type ServiceInfo } from './records.js';
 import {
   checkSysctl,
   DEFAULT_SYSCTL,
   DEFAULT_TIMEOUTS,
+  ecnMode,
   readSysctl,
   type Timeouts,
   writeSysctl,
   writeTimeouts,
 } from './settings.js';
-import type { DestConfig, DestKey, NetworkConfig, ServiceConfig, ServiceKey, SysctlConfig } from './types.js';
-import { type CoreExports, loadCore, loadCoreSync, type Variant, type WasmSource } from './wasm.js';
+import type {
+  DestConfig,
+  DestKey,
+  FrameNotes,
+  NetworkConfig,
+  ServiceConfig,
+  ServiceKey,
+  SysctlConfig,
+} from './types.js';
+import { type CoreExports, loadCore, loadCoreSync } from './wasm.js';
 
+export type { DirectorOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
-
-/** How to make a director. */
-export interface DirectorOptions {
-  network?: NetworkConfig;
-  sysctl?: SysctlConfig;
-  /** Sizes of the tables. */
-  plan?: Partial<PlanOptions>;
-  /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
-  seed?: bigint | Uint8Array;
-  /** Memory to work in, shared or not; at least as large as the plan, and never to grow. Default: its own. */
-  memory?: WebAssembly.Memory;
-  /** Default `release`. A shared memory always has the release build. */
-  variant?: Variant;
-  /** The binary, when not the package's own file: a compiled module, bytes, or where to fetch it. */
-  wasm?: WasmSource;
-}
+export type { EcnName } from './settings.js';
 
 /** What became of a frame, or a frame that the director made. */
 export interface Outcome {
@@ -71,6 +69,8 @@ export interface Outcome {
   made: boolean;
   /** Whether it was taken out of a tunnel: then `frame` starts with the inner IP header, whatever came in. */
   decapsulated: boolean;
+  /** Whether its transport checksum is still to be filled in, as it was of the frame that came in. */
+  partialChecksum: boolean;
   connection: ConnectionInfo | undefined;
 }
 
@@ -83,6 +83,7 @@ export class Director implements Disposable {
 
   readonly #core: CoreExports;
   readonly #view: DataView;
+  readonly #bytes: Uint8Array;
   #network: NetworkConfig;
   #tables: NetTables;
   #closed = false;
@@ -90,19 +91,21 @@ export class Director implements Disposable {
   private constructor(core: CoreExports, memory: WebAssembly.Memory, plan: Plan, options: DirectorOptions) {
     this.#core = core;
     this.#view = new DataView(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
     this.plan = plan;
     // All that may be refused comes first: an embedder's memory is touched only by a director that there will be.
     const seed = seedBytes(options.seed);
     const sysctl = { ...DEFAULT_SYSCTL, ...options.sysctl };
     checkSysctl(sysctl);
+    const ecn = ecnMode(options.ecn ?? 'kernel');
     this.#network = structuredClone(options.network ?? { interfaces: [] });
     this.#tables = buildTables(this.#network, plan);
 
     // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
-    if (options.memory !== undefined)
-      new Uint8Array(memory.buffer, abi.SUPERBLOCK, plan.bytes - abi.SUPERBLOCK).fill(0);
+    if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
     writePlan(this.#view, plan);
-    new Uint8Array(memory.buffer, abi.SUPERBLOCK + abi.SB_KEY0, seed.length).set(seed);
+    this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
+    this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
     writeSysctl(this.#view, sysctl);
     writeTables(this.#view, plan, this.#tables);
@@ -115,14 +118,14 @@ export class Director implements Disposable {
    * @throws RangeError when the plan is out of bounds; IpvsError MEMORY_TOO_SMALL, BAD_NETWORK, TABLE_FULL or ABI_MISMATCH.
    */
   static async create(options: DirectorOptions = {}): Promise<Director> {
-    const plan = layOut(options.plan);
+    const plan = planOf(options);
     const memory = memoryFor(plan, options);
     return new Director(await loadCore(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
   }
 
   /** The same without waiting. In browsers `wasm` must be a module or bytes. */
   static createSync(options: DirectorOptions = {}): Director {
-    const plan = layOut(options.plan);
+    const plan = planOf(options);
     const memory = memoryFor(plan, options);
     return new Director(loadCoreSync(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
   }
@@ -182,10 +185,11 @@ export class Director implements Disposable {
 
   /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
   addService(service: ServiceConfig): void {
-    const key = this.#key(service);
+    const settings = serviceSettings(service);
+    const { key } = this.#handOver(service);
     if (this.#core.findService(...key) !== 0)
       throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
-    const added = this.#core.addService(...key, ...serviceSettings(service));
+    const added = this.#core.addService(...key, ...settings);
     if (added === 0) {
       throw new IpvsError(
         'TABLE_FULL',
@@ -213,12 +217,13 @@ export class Director implements Disposable {
   addDest(service: ServiceKey, given: DestConfig): void {
     const dest = withForcedPort(service, given);
     const at = this.#service(service);
-    const settings = destSettings(dest);
-    const [address, port] = destKey(service, dest);
-    if (this.#core.findDest(at, address, port) !== 0) {
+    const { address, key } = destArguments(service, dest);
+    const settings = destSettings(service, dest);
+    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    if (this.#core.findDest(at, ...key) !== 0) {
       throw new IpvsError('DEST_EXISTS', `${serviceLabel(service)} -> ${dest.address}: already exists`);
     }
-    const added = this.#core.addDest(at, address, port);
+    const added = this.#core.addDest(at, ...key);
     if (added === 0) {
       throw new IpvsError(
         'TABLE_FULL',
@@ -228,9 +233,10 @@ export class Director implements Disposable {
     this.#core.setDest(added, ...settings);
   }
 
-  /** Changes a dest's method, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
+  /** Changes a dest's method, tunnel, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
   editDest(service: ServiceKey, dest: DestConfig): void {
-    this.#core.setDest(this.#dest(service, withForcedPort(service, dest)), ...destSettings(dest));
+    const at = this.#dest(service, withForcedPort(service, dest));
+    this.#core.setDest(at, ...destSettings(service, dest));
   }
 
   /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */
@@ -253,16 +259,20 @@ export class Director implements Disposable {
   /** All connections that are not due at `now` (ms), in no particular order. */
   connections(now: number): ConnectionInfo[] {
     this.#assertOpen();
-    const high = this.#view.getUint32(abi.SUPERBLOCK + abi.SB_CONN_HIGH, true);
     const found: ConnectionInfo[] = [];
-    for (let i = 0; i < high; i++) {
-      const connection = readConnection(this.#view, this.plan.conns.base + i * abi.CONN_SIZE, now);
-      if (connection !== undefined) found.push(connection);
-    }
+    const read = ({ base }: Region, size: number, highField: number): void => {
+      const high = this.#view.getUint32(abi.SUPERBLOCK + highField, true);
+      for (let i = 0; i < high; i++) {
+        const connection = readConnection(this.#view, base + i * size, now);
+        if (connection !== undefined) found.push(connection);
+      }
+    };
+    read(this.plan.conns, abi.CONN_SIZE, abi.SB_CONN_HIGH);
+    read(this.plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
     return found;
   }
 
-  /** Number of connections in the table. */
+  /** Number of connections, of both families. */
   get connectionCount(): number {
     return this.#view.getUint32(abi.SUPERBLOCK + abi.SB_CONN_COUNT, true);
   }
@@ -302,15 +312,18 @@ export class Director implements Disposable {
    * Judges one frame, given as a copy, and copies what comes out. Empties the burst.
    *
    * @returns the frame's own outcome first, then the frames that the director made because of it.
+   * @param notes what the frame carries beside its bytes.
    * @throws RangeError for an unknown interface; IpvsError BURST_FULL when the frame does not fit in the arena.
    */
-  send(frame: Uint8Array, inInterface: string, now: number): Outcome[] {
+  send(frame: Uint8Array, inInterface: string, now: number, notes: FrameNotes = {}): Outcome[] {
     this.#assertOpen();
     if (!(frame instanceof Uint8Array)) throw new TypeError(`expected a frame as a Uint8Array, got ${typeof frame}`);
+    const { mark = 0, partialChecksum = false } = notes;
+    assertMark(mark);
     const { burst } = this;
     burst.reset();
     burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);
-    burst.commit(frame.length);
+    burst.commit(frame.length, 0, mark, partialChecksum);
     const count = this.process(now);
     return Array.from({ length: count }, (_, index) => this.outcome(index, now));
   }
@@ -331,6 +344,7 @@ export class Director implements Disposable {
       frame: burst.frame(index).slice(),
       made: burst.cause(index) >= 0,
       decapsulated: burst.decapsulated(index),
+      partialChecksum: burst.partialChecksum(index),
       connection: connection === 0 ? undefined : readConnection(this.#view, connection, now),
     };
   }
@@ -348,31 +362,26 @@ export class Director implements Disposable {
     if (this.#closed) throw new IpvsError('CLOSED', 'the director is closed');
   }
 
-  #key(service: ServiceKey): [number, number, number] {
+  /** Checks what names a service, and writes its address to where the core's functions look for it. */
+  #handOver(service: ServiceKey): ServiceArguments {
     this.#assertOpen();
-    return serviceKey(service);
+    const checked = serviceArguments(service);
+    this.#bytes.set(checked.address, abi.SUPERBLOCK + abi.SB_ARG_ADDRESS);
+    return checked;
   }
 
   #service(service: ServiceKey): number {
-    const at = this.#core.findService(...this.#key(service));
+    const at = this.#core.findService(...this.#handOver(service).key);
     if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${serviceLabel(service)}: not defined`);
     return at;
   }
 
-  #dest(service: ServiceKey, dest: DestConfig): number {
-    const at = this.#core.findDest(this.#service(service), ...destKey(service, dest));
-    if (at === 0) throw new IpvsError('NO_SUCH_DEST', `${serviceLabel(service)} -> ${dest.address}: no such dest`);
-    return at;
+  #dest(service: ServiceKey, dest: DestKey): number {
+    const at = this.#service(service);
+    const { address, key } = destArguments(service, dest);
+    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    const found = this.#core.findDest(at, ...key);
+    if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${serviceLabel(service)} -> ${dest.address}: no such dest`);
+    return found;
   }
-}
-
-function memoryFor(plan: Plan, { memory }: DirectorOptions): WebAssembly.Memory {
-  if (memory === undefined) return new WebAssembly.Memory({ initial: plan.pages, maximum: plan.pages });
-  if (memory.buffer.byteLength < plan.bytes) {
-    throw new IpvsError(
-      'MEMORY_TOO_SMALL',
-      `the plan needs ${plan.bytes} bytes (${plan.pages} pages), the memory has ${memory.buffer.byteLength}`,
-    );
-  }
-  return memory;
 }

@@ -6,7 +6,7 @@
 export { BURST_MAX } from './abi/memory.js';
 export { Reason, Verdict } from './abi/verdict.js';
 export type { Burst } from './burst.js';
-export { Director, type DirectorOptions, type Outcome } from './director.js';
+export { Director, type DirectorOptions, type EcnName, type Outcome } from './director.js';
 export { type ErrorCode, IpvsError } from './errors.js';
 export type { Plan, PlanOptions, Region } from './plan.js';
 export {
@@ -18,6 +18,15 @@ export {
   type VerdictName,
   verdictName,
 } from './reasons.js';
-export type { ConnectionInfo, ConnStateName, DestInfo, ServiceInfo, Stats } from './records.js';
+export type {
+  AddressServiceInfo,
+  ConnectionInfo,
+  ConnStateName,
+  DestInfo,
+  MarkServiceInfo,
+  ServiceInfo,
+  ServiceState,
+  Stats,
+} from './records.js';
 export type * from './types.js';
 export type { Variant, WasmSource } from './wasm.js';

@@ -29,7 +29,7 @@ export interface PlanOptions {
   arenaBytes: number;
   /** Bytes for fragments that wait for the rest of their datagram, in blocks of 512. Default 1 MiB. */
   fragmentBytes: number;
-  /** Datagrams that can wait for fragments at once; 64 bytes each. Default 256. */
+  /** Datagrams that can wait for fragments at once; 96 bytes each. Default 256. */
   datagrams: number;
 }
 
@@ -100,9 +100,13 @@ export interface Plan {
 /**
  * Lays the regions out, each on a cache line.
  *
- * @throws RangeError when a number is not an integer within its limits, or all together exceed 4 GiB.
+ * @throws RangeError for an unknown key, when a number is not an integer within its limits, or all together exceed 4 GiB.
  */
 export function layOut(given: Partial<PlanOptions> = {}): Plan {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(DEFAULTS, name));
+  if (unknown !== undefined) {
+    throw new RangeError(`plan: expected a key of ${Object.keys(DEFAULTS).join(', ')}, got ${unknown}`);
+  }
   const options = { ...DEFAULTS, ...given };
   for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
     const value = options[name];

@@ -4,10 +4,18 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { ConnFlag } from './abi/memory.js';
-import { ConnState, Method, Protocol, Scheduler, ServiceFlag } from './abi/protocol.js';
-import { formatIPv4, memoryOrder } from './address.js';
-import type { MethodName, ProtocolName, SchedulerFlag, SchedulerName } from './types.js';
+import { ConnFlag, Family } from './abi/memory.js';
+import { ConnState, Method, Protocol, Scheduler, ServiceFlag, TunnelChecksum, TunnelType } from './abi/protocol.js';
+import { formatAddress } from './address.js';
+import type {
+  AddressServiceKey,
+  MarkServiceKey,
+  MethodName,
+  ProtocolName,
+  SchedulerFlag,
+  SchedulerName,
+  TunnelConfig,
+} from './types.js';
 
 /** Traffic of a service or dest. Bytes are those of the IP packets. */
 export interface Stats {
@@ -21,8 +29,11 @@ export interface Stats {
 /** A real server, as it stands. */
 export interface DestInfo {
   address: string;
+  /** 0 where a service by firewall mark leaves the packet's port. */
   port: number;
   method: MethodName;
+  /** Only with the method `tun`. */
+  tunnel?: TunnelConfig;
   weight: number;
   upperThreshold: number;
   lowerThreshold: number;
@@ -31,16 +42,28 @@ export interface DestInfo {
   stats: Stats;
 }
 
-/** A virtual service, as it stands; its dests in the kernel's order, the one added last first. */
-export interface ServiceInfo {
-  protocol: ProtocolName;
-  address: string;
-  port: number;
+/** What a virtual service is beside its name; its dests in the kernel's order, the one added last first. */
+export interface ServiceState {
   scheduler: SchedulerName;
   flags: SchedulerFlag[];
   stats: Stats;
   dests: DestInfo[];
 }
+
+/** A service for one virtual address and port, as it stands. */
+export interface AddressServiceInfo extends AddressServiceKey, ServiceState {
+  fwmark?: undefined;
+}
+
+/** A service for the packets with a firewall mark, as it stands. */
+export interface MarkServiceInfo extends Required<MarkServiceKey>, ServiceState {
+  protocol?: undefined;
+  address?: undefined;
+  port?: undefined;
+}
+
+/** A virtual service, as it stands. */
+export type ServiceInfo = AddressServiceInfo | MarkServiceInfo;
 
 /** Name of a connection's state, as `ipvsadm -Lnc` prints it. */
 export type ConnStateName = (typeof STATE_NAMES)[number];
@@ -54,7 +77,8 @@ export interface ConnectionInfo {
   virtualPort: number;
   destAddress: string;
   destPort: number;
-  method: MethodName;
+  /** `bypass`: it has no dest, see `cache_bypass`. */
+  method: MethodName | 'bypass';
   state: ConnStateName;
   /** Seconds until it ends if no packet comes. */
   expires: number;
@@ -76,16 +100,51 @@ const STATE_NAMES = [
   'LISTEN',
   'SYNACK',
   'UDP',
+  'NONE',
+  'INIT1',
+  'INIT',
+  'C-SENT',
+  'C-REPLIED',
+  'C-WAIT',
+  'COOKIE',
+  'C-ECHOED',
+  'ESTABLISHED',
+  'S-SENT',
+  'S-RECEIVED',
+  'S-ACK-SENT',
+  'REJECTED',
+  'CLOSED',
 ] as const;
 
 /** Protocols by name. */
-export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = { tcp: Protocol.Tcp, udp: Protocol.Udp };
+export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
+  tcp: Protocol.Tcp,
+  udp: Protocol.Udp,
+  sctp: Protocol.Sctp,
+};
 
 /** Forwarding methods by name. */
 export const METHODS: Readonly<Record<MethodName, Method>> = {
   nat: Method.Masq,
   dr: Method.Route,
   tun: Method.Tunnel,
+};
+
+/** Those and what a connection may have instead. */
+const CONN_METHODS: Readonly<Record<ConnectionInfo['method'], Method>> = { ...METHODS, bypass: Method.Bypass };
+
+/** Tunnels by name. */
+export const TUNNEL_TYPES: Readonly<Record<NonNullable<TunnelConfig['type']>, TunnelType>> = {
+  ipip: TunnelType.Ipip,
+  gre: TunnelType.Gre,
+  gue: TunnelType.Gue,
+};
+
+/** Checksums of tunnels by name. */
+export const TUNNEL_CHECKSUMS: Readonly<Record<NonNullable<TunnelConfig['checksum']>, TunnelChecksum>> = {
+  nocsum: TunnelChecksum.None,
+  csum: TunnelChecksum.Csum,
+  remcsum: TunnelChecksum.Remcsum,
 };
 
 /** Schedulers by name. */
@@ -102,9 +161,9 @@ export const SCHEDULER_FLAGS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
   'sh-port': ServiceFlag.Sched2,
 };
 
-/** An address as it stands in a record. */
-export function addressAt(view: DataView, at: number): string {
-  return formatIPv4(memoryOrder(view.getUint32(at, true)));
+/** The address of that family at `at`. */
+function addressAt(view: DataView, at: number, family: Family): string {
+  return formatAddress(new Uint8Array(view.buffer, at, family === Family.V6 ? 16 : 4));
 }
 
 /** Reads the service whose record is at `at`, with its dests. */
@@ -119,9 +178,7 @@ export function readService(view: DataView, at: number): ServiceInfo {
     dests.push(readDest(view, dest));
   }
   return {
-    protocol: nameOf(PROTOCOLS, view.getUint8(at + abi.SVC_PROTOCOL)),
-    address: addressAt(view, at + abi.SVC_ADDRESS_BE),
-    port: view.getUint16(at + abi.SVC_PORT_BE, false),
+    ...readServiceKey(view, at),
     scheduler: nameOf(SCHEDULERS, view.getUint8(at + abi.SVC_SCHEDULER)),
     flags: (Object.keys(SCHEDULER_FLAGS) as SchedulerFlag[]).filter((name) => flags & SCHEDULER_FLAGS[name]),
     stats: readStats(view, at + abi.SVC_STATS),
@@ -129,11 +186,24 @@ export function readService(view: DataView, at: number): ServiceInfo {
   };
 }
 
-function readDest(view: DataView, at: number): DestInfo {
+function readServiceKey(view: DataView, at: number): AddressServiceKey | Required<MarkServiceKey> {
+  const fwmark = view.getUint32(at + abi.SVC_FWMARK, true);
+  const family = view.getUint8(at + abi.SVC_FAMILY) === Family.V6 ? Family.V6 : Family.V4;
+  if (fwmark !== 0) return { fwmark, family };
   return {
-    address: addressAt(view, at + abi.DEST_ADDRESS_BE),
+    protocol: nameOf(PROTOCOLS, view.getUint8(at + abi.SVC_PROTOCOL)),
+    address: addressAt(view, at + abi.SVC_ADDRESS, family),
+    port: view.getUint16(at + abi.SVC_PORT_BE, false),
+  };
+}
+
+function readDest(view: DataView, at: number): DestInfo {
+  const method = nameOf(METHODS, view.getUint8(at + abi.DEST_METHOD));
+  return {
+    address: addressAt(view, at + abi.DEST_ADDRESS, view.getUint8(at + abi.DEST_FAMILY)),
     port: view.getUint16(at + abi.DEST_PORT_BE, false),
-    method: nameOf(METHODS, view.getUint8(at + abi.DEST_METHOD)),
+    method,
+    ...(method === 'tun' ? { tunnel: readTunnel(view, at) } : {}),
     weight: view.getInt32(at + abi.DEST_WEIGHT, true),
     upperThreshold: view.getUint32(at + abi.DEST_UPPER_THRESHOLD, true),
     lowerThreshold: view.getUint32(at + abi.DEST_LOWER_THRESHOLD, true),
@@ -141,6 +211,16 @@ function readDest(view: DataView, at: number): DestInfo {
     inactiveConnections: view.getUint32(at + abi.DEST_INACTIVE, true),
     stats: readStats(view, at + abi.DEST_STATS),
   };
+}
+
+/** What there is to its type: an IPIP tunnel has neither port nor checksum. */
+function readTunnel(view: DataView, at: number): TunnelConfig {
+  const type = nameOf(TUNNEL_TYPES, view.getUint8(at + abi.DEST_TUN_TYPE));
+  if (type === 'ipip') return { type };
+  const checksum = nameOf(TUNNEL_CHECKSUMS, view.getUint8(at + abi.DEST_TUN_CHECKSUM));
+  return type === 'gre'
+    ? { type, checksum }
+    : { type, port: view.getUint16(at + abi.DEST_TUN_PORT_BE, false), checksum };
 }
 
 function readStats(view: DataView, at: number): Stats {
@@ -158,26 +238,37 @@ function readStats(view: DataView, at: number): Stats {
  * the core's own counts as the core's.
  */
 export function readConnection(view: DataView, at: number, now: number): ConnectionInfo | undefined {
-  if ((view.getUint8(at + abi.CONN_FLAGS) & ConnFlag.Used) === 0) return undefined;
+  const flags = view.getUint8(at + abi.CONN_FLAGS);
+  if ((flags & ConnFlag.Used) === 0) return undefined;
   const timeout = view.getUint32(at + abi.CONN_TIMEOUT, true);
   const clock = Number(view.getBigUint64(abi.SUPERBLOCK + abi.SB_NOW, true));
   const sinceTouched = (clock - view.getUint32(at + abi.CONN_TOUCHED, true)) >>> 0;
   const age = sinceTouched + Math.max(0, Math.floor(now) - clock);
   if (age >= timeout) return undefined;
   const state = view.getUint8(at + abi.CONN_STATE);
+  const isV6 = (flags & ConnFlag.V6) !== 0;
+  const family = isV6 ? Family.V6 : Family.V4;
   return {
     protocol: nameOf(PROTOCOLS, view.getUint8(at + abi.CONN_PROTOCOL)),
-    clientAddress: addressAt(view, at + abi.CONN_CADDR_BE),
+    clientAddress: addressAt(view, at + (isV6 ? abi.CONN_CADDR6 : abi.CONN_CADDR_BE), family),
     clientPort: view.getUint16(at + abi.CONN_CPORT_BE, false),
-    virtualAddress: addressAt(view, at + abi.CONN_VADDR_BE),
+    virtualAddress: addressAt(view, at + (isV6 ? abi.CONN_VADDR6 : abi.CONN_VADDR_BE), family),
     virtualPort: view.getUint16(at + abi.CONN_VPORT_BE, false),
-    destAddress: addressAt(view, at + abi.CONN_DADDR_BE),
+    destAddress: destAddress(view, at, family),
     destPort: view.getUint16(at + abi.CONN_DPORT_BE, false),
-    method: nameOf(METHODS, view.getUint8(at + abi.CONN_METHOD)),
+    method: nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD)),
     state: STATE_NAMES[state] ?? STATE_NAMES[ConnState.None],
     expires: (timeout - age) / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
   };
+}
+
+/** A record holds addresses of its client's family; a dest of the other is only in the dest's own record. */
+function destAddress(view: DataView, at: number, family: Family): string {
+  const dest = view.getUint32(at + abi.CONN_DEST, true);
+  const destFamily = dest === 0 ? family : view.getUint8(dest + abi.DEST_FAMILY);
+  if (destFamily !== family) return addressAt(view, dest + abi.DEST_ADDRESS, destFamily);
+  return addressAt(view, at + (family === Family.V6 ? abi.CONN_DADDR6 : abi.CONN_DADDR_BE), family);
 }
 
 function nameOf<K extends string>(table: Readonly<Record<K, number>>, value: number): K {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { ConnState } from './abi/protocol.js';
+import { ConnState, EcnMode } from './abi/protocol.js';
 import { voidCaches } from './net-tables.js';
 import type { SysctlConfig } from './types.js';
 
@@ -14,6 +14,11 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, number>> = {
   sloppy_tcp: abi.SB_SLOPPY_TCP,
   expire_nodest_conn: abi.SB_EXPIRE_NODEST_CONN,
   nat_icmp_send: abi.SB_NAT_ICMP_SEND,
+  ipv6_forwarding: abi.SB_IPV6_FORWARDING,
+  schedule_icmp: abi.SB_SCHEDULE_ICMP,
+  cache_bypass: abi.SB_CACHE_BYPASS,
+  ignore_tunneled: abi.SB_IGNORE_TUNNELED,
+  sloppy_sctp: abi.SB_SLOPPY_SCTP,
 };
 
 /** The kernel's defaults, but that a director forwards. */
@@ -23,7 +28,29 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   sloppy_tcp: 0,
   expire_nodest_conn: 0,
   nat_icmp_send: 0,
+  ipv6_forwarding: 1,
+  schedule_icmp: 0,
+  cache_bypass: 0,
+  ignore_tunneled: 0,
+  sloppy_sctp: 0,
 };
+
+/** What becomes of the ECN field of an outer header, see {@link EcnMode}. */
+export type EcnName = 'kernel' | 'rfc6040' | 'copy';
+
+const ECN_MODES: Readonly<Record<EcnName, EcnMode>> = {
+  kernel: EcnMode.Kernel,
+  rfc6040: EcnMode.Rfc6040,
+  copy: EcnMode.Copy,
+};
+
+/** The core's number of an ECN mode. @throws RangeError for an unknown name. */
+export function ecnMode(name: EcnName): EcnMode {
+  if (!Object.hasOwn(ECN_MODES, name)) {
+    throw new RangeError(`expected an ecn of ${Object.keys(ECN_MODES).join(', ')}, got ${name}`);
+  }
+  return ECN_MODES[name];
+}
 
 /** Seconds by ConnState. */
 export type Timeouts = Partial<Record<ConnState, number>>;
@@ -42,6 +69,20 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   [ConnState.Listen]: 120,
   [ConnState.SynAck]: 120,
   [ConnState.Udp]: 300,
+  [ConnState.SctpNone]: 2,
+  [ConnState.SctpInit1]: 4,
+  [ConnState.SctpInit]: 61,
+  [ConnState.SctpCookieSent]: 61,
+  [ConnState.SctpCookieReplied]: 61,
+  [ConnState.SctpCookieWait]: 61,
+  [ConnState.SctpCookie]: 61,
+  [ConnState.SctpCookieEchoed]: 61,
+  [ConnState.SctpEstablished]: 900,
+  [ConnState.SctpShutdownSent]: 61,
+  [ConnState.SctpShutdownReceived]: 61,
+  [ConnState.SctpShutdownAckSent]: 61,
+  [ConnState.SctpRejected]: 4,
+  [ConnState.SctpClosed]: 61,
 };
 
 /** ipvsadm's limit: 31 days. */

@@ -7,17 +7,36 @@ import { instantiate, instantiateSync } from '@assemblyscript/loader';
 import { ABI_SECTION, abiHash } from './abi-hash.js';
 import { IpvsError } from './errors.js';
 
-/** The exports of the core (assembly/index.ts). Addresses and ports are as loaded from a frame. */
+/**
+ * The exports of the core (assembly/index.ts). Ports are as loaded from a frame; addresses of services and dests are handed
+ * over in the superblock (SB_ARG_ADDRESS, SB_ARG_DEST).
+ */
 export interface CoreExports extends Record<string, unknown> {
   process(now: number): number;
   advance(now: number): void;
-  findService(protocol: number, addressBE: number, portBE: number): number;
-  addService(protocol: number, addressBE: number, portBE: number, scheduler: number, flags: number): number;
+  findService(family: number, protocol: number, portBE: number, fwmark: number): number;
+  addService(
+    family: number,
+    protocol: number,
+    portBE: number,
+    fwmark: number,
+    scheduler: number,
+    flags: number,
+  ): number;
   editService(service: number, scheduler: number, flags: number): void;
   deleteService(service: number): void;
-  findDest(service: number, addressBE: number, portBE: number): number;
-  addDest(service: number, addressBE: number, portBE: number): number;
-  setDest(dest: number, method: number, weight: number, upper: number, lower: number): void;
+  findDest(service: number, family: number, portBE: number): number;
+  addDest(service: number, family: number, portBE: number): number;
+  setDest(
+    dest: number,
+    method: number,
+    weight: number,
+    upper: number,
+    lower: number,
+    tunnelType: number,
+    tunnelPortBE: number,
+    tunnelChecksum: number,
+  ): void;
   deleteDest(service: number, dest: number): void;
   deleteConnection(conn: number): void;
 }

@@ -1,0 +1,58 @@
+/**
+ * How a director is made: its options, its plan, its memory.
+ *
+ * @module
+ */
+import { assertKeys } from './arguments.js';
+import { IpvsError } from './errors.js';
+import { layOut, type Plan, type PlanOptions } from './plan.js';
+import type { EcnName } from './settings.js';
+import type { NetworkConfig, SysctlConfig } from './types.js';
+import type { Variant, WasmSource } from './wasm.js';
+
+/** How to make a director. */
+export interface DirectorOptions {
+  network?: NetworkConfig;
+  sysctl?: SysctlConfig;
+  /** Sizes of the tables. */
+  plan?: Partial<PlanOptions>;
+  /** The ECN field of outer headers; default `kernel`. */
+  ecn?: EcnName;
+  /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
+  seed?: bigint | Uint8Array;
+  /** Memory to work in, shared or not; at least as large as the plan, and never to grow. Default: its own. */
+  memory?: WebAssembly.Memory;
+  /** Default `release`. A shared memory always has the release build. */
+  variant?: Variant;
+  /** The binary, when not the package's own file: a compiled module, bytes, or where to fetch it. */
+  wasm?: WasmSource;
+}
+
+const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
+  network: true,
+  sysctl: true,
+  plan: true,
+  ecn: true,
+  seed: true,
+  memory: true,
+  variant: true,
+  wasm: true,
+};
+
+/** The laid-out plan. @throws RangeError for an unknown option, or a plan out of bounds. */
+export function planOf(options: DirectorOptions): Plan {
+  assertKeys('director', options, OPTIONS);
+  return layOut(options.plan);
+}
+
+/** The embedder's memory, or one of our own. @throws IpvsError MEMORY_TOO_SMALL. */
+export function memoryFor(plan: Plan, { memory }: DirectorOptions): WebAssembly.Memory {
+  if (memory === undefined) return new WebAssembly.Memory({ initial: plan.pages, maximum: plan.pages });
+  if (memory.buffer.byteLength < plan.bytes) {
+    throw new IpvsError(
+      'MEMORY_TOO_SMALL',
+      `the plan needs ${plan.bytes} bytes (${plan.pages} pages), the memory has ${memory.buffer.byteLength}`,
+    );
+  }
+  return memory;
+}

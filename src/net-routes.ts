@@ -1,0 +1,135 @@
+/**
+ * The routes and neighbours of one family: those that addresses imply, and those that are given.
+ *
+ * Addresses are bytes as on the wire, four or sixteen, so that both families go the same way.
+ *
+ * @module
+ */
+import { RouteType } from './abi/memory.js';
+import { type AddressBytes, addressBytes, type Family, type PrefixBytes, parseMac, prefixBytes } from './address.js';
+import { at, bad } from './net-errors.js';
+import { defaultSource, type OwnAddress, type Way } from './net-source.js';
+import { broadcastOf, compareBytes, networkOf } from './prefix-bits.js';
+import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
+
+/** A row of a route table. */
+export interface Route extends Way {
+  readonly type: RouteType;
+  /** `undefined`: the host has no address that could be one. */
+  readonly source: Uint8Array | undefined;
+  readonly metric: number;
+}
+
+/** A row of a neighbour table. */
+export interface Neighbour extends AddressBytes {
+  readonly interfaceIndex: number;
+  readonly mac: Uint8Array;
+}
+
+/** Index of an interface by its name; throws, naming the place, when there is none. */
+export type IndexOf = (name: string, where: string) => number;
+
+/** Metric of a connected route that only an address implies: any given route of that length wins. */
+const IMPLIED = 2 ** 32;
+
+/** What the loopback interface takes, and sends from. */
+const LOOPBACK: Readonly<Record<Family, readonly [taken: PrefixBytes, source: Uint8Array]>> = {
+  4: [prefixBytes('127.0.0.0/8'), addressBytes('127.0.0.1').bytes],
+  6: [prefixBytes('::1'), addressBytes('::1').bytes],
+};
+
+/** Kind of an interface when none is given. */
+export function interfaceKind(config: InterfaceConfig): NonNullable<InterfaceConfig['kind']> {
+  return config.kind ?? (config.name === 'lo' ? 'loopback' : 'ether');
+}
+
+/** The route table of a family, sorted: the host's own addresses first, then by prefix length and metric. */
+export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexOf): Route[] {
+  const own = ownAddresses(family, network.interfaces);
+  const local: Route[] = [];
+  for (const [interfaceIndex, config] of network.interfaces.entries()) {
+    if (interfaceKind(config) !== 'loopback') continue;
+    const [taken, source] = LOOPBACK[family];
+    local.push({ ...taken, interfaceIndex, type: RouteType.Local, source, metric: 0 });
+  }
+  const main: Route[] = [];
+  for (const each of own) {
+    const { bytes, length, interfaceIndex, up } = each;
+    local.push(hostRoute(each, bytes, RouteType.Local));
+    if (!up || length === bytes.length * 8) continue;
+    if (family === 4 && length < 31) local.push(hostRoute(each, broadcastOf(bytes, length), RouteType.Broadcast));
+    const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex };
+    const source = family === 4 ? bytes : defaultSource(own, way);
+    main.push({ ...way, type: RouteType.Unicast, source, metric: IMPLIED });
+  }
+  for (const [index, route] of (network.routes ?? []).entries()) {
+    if (routeFamily(route) !== family) continue;
+    const given = givenRoute(family, route, own, indexOf, `routes[${index}]`);
+    if (network.interfaces[given.interfaceIndex]?.up !== false) main.push(given);
+  }
+  const byPrefix = (a: Route, b: Route): number => b.length - a.length || a.metric - b.metric;
+  return [...local.sort(byPrefix), ...main.sort(byPrefix)];
+}
+
+/** The neighbour table of a family, sorted by address, then interface. */
+export function neighboursOf(family: Family, { neighbours = [] }: NetworkConfig, indexOf: IndexOf): Neighbour[] {
+  const rows: Neighbour[] = [];
+  for (const [index, { dst, dev, lladdr }] of neighbours.entries()) {
+    if (meant(dst) !== family) continue;
+    const where = `neighbours[${index}]`;
+    const address = at(`${where}.dst`, () => addressBytes(dst));
+    const interfaceIndex = indexOf(dev, where);
+    rows.push({ ...address, interfaceIndex, mac: at(`${where}.lladdr`, () => parseMac(lladdr)) });
+  }
+  return rows.sort((a, b) => compareBytes(a.bytes, b.bytes) || a.interfaceIndex - b.interfaceIndex);
+}
+
+/** In order. As in Linux, an interface that is down keeps its IPv4 addresses, and has no IPv6 ones. */
+function ownAddresses(family: Family, interfaces: readonly InterfaceConfig[]): OwnAddress[] {
+  return interfaces.flatMap(({ addresses = [], up = true }, interfaceIndex) =>
+    addresses
+      .filter((text) => meant(text) === family && (up || family === 4))
+      .map((text) => {
+        const prefix = at(`interfaces[${interfaceIndex}].addresses`, () => prefixBytes(text));
+        return { ...prefix, interfaceIndex, up };
+      }),
+  );
+}
+
+function givenRoute(
+  family: Family,
+  { dst, dev, gateway, prefsrc, metric = 0 }: RouteConfig,
+  own: readonly OwnAddress[],
+  indexOf: IndexOf,
+  where: string,
+): Route {
+  const address = (what: string, text: string | undefined): Uint8Array | undefined => {
+    if (text === undefined) return undefined;
+    const found = at(`${where}.${what}`, () => addressBytes(text));
+    if (found.family !== family)
+      throw bad(`${where}.${what}`, `expected an address of the family of ${dst}, got ${text}`);
+    return found.bytes;
+  };
+  const interfaceIndex = indexOf(dev, where);
+  const { bytes, length } = at(`${where}.dst`, () => prefixBytes(dst, family));
+  if (!Number.isInteger(metric) || metric < 0 || metric >= IMPLIED) {
+    throw bad(where, `expected a metric from 0 to ${IMPLIED - 1}, got ${metric}`);
+  }
+  const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex, gateway: address('gateway', gateway) };
+  const source = address('prefsrc', prefsrc) ?? defaultSource(own, way);
+  return { ...way, type: RouteType.Unicast, source, metric };
+}
+
+/** `default` is of its gateway's family. */
+function routeFamily({ dst, gateway = '' }: RouteConfig): Family {
+  return meant(dst === 'default' ? gateway : dst);
+}
+
+/** The family that a text means, be it right or not. */
+function meant(text: string): Family {
+  return text.includes(':') ? 6 : 4;
+}
+
+function hostRoute({ family, bytes: source, interfaceIndex }: OwnAddress, bytes: Uint8Array, type: RouteType): Route {
+  return { family, bytes, length: bytes.length * 8, interfaceIndex, type, source, metric: 0 };
+}
