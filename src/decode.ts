@@ -5,95 +5,15 @@
  */
 import type { LinkKind } from './capture/link-type.js';
 import { type Field, type Layer, layersOf } from './decode/layers.js';
-import { hexByte, icmpText } from './decode/text.js';
+import { hexByte, hexText } from './decode/text.js';
 
 export type { LinkKind } from './capture/link-type.js';
 export type { Field } from './decode/layers.js';
+export { summary } from './decode/summary.js';
 
 /** The fields of a frame in their order. What is cut short or not known has none; never throws. */
 export function fields(frame: Uint8Array, link: LinkKind = 'ether'): Field[] {
   return layersOf(frame, link).flatMap((layer) => layer.fields);
-}
-
-/**
- * One line about a frame: `10.0.0.2:40001 > 10.0.0.100:80 TCP [S] seq=1 ttl=64 len=0`, a tunnelled or quoted packet
- * after it in parentheses. `len` is the payload in bytes. Never throws.
- */
-export function summary(frame: Uint8Array, link: LinkKind = 'ether'): string {
-  const layers = layersOf(frame, link);
-  const tags = layers.filter(({ kind }) => kind === 'vlan').map((layer) => `VLAN ${textOf(layer, 'vlan.id')} `);
-  const rest = layers.filter(({ kind }) => kind !== 'eth' && kind !== 'vlan');
-  const first = rest[0];
-  if (first === undefined) return tags.join('') + unknownFrame(frame, link, layers);
-  if (first.kind === 'arp') return tags.join('') + arpSummary(first);
-  return tags.join('') + ipSummary(rest);
-}
-
-function unknownFrame(frame: Uint8Array, link: LinkKind, layers: readonly Layer[]): string {
-  if (link === 'raw')
-    return frame[0] !== undefined && frame[0] >> 4 === 6 ? `IPv6, ${frame.length} bytes` : short(frame);
-  const [eth] = layers;
-  const type = textOf(layers.at(-1)!, 'vlan.etype') || textOf(eth!, 'eth.type');
-  if (type === '') return short(frame);
-  const name = type === '0x86dd' ? 'IPv6' : `EtherType ${type}`;
-  return `${textOf(eth!, 'eth.src')} > ${textOf(eth!, 'eth.dst')} ${name}, ${frame.length} bytes`;
-}
-
-function short(frame: Uint8Array): string {
-  return `not a packet, ${frame.length} bytes`;
-}
-
-function arpSummary(arp: Layer): string {
-  const [from, to] = [textOf(arp, 'arp.src.proto_ipv4'), textOf(arp, 'arp.dst.proto_ipv4')];
-  switch (textOf(arp, 'arp.opcode')) {
-    case '1':
-      return `ARP who has ${to}? tell ${from}`;
-    case '2':
-      return `ARP ${from} is at ${textOf(arp, 'arp.src.hw_mac')}`;
-    default:
-      return 'ARP';
-  }
-}
-
-/** The first packet of the layers, and the one within it. */
-function ipSummary(layers: readonly Layer[]): string {
-  const ip = layers[0]!;
-  const next = layers[1];
-  const get = (name: string) => textOf(ip, name);
-  if (get('ip.dst') === '') return `IPv4 cut short, ${ip.end - startOf(ip)} bytes`;
-  const ttl = `ttl=${get('ip.ttl')}`;
-  const plain = `${get('ip.src')} > ${get('ip.dst')}`;
-  const flags = get('ip.flags');
-  const fragment =
-    get('ip.frag_offset') !== '0' || flags.includes('MF')
-      ? ` fragment id=${get('ip.id')} at ${get('ip.frag_offset')}`
-      : '';
-  if (next === undefined) {
-    return `${plain} protocol ${get('ip.proto')}${fragment} ${ttl} len=${ip.end - ip.payload}`;
-  }
-  const inside = layers.slice(next.kind === 'ip' ? 1 : 2);
-  const nested = inside.length === 0 ? '' : ` (${ipSummary(inside)})`;
-  if (next.kind === 'ip') return `${plain} IPIP${fragment} ${ttl}${nested}`;
-  const length = `len=${next.end - next.payload}`;
-  if (next.kind === 'icmp') {
-    const what = icmpText(textOf(next, 'icmp.type'), textOf(next, 'icmp.code'));
-    const mtu = what.startsWith('3/4') ? ` mtu=${textOf(next, 'icmp.mtu')}` : '';
-    return `${plain} ICMP ${what}${mtu}${fragment} ${ttl}${nested === '' ? ` ${length}` : nested}`;
-  }
-  const ends = `${get('ip.src')}:${textOf(next, `${next.kind}.srcport`)} > ${get('ip.dst')}:${textOf(next, `${next.kind}.dstport`)}`;
-  if (next.kind === 'udp') return `${ends} UDP${fragment} ${ttl} ${length}`;
-  const [letters, sequence] = [textOf(next, 'tcp.flags'), textOf(next, 'tcp.seq')];
-  const segment = `${letters === '' ? '' : ` ${letters}`}${sequence === '' ? '' : ` seq=${sequence}`}`;
-  return `${ends} TCP${segment}${fragment} ${ttl} ${length}`;
-}
-
-function startOf(layer: Layer): number {
-  return layer.fields[0]?.start ?? layer.payload;
-}
-
-/** The text of a field of a layer, `''` when it is not there. */
-function textOf(layer: Layer, name: string): string {
-  return layer.fields.find((field) => field.name === layer.prefix + name)?.value ?? '';
 }
 
 /** Where two frames differ. */
@@ -109,30 +29,55 @@ export interface Difference {
 /** What differs between two frames that should be equal, by place. */
 export function differences(expected: Uint8Array, got: Uint8Array, link: LinkKind = 'ether'): Difference[] {
   const found: Difference[] = [];
-  const ours = new Map(fields(got, link).map((field) => [`${field.name}@${field.start}`, field]));
-  const theirs = fields(expected, link);
+  const [theirs, ours] = [fields(expected, link), fields(got, link)];
   const common = Math.min(expected.length, got.length);
   for (let at = 0; at < common; at++) {
     if (expected[at] === got[at]) continue;
-    const field = theirs.find(
-      ({ name, start, length, value }) =>
-        start <= at && at < start + length && (ours.get(`${name}@${start}`)?.value ?? value) !== value,
-    );
-    if (field === undefined) {
-      const [a, b] = [hexByte(expected[at]!), hexByte(got[at]!)];
-      found.push({ name: `byte 0x${hexByte(at)}`, start: at, expected: `0x${a}`, got: `0x${b}` });
-      continue;
-    }
-    const { name, start, value } = field;
-    // Two fields can share a byte: each is named once.
-    if (!found.some((other) => other.name === name && other.start === start)) {
-      found.push({ name, start, expected: value, got: ours.get(`${name}@${start}`)!.value });
-    }
+    const { name, start, length } = fieldAt(theirs, ours, expected, got, at);
+    // Two fields can share a byte, and one has many: each is named once.
+    if (found.some((other) => other.name === name && other.start === start)) continue;
+    const valueIn = (list: readonly Field[], frame: Uint8Array) =>
+      list.find((field) => field.name === name && field.start === start && field.length === length)?.value ??
+      `0x${hexText(frame, start, Math.min(length, frame.length - start))}`;
+    found.push({ name, start, expected: valueIn(theirs, expected), got: valueIn(ours, got) });
   }
   if (expected.length !== got.length) {
     found.push({ name: 'frame.len', start: common, expected: String(expected.length), got: String(got.length) });
   }
   return found;
+}
+
+type Extent = Pick<Field, 'name' | 'start' | 'length'>;
+
+/**
+ * The field that a differing byte belongs to: one that both frames have, else one of the expected frame, else of the
+ * other; a byte in none is its own.
+ */
+function fieldAt(
+  theirs: readonly Field[],
+  ours: readonly Field[],
+  expected: Uint8Array,
+  got: Uint8Array,
+  at: number,
+): Extent {
+  const covers = ({ start, length }: Field) => start <= at && at < start + length;
+  const twin = (field: Field) =>
+    ours.find(({ name, start, length }) => name === field.name && start === field.start && length === field.length);
+  const here = theirs.filter(covers);
+  return (
+    here.find((field) => (twin(field)?.value ?? field.value) !== field.value) ??
+    here.find((field) => twin(field) === undefined && differs(expected, got, field)) ??
+    ours.find((field) => covers(field) && differs(expected, got, field)) ?? {
+      name: `byte 0x${hexByte(at)}`,
+      start: at,
+      length: 1,
+    }
+  );
+}
+
+/** Whether the bytes of a field that both frames hold differ: smaller fields share bytes with others that may. */
+function differs(expected: Uint8Array, got: Uint8Array, { start, length }: Field): boolean {
+  return hexText(expected, start, length) !== hexText(got, start, length);
 }
 
 /** The first difference that is not merely a checksum following from another one; `undefined` for equal frames. */

@@ -125,11 +125,12 @@ describe('summary', () => {
     expect(summary(ether(C0_MAC, 'ff:ff:ff:ff:ff:ff', arp, 0x0806))).toBe('ARP who has 10.0.0.100? tell 10.0.0.2');
     arp[7] = 2;
     expect(summary(ether(C0_MAC, CLI_MAC, arp, 0x0806))).toBe('ARP 10.0.0.2 is at 02:00:00:00:00:02');
-    expect(summary(ether(C0_MAC, CLI_MAC, bytes(0x60, 0, 0, 0), 0x86dd))).toBe(`${C0_MAC} > ${CLI_MAC} IPv6, 18 bytes`);
+    expect(summary(ether(C0_MAC, CLI_MAC, bytes(0x60, 0, 0, 0), 0x86dd))).toBe('IPv6 cut short, 4 bytes');
+    expect(summary(ether(C0_MAC, CLI_MAC, bytes(0x45, 0), 0x86dd))).toBe(`${C0_MAC} > ${CLI_MAC} not IPv6, 16 bytes`);
     expect(summary(ether(C0_MAC, CLI_MAC, bytes(1), 0x88cc))).toBe(`${C0_MAC} > ${CLI_MAC} EtherType 0x88cc, 15 bytes`);
     expect(summary(bytes(1, 2, 3))).toBe('not a packet, 3 bytes');
     expect(summary(bytes(), 'raw')).toBe('not a packet, 0 bytes');
-    expect(summary(bytes(0x60, 1), 'raw')).toBe('IPv6, 2 bytes');
+    expect(summary(bytes(0x60, 1), 'raw')).toBe('IPv6 cut short, 2 bytes');
     expect(summary(syn.slice(0, 42))).toBe('10.0.0.2:40001 > 10.0.0.100:80 TCP seq=1 ttl=64 len=0');
     expect(summary(syn.slice(0, 20))).toBe('IPv4 cut short, 6 bytes');
   });

@@ -33,6 +33,28 @@ export function addressText(frame: Uint8Array, at: number): string {
   return `${frame[at] ?? 0}.${frame[at + 1] ?? 0}.${frame[at + 2] ?? 0}.${frame[at + 3] ?? 0}`;
 }
 
+/** `fd00::100`, as RFC 5952 wants it. */
+export function address6Text(frame: Uint8Array, at: number): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(readU16(frame, at + i));
+  const hex = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':');
+  // The first of the longest runs of two and more zeros is left out (§4.2).
+  let [start, length] = [0, 1];
+  for (let i = 0; i < 8; i++) {
+    let run = 0;
+    while (groups[i + run] === 0) run++;
+    if (run > length) [start, length] = [i, run];
+  }
+  if (length < 2) return hex(0, 8);
+  // §5: an IPv4-mapped address ends in a dotted quad.
+  if (start === 0 && length === 5 && groups[5] === 0xffff) return `::ffff:${addressText(frame, at + 12)}`;
+  return `${hex(0, start)}::${hex(start + length, 8)}`;
+}
+
 /** `02:00:00:00:00:01`. */
 export function macText(frame: Uint8Array, at: number): string {
   const parts: string[] = [];
@@ -48,7 +70,7 @@ export function tcpFlagsText(bits: number): string {
   return bits >> 9 ? `[${letters}+${bits >> 9}]` : `[${letters}]`;
 }
 
-const ICMP_ERRORS: Readonly<Record<string, string>> = {
+const ICMP_NAMES: Readonly<Record<string, string>> = {
   '0/0': 'echo reply',
   '3/0': 'net unreachable',
   '3/1': 'host unreachable',
@@ -61,8 +83,29 @@ const ICMP_ERRORS: Readonly<Record<string, string>> = {
   '12/0': 'parameter problem',
 };
 
-/** `11/0 (time exceeded)`. */
-export function icmpText(type: string, code: string): string {
-  const name = ICMP_ERRORS[`${type}/${code}`];
+const ICMP6_NAMES: Readonly<Record<string, string>> = {
+  '1/0': 'no route',
+  '1/1': 'prohibited',
+  '1/3': 'address unreachable',
+  '1/4': 'port unreachable',
+  '2/0': 'packet too big',
+  '3/0': 'time exceeded',
+  '3/1': 'reassembly time exceeded',
+  '4/0': 'parameter problem',
+  '4/1': 'unknown next header',
+  '4/2': 'unknown option',
+  '128/0': 'echo request',
+  '129/0': 'echo reply',
+  '133/0': 'router solicitation',
+  '134/0': 'router advertisement',
+  '135/0': 'neighbour solicitation',
+  '136/0': 'neighbour advertisement',
+  '137/0': 'redirect',
+  '143/0': 'multicast listener report',
+};
+
+/** `11/0 (time exceeded)`; `version`: 4 for ICMP, 6 for ICMPv6. */
+export function icmpText(type: string, code: string, version: 4 | 6 = 4): string {
+  const name = (version === 4 ? ICMP_NAMES : ICMP6_NAMES)[`${type}/${code}`];
   return name === undefined ? `${type}/${code}` : `${type}/${code} (${name})`;
 }
