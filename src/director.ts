@@ -251,7 +251,7 @@ export class Director implements Disposable {
     const found: ServiceInfo[] = [];
     for (let i = 0; i < count; i++) {
       const at = base + i * abi.SERVICE_SIZE;
-      if (this.#view.getUint32(at + abi.SVC_USED, true) !== 0) found.push(readService(this.#view, at));
+      if (this.#view.getUint8(at + abi.SVC_USED) !== 0) found.push(readService(this.#view, at));
     }
     return found;
   }
