@@ -4,7 +4,7 @@
  * @module
  */
 import { difference128, finish, pseudoHeader6, sum, update } from '../wire/checksum';
-import { checkHopByHop, deliverExtensions, isLaterFragment6, namedAt, walkExtensions } from '../wire/extension';
+import { checkHopByHop, isLaterFragment6, namedAt, walkExtensions } from '../wire/extension';
 import { Icmp } from '../wire/icmp';
 import { isError6 } from '../wire/icmpv6';
 import {
@@ -73,10 +73,6 @@ export function hopByHop(ip: usize, end: usize): u64 {
 
 export function extensions(ip: usize, end: usize): u64 {
   return walkExtensions(ip, end);
-}
-
-export function extensionsDelivered(ip: usize, end: usize): u64 {
-  return deliverExtensions(ip, end);
 }
 
 /** Where the byte is that names the header at `offset`, from the IPv6 header on. */
