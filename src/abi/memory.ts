@@ -534,7 +534,8 @@ export enum ScratchFlag {
 // --- reassembly ------------------------------------------------------------------------------------
 //
 // A datagram's fragments are grouped in runs: each begins where the one before it ends. The runs form a search tree by
-// offset (DGM_RUNS, BLK_LEFT, BLK_RIGHT). What a fragment carries lies in a chain of blocks, the first of which names it.
+// offset (DGM_RUNS, BLK_LEFT, BLK_RIGHT). What a fragment carries lies in a chain of blocks, the first of which names it;
+// the header of the first fragment lies in front of its payload.
 //
 // Records that wait are found by hash: DGM_HEAD of the record whose number the hash picks begins a list by DGM_CHAIN. They
 // also stand in a list by age.
@@ -549,38 +550,38 @@ export const DGM_ECN = 6;
 export const DGM_HAS_LAST = 7;
 /** u32: identification, as loaded. */
 export const DGM_ID = 8;
-/** u32: root of the tree of runs; the last run; the last fragment of that. A fragment or run is its (first) first block. */
+/** u32: root of the tree of runs; the last run; its last fragment. Each is named by its first block. */
 export const DGM_RUNS = 12;
 export const DGM_LAST_RUN = 16;
 export const DGM_LAST = 20;
 /** u32: bytes of payload so far; u32: where the payload ends, as far as is known. */
 export const DGM_BYTES = 24;
 export const DGM_END = 28;
-/** u32: fragments so far; u16: longest of them, as an IP packet; u16: longest with DF. */
+/** u32: fragments so far; header bytes of the first one; length of the longest as an IP packet, and of the longest with DF. */
 export const DGM_COUNT = 32;
-export const DGM_MAX = 36;
-export const DGM_MAX_DF = 38;
+export const DGM_HEADER = 36;
+export const DGM_MAX = 40;
+export const DGM_MAX_DF = 44;
 /** ADDRESS_SIZE bytes each. */
-export const DGM_SOURCE = 40;
-export const DGM_DESTINATION = 56;
+export const DGM_SOURCE = 48;
+export const DGM_DESTINATION = 64;
 /** u32: first datagram of the hash that is this record's number; next of the same hash, or of the free ones. */
-export const DGM_HEAD = 72;
-export const DGM_CHAIN = 76;
+export const DGM_HEAD = 80;
+export const DGM_CHAIN = 84;
 /** u32: neighbours in the list by age. */
-export const DGM_OLDER = 80;
-export const DGM_NEWER = 84;
+export const DGM_OLDER = 88;
+export const DGM_NEWER = 92;
 
 export const BLOCK_SIZE = 512;
 /** u32: next block of the same fragment, 0 ends; links free blocks as well. */
 export const BLK_NEXT = 0;
 // In a fragment's first block. u32: next fragment of the run.
 export const BLK_FOLLOWING = 4;
-/** u16 each: offset of its payload in the datagram, payload bytes, header bytes kept in front (the first fragment's). */
+/** u16 each: offset of its payload in the datagram; payload bytes. */
 export const BLK_OFFSET = 8;
 export const BLK_LENGTH = 10;
-export const BLK_HEADER = 12;
-// In a run's first block. u16: where the run ends; u32: runs before and behind, below it in the tree.
-export const BLK_END = 14;
+// In a run's first block. u16: where the run ends; u32 each: the runs below it in the tree, before it and behind it.
+export const BLK_END = 12;
 export const BLK_LEFT = 16;
 export const BLK_RIGHT = 20;
 /** Where bytes begin, in every block. */

@@ -1,0 +1,79 @@
+/**
+ * Memory for what fragments carry: blocks of one size, in chains.
+ *
+ * @module
+ */
+import {
+  BLK_DATA,
+  BLK_NEXT,
+  BLOCK_SIZE,
+  SB_BLOCK_FREE,
+  SB_BLOCK_HIGH,
+  SB_BLOCK_MAX,
+  SB_BLOCKS,
+} from '../../src/abi/memory';
+import { field, setField } from '../superblock';
+
+/** Bytes that a block holds. */
+const ROOM: u32 = BLOCK_SIZE - BLK_DATA;
+
+/** A block that no chain goes on from; 0 when all are in use. */
+function takeBlock(): usize {
+  const free = <usize>field(SB_BLOCK_FREE);
+  if (free != 0) {
+    setField(SB_BLOCK_FREE, load<u32>(free, BLK_NEXT));
+    store<u32>(free, 0, BLK_NEXT);
+    return free;
+  }
+  const high = field(SB_BLOCK_HIGH);
+  if (high == field(SB_BLOCK_MAX)) return 0;
+  setField(SB_BLOCK_HIGH, high + 1);
+  const block = <usize>field(SB_BLOCKS) + <usize>high * BLOCK_SIZE;
+  store<u32>(block, 0, BLK_NEXT);
+  return block;
+}
+
+/** A chain that holds `bytes` bytes, named by its first block; 0 when there are not so many blocks. */
+export function takeChain(bytes: u32): usize {
+  const chain = takeBlock();
+  let last = chain;
+  for (let held = ROOM; last != 0 && held < bytes; held += ROOM) {
+    const block = takeBlock();
+    store<u32>(last, <u32>block, BLK_NEXT);
+    last = block;
+  }
+  if (last != 0) return chain;
+  if (chain != 0) freeChain(chain);
+  return 0;
+}
+
+/** Gives the blocks of a chain back. */
+export function freeChain(chain: usize): void {
+  let last = chain;
+  for (let next = load<u32>(last, BLK_NEXT); next != 0; next = load<u32>(last, BLK_NEXT)) last = next;
+  store<u32>(last, field(SB_BLOCK_FREE), BLK_NEXT);
+  setField(SB_BLOCK_FREE, <u32>chain);
+}
+
+/** Writes `bytes` bytes from `from` into the chain, where its byte `at` is. */
+export function writeChain(chain: usize, at: u32, from: usize, bytes: u32): void {
+  let block = chain;
+  let inside = at;
+  for (; inside >= ROOM; inside -= ROOM) block = load<u32>(block, BLK_NEXT);
+  for (let done: u32 = 0; done < bytes; ) {
+    const part = min<u32>(ROOM - inside, bytes - done);
+    memory.copy(block + BLK_DATA + inside, from + done, part);
+    done += part;
+    inside = 0;
+    block = load<u32>(block, BLK_NEXT);
+  }
+}
+
+/** Reads the first `bytes` bytes of the chain to `to`. */
+export function readChain(chain: usize, to: usize, bytes: u32): void {
+  let block = chain;
+  for (let done: u32 = 0; done < bytes; done += ROOM) {
+    memory.copy(to + done, block + BLK_DATA, min<u32>(ROOM, bytes - done));
+    block = load<u32>(block, BLK_NEXT);
+  }
+}
