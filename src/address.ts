@@ -204,6 +204,11 @@ export function formatAddress(bytes: Uint8Array): string {
   return formatIPv6Bytes(bytes);
 }
 
+/** Address and port: `10.0.0.1:80`, `[fd00::1]:80` (RFC 5952 §6). The address is taken as it is. */
+export function formatEndpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /**
  * Reads a prefix of either family: `10.0.0.0/24`, `fd00::/64`, a bare address, or `default`, which is of the `family`
  * given.

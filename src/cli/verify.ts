@@ -6,6 +6,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Director } from '../director.js';
+import type { HostFrame } from '../scenario/compare.js';
 import { CAPTURES } from '../scenario/note.js';
 import { type MakeTarget, type ScenarioResult, verifyScenario } from '../scenario/verify.js';
 import { type Io, usageError } from './io.js';
@@ -23,9 +24,10 @@ const SPEC: CommandSpec = {
 cli-out, srv-out) or a folder of such folders. Events are applied, cli-in and
 srv-in are fed, merged by time; what leaves is compared with cli-out and
 srv-out, frame by frame and byte for byte. Masked, and counted, is only what a
-director chooses at random: the IP ID of its own ICMP and of outer headers
-without DF, and its clock. Frames of the captured host's own stack are listed
-as host.
+director chooses by itself: the IP ID of its own ICMP and of outer headers
+without DF, the UDP source port of GUE, IPv6 fragment identifications, the flow
+label of its own ICMPv6, and its clock. Frames of the captured host's own stack
+are listed as host.
 
 Exit code 0: all passed; 1: one failed, or none was verified; 2: wrong words,
 or a DIR without a scenario.
@@ -90,7 +92,8 @@ export async function verifyCommand(
 
 /** The line of a scenario, and one line for each frame of the host. */
 export function reportText(result: ScenarioResult): string {
-  const { name, passed, matched, expected, host, masked, leftOut, differences, differenceCount, error } = result;
+  const { name, passed, matched, expected, host, masked, leftOut, passedOver, differences, differenceCount, error } =
+    result;
   const masks = Object.entries(masked).map(([mask, count]) => `${mask} ${count}`);
   const total = Object.values(masked).reduce((sum, count) => sum + count, 0);
   const counts = [
@@ -103,15 +106,20 @@ export function reportText(result: ScenarioResult): string {
     const rules = [...new Set(leftOut.map(({ rule }) => rule))];
     counts.push(`${frames} left out (${rules.join(', ')})`);
   }
+  for (const { event, words } of passedOver) counts.push(`event ${event} without ${words}`);
   let line = `${passed ? 'PASS' : 'FAIL'} ${name}  ${counts.join(', ')}`;
   const [first] = differences;
   if (first !== undefined) line += `; ${countText(differenceCount)}first difference: ${first.text}`;
   if (error !== undefined) line += `; ${error}`;
   const answers = host.map(
-    ({ capture, frame, text, cause }) =>
-      `  host: ${capture} frame ${frame}: ${text} (answers ${cause.capture} frame ${cause.frame}, ${cause.reason})\n`,
+    ({ capture, frame, text, cause }) => `  host: ${capture} frame ${frame}: ${text} (${causeText(cause)})\n`,
   );
   return `${line}\n${answers.join('')}`;
+}
+
+function causeText(cause: HostFrame['cause']): string {
+  if (cause === undefined) return 'discovery of its own';
+  return `${cause.relation} ${cause.capture} frame ${cause.frame}, ${cause.reason}`;
 }
 
 function countText(differences: number): string {

@@ -8,6 +8,7 @@
  * @module
  */
 export { ReferenceDirector, type ReferenceOptions } from './director.js';
+export { decapsulatedEcn, type EcnMode, encapsulatedEcn } from './ecn.js';
 export { type FilledOptions, type OptionContext, type OptionFault, processOptions, recordAgain } from './options.js';
 export {
   type Address,
@@ -22,7 +23,11 @@ export {
 } from './packet/address.js';
 export { carryChecksum, checksumIsRight, internetChecksum, pseudoHeader } from './packet/checksum.js';
 export { type EthernetFrame, parseEthernet, serialiseEthernet } from './packet/ethernet.js';
+export { type GreFault, type GrePacket, parseGre, serialiseGre } from './packet/gre.js';
+export { type GuePacket, parseGue, serialiseGue } from './packet/gue.js';
 export { type IcmpMessage, parseIcmp, serialiseIcmp } from './packet/icmp.js';
+export { icmpv6ChecksumIsRight, parseIcmpv6, serialiseIcmpv6 } from './packet/icmpv6.js';
+export { type Carried, carriedBy, type IpPacket, isIpv6, parseIp, serialiseIp } from './packet/ip.js';
 export {
   findIpv4Fault,
   IP_FLAG,
@@ -32,7 +37,27 @@ export {
   parseIpv4,
   serialiseIpv4,
 } from './packet/ipv4.js';
+export {
+  findIpv6Fault,
+  type Ipv6Fault,
+  type Ipv6Packet,
+  NEXT_HEADER,
+  parseIpv6,
+  serialiseIpv6,
+} from './packet/ipv6.js';
+export {
+  type FragmentHeader,
+  findHopByHopFault,
+  findUpper,
+  type HopByHopFault,
+  parseFragmentHeader,
+  serialiseFragmentHeader,
+  type Upper,
+  withoutFragmentHeader,
+} from './packet/ipv6-extensions.js';
 export { parseIpv6Address } from './packet/ipv6-text.js';
+export { finishChecksum, type PartialChecksum, partialChecksumOf } from './packet/partial.js';
+export { crc32c, parseSctp, type SctpChunk, type SctpPacket, sctpChunks, serialiseSctp } from './packet/sctp.js';
 export { parseTcp, serialiseTcp, TCP_FLAG, type TcpSegment } from './packet/tcp.js';
 export { parseUdp, serialiseUdp, type UdpDatagram } from './packet/udp.js';
 export {
@@ -61,11 +86,21 @@ export {
 } from './states.js';
 export { type Translation, translate } from './translate.js';
 export {
-  decapsulatedEcn,
   decapsulateIpip,
   encapsulateIpip,
   outerEcn,
   type TunnelEnds,
   type TunnelFault,
 } from './tunnel.js';
+export {
+  type Decapsulated,
+  type DecapsulationFault,
+  decapsulate,
+  type Encapsulated,
+  encapsulate,
+  type Tunnel,
+  type TunnelKind,
+  tunnelMtu,
+  tunnelOverhead,
+} from './tunnels.js';
 export type * from './types.js';

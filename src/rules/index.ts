@@ -5,7 +5,16 @@
  */
 
 export { RuleError, type RuleSource } from './error.js';
-export { applyRules, parseRule, parseRules, type RuleCommand, type RuleTarget } from './ipvsadm.js';
+export {
+  applyRules,
+  parseRule,
+  parseRules,
+  type RuleCommand,
+  type RuleDest,
+  type RuleKey,
+  type RuleService,
+  type RuleTarget,
+} from './ipvsadm.js';
 export type {
   ListedConnection,
   ListedDest,
@@ -13,6 +22,7 @@ export type {
   ListedStats,
   SavedDest,
   SavedService,
+  SavedSettings,
 } from './listed.js';
 export {
   type ConnectionListOptions,

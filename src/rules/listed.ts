@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { MethodName, ProtocolName, SchedulerFlag } from '../types.js';
+import type { MethodName, ProtocolName, SchedulerFlag, ServiceKey, TunnelConfig } from '../types.js';
 
 /** Counters; bytes are IP bytes. */
 export interface ListedStats {
@@ -24,13 +24,15 @@ export interface SavedDest {
   readonly weight: number;
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
+  /** Of the method `tun`; plain IPIP without. */
+  readonly tunnel?: Readonly<TunnelConfig>;
 }
 
 /** A service as configured. */
-export interface SavedService {
-  readonly protocol: ProtocolName;
-  readonly address: string;
-  readonly port: number;
+export type SavedService = Readonly<ServiceKey> & SavedSettings;
+
+/** What a service has beside its name. */
+export interface SavedSettings {
   readonly scheduler: string;
   readonly flags: readonly SchedulerFlag[];
   /** Newest first, as the kernel keeps them. */
@@ -45,10 +47,10 @@ export interface ListedDest extends SavedDest {
 }
 
 /** A service with what went through it. */
-export interface ListedService extends SavedService {
+export type ListedService = SavedService & {
   readonly stats: ListedStats;
   readonly dests: readonly ListedDest[];
-}
+};
 
 /** A connection. */
 export interface ListedConnection {
@@ -59,6 +61,8 @@ export interface ListedConnection {
   readonly virtualPort: number;
   readonly destAddress: string;
   readonly destPort: number;
+  /** `bypass` is listed without its destination, as the kernel does. */
+  readonly method?: string;
   /** `ESTABLISHED`, `UDP`, ... */
   readonly state: string;
   /** Seconds left. */

@@ -24,6 +24,9 @@ export type CommandName =
 export type OptionName =
   | 'tcp-service'
   | 'udp-service'
+  | 'sctp-service'
+  | 'fwmark-service'
+  | 'ipv6'
   | 'scheduler'
   | 'sched-flags'
   | 'real-server'
@@ -33,7 +36,11 @@ export type OptionName =
   | 'weight'
   | 'u-threshold'
   | 'l-threshold'
-  | 'tun-type';
+  | 'tun-type'
+  | 'tun-port'
+  | 'tun-nocsum'
+  | 'tun-csum'
+  | 'tun-remcsum';
 
 /** A word with its 1-based column. */
 export interface Word {
@@ -88,6 +95,9 @@ define('', { name: 'set', command: true, takesValue: false });
 const OPTIONS: readonly (readonly [string, OptionName, boolean])[] = [
   ['t', 'tcp-service', true],
   ['u', 'udp-service', true],
+  ['', 'sctp-service', true],
+  ['f', 'fwmark-service', true],
+  ['6', 'ipv6', false],
   ['s', 'scheduler', true],
   ['b', 'sched-flags', true],
   ['r', 'real-server', true],
@@ -98,21 +108,15 @@ const OPTIONS: readonly (readonly [string, OptionName, boolean])[] = [
   ['x', 'u-threshold', true],
   ['y', 'l-threshold', true],
   ['', 'tun-type', true],
+  ['', 'tun-port', true],
+  ['', 'tun-nocsum', false],
+  ['', 'tun-csum', false],
+  ['', 'tun-remcsum', false],
 ];
 for (const [letter, name, takesValue] of OPTIONS) define(letter, { name, command: false, takesValue });
 
 refuse('persistence is not handled by this version', ['p', 'persistent'], ['M', 'netmask'], ['', 'pe']);
-refuse('services by firewall mark are not handled by this version', ['f', 'fwmark-service']);
-refuse('IPv6 is not handled by this version', ['6', 'ipv6']);
-refuse('SCTP is not handled by this version', ['', 'sctp-service']);
 refuse('one-packet scheduling is not handled by this version', ['o', 'ops']);
-refuse(
-  'gue and gre tunnels are not handled by this version',
-  ['', 'tun-port'],
-  ['', 'tun-nocsum'],
-  ['', 'tun-csum'],
-  ['', 'tun-remcsum'],
-);
 refuse(
   'connection synchronisation is not handled by this version',
   ['', 'start-daemon'],

@@ -8,40 +8,67 @@
  *
  * @module
  */
-import { parseIPv4 } from '../address.js';
-import type { ProtocolName } from '../types.js';
+import { addressBytes } from '../address.js';
+import type { ProtocolName, ServiceKey } from '../types.js';
 import type { ListedConnection } from './listed.js';
 
 /** IP protocol numbers, by which listings sort. */
-const PROTOCOL_NUMBER: Record<ProtocolName, number> = { tcp: 6, udp: 17 };
+const PROTOCOL_NUMBER: Record<ProtocolName, number> = { tcp: 6, udp: 17, sctp: 132 };
 
 interface Endpoint {
   readonly address: string;
   readonly port: number;
 }
 
-/** Services: protocol, address (by signed subtraction), port. */
-export function compareServices(
-  a: Endpoint & { protocol: ProtocolName },
-  b: Endpoint & { protocol: ProtocolName },
-): number {
+/** Services: mark, family, protocol, address (marks and addresses by signed subtraction), port. */
+export function compareServices(a: Readonly<ServiceKey>, b: Readonly<ServiceKey>): number {
+  const byMark = (markOf(a) - markOf(b)) | 0 || familyOf(a) - familyOf(b);
+  if (byMark !== 0 || 'fwmark' in a || 'fwmark' in b) return byMark;
   return PROTOCOL_NUMBER[a.protocol] - PROTOCOL_NUMBER[b.protocol] || compareDests(a, b);
 }
 
-/** Dests: address (by signed subtraction), port. */
+function markOf(service: Readonly<ServiceKey>): number {
+  return 'fwmark' in service ? service.fwmark : 0;
+}
+
+function familyOf(service: Readonly<ServiceKey>): number {
+  return 'fwmark' in service ? (service.family ?? 4) : addressBytes(service.address).family;
+}
+
+/** Dests: address (by signed subtraction, word by word), port. */
 export function compareDests(a: Endpoint, b: Endpoint): number {
-  return (parseIPv4(a.address) - parseIPv4(b.address)) | 0 || a.port - b.port;
+  const right = wordsOf(b.address);
+  // How many words are compared depends on the first address alone: those that the second has not are 0.
+  for (const [i, word] of wordsOf(a.address).entries()) {
+    const difference = (word - (right[i] ?? 0)) | 0;
+    if (difference !== 0) return difference;
+  }
+  return a.port - b.port;
+}
+
+/** An address as one or four 32-bit words. */
+function wordsOf(address: string): number[] {
+  const { bytes } = addressBytes(address);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(i * 4));
 }
 
 /** Connections in the order people look for them; the kernel's own is that of its hash buckets, differently each boot. */
-export function compareConnections(a: ListedConnection, b: ListedConnection): number {
-  return (
-    PROTOCOL_NUMBER[a.protocol] - PROTOCOL_NUMBER[b.protocol] ||
-    parseIPv4(a.clientAddress) - parseIPv4(b.clientAddress) ||
-    a.clientPort - b.clientPort ||
-    parseIPv4(a.virtualAddress) - parseIPv4(b.virtualAddress) ||
-    a.virtualPort - b.virtualPort
-  );
+export function sortConnections(connections: readonly ListedConnection[]): ListedConnection[] {
+  const keyed = connections.map((row) => {
+    const protocol = String(PROTOCOL_NUMBER[row.protocol]).padStart(3, '0');
+    const client = sortKey(row.clientAddress, row.clientPort);
+    return { row, key: protocol + client + sortKey(row.virtualAddress, row.virtualPort) };
+  });
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ row }) => row);
+}
+
+/** A text that sorts by family, address and port. */
+function sortKey(address: string, port: number): string {
+  const { family, bytes } = addressBytes(address);
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return family + digits + String(port).padStart(5, '0');
 }
 
 /** A new array, sorted top-down: halves of ⌊n/2⌋ and the rest, merged with the left one first when neither is less. */

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { MethodName, ProtocolName } from '../types.js';
+import { formatEndpoint } from '../address.js';
+import type { MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
 import type { SavedDest, SavedService } from './listed.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
 import { SCHEDULER_FLAGS } from './values.js';
 
-const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u' };
+const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
 const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i' };
 
 /** How to save. */
@@ -26,7 +27,7 @@ export interface SaveOptions {
 export function saveRules(services: readonly SavedService[], options: SaveOptions = {}): string {
   let text = '';
   for (const service of mergeSort(services, compareServices)) {
-    const key = `${PROTOCOL_OPTION[service.protocol]} ${service.address}:${service.port}`;
+    const key = keyOptions(service);
     const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
     text += `-A ${key} -s ${service.scheduler}${flags && ` -b ${flags}`}\n`;
     for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
@@ -34,11 +35,22 @@ export function saveRules(services: readonly SavedService[], options: SaveOption
   return text;
 }
 
+function keyOptions(service: Readonly<ServiceKey>): string {
+  if ('fwmark' in service) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`;
+  return `${PROTOCOL_OPTION[service.protocol]} ${formatEndpoint(service.address, service.port)}`;
+}
+
 function destLine(key: string, dest: SavedDest, options: SaveOptions): string {
   if (dest.method === 'local') throw new RangeError('expected the method nat, dr or tun, got local');
-  let line = `-a ${key} -r ${dest.address}:${dest.port} ${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
+  let line = `-a ${key} -r ${formatEndpoint(dest.address, dest.port)} ${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
   if (options.lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
   if (options.lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;
-  if (dest.method === 'tun') line += ' --tun-type ipip';
+  if (dest.method === 'tun') line += tunnelOptions(dest.tunnel ?? {});
   return `${line}\n`;
+}
+
+/** ipvsadm always names the type, and the checksum where the type has one. */
+function tunnelOptions({ type = 'ipip', port, checksum = 'nocsum' }: Readonly<TunnelConfig>): string {
+  const target = port === undefined ? '' : ` --tun-port ${port}`;
+  return ` --tun-type ${type}${target}${type === 'ipip' ? '' : ` --tun-${checksum}`}`;
 }

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { isIPv4, isIPv6 } from '../address.js';
-import type { SchedulerFlag, SchedulerName } from '../types.js';
+import { formatIPv6Bytes, ipv6Bytes, isIPv4, isIPv6 } from '../address.js';
+import type { SchedulerFlag, SchedulerName, TunnelConfig } from '../types.js';
 import { RuleError, type RuleSource } from './error.js';
 import type { Word } from './options.js';
 
-/** Address and port as written; `port` is `undefined` when none was given. */
+/** Address and port; `port` is `undefined` when none was given. */
 export interface Endpoint {
+  /** Dotted quad, or IPv6 as RFC 5952 writes it. */
   readonly address: string;
   readonly port: number | undefined;
 }
@@ -32,32 +33,60 @@ function fail(at: RuleSource, word: Word, text: string): never {
 }
 
 /**
- * A decimal number of 0 to `max`, without sign and leading zeros. (ipvsadm also takes `0x10` and, as octal, `010`.)
+ * A decimal number of `min` to `max`, without sign and leading zeros. (ipvsadm also takes `0x10` and, as octal, `010`.)
  *
  * @throws RuleError otherwise.
  */
-export function parseNumber(word: Word, max: number, what: string, at: RuleSource): number {
+export function parseNumber(word: Word, max: number, what: string, at: RuleSource, min = 0): number {
   const number = DECIMAL.test(word.text) ? Number(word.text) : Number.NaN;
-  if (!(number <= max)) fail(at, word, `expected ${what} of 0 to ${max}, got "${word.text}"`);
+  if (!(number >= min && number <= max)) fail(at, word, `expected ${what} of ${min} to ${max}, got "${word.text}"`);
   return number;
 }
 
 /**
- * `10.0.0.1:80` or a bare `10.0.0.1`. Names of hosts and ports are not resolved.
+ * `10.0.0.1:80`, `[fd00::1]:80`, or an address alone, without brackets. Names of hosts and ports are not resolved.
  *
- * @throws RuleError for anything else; IPv6 is named as such.
+ * @throws RuleError for anything else.
  */
 export function parseEndpoint(word: Word, at: RuleSource): Endpoint {
   const { text, column } = word;
-  if (text.startsWith('[') || isIPv6(text)) {
-    fail(at, word, `expected an IPv4 address, got "${text}": IPv6 is not handled by this version`);
+  const portAt = (colon: number): number => {
+    const port = { text: text.slice(colon + 1), column: column + colon + 1 };
+    return parseNumber(port, 65535, 'a port number', at);
+  };
+  if (text.startsWith('[')) {
+    const close = text.indexOf(']');
+    if (text[close + 1] !== ':') {
+      fail(at, word, `expected brackets and a port such as [fd00::1]:80, got "${text}"`);
+    }
+    return { address: ipv6({ text: text.slice(1, close), column: column + 1 }, at), port: portAt(close + 1) };
   }
   const colon = text.indexOf(':');
   const address = colon < 0 ? text : text.slice(0, colon);
-  if (!isIPv4(address)) fail(at, word, `expected an IPv4 address such as 10.0.0.1, got "${address}"`);
-  if (colon < 0) return { address, port: undefined };
-  const port = { text: text.slice(colon + 1), column: column + colon + 1 };
-  return { address, port: parseNumber(port, 65535, 'a port number', at) };
+  if (isIPv4(address)) return { address, port: colon < 0 ? undefined : portAt(colon) };
+  if (isIPv6(text) || text.includes('%')) return { address: ipv6(word, at), port: undefined };
+  return fail(at, word, `expected an address such as 10.0.0.1 or [fd00::1], got "${text}"`);
+}
+
+function ipv6(word: Word, at: RuleSource): string {
+  try {
+    return formatIPv6Bytes(ipv6Bytes(word.text));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return fail(at, word, error.message);
+  }
+}
+
+const TUNNEL_TYPES: readonly NonNullable<TunnelConfig['type']>[] = ['ipip', 'gue', 'gre'];
+
+/**
+ * The type of a tunnel.
+ *
+ * @throws RuleError for any other word.
+ */
+export function parseTunnelType(word: Word, at: RuleSource): NonNullable<TunnelConfig['type']> {
+  const type = TUNNEL_TYPES.find((name) => name === word.text);
+  return type ?? fail(at, word, `expected a tunnel type of ${TUNNEL_TYPES.join(', ')}, got "${word.text}"`);
 }
 
 /**

@@ -4,8 +4,8 @@
  * @module
  */
 import { summary } from '../decode.js';
-import type { HostAnswers } from './host.js';
-import { type MaskContext, matchFrames, unmaskedDifference } from './masks.js';
+import type { HostAnswers, HostCause } from './host.js';
+import { type Choices, type FrameMatch, type MaskContext, matchFrames, unmaskedDifference } from './masks.js';
 
 /** A frame of a capture. */
 export interface CapturedFrame {
@@ -20,10 +20,25 @@ export interface CapturedFrame {
 export interface SentFrame {
   readonly data: Uint8Array;
   readonly reason: string;
-  /** Made by the director, not the frame that was given to it. */
-  readonly made: boolean;
+  /** The packet that it is all or a piece of. */
+  readonly packet: SentPacket;
   /** What caused it. */
-  readonly cause: { readonly capture: string; readonly frame: number; readonly time: bigint };
+  readonly cause: {
+    readonly capture: string;
+    readonly frame: number;
+    readonly time: bigint;
+    readonly data: Uint8Array;
+  };
+}
+
+/** A packet that we sent, whole or in pieces. */
+export interface SentPacket {
+  /** Different for each packet of a replay. */
+  readonly number: number;
+  /** Why it was sent. */
+  readonly reason: string;
+  /** Made by the director, not one that was given to it. */
+  readonly made: boolean;
 }
 
 /** One way in which our output differs from the kernel's. */
@@ -49,8 +64,8 @@ export interface HostFrame {
   readonly capture: string;
   readonly frame: number;
   readonly text: string;
-  /** The packet that it answers, and the reason why we left that to the host. */
-  readonly cause: { readonly capture: string; readonly frame: number; readonly reason: string };
+  /** The packet that it has to do with, and why we left that to the host; `undefined`: discovery of its own. */
+  readonly cause: HostCause | undefined;
 }
 
 /** The outcome for one interface. */
@@ -71,34 +86,36 @@ export function compareFrames(
   expected: readonly CapturedFrame[],
   got: readonly SentFrame[],
   answers: HostAnswers,
+  choices: Choices,
 ): Comparison {
   const masked = new Map<string, number>();
   const host: HostFrame[] = [];
   const differences: FrameDifference[] = [];
   let matched = 0;
   let [i, j] = [0, 0];
-  const match = (theirs: CapturedFrame | undefined, ours: SentFrame | undefined) =>
+  const match = (theirs: CapturedFrame | undefined, ours: SentFrame | undefined): FrameMatch | undefined => {
     // A frame cannot have been caused by a packet that came after it.
-    theirs === undefined || ours === undefined || ours.cause.time > theirs.time
-      ? undefined
-      : matchFrames(contextOf(theirs, ours));
+    if (theirs === undefined || ours === undefined || ours.cause.time > theirs.time) return undefined;
+    const found = matchFrames(contextOf(theirs, ours));
+    return found === undefined || choices.conflict(found.choices) !== undefined ? undefined : found;
+  };
   const missing = () => differences.push(missingFrame(capture, expected[i++]!));
   const surplus = () => differences.push(surplusFrame(capture, expected[i - 1]?.number ?? 0, got[j++]!));
 
   while (i < expected.length || j < got.length) {
     const [theirs, ours] = [expected[i], got[j]];
-    const masks = match(theirs, ours);
-    if (masks !== undefined) {
+    const same = match(theirs, ours);
+    if (same !== undefined) {
       matched++;
-      for (const name of masks) masked.set(name, (masked.get(name) ?? 0) + 1);
+      choices.keep(same.choices);
+      for (const name of same.masks) masked.set(name, (masked.get(name) ?? 0) + 1);
       i++;
       j++;
       continue;
     }
-    const cause = theirs === undefined ? undefined : answers.take(theirs.data, theirs.time);
-    if (theirs !== undefined && cause !== undefined) {
-      const { capture: from, frame, reason } = cause;
-      host.push({ capture, frame: theirs.number, text: summary(theirs.data), cause: { capture: from, frame, reason } });
+    const answer = theirs === undefined ? undefined : answers.take(theirs.data, theirs.time);
+    if (theirs !== undefined && answer !== undefined) {
+      host.push({ capture, frame: theirs.number, text: summary(theirs.data), ...answer });
       i++;
     } else if (theirs === undefined) surplus();
     else if (ours === undefined || ours.cause.time > theirs.time) missing();
@@ -119,7 +136,7 @@ export function compareFrames(
         }
       }
       if (ahead <= LOOK_AHEAD) continue;
-      differences.push(differentFrame(capture, theirs, ours));
+      differences.push(differentFrame(capture, theirs, ours, choices));
       i++;
       j++;
     }
@@ -131,16 +148,21 @@ function contextOf(theirs: CapturedFrame, ours: SentFrame): MaskContext {
   return {
     expected: theirs.data,
     got: ours.data,
-    reason: ours.reason,
-    made: ours.made,
+    offered: ours.cause.data,
+    reason: ours.packet.reason,
+    made: ours.packet.made,
+    packet: ours.packet.number,
     arrival: ours.cause.time,
     departure: theirs.time,
   };
 }
 
-function differentFrame(capture: string, theirs: CapturedFrame, ours: SentFrame): FrameDifference {
-  const field = unmaskedDifference(contextOf(theirs, ours));
-  const what = `${field.name} expected ${field.expected}, got ${field.got}`;
+function differentFrame(capture: string, theirs: CapturedFrame, ours: SentFrame, choices: Choices): FrameDifference {
+  const context = contextOf(theirs, ours);
+  // A choice that is not the same as before: its values are told, whatever they were.
+  const field = unmaskedDifference(context) ?? choices.conflict(matchFrames(context)?.choices ?? []);
+  const name = field === undefined ? '' : 'key' in field ? field.key : field.name;
+  const what = `${name} expected ${field?.expected}, got ${field?.got}`;
   return {
     kind: 'field',
     capture,

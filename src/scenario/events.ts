@@ -1,27 +1,31 @@
 /**
- * The events of a scenario that concern the director: ipvsadm commands and sysctls at their times.
+ * The events of a scenario that concern the director: commands and sysctls at their times.
  *
  * @module
  */
 import { IpvsError } from '../errors.js';
 import { applyRules, parseRule, type RuleTarget } from '../rules/ipvsadm.js';
-import type { SysctlConfig } from '../types.js';
+import type { NetworkConfig, SysctlConfig } from '../types.js';
+import { checksumOffload, runCommand, type Surroundings } from './commands.js';
 import { isRecord } from './note.js';
 
 /** What events are applied to: the `Director`, or the reference. */
 export interface EventTarget extends RuleTarget {
   setSysctl(sysctl: SysctlConfig): void;
+  setNetwork(network: NetworkConfig): void;
   /** Time passes, ms since the epoch. */
   advance(now: number): void;
 }
 
-/** Something that was done to the director. */
+/** Something that was done to the director, or a change of what others send to it. */
 export interface ScenarioEvent {
   /** ns since the epoch, the clock of the captures. */
   readonly time: bigint;
   /** Number in `events`, from 1. */
   readonly number: number;
   readonly kind: 'cmd' | 'sysctl' | 'unknown';
+  /** Where: `director`, `client`, `rs1`, …. */
+  readonly host: string;
   /** The command, or `net/ipv4/vs/NAME=VALUE`. */
   readonly text: string;
 }
@@ -29,17 +33,25 @@ export interface ScenarioEvent {
 /** Switches by their path under `/proc/sys`. */
 const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
   'net/ipv4/ip_forward': 'ip_forward',
+  'net/ipv6/conf/all/forwarding': 'ipv6_forwarding',
   'net/ipv4/vs/pmtu_disc': 'pmtu_disc',
   'net/ipv4/vs/sloppy_tcp': 'sloppy_tcp',
   'net/ipv4/vs/expire_nodest_conn': 'expire_nodest_conn',
   'net/ipv4/vs/nat_icmp_send': 'nat_icmp_send',
+  'net/ipv4/vs/schedule_icmp': 'schedule_icmp',
+  'net/ipv4/vs/cache_bypass': 'cache_bypass',
+  'net/ipv4/vs/ignore_tunneled': 'ignore_tunneled',
+  'net/ipv4/vs/sloppy_sctp': 'sloppy_sctp',
 };
+/** The switch that lets netfilter track what IPVS sends. */
+const CONNTRACK = 'net/ipv4/vs/conntrack';
 
 /** What only describes: nothing was done to the director. */
 const SILENT = new Set(['note', 'dump']);
 
 /**
- * The director's events of a `scenario.json` in its order; those of other hosts, notes and dumps are not among them.
+ * The director's events of a `scenario.json` in its order; notes and dumps are not among them, and of other hosts only
+ * whether they leave checksums to their network cards.
  *
  * @throws {IpvsError} `BAD_INPUT` when `events` is not in the format
  */
@@ -56,11 +68,13 @@ export function eventsOf(scenario: Record<string, unknown>): ScenarioEvent[] {
     if (typeof time !== 'string' || !/^\d+$/.test(time)) {
       throw bad(`event ${number}: t_ns: expected a whole number of ns, got ${JSON.stringify(time)}`);
     }
-    if (event.ns !== undefined && event.ns !== 'director') return;
+    const host = event.ns === undefined ? 'director' : String(event.ns);
+    const isOffload = typeof event.cmd === 'string' && checksumOffload(event.cmd) !== undefined;
+    if (host !== 'director' && !isOffload) return;
     const kind = event.kind === 'cmd' || event.kind === 'sysctl' ? event.kind : 'unknown';
     const text = kind === 'cmd' ? event.cmd : kind === 'sysctl' ? event.set : JSON.stringify(event);
     if (typeof text !== 'string') throw bad(`event ${number}: expected ${kind === 'cmd' ? 'a cmd' : 'a set'}`);
-    found.push({ time: BigInt(time), number, kind, text });
+    found.push({ time: BigInt(time), number, kind, host, text });
   });
   return found;
 }
@@ -82,16 +96,15 @@ export function parseScenario(text: string): Record<string, unknown> {
 }
 
 /**
- * Does to `target` what was done to the captured director. `sysctl` holds all switches that events set so far.
+ * Does to `target` what was done to the captured director, and notes it in `around`.
  *
  * @throws {IpvsError} `BAD_INPUT` for what is not handled or was refused
  */
-export function applyEvent(target: EventTarget, event: ScenarioEvent, sysctl: SysctlConfig): void {
+export function applyEvent(target: EventTarget, event: ScenarioEvent, around: Surroundings): void {
   try {
-    if (event.kind === 'cmd' && /^ipvsadm\s/.test(event.text)) {
-      const command = parseRule(event.text);
-      if (command !== undefined) applyRules(target, [command]);
-    } else if (event.kind === 'sysctl') applySysctl(target, event.text, sysctl);
+    if (event.host !== 'director') applyOffload(event, around);
+    else if (event.kind === 'sysctl') applySysctl(target, event.text, around);
+    else if (event.kind === 'cmd') applyCommand(target, event, around);
     else throw new IpvsError('BAD_INPUT', 'not handled');
   } catch (error) {
     const { message } = error as Error;
@@ -99,11 +112,36 @@ export function applyEvent(target: EventTarget, event: ScenarioEvent, sysctl: Sy
   }
 }
 
-function applySysctl(target: EventTarget, text: string, sysctl: SysctlConfig): void {
+/** The client sends to `cli`, all others to `srv`. */
+function applyOffload({ host, text }: ScenarioEvent, { offloads }: Surroundings): void {
+  const capture = host === 'client' ? 'cli-in' : 'srv-in';
+  if (checksumOffload(text) === true) offloads.add(capture);
+  else offloads.delete(capture);
+}
+
+/** `ipvsadm -p [SECONDS]`: without persistence a scenario may still be the same, and is compared. */
+const PERSISTENT = / (?:-p|--persistent)(?: \d+)?(?= |$)/;
+
+function applyCommand(target: EventTarget, { text, number }: ScenarioEvent, around: Surroundings): void {
+  if (!/^ipvsadm\s/.test(text)) {
+    if (runCommand(around, text)) target.setNetwork(around.network);
+    return;
+  }
+  const persistent = PERSISTENT.exec(text)?.[0];
+  if (persistent !== undefined) around.passedOver.push({ event: number, words: persistent.trim() });
+  const command = parseRule(text.replace(PERSISTENT, ''));
+  if (command !== undefined) applyRules(target, [command]);
+}
+
+function applySysctl(target: EventTarget, text: string, { sysctl, netfilter }: Surroundings): void {
   const [, path = '', value = ''] = /^(.*)=(.*)$/.exec(text) ?? [];
   const name = Object.hasOwn(SYSCTLS, path) ? SYSCTLS[path] : undefined;
-  if (name === undefined) throw new IpvsError('BAD_INPUT', 'a sysctl that is not handled');
+  if (name === undefined && path !== CONNTRACK) throw new IpvsError('BAD_INPUT', 'a sysctl that is not handled');
   if (!/^\d{1,9}$/.test(value)) throw new IpvsError('BAD_INPUT', `expected a number, got '${value}'`);
+  if (name === undefined) {
+    netfilter.tracksIpvs = value !== '0';
+    return;
+  }
   sysctl[name] = Number(value);
   target.setSysctl({ ...sysctl });
 }

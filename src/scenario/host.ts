@@ -1,12 +1,14 @@
 /**
  * Frames that the host stack of the captured director made, not IPVS: answers to packets for which our verdict was
  * `local`, that is, which we left to the host. Only what a host makes for exactly that packet counts: ICMP that IPVS
- * sends, too (time exceeded, fragmentation needed), must not pass for the host's.
+ * sends, too (time exceeded, fragmentation needed), must not pass for the host's. Beside these only what its own
+ * sockets say to a peer whose packets were left to it, and what a host says about addresses without being asked: ARP,
+ * neighbour discovery, multicast listener reports.
  *
  * @module
  */
-import { addressText, readU16, readUint } from '../decode/text.js';
-import { ipv4At } from './masks.js';
+import { addressText, macText, readU16, readUint } from '../decode/text.js';
+import { type Packet, packetOf } from './packet.js';
 
 /** A packet that we left to the host. */
 export interface LocalInput {
@@ -16,9 +18,20 @@ export interface LocalInput {
   /** ns since the epoch. */
   readonly time: bigint;
   readonly data: Uint8Array;
-  /** The packet within it, when that was taken out of a tunnel (starts at its IP header). */
-  readonly inner: Uint8Array | undefined;
+  /** What the host got when it is not that: the packet within a tunnel, the whole datagram of its last fragment. */
+  readonly packet: Packet | undefined;
   readonly reason: string;
+}
+
+/** A packet that was left to the host, and what a frame of the host has to do with it. */
+export interface HostCause extends Pick<LocalInput, 'capture' | 'frame' | 'reason'> {
+  /** `own socket of`: the packet answers a connection that the host itself opened. */
+  readonly relation: 'answers' | 'own socket of';
+}
+
+/** A frame of the host; `cause` is absent for what it says without being asked. */
+export interface HostAnswer {
+  readonly cause: HostCause | undefined;
 }
 
 /** Answers that the host makes to one packet: a RST, an ICMP error, an echo reply. */
@@ -31,16 +44,19 @@ const ANSWER_TIME = 1_000_000_000n;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const ICMP6 = 58;
 const SCTP = 132;
 /** IPIP, 6in4, GRE: their receivers refuse what belongs to no tunnel. */
 const TUNNELS = [4, 41, 47];
 
-const UNREACHABLE = 3;
-const PROTOCOL_UNREACHABLE = 2;
-const PORT_UNREACHABLE = 3;
+/** Type and code of the errors with which a host refuses, by IP version (RFC 792, RFC 4443). */
+const PORT_UNREACHABLE = { 4: [3, 3], 6: [1, 4] } as const;
+const PROTOCOL_UNREACHABLE = { 4: [3, 2], 6: [4, 1] } as const;
 /** ICMP types of replies, by request: echo, timestamp. */
 const REPLIES: Readonly<Record<number, number>> = { 8: 0, 13: 14 };
+const REPLIES6: Readonly<Record<number, number>> = { 128: 129 };
 
+const SYN = 0x02;
 const RST = 0x04;
 const ACK = 0x10;
 /** The chunk type (RFC 9260 §3.3.7). */
@@ -49,11 +65,13 @@ const SCTP_ABORT = 6;
 /** Finds the cause of frames of the host. */
 export class HostAnswers {
   readonly #open: { input: LocalInput; left: number }[];
-  readonly #ours: ReadonlySet<string>;
+  readonly #addresses: ReadonlySet<string>;
+  readonly #macs: ReadonlySet<string>;
 
-  /** `ours`: the addresses of the director, dotted quads; a host answers from no other. */
-  constructor(inputs: readonly LocalInput[], ours: ReadonlySet<string>) {
-    this.#ours = ours;
+  /** `addresses` and `macs`: the director's own; a host answers from no other. */
+  constructor(inputs: readonly LocalInput[], addresses: ReadonlySet<string>, macs: ReadonlySet<string>) {
+    this.#addresses = addresses;
+    this.#macs = macs;
     this.#open = inputs.map((input) => ({ input, left: isServer(input) ? SERVER_ANSWERS : ANSWERS }));
   }
 
@@ -61,14 +79,41 @@ export class HostAnswers {
    * The packet that a captured frame answers, `undefined`: none, so IPVS must have made it. Each packet left to the
    * host explains a limited number of frames, and for a limited time. `time`: ns since the epoch.
    */
-  take(frame: Uint8Array, time: bigint): LocalInput | undefined {
-    const ip = ipv4At(frame);
-    if (!this.#ours.has(addressText(frame, ip < 0 ? arpAt(frame) + 14 : ip + 12))) return undefined;
-    const found = this.#open.find(({ input, left }) => left > 0 && inTime(input, time) && isAnswer(input, frame));
-    if (found === undefined) return undefined;
-    found.left--;
-    return found.input;
+  take(frame: Uint8Array, time: bigint): HostAnswer | undefined {
+    const answer = packetOf(frame);
+    const source = answer?.src ?? arpOf(frame)?.sender ?? '';
+    if (this.#addresses.has(source)) {
+      const found = this.#open.find(
+        ({ input, left }) => left > 0 && inTime(input, time) && isAnswer(input, frame, answer),
+      );
+      if (found !== undefined) {
+        found.left--;
+        return causedBy(found.input, 'answers');
+      }
+      const peer = this.#open.find(({ input }) => answer !== undefined && isOwnSocket(input, answer, time));
+      if (peer !== undefined) return causedBy(peer.input, 'own socket of');
+    }
+    return this.#macs.has(macText(frame, 6)) && isDiscovery(frame, answer) ? { cause: undefined } : undefined;
   }
+}
+
+function causedBy({ capture, frame, reason }: LocalInput, relation: HostCause['relation']): HostAnswer {
+  return { cause: { capture, frame, reason, relation } };
+}
+
+/**
+ * Whether a frame is of a connection that the host itself opened: the input is the SYN+ACK of its peer, the frame the
+ * SYN before it or anything after it.
+ */
+function isOwnSocket(input: LocalInput, frame: Packet, time: bigint): boolean {
+  const accepted = input.packet ?? packetOf(input.data);
+  if (accepted === undefined || accepted.protocol !== TCP || frame.protocol !== TCP) return false;
+  if (((accepted.body[13] ?? 0) & (SYN | ACK)) !== (SYN | ACK)) return false;
+  if (accepted.src !== frame.dst || accepted.dst !== frame.src || !isSwapped(accepted, frame)) return false;
+  const opening = readUint(accepted.body, 8, 4);
+  const offset = (readUint(frame.body, 4, 4) - opening + 1) >>> 0;
+  const isSyn = (frame.body[13] ?? 0) === SYN;
+  return time < input.time ? isSyn && offset === 0 && input.time - time <= ANSWER_TIME : !isSyn && offset > 0;
 }
 
 function isServer({ reason }: LocalInput): boolean {
@@ -79,53 +124,28 @@ function inTime(input: LocalInput, time: bigint): boolean {
   return input.time <= time && (isServer(input) || time - input.time <= ANSWER_TIME);
 }
 
-function isAnswer(input: LocalInput, frame: Uint8Array): boolean {
-  const at = ipv4At(frame);
-  if (at < 0) return isArpReply(input.data, frame);
-  const answer = packetAt(frame, at);
-  const start = input.inner === undefined ? ipv4At(input.data) : 0;
-  if (start < 0) return false;
-  const asked = packetAt(input.inner ?? input.data, start);
-  if (asked.fragment || answer.fragment) return false;
+function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefined): boolean {
+  if (answer === undefined) return isArpReply(input.data, frame);
+  const asked = input.packet ?? packetOf(input.data);
+  if (asked === undefined || asked.fragment || answer.fragment) return false;
+  if (isAdvertisement(asked, answer)) return true;
   // The host answers from the very address that was asked.
   if (answer.src !== asked.dst || answer.dst !== asked.src) return false;
   if (isServer(input)) return answer.protocol === asked.protocol && isSwapped(asked, answer);
   switch (asked.protocol) {
     case ICMP:
+    case ICMP6:
       return isReply(asked, answer);
     case TCP:
       return isReset(asked, answer);
     case UDP:
-      return isUnreachable(PORT_UNREACHABLE, asked, answer);
+      return isError(PORT_UNREACHABLE, asked, answer);
     case SCTP:
       return answer.protocol === SCTP && isSwapped(asked, answer) && answer.body[12] === SCTP_ABORT;
     default:
-      if (TUNNELS.includes(asked.protocol) && isUnreachable(PORT_UNREACHABLE, asked, answer)) return true;
-      return isUnreachable(PROTOCOL_UNREACHABLE, asked, answer);
+      if (TUNNELS.includes(asked.protocol) && isError(PORT_UNREACHABLE, asked, answer)) return true;
+      return isError(PROTOCOL_UNREACHABLE, asked, answer);
   }
-}
-
-/** An IPv4 packet without link header and padding. */
-interface Packet {
-  readonly whole: Uint8Array;
-  readonly protocol: number;
-  readonly src: number;
-  readonly dst: number;
-  readonly fragment: boolean;
-  /** What follows the header. */
-  readonly body: Uint8Array;
-}
-
-function packetAt(frame: Uint8Array, at: number): Packet {
-  const whole = frame.subarray(at, at + readU16(frame, at + 2));
-  return {
-    whole,
-    protocol: frame[at + 9]!,
-    src: readUint(frame, at + 12, 4),
-    dst: readUint(frame, at + 16, 4),
-    fragment: (readU16(frame, at + 6) & 0x3fff) !== 0,
-    body: whole.subarray((frame[at]! & 15) * 4),
-  };
 }
 
 /** Whether the ports of TCP, UDP or SCTP are those asked for, the other way round. */
@@ -146,19 +166,39 @@ function isReset(asked: Packet, answer: Packet): boolean {
 }
 
 /** The reply to an echo or timestamp request: with its identifier and sequence number. */
-function isReply({ body: asked }: Packet, { protocol, body: answer }: Packet): boolean {
-  if (protocol !== ICMP || asked.length < 8 || answer.length < 8 || asked[1] !== 0 || answer[1] !== 0) return false;
-  return answer[0] === REPLIES[asked[0]!] && readUint(answer, 4, 4) === readUint(asked, 4, 4);
+function isReply({ protocol: by, body: asked }: Packet, { protocol, body: answer }: Packet): boolean {
+  if (protocol !== by || asked.length < 8 || answer.length < 8 || asked[1] !== 0 || answer[1] !== 0) return false;
+  const reply = (by === ICMP ? REPLIES : REPLIES6)[asked[0]!];
+  return answer[0] === reply && readUint(answer, 4, 4) === readUint(asked, 4, 4);
 }
 
-/** Destination unreachable that quotes the packet itself: its header and 8 bytes at least (RFC 792). */
-function isUnreachable(code: number, asked: Packet, { protocol, body }: Packet): boolean {
-  if (protocol !== ICMP || body[0] !== UNREACHABLE || body[1] !== code) return false;
+/** An ICMP error that quotes the packet itself: its headers and 8 bytes at least (RFC 792). */
+function isError(error: typeof PORT_UNREACHABLE | typeof PROTOCOL_UNREACHABLE, asked: Packet, answer: Packet): boolean {
+  const { version, protocol, body } = answer;
+  const [type, code] = error[version];
+  if (protocol !== (version === 4 ? ICMP : ICMP6) || body[0] !== type || body[1] !== code) return false;
   const quoted = body.subarray(8);
   const header = asked.whole.length - asked.body.length;
   if (quoted.length < Math.min(header + 8, asked.whole.length)) return false;
-  // The host writes into IP options before it looks at what they come with.
-  return quoted.every((byte, i) => byte === asked.whole[i] || (i >= 20 && i < header));
+  // The host writes into IPv4 options before it looks at what they come with.
+  return quoted.every((byte, i) => byte === asked.whole[i] || (version === 4 && i >= 20 && i < header));
+}
+
+const SOLICITATION = 135;
+const ADVERTISEMENT = 136;
+/** ICMPv6 of multicast listeners (RFC 3810 §5) and of neighbour discovery (RFC 4861 §4). */
+const DISCOVERY = [130, 131, 132, 133, 134, SOLICITATION, ADVERTISEMENT, 137, 143];
+
+/** Whether a neighbour advertisement says what a solicitation wants to know. */
+function isAdvertisement({ protocol: by, body: asked }: Packet, { protocol, body: answer }: Packet): boolean {
+  if (by !== ICMP6 || protocol !== ICMP6 || asked[0] !== SOLICITATION || answer[0] !== ADVERTISEMENT) return false;
+  return asked.length >= 24 && Buffer.compare(asked.subarray(8, 24), answer.subarray(8, 24)) === 0;
+}
+
+/** Whether a frame is what a host says about addresses without being asked. */
+function isDiscovery(frame: Uint8Array, packet: Packet | undefined): boolean {
+  if (packet === undefined) return arpOf(frame) !== undefined;
+  return packet.protocol === ICMP6 && DISCOVERY.includes(packet.body[0] ?? 0);
 }
 
 const ARP_REQUEST = 1;
@@ -171,17 +211,12 @@ function isArpReply(asked: Uint8Array, frame: Uint8Array): boolean {
   return to.sender === from.target && to.target === from.sender;
 }
 
-/** Where an ARP packet starts, if it is one. */
-function arpAt(frame: Uint8Array): number {
-  return readU16(frame, 12) === 0x8100 ? 18 : 14;
-}
-
-function arpOf(frame: Uint8Array): { operation: number; sender: number; target: number } | undefined {
-  const at = arpAt(frame);
+function arpOf(frame: Uint8Array): { operation: number; sender: string; target: string } | undefined {
+  const at = readU16(frame, 12) === 0x8100 ? 18 : 14;
   if (readU16(frame, at - 2) !== 0x0806 || frame.length < at + 28) return undefined;
   return {
     operation: readU16(frame, at + 6),
-    sender: readUint(frame, at + 14, 4),
-    target: readUint(frame, at + 24, 4),
+    sender: addressText(frame, at + 14),
+    target: addressText(frame, at + 24),
   };
 }

@@ -19,6 +19,8 @@ export interface Scenario {
   readonly network: NetworkConfig;
   /** The director's own addresses, without prefix length. */
   readonly addresses: ReadonlySet<string>;
+  /** The MACs of its interfaces. */
+  readonly macs: ReadonlySet<string>;
   readonly events: readonly ScenarioEvent[];
   /** Without the frames that are left out; numbers are those of the file. */
   readonly captures: Readonly<Record<CaptureName, readonly CapturedFrame[]>>;
@@ -48,7 +50,8 @@ export async function loadScenario(folder: string): Promise<Scenario> {
   const addresses = new Set(
     network.interfaces.flatMap((item) => (item.addresses ?? []).map((text) => text.replace(/\/.*/, ''))),
   );
-  return { network, addresses, events, captures: captures as Record<CaptureName, CapturedFrame[]>, leftOut };
+  const macs = new Set(network.interfaces.flatMap(({ mac }) => mac ?? []));
+  return { network, addresses, macs, events, captures: captures as Record<CaptureName, CapturedFrame[]>, leftOut };
 }
 
 async function readFrames(folder: string, name: CaptureName): Promise<CapturedFrame[]> {

@@ -4,76 +4,121 @@
  *
  * @module
  */
+
+import type { Layer } from '../decode/layers.js';
+import { readU16, readUint } from '../decode/text.js';
 import { type Difference, firstDifference } from '../decode.js';
+import { adjusted } from './checksum.js';
+import { fieldOf, type Packet, packetOf } from './packet.js';
 
 /** What is known about a frame that we sent, when it is held beside the captured one. */
 export interface MaskContext {
   readonly expected: Uint8Array;
   readonly got: Uint8Array;
-  /** Why we sent it. */
+  /** The frame that was given to us last before we sent it. */
+  readonly offered: Uint8Array;
+  /** Why the packet was sent; of a further piece the reason of the first one. */
   readonly reason: string;
-  /** Made by the director, not a frame that was given to it. */
+  /** Whether the packet is the director's own, not one that was given to it. */
   readonly made: boolean;
+  /** Number of the packet: the same for all pieces of one that was cut. */
+  readonly packet: number;
   /** When the packet that caused it arrived, ns since the epoch. */
   readonly arrival: bigint;
   /** When the captured frame left, ns since the epoch. */
   readonly departure: bigint;
 }
 
+/** A value that the director chose; where two have the same key, they must be equal in both directors. */
+export interface Choice {
+  readonly key: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
 /** Bytes that need not be equal. */
-export interface MaskedRange {
+interface MaskedRange {
   readonly start: number;
   readonly length: number;
-  /** Start of the IPv4 header whose checksum covers the range: that checksum must be right in both frames. */
-  readonly header: number;
+  /** Where the checksum is that covers the range; it must be what follows from the value. */
+  readonly checksum?: number;
+  /** Whether 0 there stands for none, as in UDP. */
+  readonly none?: boolean;
+  /** What the value must be one and the same for. */
+  readonly key?: string;
 }
 
 interface MaskRule {
   readonly name: string;
   /** The ranges that it allows to differ; empty when it does not apply. */
-  ranges(context: MaskContext): MaskedRange[];
+  ranges(context: MaskContext, got: Packet, expected: Packet): MaskedRange[];
 }
 
-const ID = 4;
-const FLAGS = 6;
-const PROTOCOL = 9;
-const CHECKSUM = 10;
-const DF = 0x40;
 const ICMP = 1;
-const IPIP = 4;
-const TIMESTAMP = 68;
+const ICMP6 = 58;
 const DAY_MS = 86_400_000;
+/** Linux's default range of local ports, of which the source ports of GUE are (net.ipv4.ip_local_port_range). */
+const [FIRST_PORT, LAST_PORT] = [32768, 60999];
 
 /** All masks. A tunnel with random fields of its own adds its rule here. */
 const RULES: readonly MaskRule[] = [
   {
     // The director numbers its own ICMP packets from a counter of random start.
     name: 'icmp-id',
-    ranges(context) {
-      const at = sharedHeader(context);
-      if (at < 0 || !context.made || context.got[at + PROTOCOL] !== ICMP) return [];
-      return [{ start: at + ID, length: 2, header: at }];
+    ranges: ({ made }, got) => (made && got.version === 4 && got.protocol === ICMP ? [idOf(got)] : []),
+  },
+  {
+    // Outer headers with DF have ID 0; those without are numbered from the same kind of counter. All fragments of an
+    // outer packet have the same one.
+    name: 'outer-id',
+    ranges(context, got) {
+      if (!isTunnel(context, got) || got.version === 6 || fieldOf(got.layers[0], 'ip.flags')?.includes('DF')) return [];
+      return [{ ...idOf(got), key: `outer-id of packet ${context.packet}` }];
     },
   },
   {
-    // Outer headers with DF have ID 0; those without are numbered from the same kind of counter.
-    name: 'outer-id',
-    ranges(context) {
-      const at = sharedHeader(context);
-      if (at < 0 || context.reason !== 'tunnel-ipip' || context.got[at + PROTOCOL] !== IPIP) return [];
-      return (context.got[at + FLAGS]! & DF) === 0 ? [{ start: at + ID, length: 2, header: at }] : [];
+    // A hash of the flow within, keyed anew at each boot: one port for each flow.
+    name: 'gue-port',
+    ranges(context, got, expected) {
+      const [udp, gue] = ['udp', 'gue'].map((kind) => got.layers.find((one) => one.prefix === '' && one.kind === kind));
+      if (!isTunnel(context, got) || udp === undefined || gue === undefined) return [];
+      const start = udp.start;
+      const inRange = [context.expected, context.got].every(
+        (frame) => readU16(frame, start) >= FIRST_PORT && readU16(frame, start) <= LAST_PORT,
+      );
+      if (!inRange || expected.layers.every((one) => one.kind !== 'udp' || one.start !== start)) return [];
+      return [{ start, length: 2, checksum: start + 6, none: true, key: `gue-port of ${flowOf(got)}` }];
+    },
+  },
+  {
+    // A random number for each datagram that the director cuts, the same in all its fragments.
+    name: 'fragment-id',
+    ranges(context, got) {
+      const header = got.layers.find((one) => one.prefix === '' && one.kind === 'fragment');
+      const ident = fieldOf(header, 'ipv6.fraghdr.ident');
+      if (header === undefined || ident === fragmentIdOf(context.offered)) return [];
+      return [{ start: header.start + 4, length: 4, key: `fragment-id of packet ${context.packet}` }];
+    },
+  },
+  {
+    // Linux labels its own flows by a hash (net.ipv6.auto_flowlabels); ICMPv6 checksums do not cover it.
+    name: 'flow-label',
+    ranges({ made }, got) {
+      if (!made || got.version === 4 || got.protocol !== ICMP6) return [];
+      return [{ start: startOf(got) + 1, length: 3 }];
     },
   },
   {
     // IP timestamp option: the kernel wrote its own clock between the arrival and the departure of the packet.
     name: 'clock',
-    ranges(context) {
+    ranges(context, got) {
       const found: MaskedRange[] = [];
-      for (let at = ipv4At(context.got); at >= 0; at = innerHeader(context.got, at)) {
-        for (const start of timestamps(context.got, at)) {
+      for (const ip of got.layers) {
+        if (ip.kind !== 'ip' || ip.prefix.includes('quoted.')) continue;
+        for (const start of timestamps(context.got, ip)) {
           if (start + 4 > context.expected.length) continue;
           if (inClock(context, context.expected, start) && inClock(context, context.got, start)) {
-            found.push({ start, length: 4, header: at });
+            found.push({ start, length: 4, checksum: ip.start + 10 });
           }
         }
       }
@@ -85,53 +130,73 @@ const RULES: readonly MaskRule[] = [
 /** Names of all masks. */
 export const MASKS: readonly string[] = RULES.map(({ name }) => name);
 
+/** How a frame matched. */
+export interface FrameMatch {
+  /** Names of the masks that were needed, empty for equal frames. */
+  readonly masks: readonly string[];
+  /** What the director chose in it. */
+  readonly choices: readonly Choice[];
+}
+
+/** Whether a frame of ours equals the captured one but for masked values; `undefined` when they differ otherwise. */
+export function matchFrames(context: MaskContext): FrameMatch | undefined {
+  const { got, masks, choices } = level(context);
+  return equal(context.expected, got) ? { masks, choices } : undefined;
+}
+
+/** The first difference between two frames that do not match, masked values aside; `undefined`: there is none. */
+export function unmaskedDifference(context: MaskContext): Difference | undefined {
+  return firstDifference(context.expected, level(context).got);
+}
+
+/** What was chosen before, by key: the pieces of a packet have one ID, the packets of a flow one port. */
+export class Choices {
+  readonly #kept = new Map<string, Choice>();
+
+  /** The first choice that is another one than before. */
+  conflict(choices: readonly Choice[]): Choice | undefined {
+    return choices.find(({ key, expected, got }) => {
+      const kept = this.#kept.get(key);
+      return kept !== undefined && (kept.expected !== expected || kept.got !== got);
+    });
+  }
+
+  keep(choices: readonly Choice[]): void {
+    for (const choice of choices) this.#kept.set(choice.key, choice);
+  }
+}
+
 /** Our frame with every masked value replaced by the kernel's. */
 interface Levelled {
   readonly got: Uint8Array;
   /** Names of the masks that were needed. */
-  readonly used: readonly string[];
-  /** The header checksums that follow from masked values are right in both frames. */
-  readonly checksums: boolean;
-}
-
-/**
- * Whether a frame of ours equals the captured one but for masked values.
- *
- * @returns the names of the masks that were needed, empty for equal frames; `undefined` when they differ otherwise
- */
-export function matchFrames(context: MaskContext): readonly string[] | undefined {
-  if (equal(context.expected, context.got)) return [];
-  const { got, used, checksums } = level(context);
-  return checksums && equal(context.expected, got) ? used : undefined;
-}
-
-/** The first difference between two frames that do not match, masked values aside. */
-export function unmaskedDifference(context: MaskContext): Difference {
-  const found = firstDifference(context.expected, level(context).got);
-  return found ?? { name: 'ip.checksum', start: 0, expected: 'a right one in both frames', got: 'a wrong one' };
+  readonly masks: readonly string[];
+  readonly choices: readonly Choice[];
 }
 
 function level(context: MaskContext): Levelled {
   const { expected } = context;
   const got = context.got.slice();
-  const used = new Set<string>();
-  const headers = new Set<number>();
-  const take = (start: number, length: number) => got.set(expected.subarray(start, start + length), start);
+  const masks = new Set<string>();
+  const choices: Choice[] = [];
+  const [theirs, ours] = [packetOf(expected), packetOf(context.got)];
+  if (theirs === undefined || ours === undefined) return { got, masks: [], choices };
+  if (theirs.version !== ours.version || startOf(theirs) !== startOf(ours)) return { got, masks: [], choices };
   for (const { name, ranges } of RULES) {
-    for (const { start, length, header } of ranges(context)) {
-      if (equal(expected.subarray(start, start + length), got.subarray(start, start + length))) continue;
-      take(start, length);
-      headers.add(header);
-      used.add(name);
+    for (const { start, length, checksum, none, key } of ranges(context, ours, theirs)) {
+      const [before, after] = [got.slice(start, start + length), expected.slice(start, start + length)];
+      if (key !== undefined) choices.push({ key, expected: hexOf(after), got: hexOf(before) });
+      if (equal(before, after)) continue;
+      got.set(after, start);
+      masks.add(name);
+      if (checksum === undefined || (none && readU16(got, checksum) === 0)) continue;
+      // What starts at an odd place is summed up as the second byte of a word, whose first byte stays.
+      const pad = (bytes: Uint8Array) => ((start - checksum) % 2 === 0 ? bytes : Uint8Array.of(0, ...bytes));
+      const value = adjusted(readU16(got, checksum), pad(before), pad(after)) || (none ? 0xffff : 0);
+      got.set([value >> 8, value & 255], checksum);
     }
   }
-  let checksums = true;
-  for (const header of headers) {
-    // The checksum follows from the masked value, so it differs, too; but it must be right.
-    if (headerChecksumOk(expected, header) && headerChecksumOk(context.got, header)) take(header + CHECKSUM, 2);
-    else checksums = false;
-  }
-  return { got, used: [...used], checksums };
+  return { got, masks: [...masks], choices };
 }
 
 /** Whether the two have the same bytes. */
@@ -139,43 +204,48 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** Where the IPv4 header of an Ethernet frame starts; -1: it has none. */
-export function ipv4At(frame: Uint8Array): number {
-  let at = 12;
-  while (u16(frame, at) === 0x8100) at += 4;
-  return u16(frame, at) === 0x0800 ? wholeHeader(frame, at + 2) : -1;
+function hexOf(bytes: Uint8Array): string {
+  return `0x${Buffer.from(bytes).toString('hex')}`;
 }
 
-/** The start of the IPv4 header when it is at the same place in both frames; else -1. */
-function sharedHeader({ expected, got }: MaskContext): number {
-  const at = ipv4At(got);
-  return at === ipv4At(expected) ? at : -1;
+function startOf({ layers }: Packet): number {
+  return layers[0]!.start;
 }
 
-/** The header within an IPIP packet that is not a later fragment; else -1. */
-function innerHeader(frame: Uint8Array, at: number): number {
-  if (frame[at + PROTOCOL] !== IPIP || (u16(frame, at + FLAGS) & 0x1fff) !== 0) return -1;
-  return wholeHeader(frame, at + headerLength(frame, at));
+function idOf(packet: Packet): MaskedRange {
+  const start = startOf(packet);
+  return { start: start + 4, length: 2, checksum: start + 10 };
 }
 
-function wholeHeader(frame: Uint8Array, at: number): number {
-  const whole = at + 20 <= frame.length && frame[at]! >> 4 === 4 && at + headerLength(frame, at) <= frame.length;
-  return whole && headerLength(frame, at) >= 20 ? at : -1;
+/** Whether the director put the packet into a tunnel: so it does with requests, and with errors that follow them. */
+function isTunnel({ reason }: MaskContext, { layers }: Packet): boolean {
+  return reason.startsWith('tunnel-') || (reason === 'icmp-in' && layers.some(({ prefix }) => prefix === 'inner.'));
 }
 
-function headerLength(frame: Uint8Array, at: number): number {
-  return (frame[at]! & 15) * 4;
+/** What a flow within a tunnel is told by: addresses, ports and IPv6 flow label. */
+function flowOf({ layers }: Packet): string {
+  const names = ['ip.src', 'ip.dst', 'ip.proto', 'ipv6.src', 'ipv6.dst', 'ipv6.flow', 'ipv6.nxt', 'ipv6.hopopts.nxt'];
+  for (const kind of ['tcp', 'udp', 'sctp']) names.push(`${kind}.srcport`, `${kind}.dstport`);
+  return layers
+    .filter(({ prefix }) => prefix === 'inner.')
+    .flatMap((layer) => names.map((name) => fieldOf(layer, name)))
+    .filter((value) => value !== undefined)
+    .join(' ');
 }
 
-function u16(frame: Uint8Array, at: number): number {
-  return ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0);
+/** The identification in the fragment header of a frame that was given to us. */
+function fragmentIdOf(frame: Uint8Array): string | undefined {
+  const header = packetOf(frame)?.layers.find((one) => one.prefix === '' && one.kind === 'fragment');
+  return fieldOf(header, 'ipv6.fraghdr.ident');
 }
+
+const TIMESTAMP = 68;
 
 /** Where the written time stamps of a header's timestamp options are (RFC 791 §3.1). */
-function timestamps(frame: Uint8Array, header: number): number[] {
+function timestamps(frame: Uint8Array, ip: Layer): number[] {
   const found: number[] = [];
-  const end = header + headerLength(frame, header);
-  let at = header + 20;
+  const end = ip.payload;
+  let at = ip.start + 20;
   while (at < end && frame[at] !== 0) {
     const length = frame[at] === 1 ? 1 : (frame[at + 1] ?? 0);
     if (length === 0 || at + length > end) break;
@@ -192,17 +262,9 @@ function timestamps(frame: Uint8Array, header: number): number[] {
 
 /** Whether the time at `start` (ms since midnight UT) lies between arrival and departure. */
 function inClock({ arrival, departure }: MaskContext, frame: Uint8Array, start: number): boolean {
-  const value = u16(frame, start) * 0x10000 + u16(frame, start + 2);
+  const value = readUint(frame, start, 4);
   const first = Number((arrival / 1_000_000n) % BigInt(DAY_MS));
   const span = Number(departure / 1_000_000n - arrival / 1_000_000n);
   // Modulo a day: a packet may cross midnight.
   return value < DAY_MS && (value - first + DAY_MS) % DAY_MS <= span;
-}
-
-/** Whether the ones' complement sum over an IPv4 header is right (RFC 1071). */
-export function headerChecksumOk(frame: Uint8Array, at: number): boolean {
-  let sum = 0;
-  for (let i = at; i < at + headerLength(frame, at); i += 2) sum += u16(frame, i);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return sum === 0xffff;
 }

@@ -4,11 +4,13 @@
  * @module
  */
 import { IpvsError } from '../errors.js';
-import type { SysctlConfig } from '../types.js';
-import type { CapturedFrame, SentFrame } from './compare.js';
+import { filled, isPartial } from './checksum.js';
+import { surroundings } from './commands.js';
+import type { CapturedFrame, SentFrame, SentPacket } from './compare.js';
 import { applyEvent, type EventTarget } from './events.js';
 import type { LocalInput } from './host.js';
 import type { Scenario } from './load.js';
+import { packetOf } from './packet.js';
 
 /** What became of a frame: the `Director`'s `Outcome`, as far as a replay looks at it. */
 export interface ReplayOutcome {
@@ -18,12 +20,21 @@ export interface ReplayOutcome {
   readonly frame: Uint8Array;
   /** Made by the director, not the frame that was given to it. */
   readonly made: boolean;
+  /** Whether its transport checksum holds only the sum over the pseudo header, for the network card to complete. */
+  readonly partialChecksum?: boolean;
+}
+
+/** What a frame carries beside its bytes. */
+export interface ReplayNotes {
+  /** Firewall mark, 0: none. */
+  readonly mark: number;
+  readonly partialChecksum: boolean;
 }
 
 /** What a scenario is replayed through: the `Director`, or the reference. */
 export interface ReplayTarget extends EventTarget {
   /** Judges one frame at `now` (ms since the epoch); gives it and what it caused. */
-  send(frame: Uint8Array, inInterface: string, now: number): ReplayOutcome[];
+  send(frame: Uint8Array, inInterface: string, now: number, notes: ReplayNotes): ReplayOutcome[];
   close?(): void;
 }
 
@@ -35,6 +46,8 @@ export interface Replay {
   readonly local: readonly LocalInput[];
   /** Packets that were fed. */
   readonly fed: number;
+  /** Words of rules that were passed over, with the number of their event. */
+  readonly passedOver: readonly { readonly event: number; readonly words: string }[];
   /** Why and when it ended early. */
   readonly stopped: { readonly message: string; readonly time: bigint } | undefined;
 }
@@ -48,22 +61,33 @@ interface Step {
 export function replay(scenario: Scenario, target: ReplayTarget): Replay {
   const sent = new Map<string | undefined, SentFrame[]>();
   const local: LocalInput[] = [];
-  const sysctl: SysctlConfig = {};
+  const around = surroundings(scenario.network);
+  const { passedOver } = around;
   let fed = 0;
+  let packets = 0;
+  const leave = (outcome: ReplayOutcome, packet: SentPacket, cause: SentFrame['cause']) => {
+    const { reason, outInterface } = outcome;
+    const whole = outcome.partialChecksum ? filled(outcome.frame) : outcome.frame;
+    const data = outInterface === undefined ? whole : around.netfilter.leaving(whole, outInterface);
+    const list = sent.get(outInterface);
+    const entry = { data, reason, packet, cause };
+    if (list === undefined) sent.set(outInterface, [entry]);
+    else list.push(entry);
+  };
   const input = (capture: 'cli-in' | 'srv-in', { number, time, data }: CapturedFrame) => {
-    const cause = { capture, frame: number, time };
+    const cause = { capture, frame: number, time, data };
+    const inInterface = capture.slice(0, -3);
+    const frame = around.netfilter.arriving(data);
+    const mark = around.netfilter.markOf(frame, inInterface);
+    const partialChecksum = around.offloads.has(capture) && isPartial(frame);
     fed++;
-    for (const outcome of target.send(data, capture.slice(0, -3), milliseconds(time))) {
-      const { verdict, reason, outInterface, frame, made } = outcome;
-      if (verdict === 'forward') {
-        const list = sent.get(outInterface);
-        const entry = { data: frame, reason, made, cause };
-        if (list === undefined) sent.set(outInterface, [entry]);
-        else list.push(entry);
-      } else if (verdict === 'local') {
-        const inner = reason === 'decapsulated' ? frame : undefined;
-        local.push({ capture, frame: number, time, data, inner, reason });
-      }
+    let packet: SentPacket = { number: 0, reason: '', made: false };
+    for (const outcome of target.send(frame, inInterface, milliseconds(time), { mark, partialChecksum })) {
+      const { verdict, reason, made } = outcome;
+      // Further pieces come behind the first one.
+      if (reason !== 'fragment') packet = { number: ++packets, reason, made };
+      if (verdict === 'forward') leave(outcome, packet, cause);
+      else if (verdict === 'local') local.push({ ...cause, packet: localPacket(frame, outcome), reason });
     }
   };
   const steps: Step[] = [
@@ -72,7 +96,7 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
       time: event.time,
       run: () => {
         target.advance(milliseconds(event.time));
-        applyEvent(target, event, sysctl);
+        applyEvent(target, event, around);
       },
     })),
     ...scenario.captures['cli-in'].map((frame) => ({ time: frame.time, run: () => input('cli-in', frame) })),
@@ -83,10 +107,16 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
       run();
     } catch (error) {
       if (!(error instanceof IpvsError)) throw error;
-      return { sent, local, fed, stopped: { message: error.message, time } };
+      return { sent, local, fed, passedOver, stopped: { message: error.message, time } };
     }
   }
-  return { sent, local, fed, stopped: undefined };
+  return { sent, local, fed, passedOver, stopped: undefined };
+}
+
+/** What the host got when that is not the packet of the frame. */
+function localPacket(frame: Uint8Array, { reason, frame: after }: ReplayOutcome): LocalInput['packet'] {
+  if (reason === 'decapsulated') return packetOf(after, 'raw');
+  return packetOf(frame)?.fragment ? packetOf(after) : undefined;
 }
 
 /** Whole ms exactly, the rest as a fraction. */

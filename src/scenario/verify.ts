@@ -9,6 +9,7 @@ import type { NetworkConfig } from '../types.js';
 import { type Comparison, compareFrames, type FrameDifference, type HostFrame, strayFrame } from './compare.js';
 import { HostAnswers } from './host.js';
 import { loadScenario, type Scenario } from './load.js';
+import { Choices } from './masks.js';
 import type { LeftOut } from './note.js';
 import { type Replay, type ReplayTarget, replay } from './replay.js';
 
@@ -36,6 +37,8 @@ export interface ScenarioResult {
   readonly masked: Readonly<Record<string, number>>;
   /** Frames left out by the folder's own note. */
   readonly leftOut: readonly LeftOut[];
+  /** Words of rules that this version does not know and passed over, with the number of their event. */
+  readonly passedOver: readonly { readonly event: number; readonly words: string }[];
   /** The first differences by time. */
   readonly differences: readonly Omit<FrameDifference, 'time'>[];
   readonly differenceCount: number;
@@ -70,13 +73,14 @@ export async function verifyScenario(
 }
 
 function compare(name: string, scenario: Scenario, outcome: Replay, options: VerifyOptions): ScenarioResult {
-  const { sent, local, fed, stopped } = outcome;
-  const answers = new HostAnswers(local, scenario.addresses);
+  const { sent, local, fed, passedOver, stopped } = outcome;
+  const answers = new HostAnswers(local, scenario.addresses, scenario.macs);
+  const choices = new Choices();
   const comparisons: Comparison[] = OUTPUTS.map((out) => {
     const all = scenario.captures[`${out}-out`];
     // After a stop only what came before it can be compared.
     const expected = stopped === undefined ? all : all.filter(({ time }) => time < stopped.time);
-    return compareFrames(`${out}-out`, expected, sent.get(out) ?? [], answers);
+    return compareFrames(`${out}-out`, expected, sent.get(out) ?? [], answers, choices);
   });
   const differences = comparisons.flatMap((comparison) => comparison.differences);
   for (const [out, frames] of sent) {
@@ -97,6 +101,7 @@ function compare(name: string, scenario: Scenario, outcome: Replay, options: Ver
     host,
     masked,
     leftOut: scenario.leftOut,
+    passedOver,
     differences: differences.slice(0, options.differences ?? 20).map(({ time: _, ...rest }) => rest),
     differenceCount: differences.length,
     error,
@@ -119,6 +124,7 @@ function failed(name: string, scenario: Scenario | undefined, error: unknown): S
     host: [],
     masked: {},
     leftOut: scenario?.leftOut ?? [],
+    passedOver: [],
     differences: [],
     differenceCount: 0,
     error: text,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyRules, parseRule, parseRules, type RuleCommand, RuleError } from '../../src/rules/ipvsadm.js';
-import { kernelFile, RuleTable, SCENARIOS } from './model.js';
+import { fixture, kernelFile, listingsOf, RuleTable, SCENARIOS } from './model.js';
 
 const at = { file: 'rules.txt', line: 7 };
 
@@ -66,12 +66,85 @@ describe('commands', () => {
     expect(port('-d -t 10.0.0.100:80 -r 10.1.0.11:8080')).toBe(8080);
   });
 
-  it('-i takes the tunnel type ipip', () => {
-    expect(parse('-a -t 10.0.0.100:80 -r 10.1.0.11:80 -i -w 1 --tun-type ipip')).toEqual({
-      command: 'add-server',
-      service: web,
-      dest: { ...dest, method: 'tun' },
+  it.each([
+    ['', { type: 'ipip', checksum: 'nocsum' }],
+    ['--tun-type ipip', { type: 'ipip', checksum: 'nocsum' }],
+    ['--tun-type gre', { type: 'gre', checksum: 'nocsum' }],
+    ['--tun-type gre --tun-nocsum', { type: 'gre', checksum: 'nocsum' }],
+    ['--tun-csum --tun-type=gre', { type: 'gre', checksum: 'csum' }],
+    ['--tun-type gue --tun-port 6080', { type: 'gue', port: 6080, checksum: 'nocsum' }],
+    ['--tun-type gue --tun-port=65535 --tun-csum', { type: 'gue', port: 65535, checksum: 'csum' }],
+    ['--tun-remcsum --tun-port 1 --tun-type gue', { type: 'gue', port: 1, checksum: 'remcsum' }],
+  ])('-i %s makes a tunnel', (options, tunnel) => {
+    for (const [letter, command] of [
+      ['-a', 'add-server'],
+      ['-e', 'edit-server'],
+    ]) {
+      expect(parse(`${letter} -t 10.0.0.100:80 -r 10.1.0.11:8080 -i -w 1 ${options}`)).toEqual({
+        command,
+        service: web,
+        dest: { ...dest, method: 'tun', tunnel },
+      });
+    }
+  });
+
+  it('IPv6 stands in brackets, or without them and without a port', () => {
+    expect(parse('-A -t [fd00::100]:80')).toMatchObject({
+      service: { protocol: 'tcp', address: 'fd00::100', port: 80 },
     });
+    const server = (text: string) => (parse(`-a -u [FD00:0::100]:53 -r ${text} -m`) as { dest: object }).dest;
+    expect(parse('-a -u [FD00:0::100]:53 -r [fd00:1::11]:5353 -m')).toEqual({
+      command: 'add-server',
+      service: { protocol: 'udp', address: 'fd00::100', port: 53 },
+      dest: { ...dest, address: 'fd00:1::11', port: 5353, method: 'nat' },
+    });
+    expect(server('fd00:1::11')).toMatchObject({ address: 'fd00:1::11', port: 53 });
+    expect(server('fd00:1::11:5353')).toMatchObject({ address: 'fd00:1::11:5353', port: 53 });
+    expect(server('[::ffff:10.1.0.11]:53')).toMatchObject({ address: '::ffff:10.1.0.11', port: 53 });
+  });
+
+  it('SCTP has a long option only', () => {
+    expect(parse('-A --sctp-service 10.0.0.100:3868 -s rr')).toMatchObject({
+      service: { protocol: 'sctp', address: '10.0.0.100', port: 3868 },
+    });
+    expect(parse('-d --sctp-service=[fd00::100]:3868 -r fd00:1::11')).toEqual({
+      command: 'delete-server',
+      service: { protocol: 'sctp', address: 'fd00::100', port: 3868 },
+      dest: { address: 'fd00:1::11', port: 3868 },
+    });
+  });
+
+  it('-f takes a firewall mark, of IPv4 unless -6 follows', () => {
+    expect(parse('-A -f 5 -s rr')).toEqual({
+      command: 'add-service',
+      service: { fwmark: 5, family: 4, scheduler: 'rr', flags: [] },
+    });
+    expect(parse('-D -f 4294967295 -6')).toEqual({
+      command: 'delete-service',
+      service: { fwmark: 4294967295, family: 6 },
+    });
+    expect(parse('-E --fwmark-service=1 --ipv6')).toMatchObject({ service: { fwmark: 1, family: 6 } });
+  });
+
+  it("a mark's servers have the port that they are given, by default 0", () => {
+    const server = (options: string) => (parse(`-a ${options}`) as { dest: object }).dest;
+    expect(server('-f 5 -r 10.1.0.21')).toEqual({ ...dest, address: '10.1.0.21', port: 0 });
+    expect(server('-f 5 -r 10.1.0.21:0 -g')).toEqual({ ...dest, address: '10.1.0.21', port: 0 });
+    expect(server('-f 5 -r 10.1.0.21:8080 -m')).toEqual({ ...dest, address: '10.1.0.21', port: 8080, method: 'nat' });
+    expect(server('-f 1 -6 -r [fd00:1::21]:0 -g')).toEqual({ ...dest, address: 'fd00:1::21', port: 0 });
+    expect(server('-f 5 -r 10.1.0.21:8080 -g')).toMatchObject({ port: 8080 });
+    expect(parse('-d -f 5 -r 10.1.0.22')).toMatchObject({ dest: { address: '10.1.0.22', port: 0 } });
+  });
+
+  it('only tunnels lead through the other family', () => {
+    const tunnel = { type: 'ipip', checksum: 'nocsum' };
+    expect(parse('-a -t 10.0.0.100:80 -r [fd00:1::21]:80 -i')).toMatchObject({
+      dest: { address: 'fd00:1::21', tunnel },
+    });
+    expect(parse('-a -t [fd00::100]:80 -r 10.1.0.22 -i')).toMatchObject({ dest: { address: '10.1.0.22', tunnel } });
+    expect(parse('-a -f 1 -6 -r 10.1.0.22 -i')).toMatchObject({ dest: { address: '10.1.0.22', port: 0, tunnel } });
+    // ipvsadm does not look at the families here either.
+    expect(parse('-d -t 10.0.0.100:80 -r [fd00:1::21]:80')).toMatchObject({ dest: { address: 'fd00:1::21' } });
   });
 
   it('-d takes keys; the port is by default that of the service', () => {
@@ -136,6 +209,11 @@ describe('files', () => {
     const text = kernelFile(scenario, 'rules.txt');
     expect(parseRules(text)).toHaveLength(text.trimEnd().split('\n').length);
   });
+
+  it.each(listingsOf('rules'))('%s parses', (file) => {
+    const text = fixture(`listings/${file}`).replaceAll(/-s (dh|lblc)\n/g, '-s rr\n');
+    expect(parseRules(text)).toHaveLength(text.trimEnd().split('\n').length);
+  });
 });
 
 describe('refusals', () => {
@@ -144,7 +222,7 @@ describe('refusals', () => {
     ['-t 10.0.0.100:80 -A', 1, 'expected a command such as -A or -a first, got "-t"'],
     ['ipvsadm', undefined, 'expected a command such as -A or -a first, got nothing'],
     ['web -A -t 10.0.0.100:80', 1, 'expected a command such as -A or -a first, got "web"'],
-    ['-A', 1, '-A: expected a service (-t or -u)'],
+    ['-A', 1, '-A: expected a service (-t, -u, --sctp-service or -f)'],
     ['-a -t 10.0.0.100:80', 1, '-a: expected a real server (-r)'],
     ['-A -C -t 10.0.0.100:80', 4, 'expected one command, got -C after -A'],
     ['-A -t 10.0.0.100:80 rr', 21, 'unexpected word "rr"'],
@@ -163,8 +241,39 @@ describe('refusals', () => {
     ['-A -t 10.0.0.100:80 -u 10.0.0.100:80', 21, '-u after -t: only one of them may be given'],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11 -m --ipip', 37, '--ipip after -m: only one of them may be given'],
     ['-A -t 10.0.0.100:80 -s rr -s rr', 27, '-s after -s: only one of them may be given'],
-    ['-A -t web:80', 7, 'expected an IPv4 address such as 10.0.0.1, got "web"'],
-    ['-A -t 010.0.0.1:80', 7, 'expected an IPv4 address such as 10.0.0.1, got "010.0.0.1"'],
+    ['-A -t web:80', 7, 'expected an address such as 10.0.0.1 or [fd00::1], got "web:80"'],
+    ['-A -t 010.0.0.1:80', 7, 'expected an address such as 10.0.0.1 or [fd00::1], got "010.0.0.1:80"'],
+    ['-A -t fd00::g:80', 7, 'expected an address such as 10.0.0.1 or [fd00::1], got "fd00::g:80"'],
+    ['-A -t [fd00::100', 7, 'expected brackets and a port such as [fd00::1]:80, got "[fd00::100"'],
+    ['-A -t [fd00::100]', 7, 'expected brackets and a port such as [fd00::1]:80, got "[fd00::100]"'],
+    ['-A -t [fd00::100]80', 7, 'expected brackets and a port such as [fd00::1]:80, got "[fd00::100]80"'],
+    ['-A -t [fd00::g]:80', 8, 'expected an IPv6 address such as fd00::1, got "fd00::g"'],
+    ['-A -t [10.0.0.100]:80', 8, 'expected an IPv6 address such as fd00::1, got "10.0.0.100"'],
+    [
+      '-A -t [fe80::1%eth0]:80',
+      8,
+      'expected an IPv6 address such as fd00::1, got "fe80::1%eth0" (a zone is not handled)',
+    ],
+    ['-a -f 1 -r fe80::1%2', 12, 'expected an IPv6 address such as fd00::1, got "fe80::1%2" (a zone is not handled)'],
+    ['-A -t [fd00::100]:http', 19, 'expected a port number of 0 to 65535, got "http"'],
+    [
+      '-A -t fd00::100:80',
+      7,
+      'expected a service port of 1 to 65535, got "fd00::100:80": port 0 needs persistence, which is not handled by this version',
+    ],
+    ['-A -f 0', 7, 'expected a firewall mark of 1 to 4294967295, got "0"'],
+    ['-A -f 4294967296', 7, 'expected a firewall mark of 1 to 4294967295, got "4294967296"'],
+    ['-A -f 0x10', 7, 'expected a firewall mark of 1 to 4294967295, got "0x10"'],
+    ['-A -6 -f 1', 4, '-6 needs -f (--fwmark-service) before it'],
+    ['-A -t 10.0.0.100:80 -6', 21, '-6 needs -f (--fwmark-service) before it'],
+    ['-A -t 10.0.0.100:80 -f 1', 21, '-f after -t: only one of them may be given'],
+    [
+      '-a -t [fd00::100]:80 -r 10.1.0.11 -m',
+      25,
+      'expected an IPv6 server, got "10.1.0.11": only -i (--ipip) takes either',
+    ],
+    ['-a -f 1 -r [fd00::1]:80 -g', 12, 'expected an IPv4 server, got "[fd00::1]:80": only -i (--ipip) takes either'],
+    ['-a -f 1 -6 -r 10.1.0.1', 15, 'expected an IPv6 server, got "10.1.0.1": only -i (--ipip) takes either'],
     ['-A -t 10.0.0.100:http', 18, 'expected a port number of 0 to 65535, got "http"'],
     ['-A -t 10.0.0.100:65536', 18, 'expected a port number of 0 to 65535, got "65536"'],
     ['-A -t 10.0.0.100:', 18, 'expected a port number of 0 to 65535, got ""'],
@@ -191,7 +300,33 @@ describe('refusals', () => {
       'expected a lower threshold of at most the upper one (5), got 6',
     ],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11 -m --tun-type ipip', 37, '--tun-type needs -i (--ipip)'],
-    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type sit', 48, 'expected the tunnel type ipip, got "sit"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 --tun-csum', 34, '--tun-csum needs -i (--ipip)'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type sit', 48, 'expected a tunnel type of ipip, gue, gre, got "sit"'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gue', 48, 'the tunnel type gue needs --tun-port'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-port 6080', 37, '--tun-port does not go with the tunnel type ipip'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-nocsum', 37, '--tun-nocsum does not go with the tunnel type ipip'],
+    [
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gre --tun-port 1',
+      52,
+      '--tun-port does not go with the tunnel type gre',
+    ],
+    [
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gre --tun-remcsum',
+      52,
+      '--tun-remcsum does not go with the tunnel type gre',
+    ],
+    [
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gue --tun-port 0',
+      63,
+      'expected a tunnel port of 1 to 65535, got "0"',
+    ],
+    [
+      '-a -t 10.0.0.1:80 -r 10.1.0.11 -i --tun-csum --tun-nocsum',
+      46,
+      '--tun-nocsum after --tun-csum: only one of them may be given',
+    ],
+    ['-A -t 10.0.0.100:80 --tun-type ipip', 21, '--tun-type does not go with -A'],
+    ['-d -t 10.0.0.100:80 -r 10.1.0.11 --tun-type ipip', 34, '--tun-type does not go with -d'],
     [
       '-A -t 10.0.0.100:80 -s fastest',
       24,
@@ -215,22 +350,12 @@ describe('refusals', () => {
     ['-A -t 10.0.0.100:80 -p -M 255.255.255.0', 21, '-p', later],
     ['-A -t 10.0.0.100:80 --persistent=300', 21, '--persistent', later],
     ['-A -t 10.0.0.100:80 --netmask 255.255.255.0', 21, '--netmask', later],
-    ['-A -f 1', 4, '-f', later],
-    ['-A --fwmark-service 1 -6', 4, '--fwmark-service', later],
-    ['-A -t 10.0.0.100:80 -6', 21, 'IPv6', later],
-    ['-A --sctp-service 10.0.0.100:80', 4, 'SCTP', later],
     ['-A -u 10.0.0.100:80 -o', 21, 'one-packet', later],
     ['-A -u 10.0.0.100:80 --ops', 21, '--ops', later],
     ['-A -u 10.0.0.100:80 --pe sip', 21, '--pe', later],
-    ['-A -t [fd00::100]:80', 7, 'IPv6', later],
-    ['-A -t fd00::100', 7, 'IPv6', later],
-    ['-a -t 10.0.0.100:80 -r [fd00::1]:80', 24, 'IPv6', later],
     ['-A -t 10.0.0.100:80 -s lc', 24, '"lc"', later],
     ['-A -t 10.0.0.100:80 -s mh -b mh-port', 24, '"mh"', later],
     ['-A -t 10.0.0.100:80 -s sh -b mh-port', 30, '"mh-port"', later],
-    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gue --tun-port 6080', 52, '--tun-port', later],
-    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-type gre', 48, 'gre', later],
-    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -i --tun-csum', 37, '--tun-csum', later],
     ['--start-daemon master', 1, '--start-daemon', later],
     ['-Z', 1, '-Z', 'not a rule'],
     ['--zero', 1, '--zero', 'not a rule'],
@@ -268,6 +393,14 @@ describe('refusals', () => {
       '--',
       '--tun-type',
       'ipip',
+      'gue',
+      '--tun-port=5',
+      '--tun-csum',
+      '-f',
+      '-6',
+      '[fd00::1]:80',
+      '[fd00::1]',
+      'fd00::1',
       '10.0.0.1:80',
       '10.0.0.1',
       'rr',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ListedConnection, ListedDest, ListedService, ListedStats } from '../../src/rules/listed.js';
 import { listConnections, listServices } from '../../src/rules/listings.js';
-import { fixture, kernelFile, NO_STATS, readConnections, readServices, SCENARIOS } from './model.js';
+import { fixture, kernelFile, listingsOf, NO_STATS, readConnections, readServices, SCENARIOS } from './model.js';
 
 const stats = (...numbers: [number, number, number, number, number]): ListedStats => {
   const [connections, inPackets, outPackets, inBytes, outBytes] = numbers.map(BigInt);
@@ -20,15 +20,8 @@ const dest = (address: string, given: Partial<ListedDest> = {}): ListedDest => (
   stats: NO_STATS,
   ...given,
 });
-const web: ListedService = {
-  protocol: 'tcp',
-  address: '10.0.0.100',
-  port: 80,
-  scheduler: 'rr',
-  flags: [],
-  stats: NO_STATS,
-  dests: [],
-};
+const settings = { scheduler: 'rr', flags: [], stats: NO_STATS, dests: [] };
+const web = { protocol: 'tcp', address: '10.0.0.100', port: 80, ...settings } as const satisfies ListedService;
 
 describe('ipvsadm -Ln', () => {
   it('is what the kernel printed for nat-tcp, from numbers set by hand', () => {
@@ -54,9 +47,45 @@ describe('ipvsadm -Ln', () => {
     expect(listServices(readServices(counters).reverse(), { stats: true, exact: true })).toBe(counters);
   });
 
-  it.each(['load-wlc-services.txt', 'nat-local-services.txt'])('prints %s back', (file) => {
+  it.each(listingsOf('services'))('prints %s back', (file) => {
     const text = fixture(`listings/${file}`);
     expect(listServices(readServices(text))).toBe(text);
+    expect(listServices(readServices(text).reverse())).toBe(text);
+  });
+
+  it.each(listingsOf('stats'))('prints %s back', (file) => {
+    const text = fixture(`listings/${file}`);
+    expect(listServices(readServices(text).reverse(), { stats: true, exact: true })).toBe(text);
+  });
+
+  it('prints IPv6 in brackets, and sorts it by words behind IPv4, marks behind both', () => {
+    const services: ListedService[] = [
+      { ...settings, fwmark: 7, family: 6 },
+      { ...settings, fwmark: 8 },
+      { ...settings, fwmark: 7 },
+      { ...settings, fwmark: 3_000_000_000 },
+      { ...web, protocol: 'udp' },
+      { ...web, address: '2001:db8::1', dests: [dest('10.0.0.9', { method: 'tun' }), dest('2001:db8::2:0:1')] },
+      { ...web, address: 'fd00::1', dests: [dest('fd00::8000:1'), dest('fd00::2'), dest('fd00::7fff:1')] },
+      { ...web, protocol: 'sctp', address: 'fd00::1' },
+    ];
+    expect(listServices(services).split('\n').slice(3)).toEqual([
+      // Less than 0, which services by address have for a mark, as a signed number.
+      'FWM  3000000000 rr',
+      'UDP  10.0.0.100:80 rr',
+      'TCP  [fd00::1]:80 rr',
+      '  -> [fd00::2]:8080               Masq    1      0          0         ',
+      '  -> [fd00::7fff:1]:8080          Masq    1      0          0         ',
+      '  -> [fd00::8000:1]:8080          Masq    1      0          0         ',
+      'TCP  [2001:db8::1]:80 rr',
+      '  -> 10.0.0.9:8080                Tunnel  1      0          0         ',
+      '  -> [2001:db8::2:0:1]:8080       Masq    1      0          0         ',
+      'SCTP [fd00::1]:80 rr',
+      'FWM  7 rr',
+      'FWM  7 IPv6 rr',
+      'FWM  8 rr',
+      '',
+    ]);
   });
 
   // The wlc service with its first two dests is as the real tool printed it; the other rows follow its widths.
@@ -98,6 +127,38 @@ describe('ipvsadm -Ln', () => {
       'IP Virtual Server version 1.2.1 (size=65536)\nProt LocalAddress:Port Scheduler Flags\n' +
         '  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n',
     );
+  });
+});
+
+describe('ipvsadm -Ln --tun-info', () => {
+  it.each(listingsOf('tun-info'))('prints %s back', (file) => {
+    const text = fixture(`listings/${file}`);
+    expect(listServices(readServices(text).reverse(), { tunnels: true })).toBe(text);
+  });
+
+  // The columns are those of the recorded listings; ipvsadm's words for the other types.
+  it('has a word for every way to a server', () => {
+    const tunnel = (address: string, given?: ListedDest['tunnel']) =>
+      dest(address, { method: 'tun', ...(given && { tunnel: given }) });
+    const dests = [
+      dest('10.1.0.1'),
+      tunnel('10.1.0.2'),
+      tunnel('10.1.0.3', { type: 'ipip', checksum: 'nocsum' }),
+      tunnel('10.1.0.4', { type: 'gre' }),
+      tunnel('10.1.0.5', { type: 'gre', checksum: 'csum' }),
+      tunnel('10.1.0.6', { type: 'gue', port: 65535, checksum: 'remcsum' }),
+    ];
+    const services = [{ ...web, dests }];
+    const lines = listServices(services, { tunnels: true }).split('\n').slice(4, -1);
+    expect(lines.map((line) => line.slice(34))).toEqual([
+      'Masq    n/a           1      0          0         ',
+      'Tunnel  ipip          1      0          0         ',
+      'Tunnel  ipip          1      0          0         ',
+      'Tunnel  gre:-c        1      0          0         ',
+      'Tunnel  gre:+c        1      0          0         ',
+      'Tunnel  gue:65535:r+c 1      0          0         ',
+    ]);
+    expect(listServices(services, { tunnels: true, stats: true })).toBe(listServices(services, { stats: true }));
   });
 });
 
@@ -168,9 +229,22 @@ describe('ipvsadm -Lnc', () => {
     expect(listConnections(readConnections(text), { order: 'given' })).toBe(text);
   });
 
-  it('prints many states back', () => {
-    const text = fixture('listings/state-tcp-dr-conns.txt');
+  it.each(listingsOf('conns'))('prints %s back', (file) => {
+    const text = fixture(`listings/${file}`);
     expect(listConnections(readConnections(text), { order: 'given' })).toBe(text);
+  });
+
+  it('shows no server where a connection goes past its service', () => {
+    const text = fixture('listings/bypass-conns.txt');
+    const rows = readConnections(text).map((row) => ({
+      ...row,
+      method: 'bypass',
+      destAddress: row.virtualAddress,
+      destPort: row.virtualPort,
+    }));
+    expect(listConnections(rows, { order: 'given' })).toBe(text);
+    const ipv6 = { ...connection, clientAddress: 'fd00::2', virtualAddress: 'fd00::100', method: 'bypass' };
+    expect(listConnections([ipv6])).toContain(' [fd00::2]:40006    [fd00::100]:80     [::]:0\n');
   });
 
   it('sorts by protocol, client and virtual endpoint, as numbers', () => {
@@ -182,8 +256,11 @@ describe('ipvsadm -Lnc', () => {
       { ...connection, clientPort: 40010, virtualAddress: '9.0.0.1', virtualPort: 99 },
       { ...connection, clientPort: 40010 },
       { ...connection, clientPort: 9 },
+      { ...connection, clientAddress: '2001:db8::10', virtualAddress: 'fd00::100' },
+      { ...connection, clientAddress: '2001:db8::9', virtualAddress: 'fd00::100' },
+      { ...connection, protocol: 'sctp' as const },
     ];
-    const order = [6, 4, 5, 3, 2, 1, 0].map((index) => rows[index]!);
+    const order = [6, 4, 5, 3, 2, 1, 8, 7, 0, 9].map((index) => rows[index]!);
     expect(listConnections(rows)).toBe(listConnections(order, { order: 'given' }));
     expect(listConnections(rows, { order: 'given' })).not.toBe(listConnections(rows));
     expect(rows[0]!.state).toBe('UDP');

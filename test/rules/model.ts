@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { IpvsError } from '../../src/errors.js';
-import type { RuleTarget } from '../../src/rules/ipvsadm.js';
+import type { RuleDest, RuleService, RuleTarget } from '../../src/rules/ipvsadm.js';
 import type { ListedConnection, ListedDest, ListedService, ListedStats, SavedService } from '../../src/rules/listed.js';
 import type {
   DestConfig,
@@ -15,6 +15,7 @@ import type {
   SchedulerFlag,
   ServiceConfig,
   ServiceKey,
+  TunnelConfig,
 } from '../../src/types.js';
 
 export const FIXTURES = new URL('../fixtures/', import.meta.url);
@@ -28,11 +29,22 @@ export function kernelFile(scenario: string, file: string): string {
   return readFileSync(new URL(`${scenario}/${file}`, KERNEL), 'utf8');
 }
 
+/** The listings of a kind (`services`, `stats`, `conns`, …) beside those of the scenarios. */
+export function listingsOf(kind: string): string[] {
+  return readdirSync(new URL('listings/', FIXTURES)).filter((name) => name.endsWith(`-${kind}.txt`));
+}
+
 export function fixture(path: string): string {
   return readFileSync(new URL(path, FIXTURES), 'utf8');
 }
 
-type Row = Required<ServiceConfig> & { dests: Required<DestConfig>[] };
+type Row = RuleService & { dests: RuleDest[] };
+
+/** A text that names a service. */
+export function keyOf(key: Readonly<ServiceKey>): string {
+  if ('fwmark' in key) return `fwm ${key.fwmark} ${key.family ?? 4}`;
+  return `${key.protocol} ${key.address} ${key.port}`;
+}
 
 /** Keeps rules like the kernel: dests newest first. */
 export class RuleTable implements RuleTarget {
@@ -49,13 +61,13 @@ export class RuleTable implements RuleTarget {
     return row;
   }
 
-  private find({ protocol, address, port }: ServiceKey): Row | undefined {
-    return this.rows.find((row) => row.protocol === protocol && row.address === address && row.port === port);
+  private find(key: ServiceKey): Row | undefined {
+    return this.rows.find((row) => keyOf(row) === keyOf(key));
   }
 
   addService(service: ServiceConfig): void {
     if (this.find(service)) throw new IpvsError('SERVICE_EXISTS', 'Service already exists');
-    this.rows.push({ ...(service as Required<ServiceConfig>), dests: [] });
+    this.rows.push({ ...(service as RuleService), dests: [] });
   }
 
   editService(service: ServiceConfig): void {
@@ -76,7 +88,7 @@ export class RuleTable implements RuleTarget {
     if (row.dests.some((other) => other.address === dest.address && other.port === dest.port)) {
       throw new IpvsError('DEST_EXISTS', 'Destination already exists');
     }
-    row.dests.unshift({ ...(dest as Required<DestConfig>) });
+    row.dests.unshift({ ...(dest as RuleDest) });
   }
 
   editDest(service: ServiceKey, dest: DestConfig): void {
@@ -89,7 +101,7 @@ export class RuleTable implements RuleTarget {
     row.dests = row.dests.filter((other) => other !== dest);
   }
 
-  private dest(service: ServiceKey, key: DestKey): Required<DestConfig> {
+  private dest(service: ServiceKey, key: DestKey): RuleDest {
     const dest = this.row(service).dests.find((other) => other.address === key.address && other.port === key.port);
     if (dest === undefined) throw new IpvsError('NO_SUCH_DEST', 'No such destination');
     return dest;
@@ -104,15 +116,32 @@ export const NO_STATS: ListedStats = { connections: 0n, inPackets: 0n, outPacket
 const METHODS: Record<string, MethodName> = { Masq: 'nat', Route: 'dr', Tunnel: 'tun' };
 
 function endpoint(text: string | undefined): { address: string; port: number } {
-  const [address, port] = text!.split(':');
+  const [, address, port] = /^\[?(.*?)\]?:(\d+)$/.exec(text!)!;
   return { address: address!, port: Number(port) };
 }
 
-/** Reads `-Ln` or `-Ln --stats --exact` back; the dests come out in reverse, as from a kernel that keeps the newest first. */
+/** Reads the words that name a service; gives those that follow. */
+function nameOf([protocol, name, ...rest]: string[]): { key: ServiceKey; rest: string[] } {
+  if (protocol !== 'FWM')
+    return { key: { protocol: protocol!.toLowerCase() as ProtocolName, ...endpoint(name) }, rest };
+  const ipv6 = rest[0] === 'IPv6';
+  return { key: { fwmark: Number(name), family: ipv6 ? 6 : 4 }, rest: rest.slice(ipv6 ? 1 : 0) };
+}
+
+const CHECKSUMS: Record<string, TunnelConfig['checksum']> = { '-c': 'nocsum', '+c': 'csum', 'r+c': 'remcsum' };
+
+function tunnelOf(text: string): TunnelConfig {
+  const [type, ...rest] = text.split(':');
+  const port = rest.length === 2 ? { port: Number(rest[0]) } : {};
+  return { type: type as 'ipip', checksum: CHECKSUMS[rest.at(-1) ?? '-c']!, ...port };
+}
+
+/** Reads `-Ln`, `-Ln --tun-info` or `-Ln --stats --exact` back; the dests come out in reverse, as from a kernel that keeps the newest first. */
 export function readServices(listing: string): ListedService[] {
   const services: (ListedService & { dests: ListedDest[] })[] = [];
   const lines = listing.trimEnd().split('\n');
   const stats = lines[1]!.includes('Conns');
+  const tunnels = lines[2]!.includes('TunnelInfo');
   const numbers = (words: string[]): ListedStats => {
     const [connections, inPackets, outPackets, inBytes, outBytes] = words.map(BigInt);
     return {
@@ -126,16 +155,17 @@ export function readServices(listing: string): ListedService[] {
   for (const line of lines.slice(3)) {
     const words = line.trim().split(/ +/);
     if (words[0] !== '->') {
+      const { key, rest } = nameOf(words);
       services.push({
-        protocol: words[0]!.toLowerCase() as ProtocolName,
-        ...endpoint(words[1]),
-        scheduler: stats ? 'rr' : words[2]!,
-        flags: (words[3]?.match(/sh-\w+/g) ?? []) as SchedulerFlag[],
-        stats: stats ? numbers(words.slice(2)) : NO_STATS,
+        ...key,
+        scheduler: stats ? 'rr' : rest[0]!,
+        flags: (rest[1]?.match(/sh-\w+/g) ?? []) as SchedulerFlag[],
+        stats: stats ? numbers(rest) : NO_STATS,
         dests: [],
       });
       continue;
     }
+    const info = tunnels ? words.splice(3, 1)[0]! : 'n/a';
     services.at(-1)!.dests.unshift({
       ...endpoint(words[1]),
       method: stats ? 'dr' : METHODS[words[2]!]!,
@@ -144,6 +174,7 @@ export function readServices(listing: string): ListedService[] {
       inactiveConnections: stats ? 0 : Number(words[5]),
       upperThreshold: 0,
       lowerThreshold: 0,
+      ...(info !== 'n/a' && { tunnel: tunnelOf(info) }),
       stats: stats ? numbers(words.slice(2)) : NO_STATS,
     });
   }

@@ -68,14 +68,18 @@ describe('what a note leaves out', () => {
 describe('a scenario fails', () => {
   it.each([
     [
-      { kind: 'cmd', ns: 'director', cmd: 'ip addr del 10.0.0.100/32 dev cli' },
-      'event 1 (ip addr del 10.0.0.100/32 dev cli): not handled',
+      { kind: 'cmd', ns: 'director', cmd: 'ip link add x type dummy' },
+      'event 1 (ip link add x type dummy): not handled',
+    ],
+    [
+      { kind: 'cmd', ns: 'director', cmd: 'ip link set eth7 up' },
+      'event 1 (ip link set eth7 up): there is no interface eth7',
     ],
     [
       { kind: 'cmd', ns: 'director', cmd: 'ipvsadm -A -t 10.0.0.100:80 -s nq' },
       'event 1 (ipvsadm -A -t 10.0.0.100:80 -s nq): ',
     ],
-    [{ kind: 'cmd', cmd: 'iptables -F' }, 'event 1 (iptables -F): not handled'],
+    [{ kind: 'cmd', cmd: 'iptables -F' }, 'event 1 (iptables -F): not handled by netfilter here: -F'],
     [
       { kind: 'sysctl', ns: 'director', set: 'net/ipv4/vs/conn_reuse_mode=1' },
       'event 1 (net/ipv4/vs/conn_reuse_mode=1): a sysctl that is not handled',

@@ -110,6 +110,7 @@ export class Scripted implements ReplayTarget {
   }
 
   setSysctl = this.#record('setSysctl');
+  setNetwork = this.#record('setNetwork');
   addService = this.#record('addService');
   editService = this.#record('editService');
   deleteService = this.#record('deleteService');

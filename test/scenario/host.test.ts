@@ -69,7 +69,7 @@ describe('frames of the host', () => {
         capture: 'cli-out',
         frame: 1,
         text: '10.0.0.100:80 > 10.0.0.2:48000 TCP [R] seq=0 ttl=64 len=0',
-        cause: { capture: 'cli-in', frame: 1, reason: 'not-opening' },
+        cause: { capture: 'cli-in', frame: 1, reason: 'not-opening', relation: 'answers' },
       },
     ]);
   });
@@ -277,7 +277,7 @@ describe('the host answers an ICMP request', () => {
       },
       leftTo('local-delivery'),
     );
-    expect(result.host.map(({ cause }) => cause.frame)).toEqual([3, 2, 1]);
+    expect(result.host.map(({ cause }) => cause?.frame)).toEqual([3, 2, 1]);
   });
 });
 

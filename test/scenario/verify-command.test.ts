@@ -157,7 +157,13 @@ describe('reportText', () => {
     matched: 3,
     expected: 3,
     host: [
-      { capture: 'cli-out', frame: 2, text: 'a > b', cause: { capture: 'cli-in', frame: 1, reason: 'not-opening' } },
+      {
+        capture: 'cli-out',
+        frame: 2,
+        text: 'a > b',
+        cause: { capture: 'cli-in', frame: 1, reason: 'not-opening', relation: 'answers' },
+      },
+      { capture: 'cli-out', frame: 3, text: 'ARP', cause: undefined },
     ],
     masked: { 'icmp-id': 2, clock: 1 },
     leftOut: [
@@ -165,6 +171,7 @@ describe('reportText', () => {
       { rule: 'fragments', why: 'w', capture: 'srv-out', frames: [3] },
       { rule: 'others', why: 'w', capture: 'srv-out', frames: [4] },
     ],
+    passedOver: [{ event: 4, words: '-p 300' }],
     differences: [],
     differenceCount: 0,
     error: undefined,
@@ -172,8 +179,9 @@ describe('reportText', () => {
 
   it('counts masks and left out frames by name, and lists the host', () => {
     expect(reportText(result)).toBe(
-      'PASS x  3/3 matched, 1 host, 3 masked (icmp-id 2, clock 1), 4 left out (fragments, others)\n' +
-        '  host: cli-out frame 2: a > b (answers cli-in frame 1, not-opening)\n',
+      'PASS x  3/3 matched, 2 host, 3 masked (icmp-id 2, clock 1), 4 left out (fragments, others), event 4 without -p 300\n' +
+        '  host: cli-out frame 2: a > b (answers cli-in frame 1, not-opening)\n' +
+        '  host: cli-out frame 3: ARP (discovery of its own)\n',
     );
   });
 

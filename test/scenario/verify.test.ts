@@ -29,6 +29,7 @@ describe('verifyScenario', () => {
       host: [],
       masked: {},
       leftOut: [],
+      passedOver: [],
       differences: [],
       differenceCount: 0,
       error: undefined,

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type Address, addressBytes } from './address.js';
 
 const MODULUS = 0xffff;
 
@@ -32,15 +33,24 @@ export function checksumIsRight(bytes: Uint8Array): boolean {
   return residue(bytes) === 0 && bytes.some((byte) => byte !== 0);
 }
 
-/** The 12 bytes that TCP and UDP checksums cover besides the segment (RFC 9293 §3.1, RFC 768). `length` in bytes. */
-export function pseudoHeader(source: number, destination: number, protocol: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(12);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, source);
-  view.setUint32(4, destination);
-  view.setUint8(9, protocol);
-  view.setUint16(10, length);
-  return bytes;
+/**
+ * What TCP, UDP and ICMPv6 checksums cover besides the segment: 12 bytes (RFC 9293 §3.1, RFC 768), or 40 where the
+ * addresses are IPv6 ones (RFC 8200 §8.1).
+ *
+ * @param protocol of the segment itself, not of an extension header in front of it
+ * @param length of the segment in bytes
+ */
+export function pseudoHeader(source: Address, destination: Address, protocol: number, length: number): Uint8Array {
+  const tail = new Uint8Array(typeof source === 'bigint' ? 8 : 4);
+  const view = new DataView(tail.buffer);
+  if (typeof source === 'bigint') {
+    view.setUint32(0, length);
+    view.setUint8(7, protocol);
+  } else {
+    view.setUint8(1, protocol);
+    view.setUint16(2, length);
+  }
+  return concatenate(addressBytes(source), addressBytes(destination), tail);
 }
 
 /**

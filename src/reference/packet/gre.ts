@@ -1,0 +1,54 @@
+/**
+ * GRE as RFC 2784 has it: a protocol type, and a checksum if the C bit is set. Keys, sequence numbers and source routes
+ * (RFC 1701, RFC 2890) are refused.
+ *
+ * @module
+ */
+import { checksumIsRight, concatenate, internetChecksum } from './checksum.js';
+
+/** Bytes of the header without and with checksum. */
+export const GRE_LENGTH = { nocsum: 4, csum: 8 } as const;
+
+const CHECKSUM_PRESENT = 0x8000;
+
+/** Bits 1 to 5, which a receiver must not ignore (§2.3), and the version. */
+const REFUSED = 0x7c07;
+
+/** A GRE packet taken apart. */
+export interface GrePacket {
+  hasChecksum: boolean;
+  /** EtherType of the payload. */
+  protocolType: number;
+  payload: Uint8Array;
+}
+
+/** Why a packet does not come out of GRE. */
+export type GreFault = 'tunnel-malformed' | 'tunnel-checksum';
+
+/** Takes a packet apart; its checksum, if it has one, must be right. */
+export function parseGre(bytes: Uint8Array): GrePacket | GreFault {
+  if (bytes.length < GRE_LENGTH.nocsum) return 'tunnel-malformed';
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if ((view.getUint16(0) & REFUSED) !== 0) return 'tunnel-malformed';
+  const hasChecksum = (view.getUint16(0) & CHECKSUM_PRESENT) !== 0;
+  const length = hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum;
+  if (bytes.length < length) return 'tunnel-malformed';
+  if (hasChecksum && !checksumIsRight(bytes)) return 'tunnel-checksum';
+  return { hasChecksum, protocolType: view.getUint16(2), payload: bytes.slice(length) };
+}
+
+/**
+ * Puts a packet together.
+ *
+ * @param summed what the checksum takes the payload for, where that is still to be finished
+ */
+export function serialiseGre(packet: GrePacket, summed = packet.payload): Uint8Array {
+  const header = new Uint8Array(packet.hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum);
+  const view = new DataView(header.buffer);
+  view.setUint16(2, packet.protocolType);
+  if (packet.hasChecksum) {
+    view.setUint16(0, CHECKSUM_PRESENT);
+    view.setUint16(4, internetChecksum(concatenate(header, summed)));
+  }
+  return concatenate(header, packet.payload);
+}

@@ -1,0 +1,30 @@
+/**
+ * How the guest's host stack is set: a director, no limits on ICMP, and as little as possible that it says by itself.
+ *
+ * @module
+ */
+
+/** Of the whole guest, below `/proc/sys`. */
+export const INITIAL_SYSCTLS: readonly (readonly [string, number | string])[] = [
+  ['net/ipv4/icmp_msgs_per_sec', 1_000_000_000],
+  ['net/ipv4/icmp_msgs_burst', 1_000_000_000],
+  ['net/core/netdev_max_backlog', 10_000],
+];
+
+/** Of each network namespace. */
+export const SYSCTLS: readonly (readonly [string, number | string])[] = [
+  ['net/ipv4/ip_forward', 1],
+  ['net/ipv4/icmp_ratelimit', 0],
+  ['net/ipv4/icmp_ratemask', 0],
+  ['net/ipv6/icmp/ratelimit', 0],
+  ['net/ipv6/conf/all/forwarding', 1],
+  ...['all', 'default'].flatMap((name): [string, number][] => [
+    [`net/ipv4/conf/${name}/rp_filter`, 0],
+    [`net/ipv4/conf/${name}/send_redirects`, 0],
+    [`net/ipv6/conf/${name}/accept_ra`, 0],
+    [`net/ipv6/conf/${name}/accept_dad`, 0],
+    [`net/ipv6/conf/${name}/dad_transmits`, 0],
+    // No link-local address is made up.
+    [`net/ipv6/conf/${name}/addr_gen_mode`, 1],
+  ]),
+];
