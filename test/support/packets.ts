@@ -14,6 +14,17 @@ export function dotted(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
+/** `fd00::1` to its sixteen bytes; without a dotted quad at its end. */
+export function ip6(text: string): Uint8Array {
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): number[] =>
+    part.split(':').flatMap((group) => (group === '' ? [] : [parseInt(group, 16)]));
+  const before = groups(head);
+  const after = tail === undefined ? [] : groups(tail);
+  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 255]));
+}
+
 /** `02:00:00:00:00:01` or `deadbeef` to bytes; colons and blanks do not count. */
 export function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replace(/[\s:]/g, '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
@@ -101,7 +112,82 @@ export const SYN = 2;
 export const RST = 4;
 export const ACK = 16;
 
-export interface TransportWords extends Omit<Ipv4Words, 'protocol'> {
+export interface Ipv6Words {
+  /** DSCP and ECN. */
+  trafficClass?: number;
+  flowLabel?: number;
+  hopLimit?: number;
+  /** Next header behind the extensions. */
+  protocol?: number;
+  source: string;
+  destination: string;
+  /** Extension headers as `[number, bytes without the first]`; each gets the number of the one behind it. */
+  extensions?: readonly (readonly [header: number, rest: Uint8Array])[];
+}
+
+/** An IPv6 packet. */
+export function ipv6(words: Ipv6Words, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const { extensions = [], protocol = 6 } = words;
+  const numbers = [...extensions.map(([header]) => header), protocol];
+  const headers = extensions.map(([, rest], i) => join(Uint8Array.of(numbers[i + 1] as number), rest));
+  const header = new Uint8Array(40);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, 0x60000000 | ((words.trafficClass ?? 0) << 20) | (words.flowLabel ?? 0));
+  view.setUint16(4, join(...headers, payload).length);
+  header[6] = numbers[0] as number;
+  header[7] = words.hopLimit ?? 64;
+  header.set(ip6(words.source), 8);
+  header.set(ip6(words.destination), 24);
+  return join(header, ...headers, payload);
+}
+
+/** Words of a packet of either family: a colon in the source tells which. */
+export interface PacketWords extends Omit<Ipv4Words, 'protocol'> {
+  flowLabel?: number;
+  extensions?: Ipv6Words['extensions'];
+}
+
+/** A packet of the family of its source; TOS and TTL go where IPv6 has them. */
+export function packet(words: PacketWords, protocol: number, payload: Uint8Array): Uint8Array {
+  const { source, destination } = words;
+  if (!isV6(source) || typeof destination === 'number') return ipv4({ ...words, protocol }, payload);
+  const { tos = 0, ttl = 64, flowLabel = 0, extensions = [] } = words;
+  return ipv6({ source, destination, trafficClass: tos, hopLimit: ttl, flowLabel, extensions, protocol }, payload);
+}
+
+const isV6 = (address: number | string): address is string => typeof address === 'string' && address.includes(':');
+
+/** The bytes of an address of either family. */
+function bytesOf(address: number | string): Uint8Array {
+  if (isV6(address)) return ip6(address);
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, number(address));
+  return bytes;
+}
+
+/** The pseudo header of a segment (RFC 9293 §3.1, RFC 8200 §8.1). */
+export function pseudoHeader(
+  { source, destination }: Pick<PacketWords, 'source' | 'destination'>,
+  protocol: number,
+  length: number,
+): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setUint32(0, length);
+  bytes[7] = protocol;
+  // For IPv4 the length has 16 bits; the sum is the same.
+  return join(bytesOf(source), bytesOf(destination), bytes);
+}
+
+/** The right checksum of a TCP segment, UDP datagram or ICMPv6 message whose checksum field is 0. */
+export function transportChecksum(
+  words: Pick<PacketWords, 'source' | 'destination'>,
+  protocol: number,
+  segment: Uint8Array,
+): number {
+  return checksum(join(pseudoHeader(words, protocol, segment.length), segment));
+}
+
+export interface TransportWords extends PacketWords {
   sport: number;
   dport: number;
   /** TCP only. */
@@ -109,21 +195,8 @@ export interface TransportWords extends Omit<Ipv4Words, 'protocol'> {
   payload?: Uint8Array;
   /** Instead of the right one. */
   checksum?: number;
-}
-
-function pseudoHeader(source: number, destination: number, protocol: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(12);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, source);
-  view.setUint32(4, destination);
-  bytes[9] = protocol;
-  view.setUint16(10, length);
-  return bytes;
-}
-
-/** The right checksum of a TCP segment or UDP datagram whose checksum field is 0. */
-export function transportChecksum(source: number, destination: number, protocol: number, segment: Uint8Array): number {
-  return checksum(join(pseudoHeader(source, destination, protocol, segment.length), segment));
+  /** Only the folded sum of the pseudo header stands in the checksum field. */
+  partial?: boolean;
 }
 
 function transport(words: TransportWords, protocol: number, header: Uint8Array, field: number): Uint8Array {
@@ -132,30 +205,40 @@ function transport(words: TransportWords, protocol: number, header: Uint8Array, 
   view.setUint16(2, words.dport);
   const segment = join(header, words.payload ?? new Uint8Array(0));
   if (protocol === 17) new DataView(segment.buffer).setUint16(4, segment.length);
-  const right = transportChecksum(number(words.source), number(words.destination), protocol, segment);
+  const right = words.partial
+    ? ~checksum(pseudoHeader(words, protocol, segment.length)) & 0xffff
+    : transportChecksum(words, protocol, segment);
   const sent = protocol === 17 && right === 0 ? 0xffff : right;
   new DataView(segment.buffer).setUint16(field, words.checksum ?? sent);
-  return ipv4({ ...words, protocol }, segment);
+  return packet(words, protocol, segment);
 }
 
-/** An IPv4 packet with a TCP segment. */
+/** A packet with a TCP segment. */
 export function tcp(words: TransportWords): Uint8Array {
   const header = new Uint8Array(20);
   header.set([0, 0, 3, 0xe8, 0, 0, 7, 0xd0, 0x50, words.flags ?? SYN, 0xfa, 0xf0], 4);
   return transport(words, 6, header, 16);
 }
 
-/** An IPv4 packet with a UDP datagram. */
+/** A packet with a UDP datagram. */
 export function udp(words: TransportWords): Uint8Array {
   return transport(words, 17, new Uint8Array(8), 6);
 }
 
-/** An IPv4 packet with an ICMP message. */
-export function icmp(words: Ipv4Words, type: number, code = 0, body: Uint8Array = new Uint8Array(0)): Uint8Array {
+/** A packet with an ICMP message, for IPv6 an ICMPv6 one; `rest` are the four bytes behind the checksum. */
+export function icmp(
+  words: PacketWords,
+  type: number,
+  code = 0,
+  body: Uint8Array = new Uint8Array(0),
+  rest = 0,
+): Uint8Array {
   const message = join(Uint8Array.of(type, code, 0, 0, 0, 0, 0, 0), body);
-  const sum = checksum(message);
-  message.set([sum >> 8, sum & 255], 2);
-  return ipv4({ ...words, protocol: 1 }, message);
+  const view = new DataView(message.buffer);
+  view.setUint32(4, rest);
+  const v6 = isV6(words.source);
+  view.setUint16(2, v6 ? transportChecksum(words, 58, message) : checksum(message));
+  return packet(words, v6 ? 58 : 1, message);
 }
 
 /** An Ethernet frame; `tag` is the 16 bits of an 802.1Q tag. */
