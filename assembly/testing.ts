@@ -21,6 +21,7 @@ import { Udp } from './wire/udp';
 import { Vlan } from './wire/vlan';
 
 export * from './index';
+export * from './testing/fragments';
 
 export function sumScalar(address: usize, length: u32): u32 {
   return checksum.fold(checksum.sumScalar(address, length));

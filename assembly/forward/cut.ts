@@ -68,7 +68,7 @@ export function sendCut(frame: Descriptor, ip: usize, hop: Hop, mtu: u32, reasse
 function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, reassembled: bool, known: bool): Reason {
   const v6 = changetype<Ipv4>(ip).version == 6;
   const header = v6 ? unfragmentable(ip, total) : changetype<Ipv4>(ip).headerLength;
-  if (header == 0) return Reason.Ipv6Extension;
+  if (header == 0) return Reason.Ipv6Truncated;
   const front = v6 ? header + FRAGMENT_SIZE : header;
   if (limit < front + 8) return Reason.TooBig;
   if (v6 && !hasHeadroom(frame, ip - FRAGMENT_SIZE, hop.outInterface)) return Reason.NoHeadroom;

@@ -87,6 +87,9 @@ export interface Inner {
   insertEntry(hash: bigint, ref: number): void;
   removeEntry(hash: bigint, ref: number): void;
   findEntry(hash: bigint, ref: number): number;
+  reassembleFrame(index: number): number;
+  expireFragmentsAt(now: number): void;
+  cutFrame(index: number, ip: number, hop: number, mtu: number, reassembled: number, reason: number): void;
 }
 
 /** The inner functions of the core, and the memory they work on. */
