@@ -9,19 +9,27 @@ import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
 import { Conn } from './conn/record';
 import { advanceClock, endConnection } from './conn/table';
 import * as control from './control';
+import { expireFragments } from './flow/reassembly';
 import { processBurst } from './pipeline';
 import { Dest } from './service/dest';
 import * as services from './service/service';
+import { now32 } from './superblock';
+
+/** Ends what is due. */
+function pass(to: u64): void {
+  advanceClock(to);
+  expireFragments(now32());
+}
 
 /** Judges the frames of the burst at time `now` (milliseconds); returns the number of descriptors. */
 export function process(now: f64): u32 {
-  advanceClock(<u64>now);
+  pass(<u64>now);
   return processBurst();
 }
 
 /** Lets time pass without a packet. */
 export function advance(now: f64): void {
-  advanceClock(<u64>now);
+  pass(<u64>now);
 }
 
 /** The service of this key, 0 when there is none; its address is in SB_ARG_ADDRESS. */
@@ -30,14 +38,7 @@ export function findService(family: u32, protocol: u32, portBE: u32, fwmark: u32
 }
 
 /** Adds a service; 0 when the table is full. Its address is in SB_ARG_ADDRESS. */
-export function addService(
-  family: u32,
-  protocol: u32,
-  portBE: u32,
-  fwmark: u32,
-  scheduler: u32,
-  flags: u32,
-): usize {
+export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32, scheduler: u32, flags: u32): usize {
   return control.addService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark, scheduler, flags);
 }
 
@@ -72,16 +73,7 @@ export function setDest(
   tunnelPortBE: u32,
   tunnelChecksum: u32,
 ): void {
-  control.setDest(
-    changetype<Dest>(dest),
-    method,
-    weight,
-    upper,
-    lower,
-    tunnelType,
-    tunnelPortBE,
-    tunnelChecksum,
-  );
+  control.setDest(changetype<Dest>(dest), method, weight, upper, lower, tunnelType, tunnelPortBE, tunnelChecksum);
 }
 
 /** Deletes a dest. */

@@ -53,14 +53,7 @@ export function isReply(ref: u32): bool {
 }
 
 /** Whether the entry `ref` is for exactly this tuple; `source` and `destination` are where the addresses are. */
-export function refMatches(
-  ref: u32,
-  v6: bool,
-  source: usize,
-  destination: usize,
-  portsBE: u32,
-  protocol: u32,
-): bool {
+export function refMatches(ref: u32, v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
   const conn = connOf(ref);
   return isReply(ref)
     ? conn.matchesOut(v6, source, destination, portsBE, protocol)
@@ -156,8 +149,7 @@ export function makeConnection(
     conn.dest = changetype<usize>(dest);
     bindDest(dest);
   }
-  conn.flags =
-    ConnFlag.Used | ConnFlag.Inactive | (nat ? ConnFlag.Reply : ConnFlag.NoOutput) | (v6 ? ConnFlag.V6 : 0);
+  conn.flags = ConnFlag.Used | ConnFlag.Inactive | (nat ? ConnFlag.Reply : ConnFlag.NoOutput) | (v6 ? ConnFlag.V6 : 0);
   // A generation that never is the current one: nothing about the way to the client is known.
   conn.hopGeneration = 0;
   conn.touched = now32();

@@ -6,8 +6,8 @@
 import { ConnFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
-import { enterState, UDP_STATE } from '../conn/table';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
+import { enterState, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';

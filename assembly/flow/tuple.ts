@@ -10,7 +10,7 @@ import { Scratch } from '../descriptor';
 import { portsBE } from '../wire/ports';
 
 /** ISAKMP's port (500) on both sides, network order: what AH and ESP follow. */
-const ISAKMP_PORTS_BE: u32 = 0xf401_f401;
+export const ISAKMP_PORTS_BE: u32 = 0xf401f401;
 
 /** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */
 export function findByTuple(packet: Scratch): u32 {

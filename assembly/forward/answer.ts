@@ -77,6 +77,11 @@ export function answerParameterProblem(frame: Descriptor, packet: Scratch, code:
   answer6(frame, packet, v6.PARAMETER_PROBLEM6, code, pointer, Reason.ParameterProblem);
 }
 
+/** Sends on to the client what a router said about a tunnel packet of ours; `packet` is what was inside, as far as it was quoted. */
+export function answerRelayed(frame: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32): void {
+  answer4(frame, packet, type, code, rest, Reason.IcmpRelayed);
+}
+
 function answerUnreachable(frame: Descriptor, packet: Scratch, code: u32, code6: u32, reason: Reason): void {
   if (packet.isV6) answer6(frame, packet, v6.DESTINATION_UNREACHABLE6, code6, 0, reason);
   else answer4(frame, packet, DESTINATION_UNREACHABLE, code, 0, reason);
@@ -88,7 +93,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   if (offending.isLaterFragment || isAboutError(packet)) return;
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
-  const quoted = min<u32>(offending.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
+  const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
   const length = IPV4_MIN + ICMP_SIZE + quoted;
   const made = takeFrame(cause, length);
   if (made == null) return;

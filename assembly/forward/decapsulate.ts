@@ -33,7 +33,7 @@ function opened(inner: usize, v6: bool): u64 {
   return <u64>inner | (v6 ? V6 : 0);
 }
 function refused(reason: u32): u64 {
-  return <u64>reason << 40;
+  return (<u64>reason) << 40;
 }
 const V6: u64 = 1 << 32;
 

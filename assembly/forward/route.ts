@@ -52,7 +52,7 @@ import {
 import { icmpOut } from './icmp';
 import { hasHeadroom, putLink } from './link';
 import { hasTransportHeader, translateOut } from './translate';
-import { canLeave, countHop, send } from './transmit';
+import { canLeave, countHop, decrementHop, send } from './transmit';
 
 /** Largest MTU that fits the record; no IPv4 packet is longer. */
 const MTU_MAX: u32 = 0xffff;
@@ -130,12 +130,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
 function mustNotBeCut(packet: Scratch, mtu: u32): bool {
   if (packet.isV6) return (packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength) > mtu;
   return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
-}
-
-/** TTL or hop limit - 1, the way a router does it. */
-function decrementHop(packet: Scratch): void {
-  if (packet.isV6) packet.header6.hopLimit = packet.header6.hopLimit - 1;
-  else packet.header.decrementTtl();
 }
 
 /** A packet that is answered was received: its options hold our address on the way back to its source. */

@@ -23,6 +23,7 @@ import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError }
 import { sendCut } from './cut';
 import { hasHeadroom, putLink } from './link';
 import { translateIn } from './translate';
+import { translateErrorIn } from './translate-error';
 import { encapsulate, tunnelMtuMin, tunnelOverhead, tunnelReason } from './tunnel';
 
 /** Where the connection's packets go. */
@@ -62,34 +63,44 @@ function fromLoopback(packet: Scratch): bool {
 
 /** Rewrites the packet for its dest, and judges the frame. NAT needs the whole transport header. */
 export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  transmitAny(frame, packet, conn, false);
+}
+
+/** The same for an ICMP error about the connection. */
+export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  transmitAny(frame, packet, conn, true);
+}
+
+function transmitAny(frame: Descriptor, packet: Scratch, conn: Conn, error: bool): void {
   const hop = hopOf(conn, packet);
   if (hop.kind == HopKind.Local) {
-    transmitLocal(frame, packet, conn);
+    transmitLocal(frame, packet, conn, error);
     return;
   }
   if (!startSending(frame, packet, hop)) return;
   switch (conn.method) {
     case Method.Tunnel:
-      transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest));
+      transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest), error);
       break;
     default:
-      transmitPlain(frame, packet, hop, conn);
+      transmitPlain(frame, packet, hop, conn, error);
   }
 }
 
 /** NAT, DR and bypass: what leaves is as long as what came. */
-function transmitPlain(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn): void {
+function transmitPlain(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn, error: bool): void {
   const mtu = conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
   if (!fits(frame, packet, mtu)) return;
   if (!canLeave(frame, packet.ip, hop)) return;
   completeChecksum(frame, packet);
+  let reason = conn.method == Method.Bypass ? Reason.Bypass : Reason.DirectRoute;
+  let delta: u64 = 0;
   if (conn.method == Method.Masq) {
-    countHop(packet, translateIn(packet, conn));
-    send(frame, packet, packet.ip, hop, mtu, Reason.NatIn);
-  } else {
-    countHop(packet, 0);
-    send(frame, packet, packet.ip, hop, mtu, conn.method == Method.Bypass ? Reason.Bypass : Reason.DirectRoute);
+    delta = error ? translateErrorIn(packet, conn) : translateIn(packet, conn);
+    reason = Reason.NatIn;
   }
+  countHop(packet, delta);
+  send(frame, packet, packet.ip, hop, mtu, error ? Reason.IcmpIn : reason);
 }
 
 /** TTL or hop limit - 1; an IPv4 checksum follows that and `delta`. */
@@ -98,8 +109,14 @@ export function countHop(packet: Scratch, delta: u64): void {
   else packet.header.forwardUpdating(delta);
 }
 
+/** TTL or hop limit - 1, the way a router does it. */
+export function decrementHop(packet: Scratch): void {
+  if (packet.isV6) packet.header6.hopLimit = packet.header6.hopLimit - 1;
+  else packet.header.decrementTtl();
+}
+
 /** TUN: outer headers go in front. */
-function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest): void {
+function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest, error: bool): void {
   const overhead = tunnelOverhead(frame, packet, dest);
   const pathMtu = dest.pathMtu(hop);
   const mtu = pathMtu - min<u32>(pathMtu, overhead);
@@ -113,7 +130,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
   countHop(packet, 0);
   const outer = encapsulate(frame, packet, hop, dest);
-  send(frame, packet, outer, hop, pathMtu, tunnelReason(dest));
+  send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
 }
 
 /** Sends the finished packet at `ip`: in pieces when it is longer than the MTU, or came in pieces. */
@@ -128,7 +145,7 @@ export function send(frame: Descriptor, packet: Scratch, ip: usize, hop: Hop, mt
 }
 
 /** The dest is this host: its stack gets the packet, translated if that is the method, TTL untouched. */
-function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn): void {
+function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bool): void {
   if (conn.method == Method.Masq) {
     const loopback = packet.isV6 ? isLoopback6(conn.daddr6) : isLoopback(conn.daddrBE);
     if (loopback && !interfaceHas(packet.receivedOn, InterfaceFlag.Loopback)) {
@@ -136,7 +153,8 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn): void {
       return;
     }
     completeChecksum(frame, packet);
-    translateIn(packet, conn);
+    if (error) translateErrorIn(packet, conn);
+    else translateIn(packet, conn);
     if (!packet.isV6) packet.header.fillChecksum();
   } else if (conn.method == Method.Bypass) {
     frame.judge(Verdict.Drop, Reason.LocalBoundary);

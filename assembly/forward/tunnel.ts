@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
+
 import { SB_ECN_MODE, SB_PMTU_DISC } from '../../src/abi/memory';
+import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
 import { Descriptor, Scratch } from '../descriptor';

@@ -4,10 +4,7 @@
  * @module
  */
 import {
-  ADDRESS_SIZE,
   DescriptorFlag,
-  Family,
-  SB_ARG_ADDRESS,
   SB_CACHE_BYPASS,
   SB_EXPIRE_NODEST_CONN,
   SB_HOP,
@@ -19,7 +16,7 @@ import {
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { connOf, endConnection, isReply, makeConnection } from '../conn/table';
+import { connOf, endConnection, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
@@ -34,18 +31,16 @@ import { transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
-import { findService, Service } from '../service/service';
-import { countConnection, countIn } from '../service/stats';
+import { Service } from '../service/service';
+import { countIn } from '../service/stats';
 import { field, netGeneration, now32 } from '../superblock';
 import { isMulticast } from '../wire/address';
-import { foldAddress6, isMulticast6 } from '../wire/ipv6';
+import { isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { hasChunk, SCTP_ABORT, SCTP_INIT, sctpChunkType } from '../wire/sctp';
 import { RST, SYN, Tcp } from '../wire/tcp';
 import { icmpIn } from './icmp';
-
-/** FTP's data port: connections from it belong to a control connection. */
-const FTP_DATA_BE: u32 = 20 << 8;
+import { connect, FTP_DATA_BE, foldClient, serviceOf } from './schedule';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
@@ -110,7 +105,7 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     return;
   }
   const ports = portsBE(packet.l4);
-  const address = serviceOf(frame, packet, ports >> 16);
+  const address = serviceOf(frame, packet.isV6, packet.destination, packet.protocol, ports >> 16);
   if (address == 0) {
     keepLocal(frame, Reason.LocalDelivery);
     return;
@@ -123,8 +118,9 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     frame.judge(Verdict.Local, Reason.FtpData);
     return;
   }
+  const v6 = packet.isV6;
   const service = changetype<Service>(address);
-  const picked = pickDest(service, foldSource(packet), ports & 0xffff);
+  const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
     if (packet.hasOptions) {
       walkOptions(packet.header, true, packet.header.destinationBE);
@@ -136,46 +132,13 @@ function schedule(frame: Descriptor, packet: Scratch): void {
   }
   let dest: Dest | null = null;
   if (picked != 0) dest = changetype<Dest>(picked);
-  const conn = connect(packet, packet.source, packet.destination, ports, packet.protocol, dest);
+  const conn = connect(packet.hash, v6, packet.source, packet.destination, ports, packet.protocol, dest);
   if (conn == null) {
     frame.judge(Verdict.Drop, Reason.TableFull);
     return;
   }
   checkAddresses(conn);
   serve(frame, packet, conn);
-}
-
-/** Makes the connection of a tuple and counts it; null when the table is full. */
-function connect(
-  packet: Scratch,
-  source: usize,
-  destination: usize,
-  ports: u32,
-  protocol: u32,
-  dest: Dest | null,
-): Conn | null {
-  const conn = makeConnection(packet.hash, packet.isV6, source, destination, ports, protocol, dest);
-  if (conn != null && dest != null) countConnection(dest);
-  return conn;
-}
-
-/** The service that a packet is for: its firewall mark's, else the one of its address and port; 0 for none. */
-export function serviceOf(frame: Descriptor, packet: Scratch, portBE: u32): usize {
-  const family: u32 = packet.isV6 ? Family.V6 : Family.V4;
-  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
-  memory.fill(key, 0, ADDRESS_SIZE);
-  const mark = frame.mark;
-  if (mark != 0) {
-    const marked = findService(family, key, 0, 0, mark);
-    if (marked != 0) return marked;
-  }
-  memory.copy(key, packet.destination, packet.isV6 ? <usize>ADDRESS_SIZE : 4);
-  return findService(family, key, packet.protocol, portBE, 0);
-}
-
-/** The client's address as schedulers know it. */
-export function foldSource(packet: Scratch): u32 {
-  return packet.isV6 ? foldAddress6(packet.source) : bswap<u32>(packet.header.sourceBE);
 }
 
 /** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */

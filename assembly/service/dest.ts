@@ -6,28 +6,29 @@
 import {
   DEST_ACTIVE,
   DEST_ADDRESS,
-  DEST_FAMILY,
-  DEST_FWMARK,
-  DEST_PMTU,
-  DEST_PMTU_SINCE,
-  DEST_TUN_CHECKSUM,
-  DEST_TUN_PORT_BE,
-  DEST_TUN_TYPE,
-  DEST_VFAMILY,
   DEST_CONNS,
+  DEST_FAMILY,
   DEST_FLAGS,
+  DEST_FWMARK,
   DEST_HOP,
   DEST_HOP_GENERATION,
   DEST_INACTIVE,
   DEST_LOWER_THRESHOLD,
   DEST_METHOD,
+  DEST_MTU_SEEN,
   DEST_NEXT,
+  DEST_PMTU,
+  DEST_PMTU_SINCE,
   DEST_PORT_BE,
   DEST_PROTOCOL,
   DEST_SERVICE,
   DEST_STATS,
+  DEST_TUN_CHECKSUM,
+  DEST_TUN_PORT_BE,
+  DEST_TUN_TYPE,
   DEST_UPPER_THRESHOLD,
   DEST_VADDR,
+  DEST_VFAMILY,
   DEST_VPORT_BE,
   DEST_WEIGHT,
   DestFlag,
@@ -196,8 +197,20 @@ export class Dest {
     return hop;
   }
 
-  /** MTU of the way to this dest: the interface's, or a smaller one that was learnt. */
+  /** MTU of the way to this dest, for a packet that goes there now: the interface's, or a smaller one that was learnt. */
   pathMtu(hop: Hop): u32 {
+    const mtu = this.currentMtu(hop);
+    store<u32>(changetype<usize>(this), mtu, DEST_MTU_SEEN);
+    return mtu;
+  }
+
+  /** That of the packet sent last, which is what the kernel goes by until it sends another. */
+  usedMtu(hop: Hop): u32 {
+    const seen = load<u32>(changetype<usize>(this), DEST_MTU_SEEN);
+    return seen != 0 ? seen : this.currentMtu(hop);
+  }
+
+  private currentMtu(hop: Hop): u32 {
     const learnt = load<u32>(changetype<usize>(this), DEST_PMTU);
     if (learnt == 0) return hop.mtu;
     if (now32() - load<u32>(changetype<usize>(this), DEST_PMTU_SINCE) >= PMTU_LIFE) {
@@ -207,19 +220,19 @@ export class Dest {
     return min<u32>(learnt, hop.mtu);
   }
 
-  /** A router on the way said that packets of more than `mtu` bytes do not get through. */
-  learnMtu(mtu: u32): void {
-    const smallest = this.isV6 ? PMTU_MIN_V6 : PMTU_MIN;
-    store<u32>(changetype<usize>(this), max<u32>(mtu, smallest), DEST_PMTU);
+  /** A router on the way said that packets of more than `mtu` bytes do not get through. A larger MTU is not learnt. */
+  learnMtu(hop: Hop, mtu: u32): void {
+    const current = this.currentMtu(hop);
+    if (mtu > current) return;
+    store<u32>(changetype<usize>(this), max<u32>(mtu, min<u32>(current, PMTU_MIN)), DEST_PMTU);
     store<u32>(changetype<usize>(this), now32(), DEST_PMTU_SINCE);
   }
 }
 
 /** Seconds, in milliseconds, that a learnt MTU holds (Linux: mtu_expires). */
 const PMTU_LIFE: u32 = 600_000;
-/** Linux believes no smaller one (min_pmtu; RFC 8200 §5). */
+/** Linux believes no smaller one (min_pmtu). */
 const PMTU_MIN: u32 = 552;
-const PMTU_MIN_V6: u32 = 1280;
 
 /** Counts a new connection, and closes an overfull dest to further ones. */
 export function bindDest(dest: Dest): void {

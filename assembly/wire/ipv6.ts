@@ -13,6 +13,9 @@ export const NEXT_HEADER: usize = 6;
 const HOP_LIMIT: usize = 7;
 const SOURCE: usize = 8;
 const DESTINATION: usize = 24;
+/** Where the addresses are. */
+export const IPV6_SOURCE: usize = SOURCE;
+export const IPV6_DESTINATION: usize = DESTINATION;
 /** Bytes of the header, extension headers apart. */
 export const IPV6_SIZE: u32 = 40;
 

@@ -345,6 +345,8 @@ export const DEST_TUN_PORT_BE = 156;
 /** u32: MTU learnt for the path to the dest, 0 for none; u32: low half of the time (ms) it was learnt. */
 export const DEST_PMTU = 160;
 export const DEST_PMTU_SINCE = 164;
+/** u32: MTU of the path when a packet was last sent, 0 before the first. */
+export const DEST_MTU_SEEN = 168;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */

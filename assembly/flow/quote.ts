@@ -1,0 +1,128 @@
+/**
+ * The packet that an ICMP or ICMPv6 error quotes (RFC 792, RFC 4443 §3): which one it is, and whose.
+ *
+ * @module
+ */
+import { SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/memory';
+import { Protocol } from '../../src/abi/protocol';
+import { Reason } from '../../src/abi/verdict';
+import { hashAny } from '../conn/hash';
+import { find } from '../conn/table';
+import { Scratch } from '../descriptor';
+import { field } from '../superblock';
+import { fold, pseudoHeader6, sum } from '../wire/checksum';
+import {
+  foundFault,
+  foundFragment,
+  foundOffset,
+  foundProtocol,
+  isLaterFragment6,
+  walkExtensions,
+} from '../wire/extension';
+import { ICMP_SIZE, Icmp, isRelated } from '../wire/icmp';
+import { isError6 } from '../wire/icmpv6';
+import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
+import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
+import { PORTS_SIZE, portsBE } from '../wire/ports';
+import { hasPorts } from './parse';
+import { ISAKMP_PORTS_BE } from './tuple';
+
+/** A right Internet checksum makes the sum of all it covers this. */
+const RIGHT: u32 = 0xffff;
+
+/** Whether the packet is ICMP of its family. */
+export function isIcmp(packet: Scratch): bool {
+  return packet.protocol == (packet.isV6 ? <u32>Protocol.Icmpv6 : <u32>Protocol.Icmp);
+}
+
+/** Whether there are services of the packet's family: before the first one, the kernel looks at none of its ICMP. */
+export function hasServices(packet: Scratch): bool {
+  const services6 = field(SB_SERVICE6_COUNT);
+  return packet.isV6 ? services6 != 0 : field(SB_SERVICE_COUNT) != services6;
+}
+
+/** Whether the message, whose header is there, is an error that is related to the connection it quotes. */
+export function isRelatedError(packet: Scratch): bool {
+  const type = changetype<Icmp>(packet.l4).type;
+  return packet.isV6 ? isError6(type) : isRelated(type);
+}
+
+/** Whether the message's checksum is right. */
+export function icmpChecksumOk(packet: Scratch): bool {
+  const length = packet.l4Length;
+  const header = packet.header6;
+  const pseudo = packet.isV6 ? pseudoHeader6(header.source, header.destination, Protocol.Icmpv6, length) : 0;
+  return fold(pseudo + sum(packet.l4, length)) == RIGHT;
+}
+
+/** Address of the quoted packet. */
+export function quoteOf(packet: Scratch): usize {
+  return packet.l4 + ICMP_SIZE;
+}
+
+/** Where the packet ends, and what it quotes. */
+export function endOf(packet: Scratch): usize {
+  return packet.l4 + packet.l4Length;
+}
+
+/** Address of the source address of the quoted packet at `ip`. */
+export function quotedSource(v6: bool, ip: usize): usize {
+  return ip + (v6 ? IPV6_SOURCE : IPV4_SOURCE);
+}
+
+/** Address of its destination address. */
+export function quotedDestination(v6: bool, ip: usize): usize {
+  return ip + (v6 ? IPV6_DESTINATION : IPV4_DESTINATION);
+}
+
+/** Its transport protocol, when it has a transport header. */
+export function quotedProtocol(v6: bool, ip: usize, end: usize): u32 {
+  return v6 ? foundProtocol(walkExtensions(ip, end)) : changetype<Ipv4>(ip).protocol;
+}
+
+/**
+ * Where the transport header of the quoted packet at `ip` begins, of which the bytes up to `end` are there; 0 when its
+ * IP header is not whole, or it is a fragment that has none.
+ */
+export function quotedTransport(v6: bool, ip: usize, end: usize): usize {
+  if (v6) return ip + IPV6_SIZE <= end && changetype<Ipv6>(ip).version == 6 ? transport6(ip, end) : 0;
+  const header = changetype<Ipv4>(ip);
+  if (ip + IPV4_MIN > end || header.version != 4 || header.isLaterFragment) return 0;
+  const length = header.headerLength;
+  return length >= IPV4_MIN && ip + length <= end ? ip + length : 0;
+}
+
+function transport6(ip: usize, end: usize): usize {
+  const found = walkExtensions(ip, end);
+  const fragment = foundFragment(found);
+  if (foundFault(found) != Reason.None || (fragment != 0 && isLaterFragment6(ip + fragment))) return 0;
+  return ip + foundOffset(found);
+}
+
+/**
+ * The entry of the connection index for the quoted packet at `ip`; 0 when there is none. An error about a packet that
+ * went away from the director quotes it `reversed`: looked for is the one that would answer it.
+ */
+export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
+  const transport = quotedTransport(v6, ip, end);
+  if (transport == 0) return 0;
+  let protocol = quotedProtocol(v6, ip, end);
+  let ports = ISAKMP_PORTS_BE;
+  if (hasPorts(protocol)) {
+    if (transport + PORTS_SIZE > end) return 0;
+    ports = portsBE(transport);
+  } else {
+    if (protocol != Protocol.Ah && protocol != Protocol.Esp) return 0;
+    // They go where the ISAKMP of their two ends went.
+    protocol = Protocol.Udp;
+  }
+  let source = quotedSource(v6, ip);
+  let destination = quotedDestination(v6, ip);
+  if (reversed) {
+    const from = destination;
+    destination = source;
+    source = from;
+    ports = rotl<u32>(ports, 16);
+  }
+  return find(hashAny(v6, source, destination, ports, protocol), v6, source, destination, ports, protocol);
+}
