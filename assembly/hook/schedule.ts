@@ -1,0 +1,53 @@
+/**
+ * Which service a packet is for, and the connection that it opens.
+ *
+ * @module
+ */
+import { ADDRESS_SIZE, Family, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
+import { Conn } from '../conn/record';
+import { makeConnection } from '../conn/table';
+import { Descriptor } from '../descriptor';
+import { Dest } from '../service/dest';
+import { findService } from '../service/service';
+import { countConnection } from '../service/stats';
+import { foldAddress6 } from '../wire/ipv6';
+
+/** FTP's data port: connections from it belong to a control connection. */
+export const FTP_DATA_BE: u32 = 20 << 8;
+
+/**
+ * The service of packets to the address at `destination`: that of the frame's firewall mark, else the one of address and
+ * port; 0 for none.
+ */
+export function serviceOf(frame: Descriptor, v6: bool, destination: usize, protocol: u32, portBE: u32): usize {
+  const family: u32 = v6 ? Family.V6 : Family.V4;
+  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
+  memory.fill(key, 0, ADDRESS_SIZE);
+  const mark = frame.mark;
+  if (mark != 0) {
+    const marked = findService(family, key, 0, 0, mark);
+    if (marked != 0) return marked;
+  }
+  memory.copy(key, destination, v6 ? <usize>ADDRESS_SIZE : 4);
+  return findService(family, key, protocol, portBE, 0);
+}
+
+/** The client's address, which is at `address`, as schedulers know it. */
+export function foldClient(v6: bool, address: usize): u32 {
+  return v6 ? foldAddress6(address) : bswap<u32>(load<u32>(address));
+}
+
+/** Makes the connection of a client's tuple and counts it; null when the table is full. No dest: it bypasses all. */
+export function connect(
+  hash: u64,
+  v6: bool,
+  client: usize,
+  virtual: usize,
+  portsBE: u32,
+  protocol: u32,
+  dest: Dest | null,
+): Conn | null {
+  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest);
+  if (conn != null && dest != null) countConnection(dest);
+  return conn;
+}
