@@ -30,15 +30,12 @@ import { ISAKMP_PORTS_BE } from './tuple';
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
 
-/** Whether the packet is ICMP of its family. */
+/** Whether the packet is ICMP of its family, and there is a service of that family: else nobody looks at it. */
 export function isIcmp(packet: Scratch): bool {
-  return packet.protocol == (packet.isV6 ? <u32>Protocol.Icmpv6 : <u32>Protocol.Icmp);
-}
-
-/** Whether there are services of the packet's family: before the first one, the kernel looks at none of its ICMP. */
-export function hasServices(packet: Scratch): bool {
   const services6 = field(SB_SERVICE6_COUNT);
-  return packet.isV6 ? services6 != 0 : field(SB_SERVICE_COUNT) != services6;
+  return packet.isV6
+    ? packet.protocol == Protocol.Icmpv6 && services6 != 0
+    : packet.protocol == Protocol.Icmp && field(SB_SERVICE_COUNT) != services6;
 }
 
 /** Whether the message, whose header is there, is an error that is related to the connection it quotes. */

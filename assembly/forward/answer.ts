@@ -78,7 +78,7 @@ export function answerParameterProblem(frame: Descriptor, packet: Scratch, code:
 }
 
 /** Sends on to the client what a router said about a tunnel packet of ours; `packet` is what was inside, as far as it was quoted. */
-export function answerRelayed(frame: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32): void {
+export function relayError(frame: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32): void {
   answer4(frame, packet, type, code, rest, Reason.IcmpRelayed);
 }
 

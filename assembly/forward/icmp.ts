@@ -17,8 +17,8 @@ import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countIn, countOut } from '../service/stats';
 import { ICMP_SIZE } from '../wire/icmp';
+import { canLeave, countHop, decrementHop, send, transmitError } from './transmit';
 import { translateErrorOut } from './translate-error';
-import { canLeave, countHop, send, transmitError } from './transmit';
 
 /**
  * Judges an ICMP packet that passes through, and whose route, TTL and length were looked at: when it is an error about a
@@ -54,7 +54,7 @@ export function icmpOut(frame: Descriptor, packet: Scratch, hop: Hop): bool {
 function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
   if (isLocal && conn.method != Method.Masq) return false;
-  countHop(packet, 0);
+  decrementHop(packet);
   if (!isLocal) {
     sendErrorIn(frame, packet, conn);
   } else if (!isRefused(frame, packet, conn)) {

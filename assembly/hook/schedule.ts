@@ -16,10 +16,10 @@ import { foldAddress6 } from '../wire/ipv6';
 export const FTP_DATA_BE: u32 = 20 << 8;
 
 /**
- * The service of packets to the address at `destination`: that of the frame's firewall mark, else the one of address and
+ * The service of packets to the address at `virtual`: that of the frame's firewall mark, else the one of address and
  * port; 0 for none.
  */
-export function serviceOf(frame: Descriptor, v6: bool, destination: usize, protocol: u32, portBE: u32): usize {
+export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol: u32, portBE: u32): usize {
   const family: u32 = v6 ? Family.V6 : Family.V4;
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   memory.fill(key, 0, ADDRESS_SIZE);
@@ -28,7 +28,7 @@ export function serviceOf(frame: Descriptor, v6: bool, destination: usize, proto
     const marked = findService(family, key, 0, 0, mark);
     if (marked != 0) return marked;
   }
-  memory.copy(key, destination, v6 ? <usize>ADDRESS_SIZE : 4);
+  memory.copy(key, virtual, v6 ? <usize>ADDRESS_SIZE : 4);
   return findService(family, key, protocol, portBE, 0);
 }
 

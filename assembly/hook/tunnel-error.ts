@@ -99,11 +99,9 @@ function leadsTo(dest: Dest, outer: Ipv4, middle: usize): bool {
 
 /** Remembers that no more than `mtu` bytes get to the dest, and returns what the client is told: without the tunnel's. */
 function learn(dest: Dest, mtu: u32, overhead: u32): u32 {
-  dest.learnMtu(mtu);
-  const seen = dest.mtuSeen;
   const hop = dest.hop();
-  // Linux keeps the route of the last packet: what was learnt first counts from the next one on, what was learnt later at once.
-  const known = seen == 0 ? mtu : seen < hop.mtu ? dest.pathMtu(hop) : seen;
+  dest.learnMtu(hop, mtu);
+  const known = dest.usedMtu(hop);
   return known > MTU_MIN + overhead ? known - overhead : known;
 }
 
