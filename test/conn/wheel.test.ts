@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
-import { memoryFor } from '../support/core.js';
+import { memoryFor, SMALL_PLAN } from '../support/core.js';
 import { fromClient, lab, NETWORK, request, SERVERS } from '../support/lab.js';
 import { ACK, SYN } from '../support/packets.js';
 import { properties } from '../support/property.js';
@@ -19,7 +19,7 @@ const ready = (): Director =>
   lab([{ address: SERVERS[0], method: 'dr' }], {
     memory,
     network: NETWORK,
-    plan: { connections: 32, arenaBytes: 65_536 },
+    plan: { ...SMALL_PLAN, connections: 32 },
   });
 
 const send = (director: Director, protocol: 'tcp' | 'udp', sport: number, now: number, flags = SYN): void => {

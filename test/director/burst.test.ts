@@ -165,7 +165,7 @@ describe('links', () => {
     expect(back).toMatchObject({ reason: 'nat-out', outInterface: 'cli' });
     expect(back?.frame[0]).toBe(0x45);
     expect(checksum(back?.frame.subarray(0, 20) as Uint8Array)).toBe(0);
-    expect(judged(director.send(Uint8Array.of(0x60), 'cli', 0))).toEqual(['pass ipv6']);
+    expect(judged(director.send(Uint8Array.of(0x60), 'cli', 0))).toEqual(['drop ipv6-truncated']);
     expect(judged(director.send(new Uint8Array(0), 'cli', 0))).toEqual(['drop ipv4-truncated']);
   });
 

@@ -157,8 +157,8 @@ describe('rules', () => {
     { port: 65_536 },
     { port: 1.5 },
     { address: '10.0.0' },
-    { address: 'fd00::1' },
-    { protocol: 'sctp' },
+    { address: 'fd00::1%cli' },
+    { protocol: 'icmp' },
     { scheduler: 'lblc' },
     { flags: ['mh-port'] },
   ])('refuse a service with %j', (change) => {
@@ -230,8 +230,18 @@ describe('rules', () => {
 
 describe('switches and timeouts', () => {
   it('have the kernel’s defaults, but that a director forwards', () => {
-    const expected = { ip_forward: 1, pmtu_disc: 1, sloppy_tcp: 0, expire_nodest_conn: 0, nat_icmp_send: 0 };
-    expect(lab([]).getSysctl()).toEqual(expected);
+    expect(lab([]).getSysctl()).toEqual({
+      ip_forward: 1,
+      ipv6_forwarding: 1,
+      pmtu_disc: 1,
+      sloppy_tcp: 0,
+      sloppy_sctp: 0,
+      expire_nodest_conn: 0,
+      nat_icmp_send: 0,
+      schedule_icmp: 0,
+      cache_bypass: 0,
+      ignore_tunneled: 0,
+    });
   });
 
   it('change only what is given', () => {

@@ -2,185 +2,19 @@
  * Every reason, from a packet that gets it; in each binary. A reason that no case produces fails the last test.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Director, DirectorOptions } from '../../src/director.js';
+import type { Director } from '../../src/director.js';
 import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/reasons.js';
-import type { DestConfig } from '../../src/types.js';
 import { BINARIES, type Binary } from '../support/core.js';
-import {
-  CLIENT,
-  fromClient,
-  fromServer,
-  judged,
-  lab,
-  MAC,
-  NETWORK,
-  networkWith,
-  request,
-  SERVERS,
-  TCP_KEY,
-} from '../support/lab.js';
-import { ACK, ethernet, fixIpv4, hex, icmp, ipv4, RST, SYN, tcp, udp } from '../support/packets.js';
+import { fragmentsOf } from '../support/fragments.js';
+import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
+import { counting } from '../support/packets.js';
+import { type Case, NAT, TUN } from './cases.js';
+import { CASES_FRAGMENTS } from './cases-fragments.js';
+import { CASES_4 } from './cases-ipv4.js';
+import { CASES_6 } from './cases-ipv6.js';
+import { CASES_TUNNELS } from './cases-tunnels.js';
 
-const NAT: DestConfig = { address: SERVERS[0], port: 8080, method: 'nat' };
-const DR: DestConfig = { address: SERVERS[0], method: 'dr' };
-const TUN: DestConfig = { address: SERVERS[0], method: 'tun' };
-
-interface Case {
-  /** In lists, the frame's own reason stands first, then those of what the director made of it. */
-  expect: readonly ReasonName[];
-  dests?: readonly DestConfig[];
-  options?: DirectorOptions;
-  /** Frames before, and what else must have been. */
-  before?: (director: Director) => void;
-  frame: Uint8Array;
-  by?: string;
-  now?: number;
-}
-
-const words = { source: CLIENT, destination: '10.0.0.100' };
-const reply = (flags = SYN | ACK, more = {}) =>
-  tcp({ source: SERVERS[0], destination: CLIENT, sport: 8080, dport: 40_000, flags, ...more });
-const open = (director: Director): void => {
-  director.send(fromClient(request('tcp')), 'cli', 0);
-};
-const changed = (change: (packet: Uint8Array) => void, fix = true): Uint8Array => {
-  const packet = request('tcp');
-  change(packet);
-  return fromClient(fix ? fixIpv4(packet) : packet);
-};
-const big = new Uint8Array(1480);
-const inTunnel = (inner: Uint8Array, tos = 0): Uint8Array =>
-  fromClient(ipv4({ source: CLIENT, destination: '10.0.0.1', protocol: 4, tos }, inner));
-
-const CASES: Record<string, Case> = {
-  'a client to a service by NAT': { expect: ['nat-in'], frame: fromClient(request('tcp')) },
-  'a server to its client by NAT': { expect: ['nat-out'], before: open, frame: fromServer(reply()), by: 'srv' },
-  'a client to a service by DR': { expect: ['direct-route'], dests: [DR], frame: fromClient(request('udp')) },
-  'a client to a service by TUN': { expect: ['tunnel-ipip'], dests: [TUN], frame: fromClient(request('udp')) },
-  'a packet to somebody else': {
-    expect: ['routed'],
-    frame: fromClient(udp({ ...words, destination: SERVERS[1], sport: 1, dport: 2 })),
-  },
-  'a TTL of 1': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 1 })) },
-  'a TTL of 0': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 0 })) },
-  'no server': { expect: ['no-dest', 'port-unreachable'], dests: [], frame: fromClient(request('udp')) },
-  'too big, with DF': {
-    expect: ['too-big', 'fragmentation-needed'],
-    options: { network: networkWith({ srv: { mtu: 1400 } }) },
-    frame: fromClient(request('tcp', { payload: big.subarray(0, 1400), df: true })),
-  },
-  'a server without a route': {
-    expect: ['no-route', 'host-unreachable'],
-    dests: [{ ...NAT, address: '203.0.113.9' }],
-    frame: fromClient(request('tcp')),
-  },
-  'a destination without a route': {
-    expect: ['no-route', 'net-unreachable'],
-    frame: fromClient(udp({ ...words, destination: '203.0.113.9', sport: 1, dport: 2 })),
-  },
-  'a port that nobody serves': { expect: ['local-delivery'], frame: fromClient(request('tcp', { dport: 81 })) },
-  'an echo request': { expect: ['local-delivery'], frame: fromClient(icmp(words, 8)) },
-  'a segment that opens nothing': { expect: ['not-opening'], frame: fromClient(request('tcp', { flags: ACK })) },
-  'a server that is the director': {
-    expect: ['local-dest'],
-    dests: [{ ...NAT, address: '10.1.0.1' }],
-    frame: fromClient(request('tcp')),
-  },
-  'a reply to the director as the client': {
-    expect: ['local-client'],
-    by: 'srv',
-    before: (director) => void director.send(request('tcp', { source: '10.1.0.1' }), 'lo', 0),
-    frame: fromServer(
-      tcp({ source: SERVERS[0], destination: '10.1.0.1', sport: 8080, dport: 40_000, flags: SYN | ACK }),
-    ),
-  },
-  ARP: { expect: ['arp'], frame: ethernet('ff:ff:ff:ff:ff:ff', MAC.client, new Uint8Array(28), 0x0806) },
-  'ARP to us alone': { expect: ['arp'], frame: ethernet(MAC.cli, MAC.client, new Uint8Array(28), 0x0806) },
-  'a broadcast frame': { expect: ['link-group'], frame: ethernet('ff:ff:ff:ff:ff:ff', MAC.client, request('tcp')) },
-  'from port 20': { expect: ['ftp-data'], frame: fromClient(request('tcp', { sport: 20 })) },
-  'out of a tunnel, for the host': { expect: ['decapsulated'], frame: inTunnel(icmp(words, 8)) },
-  'another EtherType': { expect: ['not-ip'], frame: ethernet(MAC.cli, MAC.client, new Uint8Array(50), 0x88cc) },
-  'a packet to somebody else without ip_forward': {
-    expect: ['not-forwarding'],
-    options: { sysctl: { ip_forward: 0 } },
-    frame: fromClient(udp({ ...words, destination: SERVERS[1], sport: 1, dport: 2 })),
-  },
-  'half an Ethernet header': { expect: ['link-truncated'], frame: fromClient(request('tcp')).slice(0, 13) },
-  'half a tag': { expect: ['link-truncated'], frame: ethernet(MAC.cli, MAC.client, big, 0x0800, 1).slice(0, 17) },
-  'the MAC of another host': { expect: ['other-host'], frame: ethernet(MAC.srv, MAC.client, request('tcp')) },
-  'a tag that is not ours': {
-    expect: ['unknown-vlan'],
-    frame: ethernet(MAC.cli, MAC.client, request('tcp'), 0x0800, 9),
-  },
-  'half an IP header': { expect: ['ipv4-truncated'], frame: fromClient(request('tcp')).slice(0, 14 + 19) },
-  'IP version 5': { expect: ['ipv4-version'], frame: changed((packet) => packet.fill(0x55, 0, 1)) },
-  'IHL 4': { expect: ['ipv4-header-length'], frame: changed((packet) => packet.fill(0x44, 0, 1)) },
-  'a wrong IP checksum': { expect: ['ipv4-checksum'], frame: changed((packet) => packet.fill(9, 10, 11), false) },
-  'longer than it is': { expect: ['ipv4-total-length'], frame: changed((packet) => packet.fill(200, 3, 4)) },
-  'a malformed option': { expect: ['ipv4-option'], frame: fromClient(request('tcp', { options: hex('07000000') })) },
-  'a source route': {
-    expect: ['source-route'],
-    frame: fromClient(request('tcp', { options: hex('8307040a00000200') })),
-  },
-  'from ourselves': { expect: ['martian-source'], frame: fromClient(request('tcp', { source: '10.0.0.100' })) },
-  'to loopback': {
-    expect: ['martian-destination'],
-    frame: fromClient(request('tcp', { destination: '127.0.0.1' })),
-  },
-  'half a TCP header': {
-    expect: ['transport-truncated'],
-    frame: fromClient(ipv4({ ...words, protocol: 6 }, request('tcp').subarray(20, 39))),
-  },
-  'a tunnel packet with nothing in it': { expect: ['tunnel-malformed'], frame: inTunnel(new Uint8Array(19)) },
-  'CE outside, nothing inside': { expect: ['tunnel-ecn'], frame: inTunnel(request('tcp'), 3) },
-  'a connection to a deleted server': {
-    expect: ['dest-unavailable'],
-    before: (director) => {
-      open(director);
-      director.deleteDest(TCP_KEY, NAT);
-    },
-    frame: fromClient(request('tcp', { flags: ACK })),
-  },
-  'one connection too many': {
-    expect: ['table-full'],
-    options: { plan: { connections: 1, arenaBytes: 65_536 } },
-    before: open,
-    frame: fromClient(request('tcp', { sport: 40_001 })),
-  },
-  'a server whose MAC nobody knows': {
-    expect: ['no-neighbour'],
-    dests: [{ ...NAT, address: '10.1.0.99' }],
-    frame: fromClient(request('tcp')),
-  },
-  'a tunnel too narrow': {
-    expect: ['tunnel-mtu'],
-    dests: [TUN],
-    options: { network: networkWith({ srv: { mtu: 87 } }) },
-    frame: fromClient(request('udp')),
-  },
-  'NAT to loopback': {
-    expect: ['local-boundary'],
-    dests: [{ ...NAT, address: '127.0.0.1' }],
-    frame: fromClient(request('tcp')),
-  },
-  'an interface that is down': {
-    expect: ['interface-down'],
-    options: { network: networkWith({ cli: { up: false } }) },
-    frame: fromClient(request('tcp')),
-  },
-  'a server without a connection': {
-    expect: ['no-connection', 'port-unreachable'],
-    options: { sysctl: { nat_icmp_send: 1 } },
-    frame: fromServer(reply()),
-    by: 'srv',
-  },
-  'a reset of a server without a connection': {
-    expect: ['routed'],
-    options: { sysctl: { nat_icmp_send: 1 } },
-    frame: fromServer(reply(RST)),
-    by: 'srv',
-  },
-};
+const CASES = { ...CASES_4, ...CASES_6, ...CASES_TUNNELS, ...CASES_FRAGMENTS };
 
 const seen = new Set<ReasonName>();
 
@@ -188,16 +22,25 @@ function note(reasons: readonly string[]): void {
   for (const reason of reasons) seen.add(reason as ReasonName);
 }
 
-function ready(binary: Binary, { dests = [NAT], options = {} }: Partial<Case>): Director {
-  return lab(dests, { ...options, binary });
+function ready(binary: Binary, { dests = [NAT], options = {}, services }: Partial<Case>): Director {
+  const isV6 = dests[0]?.address.includes(':') ?? false;
+  const keys = [TCP_KEY, UDP_KEY];
+  return lab(dests, { ...options, binary }, {}, services ?? (isV6 ? keys.map(onV6) : keys));
+}
+
+/** How often each stands there. */
+function tally(names: readonly ReasonName[]): Map<ReasonName, bigint> {
+  const counts = new Map<ReasonName, bigint>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0n) + 1n);
+  return counts;
 }
 
 describe.each(BINARIES)('%s', (binary) => {
-  it.each(Object.entries(CASES))('%s', (_, each) => {
+  it.each(Object.entries<Case>(CASES))('%s', (_, each) => {
     const director = ready(binary, each);
     each.before?.(director);
     const before = director.counters();
-    const outcomes = director.send(each.frame, each.by ?? 'cli', 0);
+    const outcomes = director.send(each.frame, each.by ?? 'cli', 0, each.notes);
     expect(outcomes.map(({ reason }) => reason)).toEqual(each.expect);
     const verdicts = each.expect.map((name) => REASONS.find((known) => known.name === name)?.verdict);
     expect(judged(outcomes)).toEqual(each.expect.map((name, i) => `${verdicts[i]} ${name}`));
@@ -205,7 +48,7 @@ describe.each(BINARIES)('%s', (binary) => {
     // Each is counted, and nothing else is.
     const after = director.counters();
     const counted = REASONS.map(({ name }) => [name, after[name] - before[name]] as const).filter(([, n]) => n > 0n);
-    expect(new Map(counted)).toEqual(new Map(each.expect.map((name) => [name, 1n])));
+    expect(new Map(counted)).toEqual(tally(each.expect));
     note(each.expect);
   });
 
@@ -229,6 +72,21 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(reasonName(burst.reason(0))).toBe(expected);
     expect(verdictName(burst.verdict(0))).toBe(REASONS.find(({ name }) => name === expected)?.verdict);
     note([expected]);
+  });
+});
+
+describe('held fragments', () => {
+  it.each([
+    ['IPv4', fragmentsOf(request('udp', { payload: counting(64) }), [24, 48]), 30_000],
+    ['IPv6', fragmentsOf(request6('udp', { payload: counting(64) }), [24, 48]), 60_000],
+  ])('of %s are counted when their time is over', (_, fragments, timeout) => {
+    const director = lab([], {}, {}, [UDP_KEY, onV6(UDP_KEY)]);
+    for (const fragment of fragments.slice(0, 2)) director.send(fromClient(fragment), 'cli', 1000);
+    director.advance(1000 + timeout - 1);
+    expect(director.counters()['fragment-timeout']).toBe(0n);
+    director.advance(1000 + timeout);
+    expect(director.counters()).toMatchObject({ 'fragment-held': 2n, 'fragment-timeout': 2n });
+    note(['fragment-timeout']);
   });
 });
 
