@@ -204,10 +204,13 @@ export class Dest {
     return mtu;
   }
 
-  /** That of the packet sent last, which is what the kernel goes by until it sends another. */
+  /**
+   * What the kernel goes by until it sends another packet. It keeps the route of the last one: an MTU learnt since counts
+   * only if that one's was a learnt one, too.
+   */
   usedMtu(hop: Hop): u32 {
     const seen = load<u32>(changetype<usize>(this), DEST_MTU_SEEN);
-    return seen != 0 ? seen : this.currentMtu(hop);
+    return seen < hop.mtu ? this.currentMtu(hop) : seen;
   }
 
   private currentMtu(hop: Hop): u32 {
