@@ -17,8 +17,8 @@ import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countIn, countOut } from '../service/stats';
 import { ICMP_SIZE } from '../wire/icmp';
-import { canLeave, countHop, decrementHop, send, transmitError } from './transmit';
 import { translateErrorOut } from './translate-error';
+import { canLeave, countHop, decrementHop, send, transmitError } from './transmit';
 
 /**
  * Judges an ICMP packet that passes through, and whose route, TTL and length were looked at: when it is an error about a

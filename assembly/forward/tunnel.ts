@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SB_ECN_MODE, SB_PMTU_DISC } from '../../src/abi/memory';
+import { DescriptorFlag, SB_ECN_MODE, SB_PMTU_DISC } from '../../src/abi/memory';
 import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
@@ -85,7 +85,9 @@ export function tunnelReason(dest: Dest): Reason {
  */
 export function encapsulate(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest): usize {
   const remoteChecksum = remote(frame, packet, dest);
-  if (!remoteChecksum) completeChecksum(frame, packet);
+  // What the far end is told to fill in is finished here.
+  if (remoteChecksum) frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
+  else completeChecksum(frame, packet);
   const middle = packet.ip - middleSize(dest, remoteChecksum);
   const length = packet.totalLength + <u32>(packet.ip - middle);
   let protocol: u32 = packet.isV6 ? Protocol.Ipv6 : Protocol.Ipip;

@@ -8,7 +8,6 @@ import {
   SB_CACHE_BYPASS,
   SB_EXPIRE_NODEST_CONN,
   SB_HOP,
-  SB_IGNORE_TUNNELED,
   SB_SLOPPY_SCTP,
   SB_SLOPPY_TCP,
   SUPERBLOCK,
@@ -44,9 +43,7 @@ import { connect, FTP_DATA_BE, foldClient, serviceOf } from './schedule';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
-  if ((frame.flags & DescriptorFlag.Decapsulated) != 0 && field(SB_IGNORE_TUNNELED) != 0) {
-    keepLocal(frame, Reason.LocalDelivery);
-  } else if (hasPorts(packet.protocol) || isIpsec(packet)) {
+  if (hasPorts(packet.protocol) || isIpsec(packet)) {
     balance(frame, packet);
   } else if (!icmpIn(frame, packet)) {
     keepLocal(frame, Reason.LocalDelivery);

@@ -23,6 +23,7 @@ import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/e
 import { IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, isV4Mapped6, multicastScope6 } from '../wire/ipv6';
 import { deliver, keepLocal } from './balance';
+import { isMarked } from './schedule';
 
 /** Judges a parsed packet that no connection took the short way. */
 export function input(frame: Descriptor, packet: Scratch): void {
@@ -40,7 +41,7 @@ function input4(frame: Descriptor, packet: Scratch): void {
   const type = routeType(destinationBE);
   if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
     keepLocal(frame, Reason.LocalDelivery);
-  } else if (type == RouteType.Local) {
+  } else if (type == RouteType.Local || isMarked(frame, false)) {
     if (packet.isFragment && !gather(frame, packet)) return;
     takeIn(frame, packet);
   } else {
@@ -57,7 +58,7 @@ function input6(frame: Descriptor, packet: Scratch): void {
   // Linux reassembles for all as soon as there is a service that needs it.
   if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) return;
   if (isMulticast6(packet.destination)) keepLocal(frame, Reason.LocalDelivery);
-  else if (routeTypeAny(true, packet.destination) == RouteType.Local) takeIn(frame, packet);
+  else if (routeTypeAny(true, packet.destination) == RouteType.Local || isMarked(frame, true)) takeIn(frame, packet);
   else routePacket(frame, packet);
 }
 

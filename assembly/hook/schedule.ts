@@ -32,6 +32,18 @@ export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol:
   return findService(family, key, protocol, portBE, 0);
 }
 
+/** Whether the frame has the firewall mark of a service: then it is taken in, wherever it was addressed. */
+export function isMarked(frame: Descriptor, v6: bool): bool {
+  const mark = frame.mark;
+  return mark != 0 && markedService(v6, mark) != 0;
+}
+
+function markedService(v6: bool, mark: u32): usize {
+  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
+  memory.fill(key, 0, ADDRESS_SIZE);
+  return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
+}
+
 /** The client's address, which is at `address`, as schedulers know it. */
 export function foldClient(v6: bool, address: usize): u32 {
   return v6 ? foldAddress6(address) : bswap<u32>(load<u32>(address));

@@ -22,6 +22,7 @@ import {
   DEST_PORT_BE,
   DEST_PROTOCOL,
   DEST_SERVICE,
+  DEST_SIZE,
   DEST_STATS,
   DEST_TUN_CHECKSUM,
   DEST_TUN_PORT_BE,
@@ -33,9 +34,12 @@ import {
   DEST_WEIGHT,
   DestFlag,
   Family,
+  SB_DEST_MAX,
+  SB_DESTS,
 } from '../../src/abi/memory';
 import { Hop, resolveAny } from '../net/hop';
-import { netGeneration, now32 } from '../superblock';
+import { field, netGeneration, now32 } from '../superblock';
+import { sameAddress6 } from '../wire/ipv6';
 import { releaseTrashed } from './trash';
 
 /** View of a dest record. */
@@ -223,12 +227,22 @@ export class Dest {
     return min<u32>(learnt, hop.mtu);
   }
 
-  /** A router on the way said that packets of more than `mtu` bytes do not get through. A larger MTU is not learnt. */
+  /**
+   * A router on the way said that packets of more than `mtu` bytes do not get through. A larger MTU is not learnt. It holds
+   * for every dest of that address.
+   */
   learnMtu(hop: Hop, mtu: u32): void {
     const current = this.currentMtu(hop);
     if (mtu > current) return;
-    store<u32>(changetype<usize>(this), max<u32>(mtu, min<u32>(current, PMTU_MIN)), DEST_PMTU);
-    store<u32>(changetype<usize>(this), now32(), DEST_PMTU_SINCE);
+    const learnt = max<u32>(mtu, min<u32>(current, PMTU_MIN));
+    let at = <usize>field(SB_DESTS);
+    const end = at + <usize>field(SB_DEST_MAX) * DEST_SIZE;
+    for (; at < end; at += DEST_SIZE) {
+      const dest = changetype<Dest>(at);
+      if (dest.family != this.family || !sameAddress6(dest.address, this.address)) continue;
+      store<u32>(at, learnt, DEST_PMTU);
+      store<u32>(at, now32(), DEST_PMTU_SINCE);
+    }
   }
 }
 
