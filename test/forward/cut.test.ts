@@ -283,6 +283,10 @@ describe('IPv6', () => {
   it('a datagram no longer than its longest fragment leaves whole', () => {
     expect(lengths([lab.gather(fragments(true, [64]))])).toEqual([104]);
     expect(lengths(lab.forward(1500).frames)).toEqual([104]);
+    lab.gather(fragments(true, [1232, 8]));
+    expect(lengths(lab.forward(1500).frames)).toEqual([1280]);
+    lab.gather(fragments(true, [1232, 9]));
+    expect(lengths(lab.forward(1500).frames)).toEqual([1280, 57]);
   });
 
   it('a datagram in short fragments leaves in these, or in ones of 1280', () => {

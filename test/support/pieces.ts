@@ -119,6 +119,7 @@ export class PieceLab {
     const complete = this.#core.call.reassembleFrame(0) !== 0;
     this.#free = this.#field(abi.SB_ARENA_NEXT);
     this.#checkFences(at, packet.length);
+    if (complete) this.#checkFloor(at - abi.HEADROOM);
     return complete ? { whole: this.#frame(0) } : this.#judged(0);
   }
 
@@ -195,6 +196,15 @@ export class PieceLab {
     const at = this.#plan.descriptors.base + index * abi.DESCRIPTOR_SIZE;
     const address = this.#core.view.getUint32(at + abi.DESC_ADDRESS, true);
     return this.#core.bytes.slice(address, address + this.#core.view.getUint32(at + abi.DESC_LENGTH, true));
+  }
+
+  /** The datagram lies where the last fragment lay, in front of which as much may be written as before, or in memory of the core's. */
+  #checkFloor(given: number): void {
+    const { view } = this.#core;
+    const at = this.#plan.descriptors.base;
+    const headroom = view.getUint16(at + abi.DESC_HEADROOM, true);
+    const floor = view.getUint32(at + abi.DESC_ADDRESS, true) - headroom;
+    if (floor !== given) expect([floor % 64, headroom]).toEqual([0, abi.HEADROOM]);
   }
 
   /** Nothing may be written beside the frame, behind what was handed out, nor in tables of others. */
