@@ -10,11 +10,12 @@ import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP
 import { counting } from '../support/packets.js';
 import { type Case, NAT, TUN } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
+import { CASES_ICMP } from './cases-icmp.js';
 import { CASES_4 } from './cases-ipv4.js';
 import { CASES_6 } from './cases-ipv6.js';
 import { CASES_TUNNELS } from './cases-tunnels.js';
 
-const CASES = { ...CASES_4, ...CASES_6, ...CASES_TUNNELS, ...CASES_FRAGMENTS };
+const CASES = { ...CASES_4, ...CASES_6, ...CASES_TUNNELS, ...CASES_FRAGMENTS, ...CASES_ICMP };
 
 const seen = new Set<ReasonName>();
 

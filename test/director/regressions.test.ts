@@ -94,7 +94,7 @@ describe.each(BINARIES)('%s', (binary) => {
       director.addDest(key, { address: SERVERS[0], method: 'tun' });
       const packet = (length: number): Uint8Array => request('udp', { payload: new Uint8Array(length - 28) });
       expect(director.send(packet(65_515), 'cli', 0)[0]?.frame.length).toBe(65_535);
-      expect(reasonsOf(director, packet(65_516), 'cli')).toBe('drop needs-fragmenting');
+      expect(reasonsOf(director, packet(65_516), 'cli')).toBe('drop too-big');
     }
   });
 

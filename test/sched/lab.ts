@@ -5,7 +5,7 @@
  */
 import type { Director } from '../../src/director.js';
 import type { DestConfig, SchedulerFlag, SchedulerName } from '../../src/types.js';
-import { type Binary, createDirector, memoryFor } from '../support/core.js';
+import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { dotted, ip, SYN, tcp } from '../support/packets.js';
 
 export const KEY = { protocol: 'tcp', address: '10.0.0.100', port: 80 } as const;
@@ -24,7 +24,7 @@ const memories = new Map<Binary, WebAssembly.Memory>();
 export function service(binary: Binary, scheduler: SchedulerName, flags: readonly SchedulerFlag[] = []): Director {
   const memory = memories.get(binary) ?? memoryFor(binary);
   memories.set(binary, memory);
-  const plan = { connections: 1024, services: 4, dests: 300, neighbours: 1, arenaBytes: 65_536 };
+  const plan = { ...SMALL_PLAN, connections: 1024, dests: 300 };
   const director = createDirector(binary, { memory, plan, network: NETWORK });
   director.addService({ ...KEY, scheduler, flags });
   return director;

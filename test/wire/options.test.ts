@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { reasonName } from '../../src/reasons.js';
 import { processOptions, recordAgain } from '../../src/reference/index.js';
-import { createDirector, innerCore, memoryFor, swap32 } from '../support/core.js';
+import { createDirector, innerCore, memoryFor, SMALL_PLAN, swap32 } from '../support/core.js';
 import { hex, ip, ipv4, join, toHex } from '../support/packets.js';
 import { properties } from '../support/property.js';
 
@@ -17,7 +17,7 @@ const NOW = 1_700_000_054_321;
 const TIME = NOW % 86_400_000;
 createDirector('release', {
   memory,
-  plan: { connections: 2, services: 1, dests: 1, neighbours: 1, arenaBytes: 65_536 },
+  plan: SMALL_PLAN,
   network: { interfaces: [{ name: 'lo' }, { name: 'cli', kind: 'raw', addresses: [`${OWN}/24`] }] },
 }).advance(NOW);
 const core = innerCore(memory);
