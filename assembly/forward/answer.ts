@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { HopKind, RouteType, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/memory';
+import { HopKind, RouteType, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
@@ -91,6 +91,8 @@ function answerUnreachable(frame: Descriptor, packet: Scratch, code: u32, code6:
 function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
   const offending = packet.header;
   if (offending.isLaterFragment || isAboutError(packet)) return;
+  // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
+  if ((packet.flags & ScratchFlag.Marked) != 0) return;
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
   const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);

@@ -41,7 +41,7 @@ function input4(frame: Descriptor, packet: Scratch): void {
   const type = routeType(destinationBE);
   if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
     keepLocal(frame, Reason.LocalDelivery);
-  } else if (type == RouteType.Local || isMarked(frame, false)) {
+  } else if (type == RouteType.Local || takesMark(frame, packet)) {
     if (packet.isFragment && !gather(frame, packet)) return;
     takeIn(frame, packet);
   } else {
@@ -58,8 +58,15 @@ function input6(frame: Descriptor, packet: Scratch): void {
   // Linux reassembles for all as soon as there is a service that needs it.
   if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) return;
   if (isMulticast6(packet.destination)) keepLocal(frame, Reason.LocalDelivery);
-  else if (routeTypeAny(true, packet.destination) == RouteType.Local || isMarked(frame, true)) takeIn(frame, packet);
+  else if (routeTypeAny(true, packet.destination) == RouteType.Local || takesMark(frame, packet)) takeIn(frame, packet);
   else routePacket(frame, packet);
+}
+
+/** A firewall mark with a service: what policy routing (`ip rule … fwmark`) does for the kernel. */
+function takesMark(frame: Descriptor, packet: Scratch): bool {
+  if (!isMarked(frame, packet.isV6)) return false;
+  packet.flags = packet.flags | ScratchFlag.Marked;
+  return true;
 }
 
 /** A packet to this host: out of its tunnel, or to a service. What came out of a tunnel is looked at like any packet. */

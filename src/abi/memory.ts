@@ -531,6 +531,8 @@ export enum ScratchFlag {
   Fragment = 2,
   /** It was put together from fragments; SB_PIECE_ fields tell of which. */
   Reassembled = 4,
+  /** It was taken in for its firewall mark, not for its destination. */
+  Marked = 8,
 }
 
 // --- reassembly ------------------------------------------------------------------------------------
