@@ -8,16 +8,21 @@
 import { RouteType } from './abi/memory.js';
 import { type AddressBytes, addressBytes, type Family, type PrefixBytes, parseMac, prefixBytes } from './address.js';
 import { at, bad } from './net-errors.js';
-import { defaultSource, type OwnAddress, type Way } from './net-source.js';
+import { defaultSources, type OwnAddress, type SourceRange, type Way } from './net-source.js';
 import { broadcastOf, compareBytes, networkOf } from './prefix-bits.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
 
 /** A row of a route table. */
-export interface Route extends Way {
+export interface Route extends Way, SourceRange {
   readonly type: RouteType;
-  /** `undefined`: the host has no address that could be one. */
-  readonly source: Uint8Array | undefined;
   readonly metric: number;
+}
+
+/** A route in rows: one for each part of it that has a source of its own, the whole of it last. */
+interface Given {
+  readonly length: number;
+  readonly metric: number;
+  readonly rows: readonly Route[];
 }
 
 /** A row of a neighbour table. */
@@ -31,6 +36,11 @@ export type IndexOf = (name: string, where: string) => number;
 
 /** Metric of a connected route that only an address implies: any given route of that length wins. */
 const IMPLIED = 2 ** 32;
+
+/** Order of rows: by prefix length, then by metric. */
+function byPrefix(a: { length: number; metric: number }, b: { length: number; metric: number }): number {
+  return b.length - a.length || a.metric - b.metric;
+}
 
 /** What the loopback interface takes, and sends from. */
 const LOOPBACK: Readonly<Record<Family, readonly [taken: PrefixBytes, source: Uint8Array]>> = {
@@ -52,23 +62,23 @@ export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexO
     const [taken, source] = LOOPBACK[family];
     local.push({ ...taken, interfaceIndex, type: RouteType.Local, source, metric: 0 });
   }
-  const main: Route[] = [];
+  const main: Given[] = [];
   for (const each of own) {
     const { bytes, length, interfaceIndex, up } = each;
     local.push(hostRoute(each, bytes, RouteType.Local));
     if (!up || length === bytes.length * 8) continue;
     if (family === 4 && length < 31) local.push(hostRoute(each, broadcastOf(bytes, length), RouteType.Broadcast));
     const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex };
-    const source = family === 4 ? bytes : defaultSource(own, way);
-    main.push({ ...way, type: RouteType.Unicast, source, metric: IMPLIED });
+    main.push(inRows(way, IMPLIED, family === 4 ? [{ ...way, source: bytes }] : defaultSources(own, way)));
   }
   for (const [index, route] of (network.routes ?? []).entries()) {
     if (routeFamily(route) !== family) continue;
-    const given = givenRoute(family, route, own, indexOf, `routes[${index}]`);
-    if (network.interfaces[given.interfaceIndex]?.up !== false) main.push(given);
+    const where = `routes[${index}]`;
+    const interfaceIndex = indexOf(route.dev, where);
+    const given = readRoute(family, route, own, interfaceIndex, where);
+    if (network.interfaces[interfaceIndex]?.up !== false) main.push(given);
   }
-  const byPrefix = (a: Route, b: Route): number => b.length - a.length || a.metric - b.metric;
-  return [...local.sort(byPrefix), ...main.sort(byPrefix)];
+  return [...local.sort(byPrefix), ...main.sort(byPrefix).flatMap(({ rows }) => rows)];
 }
 
 /** The neighbour table of a family, sorted by address, then interface. */
@@ -96,28 +106,31 @@ function ownAddresses(family: Family, interfaces: readonly InterfaceConfig[]): O
   );
 }
 
-function givenRoute(
+function readRoute(
   family: Family,
-  { dst, dev, gateway, prefsrc, metric = 0 }: RouteConfig,
+  { dst, gateway, prefsrc, metric = 0 }: RouteConfig,
   own: readonly OwnAddress[],
-  indexOf: IndexOf,
+  interfaceIndex: number,
   where: string,
-): Route {
+): Given {
   const address = (what: string, text: string | undefined): Uint8Array | undefined => {
     if (text === undefined) return undefined;
     const found = at(`${where}.${what}`, () => addressBytes(text));
-    if (found.family !== family)
-      throw bad(`${where}.${what}`, `expected an address of the family of ${dst}, got ${text}`);
+    if (found.family !== family) throw bad(`${where}.${what}`, `expected the family of ${dst}, got ${text}`);
     return found.bytes;
   };
-  const interfaceIndex = indexOf(dev, where);
   const { bytes, length } = at(`${where}.dst`, () => prefixBytes(dst, family));
   if (!Number.isInteger(metric) || metric < 0 || metric >= IMPLIED) {
     throw bad(where, `expected a metric from 0 to ${IMPLIED - 1}, got ${metric}`);
   }
   const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex, gateway: address('gateway', gateway) };
-  const source = address('prefsrc', prefsrc) ?? defaultSource(own, way);
-  return { ...way, type: RouteType.Unicast, source, metric };
+  const source = address('prefsrc', prefsrc);
+  return inRows(way, metric, source === undefined ? defaultSources(own, way) : [{ ...way, source }]);
+}
+
+function inRows(way: Way, metric: number, ranges: readonly SourceRange[]): Given {
+  const rows = ranges.map((range) => ({ ...way, ...range, type: RouteType.Unicast, metric }));
+  return { length: way.length, metric, rows };
 }
 
 /** `default` is of its gateway's family. */

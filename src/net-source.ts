@@ -4,7 +4,7 @@
  * @module
  */
 import type { PrefixBytes } from './address.js';
-import { commonBits } from './prefix-bits.js';
+import { commonBits, compareBytes, networkOf } from './prefix-bits.js';
 
 /** An address of the director, with the prefix of its link. */
 export interface OwnAddress extends PrefixBytes {
@@ -19,9 +19,21 @@ export interface Way extends PrefixBytes {
   readonly gateway?: Uint8Array | undefined;
 }
 
-/** The source of packets that take a route without one of its own; `undefined` when there is none. */
-export function defaultSource(own: readonly OwnAddress[], way: Way): Uint8Array | undefined {
-  return way.family === 4 ? source4(own, way) : source6(own, way);
+/** A part of a route's destinations, and the source of packets to there. */
+export interface SourceRange {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  /** `undefined`: the host has no address that could be one. */
+  readonly source: Uint8Array | undefined;
+}
+
+/**
+ * The sources of packets that take a route without one of its own. Parts stand before those that they lie in; the last is the
+ * whole route.
+ */
+export function defaultSources(own: readonly OwnAddress[], way: Way): SourceRange[] {
+  const { family, bytes, length } = way;
+  return family === 4 ? [{ bytes, length, source: source4(own, way) }] : sources6(own, way);
 }
 
 /** RFC 1122 §3.3.4.3: an address of the interface, best in the next hop's net. */
@@ -32,20 +44,46 @@ function source4(own: readonly OwnAddress[], { bytes, interfaceIndex, gateway = 
   return (near ?? here[0] ?? any)?.bytes;
 }
 
-/** RFC 6724 §5, rules 2, 5 and 8: of the right scope, on the interface it leaves by, with the longest prefix in common. */
-function source6(own: readonly OwnAddress[], { bytes, length, interfaceIndex }: Way): Uint8Array | undefined {
-  const toLink = isLinkLocal(bytes);
-  const rank = (each: OwnAddress): number => {
-    const scope = isLinkLocal(each.bytes) === toLink ? 2 : 0;
-    const here = each.interfaceIndex === interfaceIndex ? 1 : 0;
-    return (scope + here) * 256 + Math.min(commonBits(each.bytes, bytes), each.length, length);
+/**
+ * RFC 6724 §5, rules 2, 5 and 8: of the right scope, on the interface it leaves by, with the longest prefix in common with the
+ * destination, as far as it is a prefix of the address's link. By rule 8 the source changes within the route where
+ * destinations come close to an address that is more than its link's: a VIP with /128.
+ */
+function sources6(own: readonly OwnAddress[], way: Way): SourceRange[] {
+  const candidates = candidates6(own, way);
+  const winner = (towards: Uint8Array, bits: number): Uint8Array | undefined => {
+    const common = candidates.map((each) => Math.min(commonBits(each.bytes, towards), each.length, bits));
+    return candidates[common.indexOf(Math.max(...common))]?.bytes;
   };
+  const ranges: SourceRange[] = [{ bytes: way.bytes, length: way.length, source: winner(way.bytes, way.length) }];
+  for (const { bytes, length: most } of candidates) {
+    if (commonBits(bytes, way.bytes) < way.length) continue;
+    let source = ranges[0]?.source;
+    for (let length = way.length + 1; length <= most; length++) {
+      const closer = winner(bytes, length);
+      const part = { bytes: networkOf(bytes, length), length, source: closer };
+      if (closer !== source && !ranges.some((range) => isSame(range, part))) ranges.push(part);
+      source = closer;
+    }
+  }
+  return ranges.sort((a, b) => b.length - a.length);
+}
+
+function isSame(a: SourceRange, b: SourceRange): boolean {
+  return a.length === b.length && compareBytes(a.bytes, b.bytes) === 0;
+}
+
+/** The addresses that rules 2 and 5 leave. */
+function candidates6(own: readonly OwnAddress[], { bytes, interfaceIndex }: Way): OwnAddress[] {
+  const toLink = isLinkLocal(bytes);
+  const rank = (each: OwnAddress): number =>
+    (isLinkLocal(each.bytes) === toLink ? 2 : 0) + (each.interfaceIndex === interfaceIndex ? 1 : 0);
   // Addresses of one link go to no other (§4).
-  const candidates = own.filter(
+  const possible = own.filter(
     (each) => !isLoopback6(each.bytes) && (each.interfaceIndex === interfaceIndex || !toLink),
   );
-  const best = Math.max(...candidates.map(rank));
-  return candidates.find((each) => rank(each) === best)?.bytes;
+  const best = Math.max(...possible.map(rank));
+  return possible.filter((each) => rank(each) === best);
 }
 
 /** ::1 */
@@ -54,6 +92,6 @@ function isLoopback6(bytes: Uint8Array): boolean {
 }
 
 /** fe80::/10 (RFC 4291 §2.5.6) */
-export function isLinkLocal(bytes: Uint8Array): boolean {
+function isLinkLocal(bytes: Uint8Array): boolean {
   return bytes[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
 }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { fragmentsOf } from '../support/fragments.js';
 import { ACK, counting, FIN, icmp, ipv4, SYN, tcp, udp } from '../support/packets.js';
 
 const CLIENT = '192.0.2.1';
@@ -47,30 +48,6 @@ const fate = (frame: Uint8Array, by = 'cli', now = T0): string => {
 describe('not handled yet, and said so', () => {
   test('next hop unknown: dropped, the host owns ARP', () => {
     expect(fate(ipv4({ source: CLIENT, destination: '10.2.0.9', protocol: 99 }))).toBe('drop no-neighbour');
-  });
-
-  test('IPv6', () => {
-    expect(fate(Uint8Array.of(0x60, 0, 0, 0))).toBe('pass ipv6');
-  });
-
-  test('a fragment', () => {
-    expect(fate(ipv4({ source: CLIENT, destination: VIP, protocol: 17, mf: true }, counting(16)))).toBe(
-      'pass fragment',
-    );
-  });
-
-  test('longer than the MTU, and may be cut', () => {
-    fate(segment(SYN));
-    expect(fate(segment(ACK, { payload: counting(1400) }))).toBe('drop needs-fragmenting');
-    expect(fate(segment(ACK, { payload: counting(1400), df: true }))).toBe('drop too-big');
-  });
-
-  test('an ICMP error about a connection: passed when to us, routed when through us', () => {
-    fate(segment(SYN));
-    const quoted = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK }).subarray(0, 28);
-    expect(fate(icmp({ source: CLIENT, destination: VIP }, 3, 1, quoted))).toBe('pass icmp-error');
-    const fromServer = tcp({ source: CLIENT, destination: RIP, sport: 40_000, dport: 8080 }).subarray(0, 28);
-    expect(fate(icmp({ source: RIP, destination: CLIENT }, 3, 1, fromServer), 'srv')).toBe('forward routed');
   });
 
   test('a SYN on a connection in TIME_WAIT goes on in it', () => {
@@ -135,6 +112,20 @@ describe("the director's own ICMP", () => {
   });
 });
 
+describe('addresses of IPv6', () => {
+  const ping = (destination: string) => icmp({ source: 'fd00::2', destination }, 128);
+  const interfaces = [
+    { name: 'cli', kind: 'raw', addresses: ['fd00::1/64'] },
+    { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
+  ] as const;
+
+  test('a subnet-router anycast address is like any of its subnet', () => {
+    director.setNetwork({ interfaces });
+    expect(fate(ping('fd00:1::1'))).toBe('local local-delivery');
+    expect(fate(ping('fd00:1::'))).toBe('forward routed');
+  });
+});
+
 describe('time and trash', () => {
   test('a connection expires to the millisecond', () => {
     fate(segment(SYN));
@@ -150,6 +141,14 @@ describe('time and trash', () => {
     director.advance(T0 + 60_000 + 512);
     expect(director.services()[0]?.dests[0]).toMatchObject({ activeConnections: 0, inactiveConnections: 0 });
     expect(director.connectionCount).toBe(0);
+  });
+
+  test('the time of held fragments is up: counted, and nobody is told', () => {
+    const [first = new Uint8Array(0)] = fragmentsOf(segment(SYN, { payload: counting(64) }), [48]);
+    expect(fate(first)).toBe('held fragment-held');
+    director.burst.reset();
+    expect(director.process(T0 + 30_000)).toBe(0);
+    expect(director.counters()['fragment-timeout']).toBe(1n);
   });
 
   test('a deleted dest without connections is forgotten with its traffic', () => {

@@ -1,0 +1,148 @@
+/** IPv6 tables: where packets go, from which address the director sends, what a network may not say. */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import type { NetworkConfig } from '../../src/types.js';
+import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { ethernet, ip6, toHex, udp } from '../support/packets.js';
+
+const CLI = '02:00:00:00:00:01';
+const CLIENT = 'fd00::2';
+const SERVICE = { protocol: 'udp', address: 'fd00::100', port: 53 } as const;
+
+/** A client on `cli`; what else there is, tests say. */
+function made(srv: readonly string[], more: Partial<NetworkConfig> = {}): Director {
+  return createDirector('release', {
+    plan: SMALL_PLAN,
+    network: {
+      interfaces: [
+        { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'] },
+        { name: 'cli', mac: CLI, addresses: ['fd00::100/128', 'fd00::1/64', 'fe80::1/64'] },
+        { name: 'srv', kind: 'raw', addresses: srv },
+        { name: 'other', kind: 'raw' },
+      ],
+      ...more,
+    },
+  });
+}
+
+const frame = (destination: string): Uint8Array =>
+  ethernet(CLI, '02:00:00:00:00:02', udp({ source: CLIENT, destination, sport: 1, dport: 53 }), 0x86dd);
+
+/** The outer source of a packet that goes to `server` in a tunnel. */
+function sourceTo(server: string, srv: readonly string[], more?: Partial<NetworkConfig>): string {
+  const director = made(srv, more);
+  director.addService({ ...SERVICE, scheduler: 'rr' });
+  director.addDest(SERVICE, { address: server, method: 'tun' });
+  const [outcome] = director.send(frame(SERVICE.address), 'cli', 0);
+  return outcome?.reason === 'tunnel-ipip' ? toHex(outcome.frame.subarray(8, 24)) : (outcome?.reason ?? 'nothing');
+}
+
+const text = (address: string): string => toHex(ip6(address));
+
+describe('the source (RFC 6724) is', () => {
+  it.each([
+    ['the only one of the interface', 'fd00:1::11', ['fd00:1::1/64'], 'fd00:1::1'],
+    ['global for a global destination', 'fd00:1::11', ['fe80::5/64', 'fd00:1::1/64'], 'fd00:1::1'],
+    ['of another interface rather than of the link alone', 'fd00:1::11', ['fe80::5/64'], 'fd00::100'],
+    ['the one that shares more bits', 'fd00:1::11', ['2001:db8::1/64', 'fd00:1::1/64'], 'fd00:1::1'],
+    ['the first of those that share as many', 'fd00:1::11', ['fd00:1::2/64', 'fd00:1::10/64'], 'fd00:1::2'],
+    ['that of a host, near to it', 'fd00:1::11', ['fd00:1::1/64', 'fd00:1::10/128'], 'fd00:1::10'],
+    ['that of its link, far from a host’s', 'fd00:1:0:0:8000::11', ['fd00:1::1/64', 'fd00:1::10/128'], 'fd00:1::1'],
+    ['one of two hosts’', 'fd00:1::21', ['fd00:1::1/64', 'fd00:1::10/128', 'fd00:1::20/128'], 'fd00:1::20'],
+  ])('%s', (_, server, addresses, source) => {
+    const routes = [{ dst: 'fd00:1::/64', dev: 'srv' }];
+    expect(sourceTo(server, addresses, { routes })).toBe(text(source));
+  });
+
+  it('what the route says', () => {
+    const routes = [{ dst: 'fd00:1::/64', dev: 'srv', prefsrc: 'fd00::1' }];
+    expect(sourceTo('fd00:1::11', ['fd00:1::1/64'], { routes })).toBe(text('fd00::1'));
+  });
+});
+
+describe('a route', () => {
+  const wayTo = (destination: string, more: Partial<NetworkConfig>): string | undefined => {
+    const [outcome] = made(['fd00:1::1/64'], more).send(frame(destination), 'cli', 0);
+    return outcome?.outInterface ?? outcome?.reason;
+  };
+
+  it.each([
+    ['of an address', 'fd00:1::11', {}, 'srv'],
+    ['by default', '2001:db8::1', { routes: [{ dst: 'default', dev: 'srv', gateway: 'fd00:1::fe' }] }, 'srv'],
+    ['::/0', '2001:db8::1', { routes: [{ dst: '::/0', dev: 'srv' }] }, 'srv'],
+    ['default of IPv4', '2001:db8::1', { routes: [{ dst: 'default', dev: 'srv' }] }, 'no-route'],
+    ['with a longer prefix wins', 'fd00:1::11', { routes: [{ dst: 'fd00:1::/120', dev: 'other' }] }, 'other'],
+    [
+      'of the same length wins over one implied',
+      'fd00:1::1f',
+      { routes: [{ dst: 'fd00:1::/64', dev: 'other' }] },
+      'other',
+    ],
+    [
+      'with a lower metric wins',
+      '2001:db8::1',
+      {
+        routes: [
+          { dst: '2001:db8::/32', dev: 'other', metric: 1024 },
+          { dst: '2001:db8::/32', dev: 'srv', metric: 256 },
+        ],
+      },
+      'srv',
+    ],
+    [
+      'with host bits is that of the network',
+      '2001:db8::1',
+      { routes: [{ dst: '2001:db8::ffff/32', dev: 'srv' }] },
+      'srv',
+    ],
+  ] as const)('%s', (_, destination, more, expected) => {
+    expect(wayTo(destination, more)).toBe(expected);
+  });
+
+  it('with a gateway on the link is taken by the gateway’s MAC', () => {
+    const director = made([], {
+      routes: [{ dst: '2001:db8::/32', dev: 'cli', gateway: 'fe80::9' }],
+      neighbours: [
+        { dst: 'fe80::9', dev: 'srv', lladdr: '02:00:00:00:00:07' },
+        { dst: 'fe80::9', dev: 'cli', lladdr: '02:00:00:00:00:09' },
+      ],
+    });
+    const [outcome] = director.send(frame('2001:db8::1'), 'cli', 0);
+    expect(outcome).toMatchObject({ reason: 'routed', outInterface: 'cli' });
+    expect(outcome?.frame[5]).toBe(9);
+  });
+
+  it('out of an interface that is down is none, and its addresses are nobody’s', () => {
+    const interfaces = [
+      { name: 'cli', mac: CLI, addresses: ['fd00::1/64'] },
+      { name: 'srv', kind: 'raw', up: false, addresses: ['fd00:1::1/64', '10.1.0.1/24'] },
+    ] as const;
+    expect(wayTo('fd00:1::11', { interfaces })).toBe('no-route');
+    expect(wayTo('fd00:1::1', { interfaces })).toBe('no-route');
+  });
+});
+
+describe('a network is refused', () => {
+  const refused = expect.objectContaining({ code: 'BAD_NETWORK' });
+
+  it.each([
+    ['routes[0].gateway', { routes: [{ dst: 'fd00:5::/64', dev: 'srv', gateway: '10.1.0.9' }] }],
+    ['routes[0].prefsrc', { routes: [{ dst: '10.5.0.0/16', dev: 'srv', prefsrc: 'fd00::1' }] }],
+    ['routes[0].dst', { routes: [{ dst: 'fd00:5::/129', dev: 'srv' }] }],
+    ['neighbours[0].dst', { neighbours: [{ dst: 'fd00::x', dev: 'cli', lladdr: CLI }] }],
+    ['interfaces[0].addresses', { interfaces: [{ name: 'cli', mac: CLI, addresses: ['fd00::1%cli/64'] }] }],
+    ['interfaces[0]', { interfaces: [{ name: 'cli', kind: 'vxlan' as never }] }],
+    ['fou[0]', { fou: [{ port: 0 }] }],
+    ['fou[0]', { fou: [{ port: 6080, family: 5 as never }] }],
+    ['fou[1]', { fou: [{ port: 6080 }, { port: 6080, family: 4 }] }],
+    ['fou[16]', { fou: Array.from({ length: 17 }, (_, i) => ({ port: i + 1 })) }],
+  ] as [string, Partial<NetworkConfig>][])('for its %s', (where, more) => {
+    expect(() => made([], more)).toThrow(refused);
+    expect(() => made([], more)).toThrow(where);
+  });
+
+  it('with more IPv6 routes than planned', () => {
+    const routes = Array.from({ length: 65 }, (_, i) => ({ dst: `fd01:${i}::/32`, dev: 'srv' }));
+    expect(() => made([], { routes })).toThrow(expect.objectContaining({ code: 'TABLE_FULL' }));
+  });
+});
