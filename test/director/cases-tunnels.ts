@@ -86,8 +86,8 @@ export const CASES_TUNNELS: Record<string, Case> = {
     frame: fromClient(gue({ ...toUs6, ...gueToUs }, request6('tcp'))),
   },
   'out of GRE, for the host': { expect: ['decapsulated'], options, frame: fromClient(gre(toUs, ping)) },
-  'out of a tunnel, with ignore_tunneled': {
-    expect: ['decapsulated'],
+  'out of a tunnel, with ignore_tunneled, of which a tunnel’s device leaves nothing': {
+    expect: ['nat-in'],
     options: { ...options, sysctl: { ignore_tunneled: 1 } },
     frame: fromClient(ipInIp(toUs, request('tcp'))),
   },
