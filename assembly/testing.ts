@@ -22,6 +22,8 @@ import { Vlan } from './wire/vlan';
 
 export * from './index';
 export * from './testing/fragments';
+export * from './testing/ipv6';
+export * from './testing/sctp';
 
 export function sumScalar(address: usize, length: u32): u32 {
   return checksum.fold(checksum.sumScalar(address, length));
@@ -121,10 +123,6 @@ export function icmpIsError(type: u32): bool {
 
 export function icmpIsRelated(type: u32): bool {
   return isRelated(type);
-}
-
-export function icmpType(address: usize): u32 {
-  return changetype<Icmp>(address).type;
 }
 
 export function arpOperation(address: usize): u32 {

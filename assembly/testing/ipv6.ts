@@ -4,11 +4,12 @@
  * @module
  */
 import { difference128, finish, pseudoHeader6, sum, update } from '../wire/checksum';
-import { checkHopByHop, isLaterFragment6, namedAt, walkExtensions } from '../wire/extension';
+import { checkHopByHop, namedAt, walkExtensions } from '../wire/extension';
 import { Icmp } from '../wire/icmp';
 import { isError6 } from '../wire/icmpv6';
 import {
   copyAddress6,
+  foldAddress6,
   Ipv6,
   isLinkLocal6,
   isLoopback6,
@@ -59,6 +60,10 @@ export function kindOfAddress6(address: usize): u32 {
   );
 }
 
+export function foldedAddress6(address: usize): u32 {
+  return foldAddress6(address);
+}
+
 export function addresses6Equal(a: usize, b: usize): bool {
   return sameAddress6(a, b);
 }
@@ -78,10 +83,6 @@ export function extensions(ip: usize, end: usize): u64 {
 /** Where the byte is that names the header at `offset`, from the IPv6 header on. */
 export function nameOffset(ip: usize, offset: u32): u32 {
   return <u32>(namedAt(ip, offset) - ip);
-}
-
-export function laterFragment6(header: usize): bool {
-  return isLaterFragment6(header);
 }
 
 export function updateChecksum128(old: u32, from: usize, to: usize): u32 {

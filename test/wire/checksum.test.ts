@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { internetChecksum } from '../../src/reference/index.js';
 import { swap16, swap32 } from '../support/core.js';
-import { checksum, counting, hex } from '../support/packets.js';
+import { checksum, counting, hex, join } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { core } from './header.js';
 
@@ -130,6 +130,43 @@ property(
     expect(value(updated)).toBe(value(checksum(data)));
     if (data.some((byte) => byte !== 0)) expect(updated).toBe(checksum(data));
   }),
+);
+
+property(
+  'incremental = full when an IPv6 address changes',
+  fc.property(
+    fc.uint8Array({ minLength: 40, maxLength: 64 }),
+    fc.nat(12),
+    fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    (data, index, to) => {
+      const at = index * 2;
+      const old = checksum(data);
+      const from = place(data.slice(at, at + 16));
+      core.bytes.set(to, LONGEST);
+      data.set(to, at);
+      const updated = swap16(core.call.updateChecksum128(swap16(old), from, LONGEST));
+      expect(value(updated)).toBe(value(checksum(data)));
+      if (data.some((byte) => byte !== 0)) expect(updated).toBe(checksum(data));
+    },
+  ),
+);
+
+property(
+  'a transport checksum of IPv6 = the plain sum over the pseudo-header and the segment',
+  fc.property(
+    fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    fc.nat(255),
+    fc.uint8Array({ maxLength: 300, size: 'max' }),
+    (addresses, protocol, segment) => {
+      const header = join(new Uint8Array(8), addresses);
+      const ip = place(join(header, segment));
+      const length = new Uint8Array(8);
+      new DataView(length.buffer).setUint32(0, segment.length);
+      length[7] = protocol;
+      const sum = swap16(core.call.transportChecksum6(ip, protocol, ip + 40, segment.length));
+      expect(sum).toBe(checksum(join(addresses, length, segment)));
+    },
+  ),
 );
 
 property(

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { isIcmpError } from '../../src/reference/packet/icmp.js';
 import { hex } from '../support/packets.js';
-import { AT, construct, core } from './header.js';
+import { construct, core, deconstruct } from './header.js';
 
 describe('ICMP', () => {
   it('deconstructs', () => {
-    core.bytes.set(hex('0b00 f4ff 00000000'), AT);
-    expect(core.call.icmpType(AT)).toBe(11);
+    expect(deconstruct(hex('0b01 1234 000005dc'), core.call.readIcmp, 4)).toEqual([11, 1, 0x3412, 1500]);
   });
 
   it('constructs: checksum as loaded, second word in network order', () => {
@@ -25,5 +24,9 @@ describe('ICMP', () => {
   it('these types are about a connection', () => {
     const related = Array.from({ length: 256 }, (_, type) => type).filter((type) => core.call.icmpIsRelated(type));
     expect(related).toEqual([3, 4, 11]);
+  });
+
+  it('ICMPv6: errors are the types below 128 (RFC 4443 §2.1)', () => {
+    for (let type = 0; type < 256; type++) expect(core.call.icmpv6IsError(type) !== 0, `type ${type}`).toBe(type < 128);
   });
 });
