@@ -77,21 +77,20 @@ export {
   type Direction,
   defaultTimeouts,
   isActiveState,
+  nextSctpState,
   nextTcpState,
+  SCTP_STATES,
+  type SctpEvent,
+  type SctpState,
   type StateTimeouts,
+  sctpEvent,
+  sctpTimeout,
   TCP_STATES,
   type TcpEvent,
   type TcpState,
   tcpEvent,
 } from './states.js';
 export { type Translation, translate } from './translate.js';
-export {
-  decapsulateIpip,
-  encapsulateIpip,
-  outerEcn,
-  type TunnelEnds,
-  type TunnelFault,
-} from './tunnel.js';
 export {
   type Decapsulated,
   type DecapsulationFault,
