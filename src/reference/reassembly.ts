@@ -30,7 +30,7 @@ export type Taken<A> =
   | {
       state: 'refused';
       reason: FragmentFault;
-      /** What the sender of an IPv6 fragment to this host is told: code and pointer of a parameter problem. */
+      /** What the sender of an IPv6 fragment is told if it was for this host: code and pointer of a parameter problem. */
       problem?: { code: number; pointer: number };
     }
   | {
@@ -59,6 +59,9 @@ const UPPER_LENGTH = new Map([
   [17, 8],
   [58, 8],
 ]);
+
+/** TCP, UDP, ICMPv6 and SCTP: IPVS drops what is too short of these before the host could complain. */
+const JUDGED_BEFORE = [6, 17, 58, 132];
 
 /** One fragment, families apart. */
 interface Fragment {
@@ -179,11 +182,8 @@ function readIpv6(packet: Ipv6Packet): Fragment | Refusal {
   const { header, at } = fragment;
   const data = packet.payload.subarray(at + FRAGMENT_LENGTH);
   const start = header.offset * 8;
-  // RFC 8200 §4.5, RFC 7112 §5.
-  if (start === 0 && lacksUpperHeader(packet)) return refused('fragment-malformed', { code: 3, pointer: 0 });
-  if (start + data.length > LARGEST) {
-    return refused('fragment-malformed', { code: 0, pointer: IPV6_LENGTH + at + 2 });
-  }
+  if (start === 0 && lacksUpperHeader(packet)) return incomplete(packet);
+  if (start + data.length > LARGEST) return refused('fragment-malformed');
   const { source, destination } = packet;
   const key = [formatAddress(source), formatAddress(destination), header.identification].join(' ');
   return { key, packet, start, more: header.more, data };
@@ -194,6 +194,12 @@ function lacksUpperHeader(packet: Ipv6Packet): boolean {
   const carried = carriedBy(packet);
   if (carried === undefined || carried.protocol === NEXT_HEADER.none) return false;
   return carried.offset + (UPPER_LENGTH.get(carried.protocol) ?? 1) > packet.payload.length;
+}
+
+/** RFC 8200 §4.5, RFC 7112 §5. */
+function incomplete(packet: Ipv6Packet): Refusal {
+  const protocol = carriedBy(packet)?.protocol ?? NEXT_HEADER.none;
+  return refused('fragment-malformed', JUDGED_BEFORE.includes(protocol) ? undefined : { code: 3, pointer: 0 });
 }
 
 /** Why a fragment was not placed, and whether the whole datagram goes with it. */

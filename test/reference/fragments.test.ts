@@ -392,7 +392,11 @@ describe('fragments that do not fit', () => {
 
   it('IPv6: what the sender is told (RFC 8200 §4.5)', () => {
     expect(refusal(piece6(0, 12, true))).toEqual({ ...malformed, problem: { code: 0, pointer: 4 } });
-    expect(refusal(piece6(65_528, 8, false))).toEqual({ ...malformed, problem: { code: 0, pointer: 42 } });
+    expect(refusal(piece6(8, 12, true, { nextHeader: 253 }))).toEqual({
+      ...malformed,
+      problem: { code: 0, pointer: 4 },
+    });
+    expect(refusal(piece6(65_528, 8, false))).toEqual(malformed);
     expect(refusal(piece6(65_528, 7, false))).toEqual({ state: 'held' });
     expect(refusal(piece6(8, 0, false))).toEqual(malformed);
   });
@@ -401,11 +405,13 @@ describe('fragments that do not fit', () => {
     ['UDP', 17, 8],
     ['TCP', 6, 24],
     ['ICMPv6', 58, 8],
-    ['another', 132, 8],
+    ['SCTP', 132, 8],
+    ['another', 253, 8],
   ])('IPv6: a first fragment without the whole header of %s', (_, nextHeader, length) => {
     const first = (bytes: number) => refusal(piece6(0, bytes, true, { nextHeader }));
     expect(first(length)).toEqual({ state: 'held' });
-    expect(first(nextHeader === 132 ? 0 : length - 8)).toEqual({ ...malformed, problem: { code: 3, pointer: 0 } });
+    const expected = nextHeader === 253 ? { ...malformed, problem: { code: 3, pointer: 0 } } : malformed;
+    expect(first(length - 8)).toEqual(expected);
   });
 
   it('IPv6: a first fragment that ends within an extension header, or carries nothing, is none of those', () => {
