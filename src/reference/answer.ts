@@ -4,7 +4,7 @@
  * @module
  */
 import type { Host } from './host.js';
-import type { Interface } from './network.js';
+import type { Interface, Route } from './network.js';
 import { isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
 import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
@@ -79,19 +79,24 @@ export function answerProblem(
   return answerWith(host, { reason: 'parameter-problem', code, ...words }, packet, device);
 }
 
-/** Any error; as {@link answer}. */
+/**
+ * Any error; as {@link answer}.
+ *
+ * @param quoted what is left of the packet, where that is not all
+ */
 export function answerWith(
   host: Host,
   message: ErrorMessage,
   packet: IpPacket,
   device: Interface,
+  quoted = serialiseAsIs(packet),
 ): ReferenceOutcome | undefined {
   if (host.network.isLocal(packet.source)) return undefined;
   const route = host.network.route(packet.source);
   if (route === undefined) return undefined;
   const error = isIpv6(packet)
-    ? makeIcmpv6(host, message, packet, device)
-    : makeIcmp(host, message, packet, route.mtu, route.source);
+    ? makeIcmpv6(host, message, packet, device, quoted)
+    : makeIcmp(host, message, packet, route, quoted);
   if (error === undefined) return undefined;
   const departure = host.network.depart(route, serialiseIp(error));
   if (typeof departure === 'string') return undefined;
@@ -103,16 +108,16 @@ function makeIcmp(
   host: Host,
   { type, code, rest }: ErrorMessage,
   packet: Ipv4Packet,
-  mtu: number,
-  sourceBack: number | bigint,
+  back: Route,
+  quoted: Uint8Array,
 ): IpPacket | undefined {
   const icmpType = packet.payload[0];
   if (packet.fragmentOffset !== 0 || host.network.isSubnetBroadcast(packet.source)) return undefined;
   if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
-  const source = host.network.isLocal(packet.destination) ? packet.destination : sourceBack;
+  const source = host.network.isLocal(packet.destination) ? packet.destination : back.source;
   if (typeof source !== 'number') return undefined;
-  const room = Math.min(LARGEST, mtu) - 20 - 8;
-  const quote = serialiseAsIs(packet).slice(0, Math.max(room, 0));
+  const room = Math.min(LARGEST, back.mtu) - 20 - 8;
+  const payload = quoted.slice(0, Math.max(room, 0));
   return {
     // The precedence of internetwork control, the sender's type of service (RFC 1812 §4.3.2.5).
     tos: (packet.tos & 0x1e) | 0xc0,
@@ -125,7 +130,7 @@ function makeIcmp(
     source,
     destination: packet.source,
     options: new Uint8Array(0),
-    payload: serialiseIcmp({ type, code, rest, payload: quote }),
+    payload: serialiseIcmp({ type, code, rest, payload }),
   };
 }
 
@@ -135,6 +140,7 @@ function makeIcmpv6(
   { type, code, rest }: ErrorMessage,
   packet: Ipv6Packet,
   device: Interface,
+  quoted: Uint8Array,
 ): IpPacket | undefined {
   if (isUnspecified(packet.source) || isMulticast(packet.source)) return undefined;
   const forGroups =
@@ -149,7 +155,7 @@ function makeIcmpv6(
   const source = isOurs ? packet.destination : host.network.sourceTowards(packet.source, device);
   if (typeof source !== 'bigint') return undefined;
   const destination = packet.source;
-  const quote = serialiseAsIs(packet).slice(0, IPV6_MIN_MTU - IPV6_HEADERS);
+  const payload = quoted.slice(0, IPV6_MIN_MTU - IPV6_HEADERS);
   return {
     trafficClass: 0,
     flowLabel: 0,
@@ -157,6 +163,6 @@ function makeIcmpv6(
     hopLimit: OWN_HOPS,
     source,
     destination,
-    payload: serialiseIcmpv6({ type, code, rest, payload: quote }, source, destination),
+    payload: serialiseIcmpv6({ type, code, rest, payload }, source, destination),
   };
 }

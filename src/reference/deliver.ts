@@ -4,19 +4,16 @@
  * @module
  */
 import type { Connection, Tuple } from './connections.js';
+import { countRequest } from './counts.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
-import { familyOf } from './packet/address.js';
-import { type IpPacket, ipLength } from './packet/ip.js';
+import { ipLength } from './packet/ip.js';
 import { mayOpen, readTransport, type Transport } from './ports.js';
 import { judgeOwnError } from './related.js';
 import { passReply } from './reply.js';
-import type { Service } from './services.js';
+import { schedule } from './schedule.js';
 import { translate } from './translate.js';
-import { given, tell, transmit } from './transmit.js';
+import { given, transmit } from './transmit.js';
 import { isIcmp, upperLayer } from './upper.js';
-
-/** Port from which an FTP server opens data connections: the FTP helper's business, never scheduled. */
-const FTP_DATA_PORT = 20;
 
 /** Judges a packet that is addressed to the director, or has the mark of a service. */
 export function deliver(host: Host, received: Received): Judgement {
@@ -47,21 +44,12 @@ export function deliver(host: Host, received: Received): Judgement {
 
 /** A packet of a connection from its client: counted, followed, sent on. */
 function request(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
-  countRequest(received.packet, connection);
+  countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
   host.connections.pass(connection, 'input', transport.event, received.now);
   // The others look no further than the ports, NAT has to rewrite the whole header.
   if (transport.truncated && connection.method === 'nat') return drop('transport-truncated');
   return transmit(host, received, connection);
-}
-
-/** Counts what comes from the client. */
-export function countRequest(packet: IpPacket, { dest }: Connection): void {
-  if (dest === undefined) return;
-  for (const stats of [dest.stats, dest.service.stats]) {
-    stats.inPackets += 1n;
-    stats.inBytes += BigInt(ipLength(packet));
-  }
 }
 
 /** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */
@@ -80,22 +68,5 @@ function open(host: Host, received: Received, transport: Transport, tuple: Tuple
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return local('local-delivery');
   if (!opens) return local('not-opening');
-  return schedule(host, received, service, tuple);
-}
-
-/** A connection to a dest of the service's choice. */
-export function schedule(host: Host, received: Received, service: Service, tuple: Tuple): Connection | Judgement {
-  const { sysctl, connections } = host;
-  if (tuple.sourcePort === FTP_DATA_PORT) return local('ftp-data');
-  const key = { sourceAddress: tuple.source, sourcePort: tuple.sourcePort };
-  const dest = service.scheduler.pick(service.dests, key);
-  const isBypassed = dest === undefined && sysctl.cache_bypass !== 0 && 'fwmark' in service.end;
-  if (dest === undefined && !isBypassed)
-    return drop('no-dest', tell(host, received, 'port-unreachable', received.packet));
-  if (connections.isFull(familyOf(tuple.source))) return drop('table-full');
-  const connection = connections.create(tuple, dest, received.now);
-  if (dest === undefined) return connection;
-  dest.stats.connections += 1n;
-  service.stats.connections += 1n;
-  return connection;
+  return schedule(host, received, service, tuple, true);
 }

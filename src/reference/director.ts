@@ -9,6 +9,7 @@ import type { Host } from './host.js';
 import { Network } from './network.js';
 import { formatAddress } from './packet/address.js';
 import { PathMtus } from './path-mtu.js';
+import { Reassembler } from './reassembly.js';
 import { receive } from './receive.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
@@ -24,6 +25,10 @@ export interface ReferenceOptions {
   connections?: number;
   /** The same for IPv6 ones. */
   connections6?: number;
+  /** Bytes of fragments that may be held, IP headers included. Default 1 MiB. */
+  fragmentBytes?: number;
+  /** Datagrams under reassembly at once. Default 256. */
+  datagrams?: number;
   /** How the ECN field gets into outer headers. Default `kernel`. */
   ecn?: EcnMode;
 }
@@ -44,6 +49,7 @@ export class ReferenceDirector {
   constructor(options: ReferenceOptions) {
     const services = new ServiceTable();
     let identification = options.ipId ?? 1;
+    let fragmentIdentification = identification;
     this.#host = {
       network: new Network(options.network),
       services,
@@ -52,6 +58,10 @@ export class ReferenceDirector {
         6: options.connections6 ?? Number.POSITIVE_INFINITY,
       }),
       paths: new PathMtus(),
+      reassembly: new Reassembler({
+        bytes: options.fragmentBytes ?? 1024 * 1024,
+        datagrams: options.datagrams ?? 256,
+      }),
       ecn: options.ecn ?? 'kernel',
       sysctl: {
         ip_forward: 1,
@@ -67,6 +77,7 @@ export class ReferenceDirector {
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
+      nextFragmentIdentification: () => fragmentIdentification++ >>> 0,
     };
   }
 
@@ -141,9 +152,10 @@ export class ReferenceDirector {
     return [outcome, ...(made ?? [])];
   }
 
-  /** Lets time pass without packets: connections expire. */
+  /** Lets time pass without packets: connections expire, and fragments that waited for too long. */
   advance(now: number): void {
     this.#host.connections.expire(now);
+    this.#host.reassembly.expire(now);
   }
 
   /** The connections at `now`. */

@@ -5,17 +5,21 @@
  */
 import { answer } from './answer.js';
 import { emit } from './emit.js';
+import { gather } from './gather.js';
 import { drop, type Host, type Judgement, pass, type Received } from './host.js';
 import type { Route } from './network.js';
 import { recordAgain } from './options.js';
 import { isLinkLocal, isUnspecified } from './packet/address.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withLowerHops } from './packet/ip.js';
-import { IP_FLAG } from './packet/ipv4.js';
+import { IP_FLAG, isFragment } from './packet/ipv4.js';
 import { isReset, readTransport, type Transport } from './ports.js';
 import { judgePassingError } from './related.js';
 import { passReply } from './reply.js';
 import { translate } from './translate.js';
-import { isIcmp, upperLayer } from './upper.js';
+import { isIcmp, UPPER, upperLayer } from './upper.js';
+
+/** Protocols whose fragments IPVS wants whole when they pass. */
+const WHOLE: readonly number[] = [UPPER.icmp, UPPER.tcp, UPPER.udp, UPPER.sctp];
 
 /** Routes a packet (RFC 1812 §5.2.1, RFC 8200 §3), and translates it on its way if a NAT connection's server sent it. */
 export function forward(host: Host, received: Received): Judgement {
@@ -26,26 +30,33 @@ export function forward(host: Host, received: Received): Judgement {
   if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet, device));
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet, device));
   if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) return drop('martian-source');
-  if (isTooBig(packet, route.mtu)) {
+  if (isTooBig(received, route.mtu)) {
     return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
   }
-  return forwardOn(host, { ...received, packet: withLowerHops(packet) }, route);
+  const lowered = { ...received, packet: withLowerHops(packet) };
+  return wantsWhole(host, packet)
+    ? gather(host, lowered, (whole) => forwardOn(host, whole, route))
+    : forwardOn(host, lowered, route);
+}
+
+/** Whether fragments are put together before IPVS sees them; of IPv6 that was done before. */
+function wantsWhole(host: Host, packet: IpPacket): boolean {
+  return !isIpv6(packet) && isFragment(packet) && host.services.any(4) && WHOLE.includes(packet.protocol);
 }
 
 function forwardOn(host: Host, received: Received, route: Route): Judgement {
   const passed = passIpvs(host, received);
   if ('verdict' in passed) return passed;
+  const { packet, reason } = passed;
+  const { arrival, partialChecksum, interface: device } = received;
+  // A whole that must not be cut was not sent like this, and will not be: its fragments were.
+  if (arrival?.family === 4 && arrival.dontFragment) {
+    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
+  }
   // The address that the packet leaves from is recorded: its new source if it was translated.
-  const leavesFrom = passed.reason === 'routed' ? route.source : passed.packet.source;
-  const { partialChecksum } = received;
-  const { reason } = passed;
-  return emit(host, {
-    packet: recorded(passed.packet, received, leavesFrom),
-    reason,
-    route,
-    mtu: route.mtu,
-    partialChecksum,
-  });
+  const leavesFrom = reason === 'routed' ? route.source : packet.source;
+  const leaving = recorded(packet, received, leavesFrom);
+  return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
 }
 
 function recorded(packet: IpPacket, { addressSlots }: Received, address: number | bigint): IpPacket {
@@ -58,8 +69,11 @@ function isBoundToLink(address: bigint): boolean {
   return isUnspecified(address) || isLinkLocal(address);
 }
 
-function isTooBig(packet: IpPacket, mtu: number): boolean {
-  return ipLength(packet) > mtu && (isIpv6(packet) || (packet.flags & IP_FLAG.dontFragment) !== 0);
+function isTooBig({ packet, arrival }: Received, mtu: number): boolean {
+  if (ipLength(packet) <= mtu) return false;
+  // What came in fragments leaves in such fragments.
+  if (isIpv6(packet)) return arrival === undefined || arrival.largest > mtu;
+  return (packet.flags & IP_FLAG.dontFragment) !== 0;
 }
 
 /** The packet as IPVS leaves it, or IPVS's own verdict. */

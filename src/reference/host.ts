@@ -8,6 +8,7 @@ import type { EcnMode } from './ecn.js';
 import type { Interface, Network } from './network.js';
 import type { IpPacket } from './packet/ip.js';
 import type { PathMtus } from './path-mtu.js';
+import type { Arrival, Reassembler } from './reassembly.js';
 import type { ServiceTable } from './services.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
 
@@ -19,8 +20,12 @@ export interface Host {
   readonly services: ServiceTable;
   readonly connections: ConnectionTable;
   readonly paths: PathMtus;
+  /** Fragments that wait; with the first of a datagram all that is known of it. */
+  readonly reassembly: Reassembler<Received>;
   /** The next IP identification of a packet that the director makes. */
   nextIdentification(): number;
+  /** The next identification of an IPv6 datagram that the director cuts. */
+  nextFragmentIdentification(): number;
 }
 
 /** A packet that the host took in: link header off, faults ruled out, options filled in. */
@@ -39,6 +44,8 @@ export interface Received {
   mark: number;
   /** Whether the transport checksum is only begun. */
   partialChecksum: boolean;
+  /** How the datagram came, if in fragments. */
+  arrival: Arrival | undefined;
   /** Milliseconds since the Unix epoch. */
   now: number;
 }

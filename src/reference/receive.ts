@@ -6,6 +6,7 @@
 import { answerProblem } from './answer.js';
 import { deliver } from './deliver.js';
 import { forward } from './forward.js';
+import { gather } from './gather.js';
 import { drop, type Host, type Judgement, local, pass, type Received } from './host.js';
 import { findMartian, isForAll } from './martians.js';
 import type { Interface } from './network.js';
@@ -15,7 +16,7 @@ import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } fro
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
 import { findIpv4Fault, type Ipv4Packet, isFragment, parseIpv4, withChecksum } from './packet/ipv4.js';
 import { findIpv6Fault, parseIpv6 } from './packet/ipv6.js';
-import { findHopByHopFault } from './packet/ipv6-extensions.js';
+import { findFragmentHeader, findHopByHopFault } from './packet/ipv6-extensions.js';
 import { leaveTunnel } from './terminate.js';
 import type { ReferenceFrameNotes } from './types.js';
 
@@ -102,7 +103,9 @@ function receiveIpv6(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
         : answerProblem(host, code, pointer, packet, origin.interface);
     return { ...drop(reason, told), frame };
   }
-  return { frame, ...take(host, { ...origin, packet, givenOptions: new Uint8Array(0), addressSlots: [] }) };
+  const received = { ...origin, packet, givenOptions: new Uint8Array(0), addressSlots: [], arrival: undefined };
+  const isCut = host.services.any(6) && findFragmentHeader(packet) !== undefined;
+  return { frame, ...(isCut ? gather(host, received, (whole) => take(host, whole)) : take(host, received)) };
 }
 
 /** What follows the packet is padding of the link: it goes, whatever becomes of the packet. */
@@ -129,20 +132,24 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
       pointer === undefined ? undefined : answerProblem(host, 0, IPV4_LENGTH + pointer, packet, origin.interface);
     return drop(reason, told);
   }
-  if (isFragment(packet)) return pass('fragment');
   return take(host, {
     ...origin,
     packet: options.changed ? withChecksum({ ...packet, options: options.options }) : packet,
     givenOptions: packet.options,
     addressSlots: options.addressSlots,
+    arrival: undefined,
   });
 }
 
 /** A packet without faults: to us, to all, or to somebody else. */
 function take(host: Host, received: Received): Judgement {
   const { packet } = received;
-  if (host.network.isLocal(packet.destination) || hasServiceMark(host, received)) return receiveOwn(host, received);
-  return isForAll(host, packet.destination) ? hand(received, local('local-delivery')) : forward(host, received);
+  const isOwn = host.network.isLocal(packet.destination) || hasServiceMark(host, received);
+  const isTaken = isOwn || isForAll(host, packet.destination);
+  if (!isTaken) return forward(host, received);
+  const keep = (whole: Received): Judgement => (isOwn ? receiveOwn(host, whole) : hand(whole, local('local-delivery')));
+  // Fragments of IPv6 were put together before, where anybody wants that.
+  return !isIpv6(packet) && isFragment(packet) ? gather(host, received, keep) : keep(received);
 }
 
 /** Who marks packets for a service routes them to it, too, wherever they are addressed to. */

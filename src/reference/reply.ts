@@ -1,9 +1,10 @@
 /**
- * Packets of a NAT connection from its server: back to where the client believes it speaks to.
+ * Packets of a NAT connection from its server.
  *
  * @module
  */
 import type { Connection } from './connections.js';
+import { countReply } from './counts.js';
 import type { Host } from './host.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Transport } from './ports.js';
@@ -21,16 +22,7 @@ export function passReply(
   now: number,
 ): boolean {
   if (transport.truncated) return false;
-  countReply(packet, connection);
+  countReply(ipLength(packet), connection);
   host.connections.pass(connection, 'output', transport.event, now);
   return true;
-}
-
-/** Counts what goes to the client. */
-export function countReply(packet: IpPacket, { dest }: Connection): void {
-  if (dest?.available !== true) return;
-  for (const stats of [dest.stats, dest.service.stats]) {
-    stats.outPackets += 1n;
-    stats.outBytes += BigInt(ipLength(packet));
-  }
 }

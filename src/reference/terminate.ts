@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { finished } from './emit.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import type { Interface, InterfaceKind } from './network.js';
-import { type IpPacket, isIpv6, parseIp, serialiseIp } from './packet/ip.js';
+import { type IpPacket, isIpv6, parseIp } from './packet/ip.js';
 import { findIpv4Fault } from './packet/ipv4.js';
 import { finishChecksum, partialChecksumOf } from './packet/partial.js';
 import type { Origin } from './receive.js';
@@ -45,11 +46,6 @@ function isGuePort(host: Host, packet: IpPacket, datagram: Uint8Array): boolean 
   if (datagram.length < 4) return false;
   const port = (datagram[2]! << 8) | datagram[3]!;
   return host.network.takesGue(isIpv6(packet) ? 6 : 4, port);
-}
-
-function finished(packet: IpPacket): IpPacket {
-  const partial = partialChecksumOf(packet);
-  return partial === undefined ? packet : parseIp(finishChecksum(serialiseIp(packet), partial));
 }
 
 /** The interface for what a protocol of the outer header carries. */

@@ -5,13 +5,14 @@
  */
 import { type AnswerName, answer } from './answer.js';
 import type { Connection } from './connections.js';
-import { emit, type Shipment } from './emit.js';
+import { emit, finished, needsCutting, type Shipment } from './emit.js';
 import { flowPort } from './flow-port.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
 import { IP_FLAG } from './packet/ipv4.js';
+import { partialChecksumOf } from './packet/partial.js';
 import type { Dest } from './services.js';
 import { translate } from './translate.js';
 import { encapsulate, tunnelMtu } from './tunnels.js';
@@ -57,14 +58,15 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const lowered = withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
   const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
-  const { partialChecksum } = received;
+  const partialChecksum = received.partialChecksum && partialChecksumOf(packet) !== undefined;
   const mtu = tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, partialChecksum);
   if (mtu === 'tunnel-mtu') return drop(mtu);
   if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
   }
-  const shipment = { route, mtu: linkMtu, partialChecksum };
-  if (tunnelled !== undefined) return emitByTunnel(host, received, lowered, tunnelled, load.reason, shipment);
+  const { arrival } = received;
+  const shipment = { route, mtu: linkMtu, partialChecksum, arrival };
+  if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
   const changed = method === 'nat' ? load.translate(lowered) : lowered;
   return emit(host, { ...shipment, packet: changed, reason: load.reason ?? REASON[method] });
 }
@@ -90,18 +92,18 @@ function pathMtu(host: Host, dest: Dest | undefined, to: Address, own: number, n
 }
 
 /** @param mayCut IPv4 packets are cut although they say otherwise, or nothing is to be said about it */
-function isTooBig({ packet }: Received, mtu: number, mayCut: boolean): boolean {
-  if (ipLength(packet) <= mtu) return false;
-  return isIpv6(packet) || (!mayCut && (packet.flags & IP_FLAG.dontFragment) !== 0);
+function isTooBig({ packet, arrival }: Received, mtu: number, mayCut: boolean): boolean {
+  // What came in fragments leaves in such fragments.
+  if (isIpv6(packet)) return (arrival?.largest ?? ipLength(packet)) > mtu;
+  return ipLength(packet) > mtu && !mayCut && (packet.flags & IP_FLAG.dontFragment) !== 0;
 }
 
 function emitByTunnel(
   host: Host,
-  { partialChecksum }: Received,
   inner: IpPacket,
   dest: Dest,
   reason: string | undefined,
-  way: Pick<Shipment, 'route' | 'mtu'>,
+  way: Omit<Shipment, 'packet' | 'reason'>,
 ): Judgement {
   const dontFragment = !isIpv6(inner) && (inner.flags & IP_FLAG.dontFragment) !== 0 && host.sysctl.pmtu_disc !== 0;
   const isNumbered = familyOf(dest.address) === 4 && !dontFragment;
@@ -115,7 +117,12 @@ function emitByTunnel(
     sourcePort: flowPort(inner),
     destinationPort: dest.tunnel.port,
   };
-  const outer = encapsulate({ packet: inner, partialChecksum }, tunnel);
+  const { partialChecksum } = way;
+  const begun = encapsulate({ packet: inner, partialChecksum }, tunnel);
+  const outer =
+    begun.partialChecksum && needsCutting({ ...way, packet: begun.packet })
+      ? encapsulate({ packet: finished(inner), partialChecksum: false }, tunnel)
+      : begun;
   return emit(host, { ...way, ...outer, reason: reason ?? TUNNEL_REASON[dest.tunnel.type] });
 }
 
