@@ -36,8 +36,8 @@ const SPEC: CommandSpec = {
     { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/nat-tcp.pcapng)' },
     { name: 'packet', short: 'p', value: 'N', help: 'packet to explain (default 1)' },
   ],
-  notes: `The capture is test/fixtures/kernel/nat-tcp of the repository: real TCP endpoints,
-recorded on both sides of a Linux 6.1 director.
+  notes: `The capture is test/fixtures/kernel/nat-tcp of the repository: real TCP
+endpoints, recorded on both sides of a Linux 6.1 director.
 
 Exit codes: 0 our output equals the kernel's; 1 it does not; 2 wrong options.`,
 };
