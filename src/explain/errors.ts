@@ -6,7 +6,7 @@
 import type { ConnectionInfo } from '../director.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
-import { flowOf, isReply, isRequest, isTranslated, server, turned, virtual } from './words.js';
+import { connectionText, flowOf, isReply, isRequest, isTranslated, server, turned, virtual } from './words.js';
 
 /** An error about a packet of a connection. */
 export interface ErrorFound {
@@ -36,7 +36,7 @@ export function errorIn(teller: Teller, ip: IpFacts): ErrorFound | undefined {
   }
   if (connection === undefined) return undefined;
   if (known === undefined) teller.line(looked, `none: opens a connection to ${server(connection)}`);
-  else teller.line(looked, `connection ${known.state}, server ${server(known)} (${known.method})`);
+  else teller.line(looked, `connection ${connectionText(known)}`);
   if (connection.method !== 'nat') return { connection, text: undefined };
   const { virtualAddress, destAddress } = connection;
   const text = `destination ${virtualAddress} becomes ${destAddress}, quoted source ${virtual(connection)} becomes ${server(connection)}, ICMP checksum anew`;

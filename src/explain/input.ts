@@ -10,7 +10,7 @@ import { assembled } from './fragments.js';
 import { toServer } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
-import { destinationOf, flowOf, isRequest, isService, server, serviceText } from './words.js';
+import { connectionText, destinationOf, flowOf, isBypass, isRequest, isService, server, serviceText } from './words.js';
 
 const TRANSPORT = ['TCP', 'UDP', 'SCTP'];
 /** They follow the connection of the key exchange (ISAKMP, UDP port 500). */
@@ -35,7 +35,7 @@ export function local(teller: Teller, offered: IpFacts): void {
   }
   if (!TRANSPORT.includes(word)) return void teller.end(word);
   const known = connections.find((one) => isRequest(one, ip));
-  const found = known === undefined ? 'none' : `${known.state}, server ${server(known)} (${known.method})`;
+  const found = known === undefined ? 'none' : connectionText(known);
   teller.line(`connection ${flowOf(ip)}`, found);
   if (teller.is('transport-truncated', 'dest-unavailable')) return void teller.end(`${word} header`);
   if (known === undefined && !opened(teller, ip)) return;
@@ -63,7 +63,7 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   const scheduler = `scheduler ${service.scheduler}`;
   const made = outcome.connection;
   if (teller.is('no-dest') || made === undefined) return teller.end(scheduler) ?? false;
-  if (String(made.method) === 'bypass') teller.line(scheduler, 'no server: net.ipv4.vs.cache_bypass = 1');
+  if (isBypass(made)) teller.line(scheduler, 'no server: net.ipv4.vs.cache_bypass = 1');
   else teller.line(scheduler, `${server(made)}: ${choiceText(service, ip.source, ip.sourcePort ?? 0)}`);
   teller.line('new connection', `${made.state}, ${made.method}, expires in ${Math.round(made.expires)} s`);
   return true;
@@ -93,7 +93,7 @@ function ipsec(teller: Teller, ip: IpFacts): void {
   const known = connections.find((one) => isRequest(one, exchange));
   const looked = `${protocolWord(ip)}, connection ${flowOf(exchange)}`;
   if (known === undefined) return void teller.end(looked);
-  teller.line(looked, `${known.state}, server ${server(known)} (${known.method})`);
+  teller.line(looked, connectionText(known));
   const connection = outcome.connection ?? known;
   const { method, destAddress } = connection;
   toServer(

@@ -7,14 +7,15 @@ import type { ConnectionInfo } from '../director.js';
 import { type IpFacts, packetFacts } from './packet.js';
 import { interfaceOf, isEthernet, routeText, wayTo } from './routes.js';
 import type { Teller } from './teller.js';
-import { destOf, methodText, tunnelOf, tunnelOverhead } from './words.js';
+import { destOf, isBypass, methodText, tunnelOf, tunnelOverhead } from './words.js';
 
 /** To the server: out by the OUTPUT hook, as what the host itself sends. `text`: what the method does to the packet. */
 export function toServer(teller: Teller, ip: IpFacts, connection: ConnectionInfo | undefined, text?: string): void {
   if (connection === undefined) return;
   teller.hook('OUTPUT');
   const { network, services, outcome } = teller.input;
-  const { destAddress, method } = connection;
+  const { method } = connection;
+  const destAddress = isBypass(connection) ? ip.destination : connection.destAddress;
   const to = `route to ${destAddress}`;
   const way = wayTo(network, destAddress);
   if (teller.is('no-route', 'local-dest', 'tunnel-mtu', 'local-boundary')) return void teller.end(to);

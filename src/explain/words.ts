@@ -13,14 +13,19 @@ export function server({ destAddress, destPort }: ConnectionInfo): string {
   return formatEndpoint(destAddress, destPort);
 }
 
+/** Whether packets of a connection go past all servers, to where they are addressed. */
+export function isBypass({ method }: ConnectionInfo): boolean {
+  return String(method) === 'bypass';
+}
+
+/** `SYN_RECV, server 10.1.0.11:8080 (nat)`. */
+export function connectionText(one: ConnectionInfo): string {
+  return `${one.state}, ${isBypass(one) ? 'no server' : `server ${server(one)}`} (${one.method})`;
+}
+
 /** `10.0.0.100:80`. */
 export function virtual({ virtualAddress, virtualPort }: ConnectionInfo): string {
   return formatEndpoint(virtualAddress, virtualPort);
-}
-
-/** `10.0.0.2:40001`. */
-export function client({ clientAddress, clientPort }: ConnectionInfo): string {
-  return formatEndpoint(clientAddress, clientPort);
 }
 
 /** Address and port of a packet's source; `?` where the port is cut off. */
