@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addressBytes,
   familyOf,
+  formatAddress,
   inPrefix,
   ipv6FromBytes,
   isIpv4Mapped,
@@ -102,6 +103,7 @@ describe('either family', () => {
     expect(parseAnyAddress('fd00::1')).toBe(0xfd000000000000000000000000000001n);
     expect(['0.0.0.1', '::1'].map((text) => familyOf(parseAnyAddress(text)))).toEqual([4, 6]);
     expect(toHex(addressBytes(parseAnyAddress('10.0.0.1')))).toBe('0a000001');
+    for (const text of ['203.17.113.77', 'fd00::1']) expect(formatAddress(parseAnyAddress(text))).toBe(text);
     expect(() => parseAnyAddress('10.0.0')).toThrow(RangeError);
   });
 

@@ -412,6 +412,8 @@ describe('fragments that do not fit', () => {
     expect(first(length)).toEqual({ state: 'held' });
     const expected = nextHeader === 253 ? { ...malformed, problem: { code: 3, pointer: 0 } } : malformed;
     expect(first(length - 8)).toEqual(expected);
+    const atomic = refusal(piece6(0, nextHeader > 100 ? 1 : length, false, { nextHeader }));
+    expect(atomic?.state).toBe('whole');
   });
 
   it('IPv6: a first fragment that ends within an extension header, or carries nothing, is none of those', () => {
@@ -518,6 +520,17 @@ describe('cut', () => {
     if (pieces === 'too-big') throw new Error(pieces);
     expect(toHex(pieces[0]!.payload).slice(0, 48)).toBe('3c000104000000002c00010400000000110000010000004d');
     expect(toHex(pieces[1]!.payload).slice(0, 48)).toBe('3c000104000000002c00010400000000110000200000004d');
+  });
+
+  it('IPv6 with one such header, which goes on announcing the fragment header', () => {
+    const payload = hex(`1100010400000000 ${'ab'.repeat(60)}`);
+    const pieces = cut({ ...SIX, nextHeader: 0, payload }, exit);
+    if (pieces === 'too-big') throw new Error(pieces);
+    for (const each of pieces) expect(each).toMatchObject({ nextHeader: 0 });
+    expect(pieces.map(({ payload: bytes }) => toHex(bytes).slice(0, 32))).toEqual([
+      '2c00010400000000110000010000004d',
+      '2c00010400000000110000280000004d',
+    ]);
   });
 
   it('does not repeat destination options behind a routing header', () => {

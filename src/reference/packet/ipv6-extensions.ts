@@ -201,7 +201,7 @@ export function findHopByHopFault(packet: Ipv6Packet): HopByHopFault | undefined
   let padding = 0;
   let count = 0;
   for (let at = 2; at < length; ) {
-    const type = options[at]!;
+    const type = options[at] ?? OPTION.pad1;
     const size = type === OPTION.pad1 ? 1 : 2 + (options[at + 1] ?? length);
     if (at + size > length) return SILENT;
     const data = options.subarray(at + 2, at + size);
