@@ -46,6 +46,7 @@ describe('IPv6 text', () => {
     ['2001:0:0:1:0:0:0:1', '2001:0:0:1::1'],
     ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
     ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
+    ['::FFFF:255.0.255.255', '::ffff:255.0.255.255'],
   ])('%s is %s', (given, canonical) => {
     expect(formatIpv6(parseIpv6Address(given))).toBe(canonical);
   });

@@ -418,6 +418,7 @@ describe('fragments that do not fit', () => {
 
   it('IPv6: a first fragment that ends within an extension header, or carries nothing, is none of those', () => {
     expect(refusal(piece6(0, 8, true, { nextHeader: 59 }))).toEqual({ state: 'held' });
+    expect(refusal(piece6(0, 0, true, { nextHeader: 59 }))).toEqual(malformed);
     const cutShort = piece6(0, 8, true, { nextHeader: 60 });
     cutShort.payload[9] = 4;
     expect(refusal(cutShort)).toEqual({ state: 'held' });
