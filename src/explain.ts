@@ -43,7 +43,7 @@ export interface PacketWalk {
   readonly changes: readonly FieldChange[];
   /** The connection after the packet, and whether the packet opened it. */
   readonly connection: (ConnectionInfo & { readonly opened: boolean }) | undefined;
-  /** Frames that the director made because of this one (ICMP errors). */
+  /** Frames that the director made because of this one: ICMP errors, further pieces of it. */
   readonly made: readonly Fate[];
 }
 
@@ -73,7 +73,7 @@ export function explainPacket(director: Director, frame: Uint8Array, interfaceNa
     inInterface: interfaceName,
     now,
     offered: summary(frame, link),
-    steps: walkOf({ network, sysctl, frame, interfaceName, outcome, services, connections }),
+    steps: walkOf({ network, sysctl, frame, interfaceName, mark: 0, outcome, made, services, connections }),
     fate: fateOf(outcome, linkAfter(outcome)),
     changes: changes(frame, outcome.frame, link, linkAfter(outcome)),
     connection: connection && { ...connection, opened: !connections.some((one) => sameConnection(one, connection)) },

@@ -11,6 +11,7 @@ export {
   DLT_RAW_OPENBSD,
   LINKTYPE_ETHERNET,
   LINKTYPE_IPV4,
+  LINKTYPE_IPV6,
   LINKTYPE_RAW,
   type LinkKind,
   linkKind,

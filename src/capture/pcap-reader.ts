@@ -5,7 +5,7 @@
  * @module
  */
 
-import { linkKind } from './link-type.js';
+import { linkKind, unreadLinkType } from './link-type.js';
 import { CaptureScanner, MAX_CAPTURED_LENGTH } from './scanner.js';
 
 /** Magic number of a capture with microseconds, as the writer's own byte order reads it. */
@@ -78,7 +78,7 @@ export class PcapScanner extends CaptureScanner {
     const snaplen = view.getUint32(16, little);
     if (snaplen > 0 && snaplen < MAX_CAPTURED_LENGTH) this.#snaplen = snaplen;
     const linkType = view.getUint32(20, little) & LINK_TYPE_MASK;
-    if (linkKind(linkType) === undefined) throw this.damaged(0, `link type ${linkType} is not read here`);
+    if (linkKind(linkType) === undefined) throw this.damaged(0, unreadLinkType(linkType));
     this.interfaces.push({ index: 0, name: undefined, linkType, snaplen });
     this.position = PCAP_HEADER_LENGTH;
     this.started = true;

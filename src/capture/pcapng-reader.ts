@@ -6,7 +6,7 @@
  */
 
 import { CaptureError } from './capture-error.js';
-import { linkKind } from './link-type.js';
+import { linkKind, unreadLinkType } from './link-type.js';
 import {
   EPB_FLAGS,
   EPB_PACKETID,
@@ -210,7 +210,7 @@ export class PcapngScanner extends CaptureScanner {
     const described = this.interfaces[index];
     if (described === undefined) throw this.damaged(at, `interface ${id} is not described`);
     const { linkType } = described;
-    if (linkKind(linkType) === undefined) throw this.damaged(at, `link type ${linkType} is not read here`);
+    if (linkKind(linkType) === undefined) throw this.damaged(at, unreadLinkType(linkType));
     return index;
   }
 

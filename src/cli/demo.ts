@@ -10,10 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { Director } from '../director.js';
 import { reasonName } from '../reasons.js';
 import { listConnections, listServices } from '../rules/listings.js';
-import { compareFrames, type SentFrame } from '../scenario/compare.js';
+import { surroundings } from '../scenario/commands.js';
+import { compareFrames, type SentFrame, type SentPacket } from '../scenario/compare.js';
 import { applyEvent } from '../scenario/events.js';
 import { HostAnswers } from '../scenario/host.js';
 import { loadScenario, type Scenario } from '../scenario/load.js';
+import { Choices } from '../scenario/masks.js';
 import { explainNumber } from './explain.js';
 import { Inputs } from './inputs.js';
 import { CliError, type Io } from './io.js';
@@ -34,8 +36,8 @@ const SPEC: CommandSpec = {
     { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/nat-tcp.pcapng)' },
     { name: 'packet', short: 'p', value: 'N', help: 'packet to explain (default 1)' },
   ],
-  notes: `The capture is test/fixtures/kernel/nat-tcp of the repository: real TCP endpoints,
-recorded on both sides of a Linux 6.1 director.
+  notes: `The capture is test/fixtures/kernel/nat-tcp of the repository: real TCP
+endpoints, recorded on both sides of a Linux 6.1 director.
 
 Exit codes: 0 our output equals the kernel's; 1 it does not; 2 wrong options.`,
 };
@@ -96,17 +98,19 @@ function heading(style: Style, title: string, command = ''): string {
 
 function directorOf(scenario: Scenario): Director {
   const director = Director.createSync({ network: scenario.network, seed: 0n });
-  for (const event of scenario.events) applyEvent(director, event, {});
+  const around = surroundings(scenario.network);
+  for (const event of scenario.events) applyEvent(director, event, around);
   return director;
 }
 
 /** Prints one line a side, and the first differences; true when all frames are equal. */
 function compare(scenario: Scenario, sent: SentFrames, io: Io, style: Style): boolean {
-  const host = new HostAnswers([], scenario.addresses);
+  const host = new HostAnswers([], scenario.addresses, scenario.macs);
+  const choices = new Choices();
   let equal = true;
   for (const side of SIDES) {
     const expected = scenario.captures[`${side}-out`];
-    const { matched, differences } = compareFrames(`${side}-out`, expected, sent.of(side), host);
+    const { matched, differences } = compareFrames(`${side}-out`, expected, sent.of(side), host, choices);
     const whole = matched === expected.length && differences.length === 0;
     equal &&= whole;
     const line = `${side}-out  ${matched} of ${expected.length} frames equal, byte for byte, in order`;
@@ -118,13 +122,15 @@ function compare(scenario: Scenario, sent: SentFrames, io: Io, style: Style): bo
 
 /** Keeps what left, by interface. */
 class SentFrames implements Output {
-  readonly wantsOffered = false;
+  readonly wantsOffered = true;
   readonly file = '';
   packets = 0;
   /** Time of the last frame that left, in milliseconds. */
   now = 0;
   readonly #names: readonly string[];
   readonly #frames = new Map<string, SentFrame[]>();
+  #offered = new Uint8Array(0);
+  #packet: SentPacket = { number: 0, reason: '', made: false };
 
   constructor(names: readonly string[]) {
     this.#names = names;
@@ -135,18 +141,23 @@ class SentFrames implements Output {
     return this.#frames.get(name) ?? [];
   }
 
-  offered(): void {}
+  offered({ bytes, start, end }: LoopFrame): void {
+    this.#offered = bytes.slice(start, end);
+  }
 
   settle(): void {}
 
   left({ bytes, start, end, seconds, nanoseconds, reason, in: received, out, packet }: LoopFrame): void {
     const time = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
     const name = this.#names[out]!;
+    const why = reasonName(reason)!;
+    // Further pieces come behind the first one.
+    if (why !== 'fragment') this.#packet = { number: this.#packet.number + 1, reason: why, made: received < 0 };
     const frame: SentFrame = {
       data: bytes.slice(start, end),
-      reason: reasonName(reason)!,
-      made: received < 0,
-      cause: { capture: 'merged', frame: packet, time },
+      reason: why,
+      packet: this.#packet,
+      cause: { capture: 'merged', frame: packet, time, data: this.#offered },
     };
     const frames = this.#frames.get(name);
     if (frames === undefined) this.#frames.set(name, [frame]);

@@ -42,7 +42,8 @@ Exit codes: 0 well; 1 there is no such packet, or a capture is damaged before
 it; 2 wrong options, rules or network; 70 a defect of ipvs-wasm.
 
 Example:
-  ipvs-wasm explain -i cli=cli.pcap --packet 5 --rules rules.txt --network net.json`,
+  ipvs-wasm explain -i cli=cli.pcap --packet 5 --rules rules.txt \\
+    --network net.json`,
 };
 
 /**
@@ -57,7 +58,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
     return 0;
   }
   const number = parseCount('packet', options.need('packet'), 1, Number.MAX_SAFE_INTEGER);
-  const director = setUp(options);
+  const director = setUp(options, io);
   const inputs = await Inputs.open(options.all('infile'), director.network);
   const walk = await explainNumber(director, inputs, number);
   if (options.has('json')) io.out(`${walkJson(walk, number)}\n`);

@@ -6,7 +6,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { CaptureError } from '../capture/capture-error.js';
-import { linkKind } from '../capture/link-type.js';
+import { linkKind, linkTypeText } from '../capture/link-type.js';
 import { CaptureMerger } from '../capture/merge.js';
 import { PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from '../capture/pcap-reader.js';
 import { MAX_SECONDS } from '../capture/pcapng-time.js';
@@ -56,6 +56,8 @@ export class Inputs {
   /** Director's interface per interface of the merged captures. */
   readonly #indexes: number[] = [];
   readonly #done: number[];
+  /** Director's interface of the packet that `start` stopped at. */
+  #first: number | undefined;
 
   private constructor(
     merger: CaptureMerger,
@@ -111,8 +113,57 @@ export class Inputs {
     return this.files.length === 1 && scanner.format === 'pcap' ? scanner : undefined;
   }
 
-  /** Index of the director's interface for the merger's packet; -1 to leave the packet out. */
+  /**
+   * Reads up to the first packet: what is wrong with the captures as they begin is found before anything is written.
+   *
+   * @returns false when there is no packet at all, because of damage; then nothing is to be written
+   */
+  async start(stop?: AbortSignal): Promise<boolean> {
+    try {
+      do {
+        while (this.#first === undefined && this.merger.next()) {
+          const index = this.interfaceIndex();
+          if (index >= 0) this.#first = index;
+        }
+      } while (this.#first === undefined && (await this.fill(stop)));
+    } catch (error) {
+      if (!(error instanceof CaptureError)) {
+        await this.merger.close();
+        throw error;
+      }
+    }
+    return this.#first !== undefined || this.merger.damages.length === 0;
+  }
+
+  /** Goes on to the next packet, as the merger does. */
+  next(): boolean {
+    return this.#first !== undefined || this.merger.next();
+  }
+
+  /** Reads more; false at the end, or at once when the user asked to stop. Errors as the merger's. */
+  async fill(stop?: AbortSignal): Promise<boolean> {
+    if (stop?.aborted === true) return false;
+    const filled = this.merger.fill();
+    if (stop === undefined) return filled;
+    let wake = () => {};
+    const stopped = new Promise<false>((resolve) => {
+      wake = () => resolve(false);
+      stop.addEventListener('abort', wake, { once: true });
+    });
+    try {
+      return await Promise.race([filled, stopped]);
+    } finally {
+      stop.removeEventListener('abort', wake);
+    }
+  }
+
+  /** Index of the director's interface for the packet that `next` found; -1 to leave the packet out. Asked once for each. */
   interfaceIndex(): number {
+    if (this.#first !== undefined) {
+      const first = this.#first;
+      this.#first = undefined;
+      return first;
+    }
     const { merger } = this;
     const { scanner } = merger;
     if (scanner.format === 'pcapng') {
@@ -156,7 +207,9 @@ export class Inputs {
     const kind = isEthernet(found) ? 'ether' : 'raw';
     if (linkKind(linkType) !== kind) {
       const starts = kind === 'ether' ? 'an Ethernet header' : 'the IP header';
-      throw usageError(`${where}: link type ${linkType}, but frames of interface ${found.name} start with ${starts}`);
+      throw usageError(
+        `${where}: link type ${linkTypeText(linkType)}, but frames of interface ${found.name} start with ${starts}`,
+      );
     }
     const index = interfaces.indexOf(found);
     this.#indexes[merged] = index;

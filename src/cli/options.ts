@@ -25,7 +25,7 @@ export interface CommandSpec {
   /** What follows the command's name, one way a line. */
   readonly usage: readonly string[];
   readonly options: readonly OptionSpec[];
-  /** Paragraphs after the options; lines that are too long are broken. */
+  /** Paragraphs after the options, each with an empty line before it. Indented lines stay as they are. */
   readonly notes?: string;
 }
 
@@ -128,10 +128,27 @@ export function helpText(spec: CommandSpec): string {
     for (const line of rest) lines.push(' '.repeat(28) + line);
   }
   if (spec.notes !== undefined) {
-    const notes = spec.notes.trimEnd().split('\n');
-    lines.push('', ...notes.flatMap((line) => (line.length > COLUMNS ? wrap(line, COLUMNS) : [line])));
+    for (const paragraph of spec.notes.trim().split(/\n{2,}/)) lines.push('', ...paragraphLines(paragraph));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The lines of a paragraph: its words fill them up; an indented line stands alone. */
+function paragraphLines(paragraph: string): string[] {
+  const lines: string[] = [];
+  let text = '';
+  const end = (): void => {
+    if (text !== '') lines.push(...wrap(text, COLUMNS));
+    text = '';
+  };
+  for (const line of paragraph.split('\n')) {
+    if (line.startsWith(' ')) {
+      end();
+      lines.push(line);
+    } else text += `${text === '' ? '' : ' '}${line}`;
+  }
+  end();
+  return lines;
 }
 
 /** Breaks a text at blanks into lines of at most `width` characters. */

@@ -17,6 +17,9 @@ import { ResidentPcapWriter } from './resident-writer.js';
 import type { FrameSink, LoopFrame } from './rewrite-loop.js';
 
 const CHUNK = 1 << 20;
+const PCAP_NAME = /\.(pcap|cap|dmp)$/i;
+const PCAPNG_NAME = /\.(pcapng|ntar)$/i;
+const PACKED_NAME = /\.(gz|zst|lz4|xz|bz2|zip)$/i;
 
 /** How the outputs are to be written. */
 export interface OutputOptions {
@@ -59,6 +62,8 @@ export function openOutputs(
   const files = words.map(splitWord);
   for (const word of files) {
     checkName(word, network);
+    const packed = PACKED_NAME.exec(word.file)?.[0];
+    if (packed !== undefined) throw usageError(`${word.file}: captures are not packed here, leave out ${packed}`);
     const vlan = network.interfaces.find((one) => one.name === word.name)?.vlan;
     if (vlan !== undefined) {
       throw usageError(`-o ${word.name}=${word.file}: frames of a VLAN leave by ${vlan.parent}, with their tag`);
@@ -260,6 +265,11 @@ function linkTypeOf(one: InterfaceConfig): number {
   return isEthernet(one) ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
 }
 
+/** Whether the name of an output says in which format it is meant; that of no plain file need not. */
+export function tellsFormat(file: string): boolean {
+  return file === '-' || file.startsWith('/dev/') || PCAP_NAME.test(file) || PCAPNG_NAME.test(file);
+}
+
 function formatOf(file: string, { format }: OutputOptions): 'pcap' | 'pcapng' {
-  return format ?? (/\.(pcap|cap|dmp)$/i.test(file) ? 'pcap' : 'pcapng');
+  return format ?? (PCAP_NAME.test(file) ? 'pcap' : 'pcapng');
 }

@@ -50,7 +50,7 @@ export interface FrameSink {
 }
 
 /** What the loop reads: {@link Inputs}. */
-export type LoopInputs = Pick<Inputs, 'merger' | 'interfaceIndex' | 'lone' | 'packets' | 'windows'>;
+export type LoopInputs = Pick<Inputs, 'merger' | 'next' | 'interfaceIndex' | 'lone' | 'packets' | 'windows'>;
 
 /** See the module. */
 export class RewriteLoop {
@@ -114,7 +114,7 @@ export class RewriteLoop {
    */
   run(): void {
     const { merger, lone, packets } = this.#inputs;
-    while (merger.next()) {
+    while (this.#inputs.next()) {
       const index = this.#inputs.interfaceIndex();
       if (index < 0) continue;
       this.#offer(index, merger.scanner);

@@ -6,10 +6,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { CaptureError } from '../capture/capture-error.js';
 import type { Director } from '../director.js';
-import { Inputs, WINDOW } from './inputs.js';
+import { Inputs, splitWord, WINDOW } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, type Options, parseOptions } from './options.js';
-import { type Output, openOutputs, readFiles, Tee } from './outputs.js';
+import { type Output, openOutputs, readFiles, Tee, tellsFormat } from './outputs.js';
 import { Progress } from './progress.js';
 import { RewriteLoop } from './rewrite-loop.js';
 import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
@@ -39,13 +39,14 @@ const SPEC: CommandSpec = {
     { name: 'format', short: 'F', value: 'FORMAT', help: 'pcap or pcapng, whatever the names of the files' },
     { name: 'burst', value: 'N', help: 'frames judged together, 1 to 256 (default); the result is the same' },
     { name: 'json', help: 'print the summary as JSON' },
-    { name: 'quiet', short: 'q', help: 'no summary, no progress' },
+    { name: 'quiet', short: 'q', help: 'no summary, no progress, no warnings' },
   ],
   notes: `pcap and pcapng are read, plain or gzip. NAME= may be left out when the file is
 called after the interface (cli.pcap), when a pcapng names its interfaces, or when
 the network has one Ethernet interface only. Packets that a pcapng marks as
 outbound were sent by the host: they are left out.
 
+A name that ends in .pcap, .cap or .dmp is written as pcap, any other as pcapng.
 A pcap holds what left. A pcapng holds every frame as it was offered (inbound),
 and what left because of it (outbound); comments give verdict and reason, and one
 packet id joins a frame with all that it caused. In Wireshark: frame.comment,
@@ -57,7 +58,8 @@ Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
 processed and written, and the other captures wholly; of a damaged gzip file all
 that its bytes before the damage unpack to), or a time does not fit in the output;
 2 wrong options, rules or network; 70 a defect of ipvs-wasm; 130 interrupted. The
-output is whole up to where it ended.
+output is whole up to where it ended; when damage is all that was read there is
+none.
 
 Example:
   ipvs-wasm rewrite -i cli=cli.pcap -i srv=srv.pcap --rules rules.txt \\
@@ -81,27 +83,42 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const burst = parseCount('burst', options.get('burst') ?? '256', 1, 256);
   const format = formatOption(options);
 
+  const quiet = options.has('quiet');
   const words = options.all('infile');
-  const director = setUp(options, words.length * WINDOW);
+  const director = setUp(options, quiet ? { err: () => {} } : io, words.length * WINDOW);
   const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
   const read = [
     ...readFiles(inputs),
     { file: options.need('rules'), what: 'the rules' },
     { file: options.need('network'), what: 'the network' },
   ];
+  if (!(await inputs.start(io.stop))) return reportDamage(inputs.merger.damages, io);
   const outputs = openOutputs(outWords, director.network, read, director.burst.bytes, {
     onlyOut: options.has('only-out'),
     ...(format === undefined ? {} : { format }),
   });
-  const quiet = options.has('quiet');
+  if (!quiet) noteFormats(outWords, format, io);
   const progress = new Progress(quiet ? { ...io, interactive: false } : io);
   const { summary, damages } = await rewrite(director, inputs, outputs, { burst, progress, stop: io.stop });
 
   if (options.has('json')) io.out(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) (toStdout ? io.err : io.out)(summaryText(summary));
-  for (const { message } of damages) io.err(`ipvs-wasm: ${message}\n`);
-  if (damages.length > 0) return 1;
+  if (damages.length > 0) return reportDamage(damages, io);
   return summary.interrupted ? 130 : 0;
+}
+
+function reportDamage(damages: readonly CaptureError[], io: Io): number {
+  for (const { message } of damages) io.err(`ipvs-wasm: ${message}\n`);
+  return 1;
+}
+
+/** A name that does not tell the format may have been meant for another one. */
+function noteFormats(words: readonly string[], format: string | undefined, io: Io): void {
+  if (format !== undefined) return;
+  for (const { file } of words.map(splitWord)) {
+    if (tellsFormat(file)) continue;
+    io.err(`ipvs-wasm: ${file}: written as pcapng, as its name does not tell the format (-F does)\n`);
+  }
 }
 
 function formatOption(options: Options): 'pcap' | 'pcapng' | undefined {
@@ -153,7 +170,7 @@ export async function rewrite(
       progress?.update(inputs.done, inputs.size, loop.packets);
       // Lets a signal in; reading and writing files is synchronous.
       await setImmediate();
-    } while (await fill(inputs, stop));
+    } while (await inputs.fill(stop));
   } catch (error) {
     if (!(error instanceof CaptureError)) failures.push(error);
     // A lone capture's scanner throws past the merger.
@@ -179,21 +196,4 @@ export async function rewrite(
     interrupted,
   };
   return { summary, damages };
-}
-
-/** Reads more; false at the end, or at once when the user asked to stop. */
-async function fill(inputs: Inputs, stop: AbortSignal | undefined): Promise<boolean> {
-  if (stop?.aborted === true) return false;
-  const filled = inputs.merger.fill();
-  if (stop === undefined) return filled;
-  let wake = () => {};
-  const stopped = new Promise<false>((resolve) => {
-    wake = () => resolve(false);
-    stop.addEventListener('abort', wake, { once: true });
-  });
-  try {
-    return await Promise.race([filled, stopped]);
-  } finally {
-    stop.removeEventListener('abort', wake);
-  }
 }

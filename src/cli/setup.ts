@@ -10,7 +10,7 @@ import { applyRules, parseRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
 import { splitWord } from './inputs.js';
-import { usageError } from './io.js';
+import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 
 const CONNECTIONS = 1 << 18;
@@ -20,7 +20,7 @@ const ARENA_BYTES = 1 << 20;
 /** The options that {@link setUp} reads. */
 export const SETUP_OPTIONS: readonly OptionSpec[] = [
   { name: 'rules', value: 'FILE', help: "rules as 'ipvsadm -S -n' prints them; - for standard input" },
-  { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours: JSON in the words of 'ip -j'" },
+  { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'" },
   { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
   { name: 'seed', short: 's', value: 'N', help: 'seed of all randomness (default 0: every run is the same)' },
   { name: 'connections', value: 'N', help: `room in the connection table (default ${CONNECTIONS})` },
@@ -29,10 +29,11 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
 /**
  * Makes the director that the options describe.
  *
+ * @param io where warnings go
  * @param held bytes of the arena that are to be kept for the windows of captures
  * @throws {CliError} for wrong options, {@link RuleError} with file and line for rules and the network
  */
-export function setUp(options: Options, held = 0): Director {
+export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director {
   const rulesFile = options.need('rules');
   const networkFile = options.need('network');
   const captures = options.all('infile').some((word) => splitWord(word).file === '-') ? ['-i'] : [];
@@ -48,6 +49,9 @@ export function setUp(options: Options, held = 0): Director {
   director.setSysctl(parseSysctl(options.all('sysctl'), Object.keys(director.getSysctl())));
   setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
+  if (director.services().length === 0) {
+    io.err(`ipvs-wasm: ${nameOf(rulesFile)}: warning: there is no service in it, so that nothing is balanced\n`);
+  }
   return director;
 }
 
@@ -66,12 +70,17 @@ function parseSysctl(texts: readonly string[], known: readonly string[]): Sysctl
   const sysctl: Record<string, number> = {};
   for (const text of texts.flatMap((one) => one.split(','))) {
     const [name = '', value = ''] = text.split('=');
-    const short = name.trim().replace(/^net\.ipv4\.(vs\.)?/, '');
+    const short = shortSysctl(name.trim());
     if (!known.includes(short)) throw usageError(`--sysctl: '${name}' is none of ${known.join(', ')}`);
     if (value !== '0' && value !== '1') throw usageError(`--sysctl: ${name} takes 0 or 1, not '${value}'`);
     sysctl[short] = Number(value);
   }
   return sysctl;
+}
+
+/** Only the switch of IPv6 has another name in full. */
+function shortSysctl(name: string): string {
+  return name === 'net.ipv6.conf.all.forwarding' ? 'ipv6_forwarding' : name.replace(/^net\.ipv4\.(vs\.)?/, '');
 }
 
 function parseSeed(text: string): bigint {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseIPv4 } from '../address.js';
+import { addressBytes, formatEndpoint } from '../address.js';
 import type { DestInfo, ServiceInfo } from '../director.js';
 
 /** One line: what the service's scheduler compared. */
@@ -25,13 +25,20 @@ export function choiceText(service: ServiceInfo, clientAddress: string, clientPo
   }
 }
 
-/** Slot of IPVS's source hashing: `hash32(address + port, 8 bits)`, the multiplier being 2^32 over the golden ratio. */
+/**
+ * Slot of IPVS's source hashing: `hash32(address + port, 8 bits)`, the multiplier being 2^32 over the golden ratio. Of
+ * an IPv6 address the four 32-bit words are combined by exclusive or.
+ */
 export function sourceHashSlot(address: string, port: number): number {
-  return Math.imul((parseIPv4(address) + port) | 0, 0x61c88647) >>> 24;
+  const { bytes } = addressBytes(address);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let folded = 0;
+  for (let at = 0; at < bytes.length; at += 4) folded ^= view.getInt32(at);
+  return Math.imul((folded + port) | 0, 0x61c88647) >>> 24;
 }
 
 function name(dest: DestInfo): string {
-  return `${dest.address}:${dest.port}`;
+  return formatEndpoint(dest.address, dest.port);
 }
 
 function load(dest: DestInfo): string {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatPrefix, isIPv4, isIPv6Prefix, parseIPv4, parsePrefix, prefixMask } from '../address.js';
+import { addressBytes, familyOf, formatPrefixBytes, type PrefixBytes, prefixBytes } from '../address.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from '../types.js';
 
 /** How a packet to an address leaves. */
@@ -18,7 +18,14 @@ export interface WayOut {
 
 /** The interface that has `address`, if any. */
 export function ownerOf(network: NetworkConfig, address: string): InterfaceConfig | undefined {
-  return network.interfaces.find((one) => one.addresses?.some((prefix) => prefix.split('/')[0] === address));
+  return network.interfaces.find((one) => one.addresses?.some((prefix) => isSame(prefix.split('/')[0] ?? '', address)));
+}
+
+/** Whether two texts are of the same address. */
+function isSame(a: string, b: string): boolean {
+  if (a === b) return true;
+  const isIPv6 = a.includes(':') && b.includes(':');
+  return isIPv6 && familyOf(a) === 6 && familyOf(b) === 6 && contains({ ...addressBytes(a), length: 128 }, b);
 }
 
 /** Metric of a route that only an address implies: any given route of that length wins. */
@@ -27,31 +34,40 @@ const IMPLIED = 2 ** 32;
 /** The routes that count: those given, but for interfaces that are down, and those that the addresses of interfaces imply. */
 function routesOf(network: NetworkConfig): RouteConfig[] {
   const up = network.interfaces.filter((one) => one.up !== false);
-  const routes: RouteConfig[] = (network.routes ?? []).filter(
-    ({ dst, dev }) => !isIPv6Prefix(dst) && up.some(({ name }) => name === dev),
-  );
+  const routes = (network.routes ?? []).filter(({ dev }) => up.some(({ name }) => name === dev));
   for (const { name, addresses } of up) {
     for (const text of addresses ?? []) {
-      if (isIPv6Prefix(text)) continue;
-      const { address, length } = parsePrefix(text);
-      if (length === 32) continue;
-      const dst = formatPrefix({ address: (address & prefixMask(length)) >>> 0, length });
-      routes.push({ dst, dev: name, metric: IMPLIED });
+      const { family, bytes, length } = prefixBytes(text);
+      if (length === bytes.length * 8) continue;
+      const network = bytes.map((byte, i) => byte & ~(0xff >>> Math.min(Math.max(length - i * 8, 0), 8)));
+      routes.push({ dst: formatPrefixBytes({ family, bytes: network, length }), dev: name, metric: IMPLIED });
     }
   }
   return routes;
 }
 
+/** Whether a prefix holds an address of its family. */
+function contains({ family, bytes, length }: PrefixBytes, address: string): boolean {
+  if (familyOf(address) !== family) return false;
+  const other = addressBytes(address).bytes;
+  return bytes.every((byte, i) => {
+    const mask = 0xff & ~(0xff >>> Math.min(Math.max(length - i * 8, 0), 8));
+    return ((byte ^ other[i]!) & mask) === 0;
+  });
+}
+
+/** The network of a route; `default` is of its gateway's family. */
+function networkOf({ dst, gateway }: RouteConfig): PrefixBytes {
+  return prefixBytes(dst, gateway === undefined ? 4 : (familyOf(gateway) ?? 4));
+}
+
 /** The route to `address`: longest prefix, then lowest metric. */
 export function routeTo(network: NetworkConfig, address: string): RouteConfig | undefined {
-  if (!isIPv4(address)) return undefined;
-  const value = parseIPv4(address);
   let best: RouteConfig | undefined;
   let bestLength = -1;
   for (const route of routesOf(network)) {
-    const prefix = parsePrefix(route.dst);
-    const mask = prefixMask(prefix.length);
-    if ((value & mask) !== (prefix.address & mask)) continue;
+    const prefix = networkOf(route);
+    if (!contains(prefix, address)) continue;
     if (prefix.length > bestLength || (prefix.length === bestLength && (route.metric ?? 0) < (best?.metric ?? 0))) {
       best = route;
       bestLength = prefix.length;
@@ -65,7 +81,7 @@ export function wayTo(network: NetworkConfig, address: string): WayOut | undefin
   const route = routeTo(network, address);
   if (route === undefined) return undefined;
   const nextHop = route.gateway ?? address;
-  const neighbour = network.neighbours?.find(({ dst, dev }) => dst === nextHop && dev === route.dev);
+  const neighbour = network.neighbours?.find(({ dst, dev }) => dev === route.dev && isSame(dst, nextHop));
   return { route, nextHop, mac: neighbour?.lladdr, mtu: interfaceOf(network, route.dev)?.mtu ?? 1500 };
 }
 

@@ -1,59 +1,168 @@
 /**
- * ICMP errors that the director makes (RFC 792; RFC 1812 §4.3.2).
+ * ICMP and ICMPv6 errors that the director makes (RFC 792, RFC 1812 §4.3.2; RFC 4443 §2.4).
  *
  * @module
  */
 import type { Host } from './host.js';
+import type { Interface, Route } from './network.js';
+import { isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
-import { type Ipv4Packet, PROTOCOL, serialiseIpv4 } from './packet/ipv4.js';
+import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
+import { type IpPacket, isIpv6, serialiseIp } from './packet/ip.js';
+import { type Ipv4Packet, PROTOCOL } from './packet/ipv4.js';
+import { IPV6_MIN_MTU, type Ipv6Packet, NEXT_HEADER } from './packet/ipv6.js';
 import type { ReferenceOutcome } from './types.js';
+import { isIcmp, serialiseAsIs, upperLayer } from './upper.js';
 
 /** Largest ICMP error in bytes, IP header included (RFC 1812 §4.3.2.3). */
 const LARGEST = 576;
 
-/** The errors by the name of their reason: type and code. */
+/** Bytes of an IPv6 header and an ICMPv6 one. */
+const IPV6_HEADERS = 48;
+
+/** Hop limit or TTL of packets that the host makes. */
+const OWN_HOPS = 64;
+
+/** Code of an option that is not known (RFC 4443 §3.4): the one parameter problem that groups may cause. */
+const UNKNOWN_OPTION = 2;
+
+/** The errors by the name of their reason: type and code of ICMP, then of ICMPv6. */
 const ERRORS = {
-  'net-unreachable': [ICMP_TYPE.destinationUnreachable, 0],
-  'host-unreachable': [ICMP_TYPE.destinationUnreachable, 1],
-  'port-unreachable': [ICMP_TYPE.destinationUnreachable, 3],
-  'fragmentation-needed': [ICMP_TYPE.destinationUnreachable, 4],
-  'time-exceeded': [ICMP_TYPE.timeExceeded, 0],
+  'net-unreachable': [ICMP_TYPE.destinationUnreachable, 0, ICMPV6_TYPE.destinationUnreachable, 0],
+  'host-unreachable': [ICMP_TYPE.destinationUnreachable, 1, ICMPV6_TYPE.destinationUnreachable, 3],
+  'port-unreachable': [ICMP_TYPE.destinationUnreachable, 3, ICMPV6_TYPE.destinationUnreachable, 4],
+  'fragmentation-needed': [ICMP_TYPE.destinationUnreachable, 4, ICMPV6_TYPE.packetTooBig, 0],
+  'time-exceeded': [ICMP_TYPE.timeExceeded, 0, ICMPV6_TYPE.timeExceeded, 0],
 } as const;
 
 /** Name of an error that the director may send. */
 export type AnswerName = keyof typeof ERRORS;
 
+/** What an error says. */
+export interface ErrorMessage {
+  reason: string;
+  type: number;
+  code: number;
+  /** The second word: an MTU, a pointer, or nothing. */
+  rest: number;
+}
+
 /**
- * The error about `packet`, quoted as given, to its source: from its destination if that is ours, else from the address
- * that belongs to the way back. `undefined` where none may or can be sent; fragments never come here.
+ * The error about `packet`, quoted as given, to its source; `undefined` where none may or can be sent.
  *
- * @param nextHopMtu for `fragmentation-needed` (RFC 1191 §4)
+ * @param device on which the packet came in
+ * @param mtu for `fragmentation-needed` (RFC 1191 §4, RFC 4443 §3.2)
  */
-export function answer(host: Host, name: AnswerName, packet: Ipv4Packet, nextHopMtu = 0): ReferenceOutcome | undefined {
-  const icmpType = packet.payload[0];
-  if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
-  if (host.network.isLocal(packet.source) || host.network.isSubnetBroadcast(packet.source)) return undefined;
+export function answer(
+  host: Host,
+  name: AnswerName,
+  packet: IpPacket,
+  device: Interface,
+  mtu = 0,
+): ReferenceOutcome | undefined {
+  const [type, code, type6, code6] = ERRORS[name];
+  const words = isIpv6(packet) ? { type: type6, code: code6 } : { type, code };
+  return answerWith(host, { reason: name, ...words, rest: mtu }, packet, device);
+}
+
+/** A parameter problem; `pointer` counts bytes from the start of the IP header. */
+export function answerProblem(
+  host: Host,
+  code: number,
+  pointer: number,
+  packet: IpPacket,
+  device: Interface,
+): ReferenceOutcome | undefined {
+  const words = isIpv6(packet)
+    ? { type: ICMPV6_TYPE.parameterProblem, rest: pointer }
+    : { type: ICMP_TYPE.parameterProblem, rest: pointer * 2 ** 24 };
+  return answerWith(host, { reason: 'parameter-problem', code, ...words }, packet, device);
+}
+
+/**
+ * Any error; as {@link answer}.
+ *
+ * @param quoted what is left of the packet, where that is not all
+ */
+export function answerWith(
+  host: Host,
+  message: ErrorMessage,
+  packet: IpPacket,
+  device: Interface,
+  quoted = serialiseAsIs(packet),
+): ReferenceOutcome | undefined {
+  if (host.network.isLocal(packet.source)) return undefined;
   const route = host.network.route(packet.source);
   if (route === undefined) return undefined;
+  const error = isIpv6(packet)
+    ? makeIcmpv6(host, message, packet, device, quoted)
+    : makeIcmp(host, message, packet, route, quoted);
+  if (error === undefined) return undefined;
+  const departure = host.network.depart(route, serialiseIp(error));
+  if (typeof departure === 'string') return undefined;
+  return { verdict: 'forward', reason: message.reason, ...departure, made: true, partialChecksum: false };
+}
 
-  const [type, code] = ERRORS[name];
-  const room = Math.min(LARGEST, route.mtu) - 20 - 8;
-  const quote = serialiseIpv4(packet, packet.checksum).slice(0, Math.max(room, 0));
-  const error = serialiseIpv4({
+/** From the packet's destination if that is ours, else from the address that belongs to the way back. */
+function makeIcmp(
+  host: Host,
+  { type, code, rest }: ErrorMessage,
+  packet: Ipv4Packet,
+  back: Route,
+  quoted: Uint8Array,
+): IpPacket | undefined {
+  const icmpType = packet.payload[0];
+  if (packet.fragmentOffset !== 0 || host.network.isSubnetBroadcast(packet.source)) return undefined;
+  if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
+  const source = host.network.isLocal(packet.destination) ? packet.destination : back.source;
+  if (typeof source !== 'number') return undefined;
+  const room = Math.min(LARGEST, back.mtu) - 20 - 8;
+  const payload = quoted.slice(0, Math.max(room, 0));
+  return {
     // The precedence of internetwork control, the sender's type of service (RFC 1812 §4.3.2.5).
     tos: (packet.tos & 0x1e) | 0xc0,
     identification: host.nextIdentification(),
     flags: 0,
     fragmentOffset: 0,
-    ttl: 64,
+    ttl: OWN_HOPS,
     protocol: PROTOCOL.icmp,
     checksum: 0,
-    source: host.network.isLocal(packet.destination) ? packet.destination : route.source,
+    source,
     destination: packet.source,
     options: new Uint8Array(0),
-    payload: serialiseIcmp({ type, code, rest: nextHopMtu, payload: quote }),
-  });
-  const departure = host.network.depart(route, error);
-  if (typeof departure === 'string') return undefined;
-  return { verdict: 'forward', reason: name, ...departure, made: true };
+    payload: serialiseIcmp({ type, code, rest, payload }),
+  };
+}
+
+/** From the packet's destination if that is ours, else from an address of the interface that it came in by. */
+function makeIcmpv6(
+  host: Host,
+  { type, code, rest }: ErrorMessage,
+  packet: Ipv6Packet,
+  device: Interface,
+  quoted: Uint8Array,
+): IpPacket | undefined {
+  if (isUnspecified(packet.source) || isMulticast(packet.source)) return undefined;
+  const forGroups =
+    type === ICMPV6_TYPE.packetTooBig || (type === ICMPV6_TYPE.parameterProblem && code === UNKNOWN_OPTION);
+  if (isMulticast(packet.destination) && !forGroups) return undefined;
+  const upper = upperLayer(packet);
+  if (upper !== undefined && isIcmp(packet, upper) && !upper.isLaterFragment) {
+    const [icmpType] = upper.bytes;
+    if (icmpType === undefined || isIcmpv6Error(icmpType)) return undefined;
+  }
+  const isOurs = host.network.isLocal(packet.destination);
+  const source = isOurs ? packet.destination : host.network.sourceTowards(packet.source, device);
+  if (typeof source !== 'bigint') return undefined;
+  const destination = packet.source;
+  const payload = quoted.slice(0, IPV6_MIN_MTU - IPV6_HEADERS);
+  return {
+    trafficClass: 0,
+    flowLabel: 0,
+    nextHeader: NEXT_HEADER.icmpv6,
+    hopLimit: OWN_HOPS,
+    source,
+    destination,
+    payload: serialiseIcmpv6({ type, code, rest, payload }, source, destination),
+  };
 }

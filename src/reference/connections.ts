@@ -3,21 +3,36 @@
  *
  * @module
  */
-import { formatAddress } from './packet/address.js';
+import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
 import type { Dest, ServiceTable } from './services.js';
-import { type ConnectionState, type Direction, isActiveState, nextTcpState, type StateTimeouts } from './states.js';
+import {
+  type ConnectionState,
+  type Direction,
+  isActiveState,
+  nextSctpState,
+  nextTcpState,
+  type SctpEvent,
+  type SctpState,
+  type StateTimeouts,
+  sctpTimeout,
+  type TcpState,
+} from './states.js';
 import type * as words from './types.js';
 
 /** One connection: client, virtual and real end. */
 export interface Connection {
   protocol: words.ReferenceProtocol;
-  clientAddress: number;
+  clientAddress: Address;
   clientPort: number;
-  virtualAddress: number;
+  virtualAddress: Address;
   virtualPort: number;
   /** Holds the method that the dest had when the connection was made. */
-  method: words.ReferenceMethod;
-  dest: Dest;
+  method: words.ReferenceMethod | 'bypass';
+  /** `undefined`: sent on to where it was addressed. */
+  dest: Dest | undefined;
+  /** Where packets go: the dest's, and its port unless the packet keeps its own. */
+  destAddress: Address;
+  destPort: number;
   state: ConnectionState;
   active: boolean;
   /** Milliseconds that it lives without a packet. */
@@ -31,17 +46,26 @@ export interface Connection {
 /** Addresses and ports of a packet. */
 export interface Tuple {
   protocol: words.ReferenceProtocol;
-  source: number;
+  source: Address;
   sourcePort: number;
-  destination: number;
+  destination: Address;
   destinationPort: number;
 }
+
+/** What a packet says to the state of its connection. */
+export type TransportEvent = { tcpFlags: number } | { sctp: SctpEvent } | 'datagram';
+
+/** Connections at which the table of each family is full. */
+export type Limits = Record<Family, number>;
+
+/** Milliseconds that a connection lives which no packet has given a state yet. */
+const FIRST_TIMEOUT = 3000;
 
 /** All connections. */
 export class ConnectionTable {
   readonly #services: ServiceTable;
   readonly #timeouts: StateTimeouts;
-  readonly #limit: number;
+  readonly #limits: Limits;
   /** By client and virtual end. */
   readonly #requests = new Map<string, Connection>();
   /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
@@ -49,10 +73,10 @@ export class ConnectionTable {
   /** No connection ends before this. */
   #nextExpiry = Number.POSITIVE_INFINITY;
 
-  constructor(services: ServiceTable, timeouts: StateTimeouts, limit: number) {
+  constructor(services: ServiceTable, timeouts: StateTimeouts, limits: Limits) {
     this.#services = services;
     this.#timeouts = timeouts;
-    this.#limit = limit;
+    this.#limits = limits;
   }
 
   /** The connection of a packet from the client. */
@@ -65,58 +89,63 @@ export class ConnectionTable {
     return this.#replies.get(tupleName(tuple))?.[0];
   }
 
-  get full(): boolean {
-    return this.#requests.size >= this.#limit;
+  /** Whether there is no room for another connection of that family. */
+  isFull(family: Family): boolean {
+    return this.list().filter(({ clientAddress }) => familyOf(clientAddress) === family).length >= this.#limits[family];
   }
 
-  /** A new connection, inactive and without a state yet. */
-  create(tuple: Tuple, dest: Dest): Connection {
+  /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
+  create(tuple: Tuple, dest: Dest | undefined, now: number): Connection {
     const connection: Connection = {
       protocol: tuple.protocol,
       clientAddress: tuple.source,
       clientPort: tuple.sourcePort,
       virtualAddress: tuple.destination,
       virtualPort: tuple.destinationPort,
-      method: dest.method,
+      method: dest?.method ?? 'bypass',
       dest,
+      destAddress: dest?.address ?? (familyOf(tuple.source) === 6 ? 0n : 0),
+      destPort: dest === undefined ? 0 : dest.port || tuple.destinationPort,
       state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
       active: false,
-      timeout: 0,
-      expiresAt: Number.POSITIVE_INFINITY,
+      timeout: FIRST_TIMEOUT,
+      expiresAt: now + FIRST_TIMEOUT,
       inPackets: 0,
     };
+    this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     this.#requests.set(tupleName(tuple), connection);
     if (connection.method === 'nat') {
       const name = tupleName(replyTuple(connection));
       this.#replies.set(name, [connection, ...(this.#replies.get(name) ?? [])]);
     }
-    this.#services.bind(dest);
+    if (dest !== undefined) this.#services.bind(dest);
     return connection;
   }
 
   /**
    * A packet of the connection passes at `now`: state and timer follow it.
    *
-   * @param tcpFlags `undefined` for UDP, and where the packet is too short to have any: then only the timer is set
+   * @param event `undefined` where the packet is too short to say anything, and for AH and ESP: only the timer restarts
    */
-  pass(connection: Connection, direction: 'input' | 'output', tcpFlags: number | undefined, now: number): void {
-    if (connection.state !== 'UDP' && tcpFlags !== undefined) {
+  pass(connection: Connection, direction: 'input' | 'output', event: TransportEvent | undefined, now: number): void {
+    if (event !== undefined) {
       // The servers' answers of DR and TUN go past the director.
-      const table: Direction = connection.method === 'nat' ? direction : 'input-only';
-      connection.state = nextTcpState(connection.state, table, tcpFlags);
-      const active = isActiveState(connection.state);
-      if (active !== connection.active) {
+      const state = nextState(connection.state, connection.method === 'nat' ? direction : 'input-only', event);
+      const active = connection.protocol !== 'udp' && isActiveState(state);
+      if (active !== connection.active && connection.dest !== undefined) {
         connection.dest.activeConnections += active ? 1 : -1;
         connection.dest.inactiveConnections += active ? -1 : 1;
-        connection.active = active;
       }
-    }
-    // A segment without flags says nothing, not even that the timeouts were set anew.
-    if (connection.state === 'UDP' || tcpFlags !== undefined) {
-      connection.timeout = this.#timeouts[connection.state] * 1000;
+      connection.active = active;
+      connection.state = state;
+      connection.timeout = this.#timeoutOf(connection) * 1000;
     }
     connection.expiresAt = now + connection.timeout;
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
+  }
+
+  #timeoutOf({ protocol, state }: Connection): number {
+    return protocol === 'sctp' ? sctpTimeout(state as SctpState) : this.#timeouts[state as TcpState | 'UDP'];
   }
 
   remove(connection: Connection): void {
@@ -125,7 +154,7 @@ export class ConnectionTable {
     const rest = (this.#replies.get(name) ?? []).filter((each) => each !== connection);
     if (rest.length === 0) this.#replies.delete(name);
     else this.#replies.set(name, rest);
-    this.#services.unbind(connection.dest, connection.active);
+    if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
   /** Removes what has ended by `now`. */
@@ -144,6 +173,12 @@ export class ConnectionTable {
   }
 }
 
+function nextState(state: ConnectionState, direction: Direction, event: TransportEvent): ConnectionState {
+  if (event === 'datagram') return 'UDP';
+  if ('sctp' in event) return nextSctpState(state as SctpState, direction, event.sctp);
+  return nextTcpState(state as TcpState, direction, event.tcpFlags);
+}
+
 function requestTuple(connection: Connection): Tuple {
   return {
     protocol: connection.protocol,
@@ -157,15 +192,15 @@ function requestTuple(connection: Connection): Tuple {
 function replyTuple(connection: Connection): Tuple {
   return {
     protocol: connection.protocol,
-    source: connection.dest.address,
-    sourcePort: connection.dest.port,
+    source: connection.destAddress,
+    sourcePort: connection.destPort,
     destination: connection.clientAddress,
     destinationPort: connection.clientPort,
   };
 }
 
 function tupleName(tuple: Tuple): string {
-  const from = `${formatAddress(tuple.source)}:${tuple.sourcePort}`;
-  const to = `${formatAddress(tuple.destination)}:${tuple.destinationPort}`;
+  const from = `${formatAddress(tuple.source)} ${tuple.sourcePort}`;
+  const to = `${formatAddress(tuple.destination)} ${tuple.destinationPort}`;
   return `${tuple.protocol} ${from} -> ${to}`;
 }

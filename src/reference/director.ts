@@ -4,11 +4,14 @@
  * @module
  */
 import { type Connection, ConnectionTable } from './connections.js';
+import type { EcnMode } from './ecn.js';
 import type { Host } from './host.js';
 import { Network } from './network.js';
 import { formatAddress } from './packet/address.js';
+import { PathMtus } from './path-mtu.js';
+import { Reassembler } from './reassembly.js';
 import { receive } from './receive.js';
-import { type Service, ServiceTable } from './services.js';
+import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
 import type * as words from './types.js';
 
@@ -18,8 +21,16 @@ export interface ReferenceOptions {
   sysctl?: words.ReferenceSysctl;
   /** IP identification of the first packet that the director makes itself; counts up by one. Default 1. */
   ipId?: number;
-  /** Connections at which the table is full. Default: no limit. */
+  /** IPv4 connections at which their table is full. Default: no limit. */
   connections?: number;
+  /** The same for IPv6 ones. */
+  connections6?: number;
+  /** Bytes of fragments that may be held, IP headers included. Default 1 MiB. */
+  fragmentBytes?: number;
+  /** Datagrams under reassembly at once. Default 256. */
+  datagrams?: number;
+  /** How the ECN field gets into outer headers. Default `kernel`. */
+  ecn?: EcnMode;
 }
 
 /**
@@ -37,21 +48,36 @@ export class ReferenceDirector {
 
   constructor(options: ReferenceOptions) {
     const services = new ServiceTable();
-    const limit = options.connections ?? Number.POSITIVE_INFINITY;
     let identification = options.ipId ?? 1;
+    let fragmentIdentification = identification;
     this.#host = {
       network: new Network(options.network),
       services,
-      connections: new ConnectionTable(services, this.#timeouts, limit),
+      connections: new ConnectionTable(services, this.#timeouts, {
+        4: options.connections ?? Number.POSITIVE_INFINITY,
+        6: options.connections6 ?? Number.POSITIVE_INFINITY,
+      }),
+      paths: new PathMtus(),
+      reassembly: new Reassembler({
+        bytes: options.fragmentBytes ?? 1024 * 1024,
+        datagrams: options.datagrams ?? 256,
+      }),
+      ecn: options.ecn ?? 'kernel',
       sysctl: {
         ip_forward: 1,
+        ipv6_forwarding: 1,
         pmtu_disc: 1,
         sloppy_tcp: 0,
         expire_nodest_conn: 0,
         nat_icmp_send: 0,
+        schedule_icmp: 0,
+        cache_bypass: 0,
+        ignore_tunneled: 0,
+        sloppy_sctp: 0,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
+      nextFragmentIdentification: () => fragmentIdentification++ >>> 0,
     };
   }
 
@@ -112,15 +138,24 @@ export class ReferenceDirector {
    *
    * @returns what became of the frame, then the frames that the director made because of it
    */
-  send(frame: Uint8Array, inInterface: string, now: number): words.ReferenceOutcome[] {
+  send(
+    frame: Uint8Array,
+    inInterface: string,
+    now: number,
+    notes: words.ReferenceFrameNotes = {},
+  ): words.ReferenceOutcome[] {
     this.advance(now);
-    const { verdict, reason, outInterface, frame: changed, made } = receive(this.#host, frame, inInterface, now);
-    return [{ verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false }, ...(made ?? [])];
+    const judgement = receive(this.#host, frame, inInterface, now, notes);
+    const { verdict, reason, outInterface, frame: changed, made } = judgement;
+    const partialChecksum = judgement.partialChecksum ?? notes.partialChecksum ?? false;
+    const outcome = { verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false, partialChecksum };
+    return [outcome, ...(made ?? [])];
   }
 
-  /** Lets time pass without packets: connections expire. */
+  /** Lets time pass without packets: connections expire, and fragments that waited for too long. */
   advance(now: number): void {
     this.#host.connections.expire(now);
+    this.#host.reassembly.expire(now);
   }
 
   /** The connections at `now`. */
@@ -142,8 +177,8 @@ function describeConnection(connection: Connection, now: number): words.Referenc
     clientPort: connection.clientPort,
     virtualAddress: formatAddress(connection.virtualAddress),
     virtualPort: connection.virtualPort,
-    destAddress: formatAddress(connection.dest.address),
-    destPort: connection.dest.port,
+    destAddress: formatAddress(connection.destAddress),
+    destPort: connection.destPort,
     method: connection.method,
     state: connection.state,
     expires: (connection.expiresAt - now) / 1000,
@@ -153,22 +188,31 @@ function describeConnection(connection: Connection, now: number): words.Referenc
 
 function describeService(service: Service): words.ReferenceServiceInfo {
   return {
-    protocol: service.protocol,
-    address: formatAddress(service.address),
-    port: service.port,
+    ...describeEnd(service),
     scheduler: service.schedulerName,
     flags: [...service.flags],
     stats: { ...service.stats },
-    dests: service.dests.map((dest) => ({
-      address: formatAddress(dest.address),
-      port: dest.port,
-      method: dest.method,
-      weight: dest.weight,
-      upperThreshold: dest.upperThreshold,
-      lowerThreshold: dest.lowerThreshold,
-      activeConnections: dest.activeConnections,
-      inactiveConnections: dest.inactiveConnections,
-      stats: { ...dest.stats },
-    })),
+    dests: service.dests.map(describeDest),
+  };
+}
+
+function describeEnd({ end }: Service): words.ReferenceAddressKey | Required<words.ReferenceMarkKey> {
+  return 'fwmark' in end ? { ...end } : { ...end, address: formatAddress(end.address) };
+}
+
+function describeDest(dest: Dest): words.ReferenceDestInfo {
+  const { type, port, checksum } = dest.tunnel;
+  const tunnel = type === 'gue' ? { type, port, checksum } : { type, checksum };
+  return {
+    address: formatAddress(dest.address),
+    port: dest.port,
+    method: dest.method,
+    weight: dest.weight,
+    upperThreshold: dest.upperThreshold,
+    lowerThreshold: dest.lowerThreshold,
+    activeConnections: dest.activeConnections,
+    inactiveConnections: dest.inactiveConnections,
+    stats: { ...dest.stats },
+    ...(dest.method === 'tun' && type !== 'ipip' && { tunnel }),
   };
 }

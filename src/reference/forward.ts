@@ -4,52 +4,99 @@
  * @module
  */
 import { answer } from './answer.js';
+import { emit } from './emit.js';
+import { gather } from './gather.js';
 import { drop, type Host, type Judgement, pass, type Received } from './host.js';
+import type { Route } from './network.js';
 import { recordAgain } from './options.js';
-import { IP_FLAG, type Ipv4Packet, totalLength, withLowerTtl } from './packet/ipv4.js';
-import { TCP_FLAG } from './packet/tcp.js';
-import { readTransport, type Transport } from './ports.js';
+import { isLinkLocal, isUnspecified } from './packet/address.js';
+import { hopsOf, type IpPacket, ipLength, isIpv6, withLowerHops } from './packet/ip.js';
+import { IP_FLAG, isFragment } from './packet/ipv4.js';
+import { isReset, readTransport, type Transport } from './ports.js';
+import { judgePassingError } from './related.js';
 import { passReply } from './reply.js';
-import { emit } from './transmit.js';
+import { translate } from './translate.js';
+import { isIcmp, UPPER, upperLayer } from './upper.js';
 
-/** Routes a packet (RFC 1812 §5.2.1), and translates it on its way if a NAT connection's server sent it. */
+/** Protocols whose fragments IPVS wants whole when they pass. */
+const WHOLE: readonly number[] = [UPPER.icmp, UPPER.tcp, UPPER.udp, UPPER.sctp];
+
+/** Routes a packet (RFC 1812 §5.2.1, RFC 8200 §3), and translates it on its way if a NAT connection's server sent it. */
 export function forward(host: Host, received: Received): Judgement {
-  const { packet } = received;
-  if (host.sysctl.ip_forward === 0) return pass('not-forwarding');
+  const { packet, interface: device } = received;
+  const isOn = isIpv6(packet) ? host.sysctl.ipv6_forwarding : host.sysctl.ip_forward;
+  if (isOn === 0) return pass('not-forwarding');
   const route = host.network.route(packet.destination);
-  if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet));
-  if (packet.ttl <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet));
-  if (totalLength(packet) > route.mtu && (packet.flags & IP_FLAG.dontFragment) !== 0) {
-    return drop('too-big', answer(host, 'fragmentation-needed', packet, route.mtu));
+  if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet, device));
+  if (hopsOf(packet) <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet, device));
+  if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) return drop('martian-source');
+  if (isTooBig(received, route.mtu)) {
+    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
   }
-  const passed = translateReply(host, withLowerTtl(packet), received.now);
+  const lowered = { ...received, packet: withLowerHops(packet) };
+  return wantsWhole(host, packet)
+    ? gather(host, lowered, (whole) => forwardOn(host, whole, route))
+    : forwardOn(host, lowered, route);
+}
+
+/** Whether fragments are put together before IPVS sees them; of IPv6 that was done before. */
+function wantsWhole(host: Host, packet: IpPacket): boolean {
+  return !isIpv6(packet) && isFragment(packet) && host.services.any(4) && WHOLE.includes(packet.protocol);
+}
+
+function forwardOn(host: Host, received: Received, route: Route): Judgement {
+  const passed = passIpvs(host, received);
   if ('verdict' in passed) return passed;
+  const { packet, reason } = passed;
+  const { arrival, partialChecksum, interface: device } = received;
+  // A whole that must not be cut was not sent like this, and will not be: its fragments were.
+  if (arrival?.family === 4 && arrival.dontFragment) {
+    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
+  }
   // The address that the packet leaves from is recorded: its new source if it was translated.
-  const leavesFrom = passed.reason === 'nat-out' ? passed.packet.source : route.source;
-  const options = recordAgain(packet.options, received.addressSlots, leavesFrom);
-  return emit(host.network, route, { ...passed.packet, options }, passed.reason);
+  const leavesFrom = reason === 'routed' ? route.source : packet.source;
+  const leaving = recorded(packet, received, leavesFrom);
+  return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
+}
+
+function recorded(packet: IpPacket, { addressSlots }: Received, address: number | bigint): IpPacket {
+  if (isIpv6(packet) || typeof address === 'bigint') return packet;
+  return { ...packet, options: recordAgain(packet.options, addressSlots, address) };
+}
+
+/** Source addresses that mean nothing on another link (RFC 4291 §2.5.2, §2.5.6). */
+function isBoundToLink(address: bigint): boolean {
+  return isUnspecified(address) || isLinkLocal(address);
+}
+
+function isTooBig({ packet, arrival }: Received, mtu: number): boolean {
+  if (ipLength(packet) <= mtu) return false;
+  // What came in fragments leaves in such fragments.
+  if (isIpv6(packet)) return arrival === undefined || arrival.largest > mtu;
+  return (packet.flags & IP_FLAG.dontFragment) !== 0;
 }
 
 /** The packet as IPVS leaves it, or IPVS's own verdict. */
-function translateReply(
-  host: Host,
-  packet: Ipv4Packet,
-  now: number,
-): { packet: Ipv4Packet; reason: 'nat-out' | 'routed' } | Judgement {
+function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: string } | Judgement {
+  const { packet, now, partialChecksum } = received;
+  const upper = upperLayer(packet);
+  if (upper === undefined) return { packet, reason: 'routed' };
+  if (isIcmp(packet, upper)) return judgePassingError(host, received, upper.bytes);
   const transport = readTransport(packet);
   if (transport?.tuple === undefined) return { packet, reason: 'routed' };
   const connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
     if (!wantsPortUnreachable(host, transport)) return { packet, reason: 'routed' };
-    return drop('no-connection', answer(host, 'port-unreachable', packet));
+    return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }
-  const translated = passReply(host, packet, connection, transport, now);
-  return translated === undefined ? drop('transport-truncated') : { packet: translated, reason: 'nat-out' };
+  if (!passReply(host, packet, connection, transport, now)) return drop('transport-truncated');
+  const { virtualAddress: source, virtualPort: sourcePort } = connection;
+  return { packet: translate(packet, { source, sourcePort }, partialChecksum), reason: 'nat-out' };
 }
 
-/** `nat_icmp_send`: a server that speaks without a connection is told so. A RST is never answered. */
-function wantsPortUnreachable(host: Host, { tuple, tcpFlags }: Transport): boolean {
-  if (host.sysctl.nat_icmp_send === 0 || tuple === undefined) return false;
-  if (((tcpFlags ?? 0) & TCP_FLAG.rst) !== 0) return false;
+/** `nat_icmp_send`: a server that speaks without a connection is told so. What ends a connection is never answered. */
+function wantsPortUnreachable(host: Host, transport: Transport): boolean {
+  const { tuple, isSecured } = transport;
+  if (host.sysctl.nat_icmp_send === 0 || tuple === undefined || isSecured || isReset(transport)) return false;
   return host.services.hasNatDest(tuple.protocol, tuple.source, tuple.sourcePort);
 }

@@ -4,8 +4,11 @@
  * @module
  */
 import type { ConnectionTable } from './connections.js';
+import type { EcnMode } from './ecn.js';
 import type { Interface, Network } from './network.js';
-import type { Ipv4Packet } from './packet/ipv4.js';
+import type { IpPacket } from './packet/ip.js';
+import type { PathMtus } from './path-mtu.js';
+import type { Arrival, Reassembler } from './reassembly.js';
 import type { ServiceTable } from './services.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
 
@@ -13,35 +16,49 @@ import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
 export interface Host {
   network: Network;
   sysctl: Required<ReferenceSysctl>;
+  readonly ecn: EcnMode;
   readonly services: ServiceTable;
   readonly connections: ConnectionTable;
+  readonly paths: PathMtus;
+  /** Fragments that wait; with the first of a datagram all that is known of it. */
+  readonly reassembly: Reassembler<Received>;
   /** The next IP identification of a packet that the director makes. */
   nextIdentification(): number;
+  /** The next identification of an IPv6 datagram that the director cuts. */
+  nextFragmentIdentification(): number;
 }
 
 /** A packet that the host took in: link header off, faults ruled out, options filled in. */
 export interface Received {
-  packet: Ipv4Packet;
+  packet: IpPacket;
   interface: Interface;
   /** Link header as it came. */
   link: Uint8Array;
-  /** Options as they came. */
+  /** IPv4 options as they came. */
   givenOptions: Uint8Array;
   /** Slots within the options that forwarding fills again. */
   addressSlots: number[];
   /** Whether it came out of a tunnel that ended here. */
   decapsulated: boolean;
+  /** Firewall mark; 0: none. */
+  mark: number;
+  /** Whether the transport checksum is only begun. */
+  partialChecksum: boolean;
+  /** How the datagram came, if in fragments. */
+  arrival: Arrival | undefined;
   /** Milliseconds since the Unix epoch. */
   now: number;
 }
 
 /** What becomes of a packet. */
 export interface Judgement {
-  verdict: 'forward' | 'local' | 'pass' | 'drop';
+  verdict: 'forward' | 'local' | 'pass' | 'drop' | 'held';
   reason: string;
   outInterface?: string;
   /** The frame, where it is another one than came. */
   frame?: Uint8Array;
+  /** Whether the transport checksum of the frame is only begun, where that is not as it came. */
+  partialChecksum?: boolean;
   /** Frames that the director made because of this one. */
   made?: ReferenceOutcome[];
 }

@@ -9,6 +9,7 @@
  */
 export { ReferenceDirector, type ReferenceOptions } from './director.js';
 export { decapsulatedEcn, type EcnMode, encapsulatedEcn } from './ecn.js';
+export { cut, type Exit } from './fragments.js';
 export { type FilledOptions, type OptionContext, type OptionFault, processOptions, recordAgain } from './options.js';
 export {
   type Address,
@@ -60,6 +61,7 @@ export { finishChecksum, type PartialChecksum, partialChecksumOf } from './packe
 export { crc32c, parseSctp, type SctpChunk, type SctpPacket, sctpChunks, serialiseSctp } from './packet/sctp.js';
 export { parseTcp, serialiseTcp, TCP_FLAG, type TcpSegment } from './packet/tcp.js';
 export { parseUdp, serialiseUdp, type UdpDatagram } from './packet/udp.js';
+export { type Arrival, type FragmentFault, Reassembler, type ReassemblyLimits, type Taken } from './reassembly.js';
 export {
   isUsable,
   RoundRobin,
@@ -77,21 +79,20 @@ export {
   type Direction,
   defaultTimeouts,
   isActiveState,
+  nextSctpState,
   nextTcpState,
+  SCTP_STATES,
+  type SctpEvent,
+  type SctpState,
   type StateTimeouts,
+  sctpEvent,
+  sctpTimeout,
   TCP_STATES,
   type TcpEvent,
   type TcpState,
   tcpEvent,
 } from './states.js';
 export { type Translation, translate } from './translate.js';
-export {
-  decapsulateIpip,
-  encapsulateIpip,
-  outerEcn,
-  type TunnelEnds,
-  type TunnelFault,
-} from './tunnel.js';
 export {
   type Decapsulated,
   type DecapsulationFault,

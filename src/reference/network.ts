@@ -1,29 +1,36 @@
 /**
- * The network around the director: interfaces, routes, neighbours, and the way out.
+ * The network around the director: interfaces, routes, neighbours, and the way out, for both families.
  *
  * @module
  */
 import {
+  type Address,
+  type Family,
+  familyOf,
   formatAddress,
   inPrefix,
   isLoopback,
   netmask,
   type Prefix,
-  parseAddress,
+  parseAnyAddress,
+  parseIpv6Prefix,
   parseMac,
   parsePrefix,
 } from './packet/address.js';
 import { ETHERTYPE, serialiseEthernet } from './packet/ethernet.js';
-import type { ReferenceInterface, ReferenceNetwork } from './types.js';
+import type { ReferenceInterface, ReferenceNetwork, ReferenceRoute } from './types.js';
+
+/** Kind of an interface, with the default filled in. */
+export type InterfaceKind = NonNullable<ReferenceInterface['kind']>;
 
 /** An interface with its defaults filled in. */
 export interface Interface {
   name: string;
-  kind: 'ether' | 'raw' | 'loopback' | 'ipip';
+  kind: InterfaceKind;
   mac: string;
   mtu: number;
   up: boolean;
-  addresses: Prefix[];
+  addresses: Prefix<Address>[];
   vlan: { parent: string; id: number } | undefined;
 }
 
@@ -31,9 +38,9 @@ export interface Interface {
 export interface Route {
   interface: Interface;
   /** Where to hand the packet: the gateway, or the destination itself. */
-  nextHop: number;
+  nextHop: Address;
   /** Address that the director takes for packets of its own. */
-  source: number;
+  source: Address;
   /** Bytes. */
   mtu: number;
 }
@@ -42,48 +49,46 @@ export interface Route {
 export type Departure = { outInterface: string; frame: Uint8Array } | 'no-neighbour';
 
 interface RouteEntry {
-  prefix: Prefix;
+  prefix: Prefix<Address>;
   interface: Interface;
-  gateway: number | undefined;
-  source: number;
+  gateway: Address | undefined;
+  source: Address;
   metric: number;
 }
 
-const isIpv6 = (text: string): boolean => text.includes(':');
+/** Every IPv6 link carries packets of this size (RFC 8200 §5). */
+const SMALLEST_IPV6_MTU = 1280;
 
 /** The tables of one network; made anew for each change. */
 export class Network {
   readonly #interfaces = new Map<string, Interface>();
   readonly #routes: RouteEntry[] = [];
   readonly #neighbours = new Map<string, string>();
+  readonly #guePorts = new Set<string>();
 
   /** @throws RangeError when an address is malformed or a device does not exist. */
   constructor(config: ReferenceNetwork) {
     for (const each of config.interfaces) this.#interfaces.set(each.name, fillIn(each, config.interfaces));
     for (const route of config.routes ?? []) {
-      if (isIpv6(route.dst) || isIpv6(route.gateway ?? '')) continue;
       const device = this.#device(route.dev);
       if (!device.up) continue;
-      const prefix = parsePrefix(route.dst);
-      const gateway = route.gateway === undefined ? undefined : parseAddress(route.gateway);
-      const near = gateway ?? (prefix.address & netmask(prefix.length)) >>> 0;
+      const prefix = readDestination(route);
+      const gateway = route.gateway === undefined ? undefined : parseAnyAddress(route.gateway);
+      const near = gateway ?? withoutHostBits(prefix);
       this.#routes.push({
         prefix,
         interface: device,
         gateway,
-        source: route.prefsrc === undefined ? this.#sourceTowards(near, device) : parseAddress(route.prefsrc),
+        source: route.prefsrc === undefined ? this.sourceTowards(near, device) : parseAnyAddress(route.prefsrc),
         metric: route.metric ?? 0,
       });
     }
     this.#routes.push(...this.#connectedRoutes());
-    for (const neighbour of config.neighbours ?? []) {
-      if (isIpv6(neighbour.dst)) continue;
-      parseMac(neighbour.lladdr);
-      this.#neighbours.set(
-        `${this.#device(neighbour.dev).name} ${formatAddress(parseAddress(neighbour.dst))}`,
-        neighbour.lladdr,
-      );
+    for (const { dst, dev, lladdr } of config.neighbours ?? []) {
+      parseMac(lladdr);
+      this.#neighbours.set(neighbourName(this.#device(dev), parseAnyAddress(dst)), lladdr);
     }
+    for (const { port, family = 4 } of config.fou ?? []) this.#guePorts.add(`${family} ${port}`);
   }
 
   /** What every address implies: its subnet is on that link. A route that was given wins over it. */
@@ -92,7 +97,7 @@ export class Network {
       .filter(({ up }) => up)
       .flatMap((device) =>
         device.addresses
-          .filter(({ length }) => length < 32)
+          .filter(({ address, length }) => length < bitsOf(familyOf(address)))
           .map((prefix) => ({
             prefix,
             interface: device,
@@ -104,12 +109,14 @@ export class Network {
   }
 
   /** The address that `device` sends from to `near` by default (RFC 1122 §3.3.4.3): best one of the same subnet. */
-  #sourceTowards(near: number, device: Interface): number {
-    const [first] = device.addresses;
-    const own = device.addresses.find((each) => inPrefix(near, each)) ?? first;
+  sourceTowards(near: Address, device: Interface): Address {
+    const family = familyOf(near);
+    const candidates = device.addresses.filter(({ address }) => familyOf(address) === family);
+    const own = candidates.find((each) => inPrefix(near, each)) ?? candidates[0];
     if (own !== undefined) return own.address;
     const others = [...this.#interfaces.values()].filter(({ up }) => up).flatMap(({ addresses }) => addresses);
-    return others.find(({ address }) => !isLoopback(address))?.address ?? 0;
+    const any = others.find(({ address }) => familyOf(address) === family && !isLoopback(address));
+    return any?.address ?? (family === 6 ? 0n : 0);
   }
 
   #device(name: string): Interface {
@@ -128,26 +135,32 @@ export class Network {
     return [...this.#interfaces.values()].find((each) => each.vlan?.parent === parent && each.vlan.id === id);
   }
 
-  /** Whether an interface that takes tunnels apart is there and up. */
-  get tunnelInterface(): Interface | undefined {
-    return [...this.#interfaces.values()].find((each) => each.kind === 'ipip' && each.up);
+  /** The interface that takes tunnels of that kind apart, if it is there and up. */
+  tunnelInterface(kind: InterfaceKind): Interface | undefined {
+    return [...this.#interfaces.values()].find((each) => each.kind === kind && each.up);
   }
 
-  /** Whether `address` is one of the director's own: all of 127/8, where there is a loopback interface. */
-  isLocal(address: number): boolean {
+  /** Whether GUE is taken apart on a UDP port. */
+  takesGue(family: Family, port: number): boolean {
+    return this.#guePorts.has(`${family} ${port}`);
+  }
+
+  /** Whether `address` is one of the director's own: all of 127/8 and ::1, where there is a loopback interface. */
+  isLocal(address: Address): boolean {
     if (isLoopback(address) && [...this.#interfaces.values()].some(({ kind }) => kind === 'loopback')) return true;
     return [...this.#interfaces.values()].some(({ addresses }) => addresses.some((own) => own.address === address));
   }
 
   /** Whether `address` is the directed broadcast address of a connected subnet (RFC 919 §7; none below /30, RFC 3021). */
-  isSubnetBroadcast(address: number): boolean {
+  isSubnetBroadcast(address: Address): boolean {
     return this.#connectedRoutes().some(
-      ({ prefix: { address: own, length } }) => length <= 30 && address === (own | ~netmask(length)) >>> 0,
+      ({ prefix: { address: own, length } }) =>
+        typeof own === 'number' && length <= 30 && address === (own | ~netmask(length)) >>> 0,
     );
   }
 
   /** The route to `destination`: longest prefix, then lowest metric (RFC 1812 §5.2.4.3). */
-  route(destination: number): Route | undefined {
+  route(destination: Address): Route | undefined {
     let best: RouteEntry | undefined;
     for (const entry of this.#routes) {
       if (!inPrefix(destination, entry.prefix)) continue;
@@ -156,11 +169,12 @@ export class Network {
       if (longer || cheaper) best = entry;
     }
     if (best === undefined) return undefined;
+    const { mtu } = best.interface;
     return {
       interface: best.interface,
       nextHop: best.gateway ?? destination,
       source: best.source,
-      mtu: best.interface.mtu,
+      mtu: familyOf(destination) === 6 ? Math.max(mtu, SMALLEST_IPV6_MTU) : mtu,
     };
   }
 
@@ -168,17 +182,41 @@ export class Network {
   depart(route: Route, packet: Uint8Array): Departure {
     const device = route.interface;
     if (device.kind !== 'ether') return { outInterface: device.name, frame: packet };
-    const destination = this.#neighbours.get(`${device.name} ${formatAddress(route.nextHop)}`);
+    const destination = this.#neighbours.get(neighbourName(device, route.nextHop));
     if (destination === undefined) return 'no-neighbour';
     const frame = serialiseEthernet({
       destination,
       source: device.mac,
       tag: device.vlan?.id,
-      etherType: ETHERTYPE.ipv4,
+      etherType: familyOf(route.nextHop) === 6 ? ETHERTYPE.ipv6 : ETHERTYPE.ipv4,
       payload: packet,
     });
     return { outInterface: device.name, frame };
   }
+}
+
+function bitsOf(family: Family): number {
+  return family === 6 ? 128 : 32;
+}
+
+function neighbourName(device: Interface, address: Address): string {
+  return `${device.name} ${formatAddress(address)}`;
+}
+
+function readPrefix(text: string): Prefix<Address> {
+  return text.includes(':') ? parseIpv6Prefix(text) : parsePrefix(text);
+}
+
+/** `default` does not tell its family. */
+function readDestination({ dst, gateway, prefsrc }: ReferenceRoute): Prefix<Address> {
+  const isIpv6 = (gateway ?? prefsrc ?? '').includes(':');
+  return dst === 'default' && isIpv6 ? parseIpv6Prefix(dst) : readPrefix(dst);
+}
+
+function withoutHostBits({ address, length }: Prefix<Address>): Address {
+  if (typeof address === 'number') return (address & netmask(length)) >>> 0;
+  const hostBits = BigInt(bitsOf(6) - length);
+  return (address >> hostBits) << hostBits;
 }
 
 function fillIn(config: ReferenceInterface, all: readonly ReferenceInterface[]): Interface {
@@ -192,7 +230,7 @@ function fillIn(config: ReferenceInterface, all: readonly ReferenceInterface[]):
     // A total length has 16 bits.
     mtu: Math.min(config.mtu ?? 1500, 0xffff),
     up: config.up ?? true,
-    addresses: (config.addresses ?? []).filter((address) => !isIpv6(address)).map(parsePrefix),
+    addresses: (config.addresses ?? []).map(readPrefix),
     vlan: config.vlan,
   };
 }

@@ -39,7 +39,11 @@ export interface FilledOptions {
 }
 
 /** Why a packet is dropped for its options. */
-export type OptionFault = 'ipv4-option' | 'source-route';
+export interface OptionFault {
+  reason: 'ipv4-option' | 'source-route';
+  /** The byte of the options that is wrong, for a parameter problem; `undefined`: nobody is told. */
+  pointer: number | undefined;
+}
 
 /** Reads all options and fills in record route and timestamp. */
 export function processOptions(options: Uint8Array, context: OptionContext): FilledOptions | OptionFault {
@@ -53,8 +57,9 @@ export function processOptions(options: Uint8Array, context: OptionContext): Fil
       continue;
     }
     const length = options[at + 1] ?? 0;
-    if (length < 2 || at + length > options.length) return 'ipv4-option';
-    if (!processOne(filled, at, length, seen, context)) return 'ipv4-option';
+    const fits = length >= 2 && at + length <= options.length;
+    const wrong = fits ? processOne(filled, at, length, seen, context) : 0;
+    if (wrong !== undefined) return { reason: 'ipv4-option', pointer: at + wrong };
     at += length;
   }
   if (options.subarray(at).some((byte) => byte !== OPTION.end)) {
@@ -62,67 +67,81 @@ export function processOptions(options: Uint8Array, context: OptionContext): Fil
     filled.options.fill(OPTION.end, at);
     filled.changed = true;
   }
-  return seen.has(OPTION.looseRoute) ? 'source-route' : filled;
+  return seen.has(OPTION.looseRoute) ? { reason: 'source-route', pointer: undefined } : filled;
 }
 
-/** One option of `length` bytes at `at`; false when it is malformed. */
+/** One option of `length` bytes at `at`; which byte of it is wrong, if one is. */
 function processOne(
   filled: FilledOptions,
   at: number,
   length: number,
   seen: Set<number>,
   context: OptionContext,
-): boolean {
+): number | undefined {
   const type = filled.options[at]!;
-  if (type === OPTION.routerAlert) return length >= 4;
+  if (type === OPTION.routerAlert) return length >= 4 ? undefined : 1;
   // Both source routes count as one kind.
   const kind = type === OPTION.strictRoute ? OPTION.looseRoute : type;
-  if (kind !== OPTION.recordRoute && kind !== OPTION.timestamp && kind !== OPTION.looseRoute) return true;
-  if (seen.has(kind)) return false;
+  if (kind !== OPTION.recordRoute && kind !== OPTION.timestamp && kind !== OPTION.looseRoute) return undefined;
+  const isSecond = seen.has(kind);
   seen.add(kind);
+  // A second source route is only noticed when it is well-formed.
+  if (isSecond && kind !== OPTION.looseRoute) return 0;
   if (kind === OPTION.timestamp) return processTimestamp(filled, at, length, context);
-  if (length < 3 || filled.options[at + 2]! < 4) return false;
-  return kind === OPTION.looseRoute || processRecordRoute(filled, at, length, context);
+  if (length < 3) return 1;
+  if (filled.options[at + 2]! < 4) return 2;
+  if (kind === OPTION.looseRoute) return isSecond ? 0 : undefined;
+  return processRecordRoute(filled, at, length, context);
 }
 
 /** Record route: the pointer counts from 1, from the option's first byte; beyond the length the route is full. */
-function processRecordRoute(filled: FilledOptions, at: number, length: number, context: OptionContext): boolean {
+function processRecordRoute(
+  filled: FilledOptions,
+  at: number,
+  length: number,
+  context: OptionContext,
+): number | undefined {
   const pointer = filled.options[at + 2]!;
-  if (pointer > length) return true;
-  if (pointer + 3 > length) return false;
+  if (pointer > length) return undefined;
+  if (pointer + 3 > length) return 2;
   recordAddress(filled, at + pointer - 1, context.address);
   filled.options[at + 2] = pointer + 4;
-  return true;
+  return undefined;
 }
 
 /** Timestamp: its fourth byte holds an overflow count and a flag of 4 bits each. */
-function processTimestamp(filled: FilledOptions, at: number, length: number, context: OptionContext): boolean {
-  if (length < 4) return false;
+function processTimestamp(
+  filled: FilledOptions,
+  at: number,
+  length: number,
+  context: OptionContext,
+): number | undefined {
+  if (length < 4) return 1;
   const view = new DataView(filled.options.buffer);
   const pointer = view.getUint8(at + 2);
   const flag = view.getUint8(at + 3) & 0xf;
   const overflow = view.getUint8(at + 3) >>> 4;
   const time = Math.floor(context.now) % MILLISECONDS_PER_DAY;
-  if (pointer < 5) return false;
+  if (pointer < 5) return 2;
   if (pointer > length) {
     // Prespecified addresses: those who are not named have nothing to add.
-    if (flag === 3) return true;
-    if (overflow === 15) return false;
+    if (flag === 3) return undefined;
+    if (overflow === 15) return 3;
     view.setUint8(at + 3, ((overflow + 1) << 4) | flag);
     filled.changed = true;
-    return true;
+    return undefined;
   }
-  if (pointer + 3 > length) return false;
+  if (pointer + 3 > length) return 2;
   const slot = at + pointer - 1;
   const size = flag === 0 ? 4 : 8;
-  if (flag !== 0 && flag !== 1 && flag !== 3) return true;
-  if (pointer + size - 1 > length) return false;
-  if (flag === 3 && isAnotherHost(view.getUint32(slot), context)) return true;
+  if (flag !== 0 && flag !== 1 && flag !== 3) return undefined;
+  if (pointer + size - 1 > length) return 2;
+  if (flag === 3 && isAnotherHost(view.getUint32(slot), context)) return undefined;
   if (flag === 1) recordAddress(filled, slot, context.address);
   view.setUint32(slot + size - 4, time);
   view.setUint8(at + 2, pointer + size);
   filled.changed = true;
-  return true;
+  return undefined;
 }
 
 /** Whether a prespecified address is one host's, and not ours: Linux takes all others for itself. */

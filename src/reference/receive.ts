@@ -1,46 +1,53 @@
 /**
- * Taking a frame in: link layer, IPv4 header, addresses, options; then delivered here or forwarded.
+ * Taking a frame in: link layer, IP header, addresses, options; then delivered here or forwarded.
  *
  * @module
  */
+import { answerProblem } from './answer.js';
 import { deliver } from './deliver.js';
 import { forward } from './forward.js';
+import { gather } from './gather.js';
 import { drop, type Host, type Judgement, local, pass, type Received } from './host.js';
+import { findMartian, isForAll } from './martians.js';
 import type { Interface } from './network.js';
 import { processOptions } from './options.js';
-import { isLoopback, isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
-import {
-  findIpv4Fault,
-  type Ipv4Packet,
-  isFragment,
-  PROTOCOL,
-  parseIpv4,
-  totalLength,
-  withChecksum,
-} from './packet/ipv4.js';
-import { decapsulateIpip } from './tunnel.js';
+import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
+import { findIpv4Fault, type Ipv4Packet, isFragment, parseIpv4, withChecksum } from './packet/ipv4.js';
+import { findIpv6Fault, parseIpv6 } from './packet/ipv6.js';
+import { findFragmentHeader, findHopByHopFault } from './packet/ipv6-extensions.js';
+import { leaveTunnel } from './terminate.js';
+import type { ReferenceFrameNotes } from './types.js';
+
+/** Bytes of an IPv4 header without options. */
+const IPV4_LENGTH = 20;
 
 /** Where bytes of an IP packet come from. */
-interface Origin {
-  interface: Interface;
-  link: Uint8Array;
-  decapsulated: boolean;
-  now: number;
-}
+export type Origin = Pick<Received, 'interface' | 'link' | 'decapsulated' | 'mark' | 'partialChecksum' | 'now'>;
 
 /** Judges a frame that came in on the interface of that name. */
-export function receive(host: Host, frame: Uint8Array, inInterface: string, now: number): Judgement {
+export function receive(
+  host: Host,
+  frame: Uint8Array,
+  inInterface: string,
+  now: number,
+  { mark = 0, partialChecksum = false }: ReferenceFrameNotes,
+): Judgement {
   const device = host.network.interface(inInterface);
   if (device === undefined) return drop('unknown-interface');
   if (!device.up) return drop('interface-down');
-  if (device.kind === 'ether') return receiveEthernet(host, frame, device, now);
-  if (frame.length > 0 && frame[0]! >>> 4 === 6) return pass('ipv6');
-  return receiveIpv4(host, frame, { interface: device, link: new Uint8Array(0), decapsulated: false, now });
+  const notes = { decapsulated: false, mark, partialChecksum, now };
+  if (device.kind === 'ether') return receiveEthernet(host, frame, device, notes);
+  return receiveIp(host, frame, { ...notes, interface: device, link: new Uint8Array(0) });
 }
 
-function receiveEthernet(host: Host, bytes: Uint8Array, parent: Interface, now: number): Judgement {
+function receiveEthernet(
+  host: Host,
+  bytes: Uint8Array,
+  parent: Interface,
+  notes: Omit<Origin, 'interface' | 'link'>,
+): Judgement {
   if (bytes.length < ETHERNET_LENGTH) return drop('link-truncated');
   const tagged = ((bytes[12]! << 8) | bytes[13]!) === ETHERTYPE.vlan;
   if (tagged && bytes.length < ETHERNET_LENGTH + TAG_LENGTH) return drop('link-truncated');
@@ -59,19 +66,51 @@ function receiveEthernet(host: Host, bytes: Uint8Array, parent: Interface, now: 
   if (isGroupMac(frame.destination)) return local(frame.etherType === ETHERTYPE.arp ? 'arp' : 'link-group');
   if (frame.destination !== device.mac) return drop('other-host');
   if (frame.etherType === ETHERTYPE.arp) return local('arp');
-  if (frame.etherType === ETHERTYPE.ipv6) return pass('ipv6');
-  if (frame.etherType !== ETHERTYPE.ipv4) return pass('not-ip');
   const link = bytes.slice(0, bytes.length - frame.payload.length);
-  return receiveIpv4(host, frame.payload, { interface: device, link, decapsulated: false, now });
+  const origin = { ...notes, interface: device, link };
+  if (frame.etherType === ETHERTYPE.ipv6) return receiveIpv6(host, frame.payload, origin);
+  if (frame.etherType === ETHERTYPE.ipv4) return receiveIpv4(host, frame.payload, origin);
+  return pass('not-ip');
+}
+
+/** Bare IP: the first four bits are the version. */
+export function receiveIp(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
+  const isVersion6 = bytes.length > 0 && bytes[0]! >>> 4 === 6;
+  return isVersion6 ? receiveIpv6(host, bytes, origin) : receiveIpv4(host, bytes, origin);
 }
 
 function receiveIpv4(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
   const fault = findIpv4Fault(bytes);
   if (fault !== undefined) return drop(fault);
   const packet = parseIpv4(bytes);
-  // What follows the packet is padding of the link: it goes, whatever becomes of the packet.
-  const frame = concatenate(origin.link, bytes.subarray(0, totalLength(packet)));
-  return { frame, ...judgeIpv4(host, packet, origin) };
+  return { frame: withoutPadding(bytes, packet, origin), ...judgeIpv4(host, packet, origin) };
+}
+
+function receiveIpv6(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
+  const fault = findIpv6Fault(bytes);
+  if (fault !== undefined) return drop(fault);
+  const packet = parseIpv6(bytes);
+  const frame = withoutPadding(bytes, packet, origin);
+  const martian = findMartian(host, packet, origin.interface);
+  if (martian !== undefined) return { ...drop(martian), frame };
+  const refused = findHopByHopFault(packet);
+  if (refused !== undefined) {
+    const { reason, problem } = refused;
+    const { code, pointer } = problem ?? {};
+    const told =
+      code === undefined || pointer === undefined
+        ? undefined
+        : answerProblem(host, code, pointer, packet, origin.interface);
+    return { ...drop(reason, told), frame };
+  }
+  const received = { ...origin, packet, givenOptions: new Uint8Array(0), addressSlots: [], arrival: undefined };
+  const isCut = host.services.any(6) && findFragmentHeader(packet) !== undefined;
+  return { frame, ...(isCut ? gather(host, received, (whole) => take(host, whole)) : take(host, received)) };
+}
+
+/** What follows the packet is padding of the link: it goes, whatever becomes of the packet. */
+function withoutPadding(bytes: Uint8Array, packet: IpPacket, origin: Origin): Uint8Array {
+  return concatenate(origin.link, bytes.subarray(0, ipLength(packet)));
 }
 
 function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
@@ -79,64 +118,59 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
   if (martian !== undefined) return drop(martian);
 
   const toUs = host.network.isLocal(packet.destination);
+  const back = host.network.route(packet.source)?.source;
   const options = processOptions(packet.options, {
     // Forwarding overwrites it; until then, in errors, it is the address on the way back.
-    address: toUs ? packet.destination : (host.network.route(packet.source)?.source ?? 0),
+    address: toUs ? packet.destination : typeof back === 'number' ? back : 0,
     now: origin.now,
     isLocal: (address) => host.network.isLocal(address),
     isSubnetBroadcast: (address) => host.network.isSubnetBroadcast(address),
   });
-  if (typeof options === 'string') return drop(options);
-  if (isFragment(packet)) return pass('fragment');
-  const received: Received = {
+  if ('reason' in options) {
+    const { reason, pointer } = options;
+    const told =
+      pointer === undefined ? undefined : answerProblem(host, 0, IPV4_LENGTH + pointer, packet, origin.interface);
+    return drop(reason, told);
+  }
+  return take(host, {
     ...origin,
     packet: options.changed ? withChecksum({ ...packet, options: options.options }) : packet,
     givenOptions: packet.options,
     addressSlots: options.addressSlots,
-  };
-  if (toUs) return receiveOwn(host, received);
-  return isBroadcast(host, packet.destination) ? hand(received, local('local-delivery')) : forward(host, received);
+    arrival: undefined,
+  });
+}
+
+/** A packet without faults: to us, to all, or to somebody else. */
+function take(host: Host, received: Received): Judgement {
+  const { packet } = received;
+  const isOwn = host.network.isLocal(packet.destination) || hasServiceMark(host, received);
+  const isTaken = isOwn || isForAll(host, packet.destination);
+  if (!isTaken) return forward(host, received);
+  const keep = (whole: Received): Judgement => (isOwn ? receiveOwn(host, whole) : hand(whole, local('local-delivery')));
+  // Fragments of IPv6 were put together before, where anybody wants that.
+  return !isIpv6(packet) && isFragment(packet) ? gather(host, received, keep) : keep(received);
+}
+
+/** Who marks packets for a service routes them to it, too, wherever they are addressed to. */
+function hasServiceMark(host: Host, { packet, mark }: Received): boolean {
+  return mark !== 0 && host.services.hasMark(mark, isIpv6(packet) ? 6 : 4);
 }
 
 /** A packet to one of our addresses: the end of a tunnel, a service, or the host itself. */
 function receiveOwn(host: Host, received: Received): Judgement {
-  const tunnel = host.network.tunnelInterface;
-  const isTunnelled = received.packet.protocol === PROTOCOL.ipip && tunnel !== undefined;
-  if (!isTunnelled || received.decapsulated) return hand(received, deliver(host, received));
-  if (findIpv4Fault(received.packet.payload) === 'ipv4-checksum') return drop('ipv4-checksum');
-  const inner = decapsulateIpip(received.packet);
-  if (typeof inner === 'string') return drop(inner);
-  const judgement = receiveIpv4(host, inner, {
-    interface: tunnel,
-    link: new Uint8Array(0),
-    decapsulated: true,
-    now: received.now,
-  });
-  return { frame: inner, ...judgement };
+  const inner = received.decapsulated ? undefined : leaveTunnel(host, received);
+  if (inner === undefined) return hand(received, deliver(host, received));
+  if ('verdict' in inner) return inner;
+  return {
+    frame: inner.bytes,
+    partialChecksum: inner.origin.partialChecksum,
+    ...receiveIp(host, inner.bytes, inner.origin),
+  };
 }
 
 /** What came out of a tunnel and is for the host says so. */
 function hand(received: Received, judgement: Judgement): Judgement {
   const plain = judgement.reason === 'local-delivery' || judgement.reason === 'not-opening';
   return received.decapsulated && plain ? local('decapsulated') : judgement;
-}
-
-/** Addresses that no packet can have, in the order in which Linux routes input (RFC 1812 §5.3.7). */
-function findMartian(host: Host, packet: Ipv4Packet, device: Interface): string | undefined {
-  const { source, destination } = packet;
-  if (isMulticast(source) || source === LIMITED_BROADCAST) return 'martian-source';
-  // Who has no address yet may still call everybody (RFC 1122 §3.2.1.3).
-  const toAll = destination === LIMITED_BROADCAST || (source === 0 && destination === 0);
-  if (toAll && isZeroNet(source)) return undefined;
-  if (isZeroNet(source)) return 'martian-source';
-  if (isZeroNet(destination)) return 'martian-destination';
-  if (device.kind === 'loopback') return undefined;
-  if (isLoopback(destination)) return 'martian-destination';
-  return isLoopback(source) || host.network.isLocal(source) ? 'martian-source' : undefined;
-}
-
-function isBroadcast(host: Host, address: number): boolean {
-  return (
-    address === 0 || isMulticast(address) || address === LIMITED_BROADCAST || host.network.isSubnetBroadcast(address)
-  );
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Address } from './packet/address.js';
+
 /** What a scheduler sees of a dest. */
 export interface SchedulerDest {
   /** 0 takes no new connections. */
@@ -16,7 +18,7 @@ export interface SchedulerDest {
 
 /** What a scheduler sees of the packet. */
 export interface SchedulerKey {
-  sourceAddress: number;
+  sourceAddress: Address;
   sourcePort: number;
 }
 
@@ -131,8 +133,14 @@ function overhead(dest: SchedulerDest): number {
 const BUCKETS = 256;
 
 /** sh: the bucket of a client, by multiplicative hashing with 2^32 divided by the golden ratio squared. */
-export function sourceHashBucket(address: number, port: number): number {
-  return Number(((BigInt(address + port) * 0x61c88647n) % 2n ** 32n) >> 24n);
+export function sourceHashBucket(address: Address, port: number): number {
+  return Number((((folded(address) + BigInt(port)) * 0x61c88647n) % 2n ** 32n) >> 24n);
+}
+
+/** An IPv6 address counts as the exclusive or of its four words. */
+function folded(address: Address): bigint {
+  if (typeof address === 'number') return BigInt(address);
+  return [0n, 32n, 64n, 96n].reduce((word, shift) => word ^ ((address >> shift) & 0xffffffffn), 0n);
 }
 
 /** sh: the dests over the buckets, each as often in a row as its weight (0 counts as 1), and again from the head. */

@@ -3,15 +3,25 @@
  *
  * @module
  */
-import { formatAddress, isUnicast, parseAddress } from './packet/address.js';
+import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
+import type { Path } from './path-mtu.js';
 import { createScheduler, type Scheduler } from './schedulers.js';
 import type * as words from './types.js';
+
+/** A tunnel with its defaults filled in. */
+export interface Tunnel {
+  type: 'ipip' | 'gre' | 'gue';
+  /** UDP port of GUE; else 0. */
+  port: number;
+  checksum: 'nocsum' | 'csum' | 'remcsum';
+}
 
 /** A real server. */
 export interface Dest {
   /** Names service and dest for good: the trash is searched by it. */
   name: string;
-  address: number;
+  address: Address;
+  /** 0: the packet keeps its own. */
   port: number;
   method: words.ReferenceMethod;
   weight: number;
@@ -24,13 +34,20 @@ export interface Dest {
   available: boolean;
   stats: words.ReferenceStats;
   service: Service;
+  tunnel: Tunnel;
+  /** The way by which the last packet went: MTU of its interface, and what was known about it. */
+  way: { mtu: number; path: Path | undefined } | undefined;
 }
+
+/** What a service takes: one virtual address and port, or a firewall mark. */
+export type ServiceEnd =
+  | { protocol: words.ReferenceProtocol; address: Address; port: number }
+  | { fwmark: number; family: Family };
 
 /** A virtual service; `dests` is newest first. */
 export interface Service {
-  protocol: words.ReferenceProtocol;
-  address: number;
-  port: number;
+  end: ServiceEnd;
+  family: Family;
   schedulerName: words.ReferenceScheduler;
   scheduler: Scheduler<Dest>;
   flags: words.ReferenceFlag[];
@@ -54,12 +71,12 @@ export class ServiceTable {
   readonly #trash = new Map<string, Dest>();
 
   add(config: words.ReferenceService): void {
-    const key = serviceName(config.protocol, parseAddress(config.address), config.port);
+    const end = readEnd(config);
+    const key = endName(end);
     if (this.#services.has(key)) throw new Error(`service ${key} exists`);
     const service: Service = {
-      protocol: config.protocol,
-      address: parseAddress(config.address),
-      port: config.port,
+      end,
+      family: 'fwmark' in end ? end.family : familyOf(end.address),
       schedulerName: config.scheduler ?? 'wlc',
       scheduler: createScheduler<Dest>(config.scheduler ?? 'wlc', [], () => service.flags),
       flags: [...(config.flags ?? [])],
@@ -82,7 +99,7 @@ export class ServiceTable {
   delete(key: words.ReferenceServiceKey): void {
     const service = this.get(key);
     for (const dest of service.dests) this.#discard(dest);
-    this.#services.delete(serviceName(service.protocol, service.address, service.port));
+    this.#services.delete(endName(service.end));
   }
 
   /** The newest dest stands first in its list. */
@@ -91,6 +108,7 @@ export class ServiceTable {
     const config = { ...given, method: given.method ?? 'dr' };
     const [name, address, port] = identify(service, config);
     if (!isUnicast(address)) throw new RangeError(`expected a unicast address, got ${config.address}`);
+    checkForwarding(service, config);
     if (service.dests.some((dest) => dest.name === name)) throw new Error(`dest ${name} exists`);
     const revived = this.#trash.get(name);
     this.#trash.delete(name);
@@ -108,6 +126,8 @@ export class ServiceTable {
       available: true,
       stats: noStats(),
       service,
+      tunnel: readTunnel(undefined),
+      way: undefined,
     };
     if (dest.service !== service) Object.assign(dest, { service, stats: noStats() });
     dest.available = true;
@@ -120,7 +140,9 @@ export class ServiceTable {
   editDest(key: words.ReferenceServiceKey, given: words.ReferenceDest): void {
     const service = this.get(key);
     const config = { ...given, method: given.method ?? 'dr' };
-    configure(this.#getDest(service, config), config);
+    const dest = this.#getDest(service, config);
+    checkForwarding(service, config);
+    configure(dest, config);
     service.scheduler.changed(service.dests);
   }
 
@@ -140,8 +162,9 @@ export class ServiceTable {
 
   /** @throws Error when there is no such service. */
   get(key: words.ReferenceServiceKey): Service {
-    const service = this.find(key.protocol, parseAddress(key.address), key.port);
-    if (service === undefined) throw new Error(`no service ${key.protocol} ${key.address}:${key.port}`);
+    const end = readEnd(key);
+    const service = this.#services.get(endName(end));
+    if (service === undefined) throw new Error(`no service ${endName(end)}`);
     return service;
   }
 
@@ -152,17 +175,41 @@ export class ServiceTable {
     return dest;
   }
 
-  /** The service for exactly this destination. */
-  find(protocol: words.ReferenceProtocol, address: number, port: number): Service | undefined {
-    return this.#services.get(serviceName(protocol, address, port));
+  /** The service for a packet: that of its mark, else the one for exactly its destination. */
+  find(mark: number, protocol: words.ReferenceProtocol, address: Address, port: number): Service | undefined {
+    const marked = mark === 0 ? undefined : this.#services.get(endName({ fwmark: mark, family: familyOf(address) }));
+    return marked ?? this.#services.get(endName({ protocol, address, port }));
+  }
+
+  /** Whether there is a service for packets with this mark. */
+  hasMark(fwmark: number, family: Family): boolean {
+    return this.#services.has(endName({ fwmark, family }));
+  }
+
+  /** Whether there is any service of that family. */
+  any(family: Family): boolean {
+    return this.list().some((service) => service.family === family);
   }
 
   /** Whether some NAT service has the dest `address`:`port`. */
-  hasNatDest(protocol: words.ReferenceProtocol, address: number, port: number): boolean {
+  hasNatDest(protocol: words.ReferenceProtocol, address: Address, port: number): boolean {
     return this.list().some(
-      (service) =>
-        service.protocol === protocol &&
-        service.dests.some((dest) => dest.method === 'nat' && dest.address === address && dest.port === port),
+      ({ end, dests }) =>
+        ('fwmark' in end || end.protocol === protocol) &&
+        dests.some((dest) => dest.method === 'nat' && dest.address === address && dest.port === port),
+    );
+  }
+
+  /** Whether packets are sent into a tunnel of that type to `address`, and to that UDP port if it is GUE. */
+  hasTunnelTo(address: Address, type: Tunnel['type'], port: number): boolean {
+    return this.list().some(({ dests }) =>
+      dests.some(
+        (dest) =>
+          dest.method === 'tun' &&
+          dest.address === address &&
+          dest.tunnel.type === type &&
+          (type !== 'gue' || dest.tunnel.port === port),
+      ),
     );
   }
 
@@ -187,21 +234,55 @@ export class ServiceTable {
   }
 }
 
-function serviceName(protocol: string, address: number, port: number): string {
-  return `${protocol} ${formatAddress(address)}:${port}`;
+function readEnd(key: words.ReferenceServiceKey): ServiceEnd {
+  if ('fwmark' in key) {
+    const { fwmark, family = 4 } = key;
+    if (!(Number.isInteger(fwmark) && fwmark >= 1 && fwmark <= 0xffffffff)) {
+      throw new RangeError(`expected a mark of 1..2^32-1, got ${fwmark}`);
+    }
+    return { fwmark, family };
+  }
+  return { protocol: key.protocol, address: parseAnyAddress(key.address), port: key.port };
 }
 
-function identify(service: Service, config: words.ReferenceDest): [name: string, address: number, port: number] {
-  const address = parseAddress(config.address);
+function endName(end: ServiceEnd): string {
+  if ('fwmark' in end) return `mark ${end.fwmark} IPv${end.family}`;
+  return `${end.protocol} ${formatAddress(end.address)} ${end.port}`;
+}
+
+function identify(service: Service, config: words.ReferenceDest): [name: string, address: Address, port: number] {
+  const { end } = service;
+  const address = parseAnyAddress(config.address);
+  const usual = 'fwmark' in end ? 0 : end.port;
   // Only NAT can change the port; a key without a method must name the dest's own port.
   const forced = config.method === 'dr' || config.method === 'tun';
-  const port = forced ? service.port : (config.port ?? service.port);
-  const of = serviceName(service.protocol, service.address, service.port);
-  return [`${of} -> ${formatAddress(address)}:${port}`, address, port];
+  const port = forced ? usual : (config.port ?? usual);
+  return [`${endName(end)} -> ${formatAddress(address)} ${port}`, address, port];
+}
+
+/** What the method cannot do. @throws RangeError */
+function checkForwarding(service: Service, config: words.ReferenceDest): void {
+  const isTunnelled = config.method === 'tun';
+  if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
+    throw new RangeError(`only a tunnel leads to another address family, got ${config.address}`);
+  }
+  if (config.tunnel === undefined) return;
+  if (!isTunnelled) throw new RangeError('only the method tun has a tunnel');
+  const { type = 'ipip', port, checksum = 'nocsum' } = config.tunnel;
+  const isPort = port !== undefined && Number.isInteger(port) && port >= 1 && port <= 0xffff;
+  if (type === 'gue' ? !isPort : port !== undefined) throw new RangeError('GUE needs a port, and only GUE has one');
+  if ((type === 'ipip' && checksum !== 'nocsum') || (type === 'gre' && checksum === 'remcsum')) {
+    throw new RangeError(`${type} tunnels have no ${checksum}`);
+  }
+}
+
+function readTunnel({ type = 'ipip', port = 0, checksum = 'nocsum' }: words.ReferenceTunnel = {}): Tunnel {
+  return { type, port, checksum };
 }
 
 function configure(dest: Dest, config: words.ReferenceDest): void {
   dest.method = config.method ?? 'dr';
+  dest.tunnel = readTunnel(config.tunnel);
   dest.weight = config.weight ?? 1;
   const upper = config.upperThreshold ?? 0;
   // Only a limit that was raised or lifted takes the mark away at once.

@@ -23,14 +23,48 @@ export const TCP_STATES = [
 /** State of a TCP connection. */
 export type TcpState = (typeof TCP_STATES)[number];
 
-/** State of any connection. */
-export type ConnectionState = TcpState | 'UDP';
+/** The SCTP states in the order of the columns of their tables. */
+export const SCTP_STATES = [
+  'NONE',
+  'INIT1',
+  'INIT',
+  'C-SENT',
+  'C-REPLIED',
+  'C-WAIT',
+  'COOKIE',
+  'C-ECHOED',
+  'ESTABLISHED',
+  'S-SENT',
+  'S-RECEIVED',
+  'S-ACK-SENT',
+  'REJECTED',
+  'CLOSED',
+] as const;
+
+/** State of an SCTP connection. */
+export type SctpState = (typeof SCTP_STATES)[number];
+
+/** State of any connection; AH and ESP have none of their own: they follow a UDP one. */
+export type ConnectionState = TcpState | SctpState | 'UDP';
 
 /** `input-only`: client to server where no answer has ever been seen, as with DR and TUN. */
 export type Direction = 'input' | 'output' | 'input-only';
 
 /** What a segment does to the state. */
 export type TcpEvent = 'syn' | 'fin' | 'ack' | 'rst';
+
+/** What the first chunk of an SCTP packet does to the state; all that is not listed here is data. */
+export type SctpEvent =
+  | 'data'
+  | 'init'
+  | 'init-ack'
+  | 'cookie-echo'
+  | 'cookie-ack'
+  | 'shutdown'
+  | 'shutdown-ack'
+  | 'shutdown-complete'
+  | 'error'
+  | 'abort';
 
 const SHORT: Record<string, TcpState> = {
   NO: 'NONE',
@@ -87,13 +121,98 @@ export function nextTcpState(state: TcpState, direction: Direction, flags: numbe
   return SHORT[row[TCP_STATES.indexOf(state)]!]!;
 }
 
+const SCTP_SHORT: Record<string, SctpState> = {
+  NO: 'NONE',
+  I1: 'INIT1',
+  IN: 'INIT',
+  CS: 'C-SENT',
+  CR: 'C-REPLIED',
+  CW: 'C-WAIT',
+  CO: 'COOKIE',
+  CE: 'C-ECHOED',
+  ES: 'ESTABLISHED',
+  SS: 'S-SENT',
+  SR: 'S-RECEIVED',
+  SA: 'S-ACK-SENT',
+  RJ: 'REJECTED',
+  CL: 'CLOSED',
+};
+
+/** Next states; one column for each state an association may be in, in the order of {@link SCTP_STATES}. */
+const SCTP_TABLES: Record<Direction, Record<SctpEvent, string>> = {
+  // prettier-ignore
+  input: {
+    //     NO I1 IN CS CR CW CO CE ES SS SR SA RJ CL
+    data: 'ES I1 IN CS CR CW CO CE ES SS SR SA RJ CL',
+    init: 'I1 IN IN CS CR CW CO CE ES SS SR SA IN IN',
+    'init-ack': 'CW CW CW CS CR CO CO CE ES SS SR SA RJ CL',
+    'cookie-echo': 'CR IN IN CR CR CW CO CE ES SS SR SA RJ CL',
+    'cookie-ack': 'ES I1 IN CS CR CW CO ES ES SS SR SA RJ CL',
+    shutdown: 'SR I1 IN CS CR CW CO CE SR SS SR SA RJ CL',
+    'shutdown-ack': 'CL IN IN CS CR CW CO CE ES CL SR CL RJ CL',
+    'shutdown-complete': 'CL CL CL CS CR CW CO CE ES SS SR CL RJ CL',
+    error: 'CL I1 IN CS CR CW CO CL ES SS SR SA RJ CL',
+    abort: 'CL CL CL CL CL RJ CL CL CL CL CL CL CL CL',
+  },
+  output: {
+    data: 'ES I1 IN CS CR CW CO CE ES SS SR SA RJ CL',
+    init: 'CW CW CW CW CW CW CW CW ES CW CW CW CW CW',
+    'init-ack': 'CS CS CS CS CR CW CO CE ES SS SR SA RJ CL',
+    'cookie-echo': 'CE CE CE CE CE CE CE CE ES SS SR SA RJ CL',
+    'cookie-ack': 'ES ES ES ES ES ES ES ES ES SS SR SA RJ CL',
+    shutdown: 'SS SS SS SS SS SS SS SS SS SS SR SA RJ CL',
+    'shutdown-ack': 'SA SA SA SA SA CW CO CE ES SA SA SA RJ CL',
+    'shutdown-complete': 'CL I1 IN CS CR CW CO CE ES SS SR SA RJ CL',
+    error: 'CL CL CL CL CL CW CO CE ES SS SR SA RJ CL',
+    abort: 'CL RJ CL CL CL CL CL CL CL CL CL CL CL CL',
+  },
+  'input-only': {
+    data: 'ES I1 IN CS CR ES CO CE ES SS SR SA RJ CL',
+    init: 'I1 IN IN IN IN IN CO CE ES SS SR SA IN IN',
+    'init-ack': 'CE CE CE CE CE CE CO CE ES SS SR SA RJ CL',
+    'cookie-echo': 'ES ES ES ES ES ES CO CE ES SS SR SA RJ CL',
+    'cookie-ack': 'ES I1 IN ES ES CW ES ES ES SS SR SA RJ CL',
+    shutdown: 'SR I1 IN CS CR CW CO CE SR SS SR SA RJ CL',
+    'shutdown-ack': 'CL IN IN CS CR CW CO CE CL CL SR CL RJ CL',
+    'shutdown-complete': 'CL CL CL CL CL CW CO CE ES SS CL CL RJ CL',
+    error: 'CL I1 IN CS CR CW CO CE ES SS SR SA RJ CL',
+    abort: 'CL CL CL CL CL RJ CL CL CL CL CL CL CL CL',
+  },
+};
+
+/** Chunk types that are not just data (RFC 9260 §3.2); SACK, HEARTBEAT and all others are. */
+const CHUNK_EVENTS: Record<number, SctpEvent> = {
+  1: 'init',
+  2: 'init-ack',
+  6: 'abort',
+  7: 'shutdown',
+  8: 'shutdown-ack',
+  9: 'error',
+  10: 'cookie-echo',
+  11: 'cookie-ack',
+  14: 'shutdown-complete',
+};
+
+/** What the types of a packet's first two chunks do: an ABORT that is bundled with a cookie chunk wins over it. */
+export function sctpEvent(first: number, second: number | undefined): SctpEvent {
+  const event = CHUNK_EVENTS[first] ?? 'data';
+  const isCookie = event === 'cookie-echo' || event === 'cookie-ack';
+  return isCookie && second !== undefined && CHUNK_EVENTS[second] === 'abort' ? 'abort' : event;
+}
+
+/** The state of an association after this event. */
+export function nextSctpState(state: SctpState, direction: Direction, event: SctpEvent): SctpState {
+  const row = SCTP_TABLES[direction][event].split(' ');
+  return SCTP_SHORT[row[SCTP_STATES.indexOf(state)]!]!;
+}
+
 /** Whether a connection counts as active; all others, and every UDP one, count as inactive. */
 export function isActiveState(state: ConnectionState): boolean {
   return state === 'ESTABLISHED' || state === 'SYN_SENT' || state === 'SYN_RECV' || state === 'SYNACK';
 }
 
-/** Seconds a connection lives in each state without a packet. */
-export type StateTimeouts = Record<ConnectionState, number>;
+/** Seconds a TCP or UDP connection lives in each state without a packet. */
+export type StateTimeouts = Record<TcpState | 'UDP', number>;
 
 /** The kernel's timeouts. */
 export function defaultTimeouts(): StateTimeouts {
@@ -111,4 +230,11 @@ export function defaultTimeouts(): StateTimeouts {
     SYNACK: 120,
     UDP: 300,
   };
+}
+
+/** Seconds an SCTP association lives in each state without a packet. */
+export function sctpTimeout(state: SctpState): number {
+  if (state === 'NONE') return 2;
+  if (state === 'INIT1' || state === 'REJECTED') return 4;
+  return state === 'ESTABLISHED' ? 900 : 61;
 }

@@ -1,66 +1,93 @@
 /**
- * Network address and port translation of one packet (RFC 3022 §4.1, §4.2), in either direction.
+ * Network address and port translation of one packet (RFC 3022 §4.1, §4.2), in either direction, for both families.
  *
  * @module
  */
-import { carryChecksum, concatenate, internetChecksum, pseudoHeader } from './packet/checksum.js';
-import { type Ipv4Packet, PROTOCOL } from './packet/ipv4.js';
+import { carryChecksum, concatenate, internetChecksum, pseudoHeader, residue } from './packet/checksum.js';
+import type { IpPacket } from './packet/ip.js';
+import { parseSctp, serialiseSctp } from './packet/sctp.js';
 import { parseTcp, serialiseTcp } from './packet/tcp.js';
 import { parseUdp, serialiseUdp } from './packet/udp.js';
+import { type Ends, UPPER, upperLayer, withEnds, withUpperLayer } from './upper.js';
 
 /** New addresses and ports; what is left out stays. */
-export interface Translation {
-  source?: number;
+export interface Translation extends Ends {
   sourcePort?: number;
-  destination?: number;
   destinationPort?: number;
+}
+
+/** A segment between two addresses, as checksums see it. */
+interface Segment {
+  ends: IpPacket;
+  protocol: number;
+  bytes: Uint8Array;
 }
 
 /**
  * The packet with other ends. The transport checksum keeps whatever error it had; a UDP datagram without a checksum
- * leaves with a right one, as from Linux.
+ * leaves with a right one, and so does an SCTP packet whose port changes, as from Linux.
  *
- * @throws RangeError unless the packet holds a whole TCP or UDP header
+ * @param isPartial the transport checksum is only begun, and stays so: it covers no ports yet
+ * @throws RangeError when the header of TCP, UDP or SCTP is cut short
  */
-export function translate(packet: Ipv4Packet, to: Translation): Ipv4Packet {
-  const addressed = {
-    ...packet,
-    source: to.source ?? packet.source,
-    destination: to.destination ?? packet.destination,
-  };
-  if (packet.protocol === PROTOCOL.tcp) return { ...addressed, payload: translateTcp(packet, addressed, to) };
-  if (packet.protocol === PROTOCOL.udp) return { ...addressed, payload: translateUdp(packet, addressed, to) };
-  throw new RangeError(`expected TCP or UDP, got protocol ${packet.protocol}`);
+export function translate<P extends IpPacket>(packet: P, to: Translation, isPartial = false): P {
+  const upper = upperLayer(packet);
+  const addressed = withEnds(packet, to) as P;
+  if (upper === undefined) return addressed;
+  const { protocol, bytes } = upper;
+  const before = { ends: packet, protocol, bytes };
+  const put = (changed: Uint8Array): P => withUpperLayer(addressed, changed) as P;
+  if (protocol === UPPER.tcp) return put(translateTcp(before, addressed, to, isPartial));
+  if (protocol === UPPER.udp) return put(translateUdp(before, addressed, to, isPartial));
+  if (protocol === UPPER.sctp) return put(translateSctp(bytes, to, isPartial));
+  return addressed;
 }
 
-function translateTcp(before: Ipv4Packet, after: Ipv4Packet, to: Translation): Uint8Array {
-  const segment = parseTcp(before.payload);
-  const changed = {
-    ...segment,
-    sourcePort: to.sourcePort ?? segment.sourcePort,
-    destinationPort: to.destinationPort ?? segment.destinationPort,
-    checksum: 0,
-  };
-  const checksum = carryChecksum(covered(before), covered({ ...after, payload: serialiseTcp(changed) }));
+function translateTcp(before: Segment, after: IpPacket, to: Translation, isPartial: boolean): Uint8Array {
+  const segment = parseTcp(before.bytes);
+  const changed = { ...segment, ...newPorts(segment, to), checksum: 0 };
+  if (isPartial) return serialiseTcp({ ...changed, checksum: carryPartial(segment.checksum, before, after) });
+  const checksum = carryChecksum(covered(before), covered({ ...before, ends: after, bytes: serialiseTcp(changed) }));
   return serialiseTcp({ ...changed, checksum });
 }
 
-function translateUdp(before: Ipv4Packet, after: Ipv4Packet, to: Translation): Uint8Array {
-  const datagram = parseUdp(before.payload);
-  const changed = {
-    ...datagram,
-    sourcePort: to.sourcePort ?? datagram.sourcePort,
-    destinationPort: to.destinationPort ?? datagram.destinationPort,
-    checksum: 0,
-  };
-  const bytes = covered({ ...after, payload: serialiseUdp(changed) });
+function translateUdp(before: Segment, after: IpPacket, to: Translation, isPartial: boolean): Uint8Array {
+  const datagram = parseUdp(before.bytes);
+  const changed = { ...datagram, ...newPorts(datagram, to), checksum: 0 };
+  if (isPartial) return serialiseUdp({ ...changed, checksum: carryPartial(datagram.checksum, before, after) });
+  const bytes = covered({ ...before, ends: after, bytes: serialiseUdp(changed) });
   const checksum = datagram.checksum === 0 ? internetChecksum(bytes) : carryChecksum(covered(before), bytes);
   // RFC 768: a checksum that comes out as zero is sent as all ones.
   return serialiseUdp({ ...changed, checksum: checksum === 0 ? 0xffff : checksum });
 }
 
+/** CRC32c covers no addresses: it changes with the ports alone. */
+function translateSctp(bytes: Uint8Array, to: Translation, isPartial: boolean): Uint8Array {
+  const packet = parseSctp(bytes);
+  const ports = newPorts(packet, to);
+  const same = ports.sourcePort === packet.sourcePort && ports.destinationPort === packet.destinationPort;
+  return same && !isPartial ? bytes : serialiseSctp({ ...packet, ...ports });
+}
+
+interface Ports {
+  sourcePort: number;
+  destinationPort: number;
+}
+
+function newPorts(from: Ports, to: Translation): Ports {
+  return {
+    sourcePort: to.sourcePort ?? from.sourcePort,
+    destinationPort: to.destinationPort ?? from.destinationPort,
+  };
+}
+
 /** The bytes that a transport checksum covers: the length is that of the IP payload, whatever UDP's own field says. */
-function covered(packet: Ipv4Packet): Uint8Array {
-  const { source, destination, protocol, payload } = packet;
-  return concatenate(pseudoHeader(source, destination, protocol, payload.length), payload);
+function covered({ ends: { source, destination }, protocol, bytes }: Segment): Uint8Array {
+  return concatenate(pseudoHeader(source, destination, protocol, bytes.length), bytes);
+}
+
+/** A checksum that is only begun holds the sum of the pseudo header, whose zero is always spelt 0xffff. */
+function carryPartial(sum: number, { ends, protocol, bytes }: Segment, after: IpPacket): number {
+  const pseudo = (of: IpPacket): number => residue(pseudoHeader(of.source, of.destination, protocol, bytes.length));
+  return (sum + 0xffff - pseudo(ends) + pseudo(after)) % 0xffff || 0xffff;
 }

@@ -1,79 +1,141 @@
 /**
- * From the director to the dest of a connection: NAT, DR and TUN.
+ * From the director to the dest of a connection: NAT, DR, TUN, and bypass.
  *
  * @module
  */
-import { answer } from './answer.js';
+import { type AnswerName, answer } from './answer.js';
 import type { Connection } from './connections.js';
+import { emit, finished, needsCutting, type Shipment } from './emit.js';
+import { flowPort } from './flow-port.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
-import type { Network, Route } from './network.js';
-import { isLoopback } from './packet/address.js';
+import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
-import { IP_FLAG, type Ipv4Packet, serialiseIpv4, totalLength, withLowerTtl } from './packet/ipv4.js';
+import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
+import { IP_FLAG } from './packet/ipv4.js';
+import { partialChecksumOf } from './packet/partial.js';
+import type { Dest } from './services.js';
 import { translate } from './translate.js';
-import { encapsulateIpip } from './tunnel.js';
+import { encapsulate, tunnelMtu } from './tunnels.js';
+import type { ReferenceOutcome } from './types.js';
 
-const REASON = { nat: 'nat-in', dr: 'direct-route', tun: 'tunnel-ipip' } as const;
-
-/** Bytes that the outer header takes. */
-const OUTER_LENGTH = 20;
-
-/** Every host must take packets of this size (RFC 791 §3.2). */
-const SMALLEST_MTU = 68;
-
-/** Sends a packet of `connection` on to its dest. */
-export function transmit(host: Host, received: Received, connection: Connection): Judgement {
-  const { packet } = received;
-  const { dest, method } = connection;
-  if (host.network.isLocal(dest.address)) return deliverHere(received, connection);
-  const route = host.network.route(dest.address);
-  if (route === undefined) return drop('no-route', answer(host, 'host-unreachable', packet));
-  // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3).
-  if (isLoopback(packet.source)) return drop('local-boundary');
-  if (packet.ttl <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet));
-
-  const lowered = withLowerTtl(packet);
-  const mtu = method === 'tun' ? route.mtu - OUTER_LENGTH : route.mtu;
-  if (method === 'tun' && mtu < SMALLEST_MTU) return drop('tunnel-mtu');
-  const dontFragment = (packet.flags & IP_FLAG.dontFragment) !== 0;
-  const mayAnswer = method !== 'tun' || host.sysctl.pmtu_disc !== 0;
-  if (totalLength(packet) > mtu && dontFragment && mayAnswer) {
-    return drop('too-big', answer(host, 'fragmentation-needed', lowered, mtu));
-  }
-  return emit(host.network, route, rewrite(host, lowered, connection, route), REASON[method]);
+/** What is sent: a packet of the connection, or an ICMP error about one. */
+export interface Load {
+  /** What NAT makes of it. */
+  translate(packet: IpPacket): IpPacket;
+  /** `undefined`: that of the method. */
+  reason: string | undefined;
+  /** About errors no errors are sent, so that those of IPv4 are cut instead. */
+  isError: boolean;
 }
 
-function rewrite(host: Host, packet: Ipv4Packet, connection: Connection, route: Route): Ipv4Packet {
-  const { dest, method } = connection;
-  if (method === 'dr') return packet;
-  if (method === 'nat') return toDest(packet, connection);
-  const dontFragment = (packet.flags & IP_FLAG.dontFragment) !== 0 && host.sysctl.pmtu_disc !== 0;
-  return encapsulateIpip(packet, {
-    source: route.source,
-    destination: dest.address,
-    identification: dontFragment ? 0 : host.nextIdentification(),
-    copyDf: dontFragment,
+const REASON = { nat: 'nat-in', dr: 'direct-route', tun: 'tunnel-ipip', bypass: 'bypass' } as const;
+const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue' } as const;
+
+/** Sends a packet of `connection` on. */
+export function transmit(host: Host, received: Received, connection: Connection): Judgement {
+  const { destAddress: destination, destPort: destinationPort } = connection;
+  return send(host, received, connection, {
+    translate: (packet) => translate(packet, { destination, destinationPort }, received.partialChecksum),
+    reason: undefined,
+    isError: false,
   });
 }
 
-function toDest(packet: Ipv4Packet, { dest }: Connection): Ipv4Packet {
-  return translate(packet, { destination: dest.address, destinationPort: dest.port });
+/** Sends a packet, or an error about one, to the dest of `connection`. */
+export function send(host: Host, received: Received, connection: Connection, load: Load): Judgement {
+  const { packet } = received;
+  const { method } = connection;
+  const to = method === 'bypass' ? packet.destination : connection.destAddress;
+  if (host.network.isLocal(to)) {
+    return method === 'bypass' ? drop('local-boundary') : deliverHere(received, connection, load);
+  }
+  const route = host.network.route(to);
+  if (route === undefined) return drop('no-route', tell(host, received, 'host-unreachable', packet));
+  // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+  if (isLoopback(packet.source)) return drop('local-boundary');
+  if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tell(host, received, 'time-exceeded', packet));
+
+  const lowered = withLowerHops(packet);
+  const tunnelled = method === 'tun' ? connection.dest : undefined;
+  const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
+  const partialChecksum = received.partialChecksum && partialChecksumOf(packet) !== undefined;
+  const mtu = tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, partialChecksum);
+  if (mtu === 'tunnel-mtu') return drop(mtu);
+  if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
+    return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
+  }
+  const { arrival } = received;
+  const shipment = { route, mtu: linkMtu, partialChecksum, arrival };
+  if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
+  const changed = method === 'nat' ? load.translate(lowered) : lowered;
+  return emit(host, { ...shipment, packet: changed, reason: load.reason ?? REASON[method] });
+}
+
+/** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
+export function tell(
+  host: Host,
+  received: Received,
+  name: AnswerName,
+  quoted: IpPacket,
+  mtu = 0,
+): ReferenceOutcome | undefined {
+  const { destination } = received.packet;
+  if (familyOf(destination) === 4 && !host.network.isLocal(destination)) return undefined;
+  return answer(host, name, quoted, received.interface, mtu);
+}
+
+/** The MTU of the way to a dest, which from now on holds what is known of it. */
+function pathMtu(host: Host, dest: Dest | undefined, to: Address, own: number, now: number): number {
+  const path = host.paths.get(to, now);
+  if (dest !== undefined) dest.way = { mtu: own, path };
+  return Math.min(own, path?.mtu ?? own);
+}
+
+/** @param mayCut IPv4 packets are cut although they say otherwise, or nothing is to be said about it */
+function isTooBig({ packet, arrival }: Received, mtu: number, mayCut: boolean): boolean {
+  // What came in fragments leaves in such fragments.
+  if (isIpv6(packet)) return (arrival?.largest ?? ipLength(packet)) > mtu;
+  return ipLength(packet) > mtu && !mayCut && (packet.flags & IP_FLAG.dontFragment) !== 0;
+}
+
+function emitByTunnel(
+  host: Host,
+  inner: IpPacket,
+  dest: Dest,
+  reason: string | undefined,
+  way: Omit<Shipment, 'packet' | 'reason'>,
+): Judgement {
+  const dontFragment = !isIpv6(inner) && (inner.flags & IP_FLAG.dontFragment) !== 0 && host.sysctl.pmtu_disc !== 0;
+  const isNumbered = familyOf(dest.address) === 4 && !dontFragment;
+  const tunnel = {
+    ...dest.tunnel,
+    source: way.route.source,
+    destination: dest.address,
+    identification: isNumbered ? host.nextIdentification() : 0,
+    copyDf: dontFragment,
+    ecn: host.ecn,
+    sourcePort: flowPort(inner),
+    destinationPort: dest.tunnel.port,
+  };
+  const { partialChecksum } = way;
+  const begun = encapsulate({ packet: inner, partialChecksum }, tunnel);
+  const outer =
+    begun.partialChecksum && needsCutting({ ...way, packet: begun.packet })
+      ? encapsulate({ packet: finished(inner), partialChecksum: false }, tunnel)
+      : begun;
+  return emit(host, { ...way, ...outer, reason: reason ?? TUNNEL_REASON[dest.tunnel.type] });
 }
 
 /** The dest is the director itself: no hop, so no TTL (LOCALNODE). */
-function deliverHere(received: Received, connection: Connection): Judgement {
+function deliverHere(received: Received, connection: Connection, load: Load): Judgement {
   if (connection.method !== 'nat') return { verdict: 'local', reason: 'local-dest' };
-  if (isLoopback(connection.dest.address) && received.interface.kind !== 'loopback') return drop('local-boundary');
-  // The options are the stack's: it fills them in when it gets the packet.
-  const given = { ...received.packet, options: received.givenOptions };
-  const packet = serialiseIpv4(toDest(given, connection));
-  return { verdict: 'local', reason: 'local-dest', frame: concatenate(received.link, packet) };
+  if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
+  return { verdict: 'local', reason: 'local-dest', frame: given(received, load.translate) };
 }
 
-/** Puts a finished packet on the wire, if it fits. */
-export function emit(network: Network, route: Route, packet: Ipv4Packet, reason: string): Judgement {
-  if (totalLength(packet) > route.mtu) return drop('needs-fragmenting');
-  const departure = network.depart(route, serialiseIpv4(packet));
-  if (typeof departure === 'string') return drop(departure);
-  return { verdict: 'forward', reason, ...departure };
+/** The frame as it came, but changed: the options are the stack's, which fills them in when it gets the packet. */
+export function given(received: Received, change: (packet: IpPacket) => IpPacket): Uint8Array {
+  const { packet, givenOptions, link } = received;
+  const original = isIpv6(packet) ? packet : { ...packet, options: givenOptions };
+  return concatenate(link, serialiseIp(change(original)));
 }

@@ -213,7 +213,7 @@ function innerPacket(
 ): Decapsulated | DecapsulationFault {
   const family = protocol === PROTOCOL.ipv6 ? 6 : 4;
   if (protocol !== PROTOCOL.ipv6 && protocol !== PROTOCOL.ipv4) return 'tunnel-malformed';
-  if (bytes.length === 0 || bytes[0]! >>> 4 !== family) return 'tunnel-malformed';
+  if ((bytes[0] ?? 0) >>> 4 !== family) return 'tunnel-malformed';
   let inner: IpPacket;
   try {
     inner = parseIp(bytes);

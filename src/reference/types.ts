@@ -5,7 +5,7 @@
  */
 
 /** Transport protocol of a service. */
-export type ReferenceProtocol = 'tcp' | 'udp';
+export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 
 /** Forwarding method: ipvsadm's `-m`, `-g` and `-i`. */
 export type ReferenceMethod = 'nat' | 'dr' | 'tun';
@@ -16,24 +16,45 @@ export type ReferenceScheduler = 'rr' | 'wrr' | 'wlc' | 'sh';
 /** Scheduler flag: ipvsadm's `-b`. */
 export type ReferenceFlag = 'sh-fallback' | 'sh-port';
 
-/** What names a virtual service. */
-export interface ReferenceServiceKey {
+/** A service for one virtual address and port. */
+export interface ReferenceAddressKey {
   protocol: ReferenceProtocol;
-  /** VIP, dotted quad. */
+  /** VIP: dotted quad, or IPv6 (RFC 4291 §2.2). */
   address: string;
   port: number;
 }
 
+/** A service for all packets with a firewall mark. */
+export interface ReferenceMarkKey {
+  /** 1..2^32-1. */
+  fwmark: number;
+  /** Default 4. */
+  family?: 4 | 6;
+}
+
+/** What names a virtual service. */
+export type ReferenceServiceKey = ReferenceAddressKey | ReferenceMarkKey;
+
 /** A virtual service. */
-export interface ReferenceService extends ReferenceServiceKey {
+export type ReferenceService = ReferenceServiceKey & {
   /** Default `wlc`. */
   scheduler?: ReferenceScheduler;
   flags?: readonly ReferenceFlag[];
+};
+
+/** How packets are put into a tunnel: ipvsadm's `--tun-type`, `--tun-port`, `--tun-[no|rem]csum`. */
+export interface ReferenceTunnel {
+  /** Default `ipip`. */
+  type?: 'ipip' | 'gre' | 'gue';
+  /** UDP port of GUE; only there. */
+  port?: number;
+  /** Default `nocsum`, the only one of IPIP; `remcsum` only with GUE. */
+  checksum?: 'nocsum' | 'csum' | 'remcsum';
 }
 
 /** What names a real server within its service. */
 export interface ReferenceDestKey {
-  /** RIP, dotted quad. */
+  /** RIP: dotted quad or IPv6. Only TUN may have another family than the service. */
   address: string;
   /** Default: the service's. DR and TUN have no port of their own and always use the service's. */
   port?: number;
@@ -49,27 +70,32 @@ export interface ReferenceDest extends ReferenceDestKey {
   upperThreshold?: number;
   /** Connections below which it takes new ones again; 0: three quarters of the upper threshold. */
   lowerThreshold?: number;
+  /** Only with `tun`. */
+  tunnel?: ReferenceTunnel;
 }
 
 /** An interface of the director. */
 export interface ReferenceInterface {
   name: string;
-  /** Default `ether`, `loopback` for `lo`. */
-  kind?: 'ether' | 'raw' | 'loopback' | 'ipip';
+  /**
+   * Default `ether`, `loopback` for `lo`. The last five take packets addressed to this host out of their tunnel: IPv4 in
+   * IPv4, IPv6 in IPv4, either in IPv6, and GRE over IPv4 or IPv6 with either inside.
+   */
+  kind?: 'ether' | 'raw' | 'loopback' | 'ipip' | 'sit' | 'ip6tnl' | 'gre' | 'ip6gre';
   /** Needed for `ether`; a VLAN interface takes its parent's by default. */
   mac?: string;
   /** Bytes of the largest IP packet, default 1500. */
   mtu?: number;
   /** Default true. */
   up?: boolean;
-  /** `10.0.0.1/24`; IPv6 ones are left out. */
+  /** `10.0.0.1/24`, `fd00::1/64`. */
   addresses?: readonly string[];
   vlan?: { parent: string; id: number };
 }
 
-/** A route; IPv6 ones are left out. */
+/** A route. */
 export interface ReferenceRoute {
-  /** `10.0.0.0/24`, a bare address, or `default`. */
+  /** `10.0.0.0/24`, `fd00::/64`, a bare address, or `default`, which is of the gateway's family and IPv4 without one. */
   dst: string;
   dev: string;
   gateway?: string;
@@ -79,7 +105,7 @@ export interface ReferenceRoute {
   metric?: number;
 }
 
-/** A neighbour; IPv6 ones are left out. */
+/** A neighbour. */
 export interface ReferenceNeighbour {
   dst: string;
   dev: string;
@@ -91,12 +117,16 @@ export interface ReferenceNetwork {
   interfaces: readonly ReferenceInterface[];
   routes?: readonly ReferenceRoute[];
   neighbours?: readonly ReferenceNeighbour[];
+  /** UDP ports on which GUE is taken apart; what is inside counts as come in IPIP. `family` is 4 by default. */
+  fou?: readonly { port: number; family?: 4 | 6 }[];
 }
 
-/** Switches, 0 or 1, as under `net.ipv4` and `net.ipv4.vs`. */
+/** Switches, 0 or 1, as under `net.ipv4`, `net.ipv6` and `net.ipv4.vs`. */
 export interface ReferenceSysctl {
   /** Default 1. */
   ip_forward?: number;
+  /** `net.ipv6.conf.all.forwarding`. Default 1. */
+  ipv6_forwarding?: number;
   /** Default 1. */
   pmtu_disc?: number;
   /** Default 0. */
@@ -105,6 +135,22 @@ export interface ReferenceSysctl {
   expire_nodest_conn?: number;
   /** Default 0. */
   nat_icmp_send?: number;
+  /** Default 0. */
+  schedule_icmp?: number;
+  /** Default 0. */
+  cache_bypass?: number;
+  /** Default 0. */
+  ignore_tunneled?: number;
+  /** Default 0. */
+  sloppy_sctp?: number;
+}
+
+/** What a frame carries beside its bytes. */
+export interface ReferenceFrameNotes {
+  /** Firewall mark; default 0. */
+  mark?: number;
+  /** Whether the transport checksum is only begun: it holds the pseudo header's sum, not complemented. */
+  partialChecksum?: boolean;
 }
 
 /** Timeouts in seconds, as ipvsadm's `--set`; one that is 0 or missing stays as it is. */
@@ -116,7 +162,7 @@ export interface ReferenceTimeouts {
 
 /** What became of a frame. */
 export interface ReferenceOutcome {
-  /** `forward`, `local`, `pass` or `drop`. */
+  /** `forward`, `local`, `pass`, `drop` or `held`. */
   verdict: string;
   /** Why, in a word. */
   reason: string;
@@ -126,6 +172,8 @@ export interface ReferenceOutcome {
   frame: Uint8Array;
   /** Whether the director made this frame itself. */
   made: boolean;
+  /** Whether the transport checksum of the frame is still to be filled in. */
+  partialChecksum: boolean;
 }
 
 /** Counters; bytes are IP bytes. */
@@ -148,20 +196,19 @@ export interface ReferenceDestInfo {
   activeConnections: number;
   inactiveConnections: number;
   stats: ReferenceStats;
+  /** Only with `tun`, and not for plain IPIP. */
+  tunnel?: Required<Pick<ReferenceTunnel, 'type' | 'checksum'>> & Pick<ReferenceTunnel, 'port'>;
 }
 
 /** A service as it stands; `dests` in the scheduler's order, newest first. */
-export interface ReferenceServiceInfo {
-  protocol: ReferenceProtocol;
-  address: string;
-  port: number;
+export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMarkKey>) & {
   scheduler: ReferenceScheduler;
   flags: ReferenceFlag[];
   stats: ReferenceStats;
   dests: ReferenceDestInfo[];
-}
+};
 
-/** A connection as it stands. */
+/** A connection as it stands; one that goes past its service has its destination as its dest. */
 export interface ReferenceConnectionInfo {
   protocol: ReferenceProtocol;
   clientAddress: string;
@@ -170,7 +217,7 @@ export interface ReferenceConnectionInfo {
   virtualPort: number;
   destAddress: string;
   destPort: number;
-  method: ReferenceMethod;
+  method: ReferenceMethod | 'bypass';
   /** `ESTABLISHED`, `SYN_RECV`, …, `UDP`. */
   state: string;
   /** Seconds until it expires, with fractions. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isIPv4 } from '../address.js';
+import { type Family, familyOf } from '../address.js';
 import { IpvsError } from '../errors.js';
 import { RuleError } from './error.js';
 import { lineOf, locateJson, MAX_DEPTH, tooDeepAt } from './json-position.js';
@@ -13,6 +13,12 @@ export interface JsonEntry {
   readonly path: string;
   readonly value: Readonly<Record<string, unknown>>;
 }
+
+const ADDRESS = {
+  0: 'an address such as 10.0.0.1 or fd00::1',
+  4: 'an IPv4 address such as 10.0.0.1',
+  6: 'an IPv6 address such as fd00::1',
+};
 
 /** What a value is, for "got ...". */
 export function shown(value: unknown): string {
@@ -101,10 +107,12 @@ export class JsonInput {
     return value;
   }
 
-  ipv4(entry: JsonEntry, key: string): string {
+  /** An address, of the family given or of either. */
+  address(entry: JsonEntry, key: string, family?: Family): string {
     const value = entry.value[key];
-    if (typeof value !== 'string' || !isIPv4(value)) {
-      this.fail(`${entry.path}.${key}`, `expected an IPv4 address such as 10.0.0.1, got ${shown(value)}`);
+    const found = typeof value === 'string' ? familyOf(value) : undefined;
+    if (typeof value !== 'string' || found === undefined || found !== (family ?? found)) {
+      this.fail(`${entry.path}.${key}`, `expected ${ADDRESS[family ?? 0]}, got ${shown(value)}`);
     }
     return value;
   }

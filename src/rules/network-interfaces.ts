@@ -3,14 +3,40 @@
  *
  * @module
  */
-import { isIPv6, parseMac } from '../address.js';
+import { addressBytes, formatAddress, parseMac, prefixBytes } from '../address.js';
 import type { InterfaceConfig } from '../types.js';
 import { type JsonEntry, type JsonInput, shown } from './json-input.js';
 
 /** States of RFC 2863 in which nothing is received or sent. `UNKNOWN` (loopback, dummy) is up. */
 const DOWN_STATES: readonly unknown[] = ['DOWN', 'LOWERLAYERDOWN', 'NOTPRESENT'];
 type Kind = NonNullable<InterfaceConfig['kind']>;
-const KIND_OF_LINK: Record<string, Kind> = { ether: 'ether', loopback: 'loopback', none: 'raw', ipip: 'ipip' };
+const KIND_OF_LINK: Record<string, Kind> = {
+  ether: 'ether',
+  loopback: 'loopback',
+  none: 'raw',
+  ipip: 'ipip',
+  sit: 'sit',
+  tunnel6: 'ip6tnl',
+  gre: 'gre',
+  gre6: 'ip6gre',
+};
+/** By `linkinfo.info_kind`; other devices of a tunnel's link type (vti) are no such tunnels. */
+const TUNNEL_OF_INFO: Record<string, Kind> = {
+  ipip: 'ipip',
+  sit: 'sit',
+  ip6tnl: 'ip6tnl',
+  gre: 'gre',
+  ip6gre: 'ip6gre',
+};
+/** The devices that are there as soon as the kernel can do such a tunnel. */
+export const TUNNEL_OF_NAME: Record<string, Kind> = {
+  tunl0: 'ipip',
+  sit0: 'sit',
+  ip6tnl0: 'ip6tnl',
+  gre0: 'gre',
+  ip6gre0: 'ip6gre',
+};
+const TUNNELS: readonly Kind[] = Object.values(TUNNEL_OF_NAME);
 
 /** The interfaces read so far; also knows those whose kind this version cannot use. */
 export class Interfaces {
@@ -62,9 +88,18 @@ export class Interfaces {
     return this.input.fail(path, `the link type ${shown(linkType)} of ${name} is not handled by this version`);
   }
 
+  /** Whether an interface takes packets out of a tunnel; nothing can be sent by it. */
+  isTunnel(name: string): boolean {
+    const kind = this.byName.get(name)?.kind;
+    return kind !== undefined && TUNNELS.includes(kind);
+  }
+
   /** Whether one of the interfaces has this address. */
   owns(address: string): boolean {
-    return this.list.some(({ addresses }) => addresses?.some((text) => text.startsWith(`${address}/`)));
+    const wanted = formatAddress(addressBytes(address).bytes);
+    return this.list.some(({ addresses }) =>
+      addresses?.some((text) => formatAddress(prefixBytes(text).bytes) === wanted),
+    );
   }
 }
 
@@ -115,9 +150,13 @@ class Merged {
 }
 
 function kindOf(input: JsonInput, source: Merged): Kind | undefined {
-  if (infoKind(source) === 'ipip') return 'ipip';
+  const info = infoKind(source);
+  if (typeof info === 'string' && Object.hasOwn(TUNNEL_OF_INFO, info)) return TUNNEL_OF_INFO[info];
+  const { ifname } = source.from('ifname').value;
+  if (info === undefined && Object.hasOwn(TUNNEL_OF_NAME, String(ifname))) return TUNNEL_OF_NAME[String(ifname)];
   const linkType = input.string(source.from('link_type'), 'link_type', 'a link type such as ether');
-  return Object.hasOwn(KIND_OF_LINK, linkType) ? KIND_OF_LINK[linkType] : undefined;
+  const kind = Object.hasOwn(KIND_OF_LINK, linkType) ? KIND_OF_LINK[linkType] : undefined;
+  return kind !== undefined && TUNNELS.includes(kind) && info !== undefined ? undefined : kind;
 }
 
 function infoKind(source: Merged): unknown {
@@ -149,17 +188,13 @@ function isUp(input: JsonInput, source: Merged): boolean {
 }
 
 function addressOf(input: JsonInput, entry: JsonEntry): string | undefined {
-  const { family, local, address } = entry.value;
-  if (family === 'inet6') {
-    if (typeof local !== 'string' || !isIPv6(local)) {
-      input.fail(`${entry.path}.local`, `expected an IPv6 address, got ${shown(local)}`);
-    }
-    return `${local}/${input.integer(entry, 'prefixlen', 0, 128, 'a prefix length')}`;
-  }
-  if (family !== 'inet') return undefined;
-  const prefixLength = input.integer(entry, 'prefixlen', 0, 32, 'a prefix length');
+  const { family, address } = entry.value;
+  if (family !== 'inet' && family !== 'inet6') return undefined;
+  const version = family === 'inet' ? 4 : 6;
+  const bits = version === 4 ? 32 : 128;
+  const prefixLength = input.integer(entry, 'prefixlen', 0, bits, 'a prefix length');
   // With a peer (`address`) the prefix is the peer's network: of the local side only the address itself is ours.
-  return `${input.ipv4(entry, 'local')}/${address === undefined ? prefixLength : 32}`;
+  return `${input.address(entry, 'local', version)}/${address === undefined ? prefixLength : bits}`;
 }
 
 function vlanOf(input: JsonInput, source: Merged): { parent: string; id: number } {

@@ -2,23 +2,25 @@
  * The network around the director from JSON: one file with the outputs of iproute2 side by side,
  *
  * ```json
- * { "link": [ip -j -d link], "addr": [ip -j addr], "route": [ip -j route], "neigh": [ip -j neigh] }
+ * { "link": [ip -j -d link], "addr": [ip -j addr], "route": [ip -j route show table all], "neigh": [ip -j neigh],
+ *   "fou": [ip -j fou show] }
  * ```
  *
- * of which `link` is only needed for VLANs and the kinds of tunnels (`ip -j -d addr` has both), or the topology of a
- * recorded scenario. What the kernel would not use for IPv4 forwarding either is passed over: IPv6, broadcast and
- * multicast routes, other tables than local, main and default, neighbours that failed. What it would use and this
- * version cannot (multipath, blackholes, routes over GRE) is refused, with the JSON path and the line.
+ * of which `link` is only needed for VLANs and tunnels with names of their own (`ip -j -d addr` has both) and `fou` for
+ * GUE, or the topology of a recorded scenario. (`ip -j route` alone prints IPv4 routes only.) What the kernel would not
+ * use for forwarding either is passed over: broadcast and multicast routes, other tables than local, main and default,
+ * neighbours that failed. What it would use and this version cannot (multipath, blackholes, routes into tunnels, FOU
+ * without GUE) is refused, with the JSON path and the line.
  *
  * @module
  */
-import { isIPv6, isIPv6Prefix, parseMac, parsePrefix } from '../address.js';
-import type { InterfaceConfig, NeighbourConfig, NetworkConfig } from '../types.js';
+import { addressBytes, parseMac, prefixBytes } from '../address.js';
+import type { FouConfig, InterfaceConfig, NeighbourConfig, NetworkConfig } from '../types.js';
 import { type JsonEntry, JsonInput, shown } from './json-input.js';
-import { addInterfaces, Interfaces } from './network-interfaces.js';
+import { addInterfaces, Interfaces, TUNNEL_OF_NAME } from './network-interfaces.js';
 import { routeOf } from './network-routes.js';
 
-const PARTS = ['addr', 'link', 'route', 'neigh'];
+const PARTS = ['addr', 'link', 'route', 'neigh', 'fou'];
 /** Neighbour states in which the kernel has no usable MAC. */
 const UNUSABLE_STATES = ['FAILED', 'INCOMPLETE', 'NONE'];
 
@@ -52,17 +54,18 @@ function networkFrom(input: JsonInput, value: unknown): NetworkConfig {
   }
   const interfaces = new Interfaces(input);
   addInterfaces(interfaces, input.entries(root, 'addr'), input.entries(root, 'link'));
+  const fou = input.entries(root, 'fou').map((entry) => fouOf(input, entry));
   return {
     interfaces: interfaces.list,
     routes: input.entries(root, 'route').flatMap((entry) => routeOf(input, entry, interfaces) ?? []),
     neighbours: input.entries(root, 'neigh').flatMap((entry) => neighbourOf(input, entry, interfaces) ?? []),
+    ...(fou.length > 0 && { fou }),
   };
 }
 
 function neighbourOf(input: JsonInput, entry: JsonEntry, interfaces: Interfaces): NeighbourConfig | undefined {
   const { value } = entry;
-  if (typeof value.dst === 'string' && isIPv6(value.dst)) return undefined;
-  const dst = input.ipv4(entry, 'dst');
+  const dst = input.address(entry, 'dst');
   const dev = interfaces.nameAt(entry, 'dev');
   // A proxy entry is about answering ARP for others, it has no MAC.
   if ('proxy' in value) return undefined;
@@ -70,13 +73,36 @@ function neighbourOf(input: JsonInput, entry: JsonEntry, interfaces: Interfaces)
   if (states.some((state) => UNUSABLE_STATES.includes(state))) return undefined;
   // Only Ethernet has link addresses: elsewhere the kernel keeps entries that it never looks at.
   if (interfaces.get(dev)?.kind !== 'ether') return undefined;
+  // The MAC of a group follows from its address; the kernel notes it all the same.
+  if (isGroup(dst)) return undefined;
   input.parsed(entry, 'lladdr', parseMac);
-  return { dst, dev, lladdr: value.lladdr as string };
+  return { dst, dev, lladdr: input.string(entry, 'lladdr', 'a MAC') };
+}
+
+function isGroup(address: string): boolean {
+  const { family, bytes } = addressBytes(address);
+  const [first = 0] = bytes;
+  return family === 4 ? first >>> 4 === 0xe : first === 0xff;
+}
+
+function fouOf(input: JsonInput, entry: JsonEntry): FouConfig {
+  const { value, path } = entry;
+  if (!('gue' in value)) input.fail(path, 'FOU without GUE is not handled by this version');
+  for (const key of ['local', 'peer', 'peer_port', 'dev']) {
+    if (key in value) input.fail(`${path}.${key}`, 'a GUE port for some packets only is not handled by this version');
+  }
+  const port = input.integer(entry, 'port', 1, 65535, 'a port');
+  const { family = 'inet' } = value;
+  if (family !== 'inet' && family !== 'inet6') {
+    input.fail(`${path}.family`, `expected inet or inet6, got ${shown(family)}`);
+  }
+  return { port, family: family === 'inet' ? 4 : 6 };
 }
 
 /**
  * A host of a scenario's `topology`: `interfaces` with `name`, `mac`, `mtu` and `addrs`, `routes`, `neighbours`.
- * Pass the value of `topology.director`; errors name paths below that. All its interfaces are up.
+ * Pass the value of `topology.director`; errors name paths below that. All its interfaces are up, `tunl0`, `sit0` and
+ * their like are tunnels.
  *
  * @throws IpvsError `BAD_INPUT` with the JSON path of what is wrong.
  */
@@ -95,7 +121,7 @@ export function networkFromScenario(host: unknown, file = 'scenario.json'): Netw
 
 function scenarioInterface(input: JsonInput, entry: JsonEntry): InterfaceConfig {
   const name = input.string(entry, 'name', 'the name of an interface');
-  const kind = name === 'lo' ? 'loopback' : 'ether';
+  const kind = (Object.hasOwn(TUNNEL_OF_NAME, name) && TUNNEL_OF_NAME[name]) || (name === 'lo' ? 'loopback' : 'ether');
   if (kind === 'ether') input.parsed(entry, 'mac', parseMac);
   const { addrs } = entry.value;
   if (!Array.isArray(addrs)) input.fail(`${entry.path}.addrs`, `expected a list, got ${shown(addrs)}`);
@@ -111,9 +137,8 @@ function scenarioInterface(input: JsonInput, entry: JsonEntry): InterfaceConfig 
 }
 
 function checkAddress(input: JsonInput, address: unknown, path: string): void {
-  if (typeof address === 'string' && isIPv6Prefix(address)) return;
   try {
-    if (typeof address === 'string' && address.includes('/') && parsePrefix(address)) return;
+    if (typeof address === 'string' && address.includes('/') && prefixBytes(address)) return;
   } catch {
     // Reported below, with what was expected here.
   }

@@ -44,8 +44,8 @@ export function runCommand(around: Surroundings, command: string): boolean {
     around.netfilter.add(rest, (name) => firstAddress(around.network, name));
     return false;
   }
-  const words = rest.filter((word) => word !== '-6' && word !== '-4');
-  const changed = program === 'ip' ? changedNetwork(around.network, words) : undefined;
+  const words = rest.filter((word) => word !== '-6');
+  const changed = program === 'ip' ? changedNetwork(around.network, words, rest.includes('-6')) : undefined;
   if (changed === undefined) throw new IpvsError('BAD_INPUT', 'not handled');
   const isChanged = changed !== around.network;
   around.network = changed;
@@ -58,7 +58,7 @@ export function checksumOffload(command: string): boolean | undefined {
   return word === undefined ? undefined : word === 'on';
 }
 
-function changedNetwork(network: NetworkConfig, words: readonly string[]): NetworkConfig | undefined {
+function changedNetwork(network: NetworkConfig, words: readonly string[], isIPv6: boolean): NetworkConfig | undefined {
   const text = words.join(' ');
   const [, change, prefix, dev] = /^addr (add|del) (\S+) dev (\S+)$/.exec(text) ?? [];
   if (dev !== undefined && prefix !== undefined) {
@@ -79,8 +79,9 @@ function changedNetwork(network: NetworkConfig, words: readonly string[]): Netwo
   if (/^rule add fwmark \d+ lookup \d+$/.test(text)) return network;
   if (/^route add local (0\.0\.0\.0\/0|default) dev lo table \d+$/.test(text)) return network;
   const port = /^fou add port (\d+) gue$/.exec(text)?.[1];
-  if (port !== undefined) return { ...network, fou: [...(network.fou ?? []), { port: Number(port) }] };
-  return undefined;
+  if (port === undefined) return undefined;
+  const added = { port: Number(port), ...(isIPv6 && ({ family: 6 } as const)) };
+  return { ...network, fou: [...(network.fou ?? []), added] };
 }
 
 /** The network with one interface changed; a tunnel device is there once it is named. */

@@ -40,6 +40,8 @@ export interface Choice {
 interface MaskedRange {
   readonly start: number;
   readonly length: number;
+  /** Bits of the first byte that may; default all. */
+  readonly bits?: number;
   /** Where the checksum is that covers the range; it must be what follows from the value. */
   readonly checksum?: number;
   /** Whether 0 there stands for none, as in UDP. */
@@ -105,7 +107,7 @@ const RULES: readonly MaskRule[] = [
     name: 'flow-label',
     ranges({ made }, got) {
       if (!made || got.version === 4 || got.protocol !== ICMP6) return [];
-      return [{ start: startOf(got) + 1, length: 3 }];
+      return [{ start: startOf(got) + 1, length: 3, bits: 0x0f }];
     },
   },
   {
@@ -183,8 +185,9 @@ function level(context: MaskContext): Levelled {
   if (theirs === undefined || ours === undefined) return { got, masks: [], choices };
   if (theirs.version !== ours.version || startOf(theirs) !== startOf(ours)) return { got, masks: [], choices };
   for (const { name, ranges } of RULES) {
-    for (const { start, length, checksum, none, key } of ranges(context, ours, theirs)) {
+    for (const { start, length, bits = 0xff, checksum, none, key } of ranges(context, ours, theirs)) {
       const [before, after] = [got.slice(start, start + length), expected.slice(start, start + length)];
+      after[0] = (after[0]! & bits) | (before[0]! & ~bits);
       if (key !== undefined) choices.push({ key, expected: hexOf(after), got: hexOf(before) });
       if (equal(before, after)) continue;
       got.set(after, start);

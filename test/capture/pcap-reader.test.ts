@@ -80,17 +80,22 @@ describe.each([
 describe('rules', () => {
   const one = [{ seconds: 5, ticks: 0, data: pattern(20) }];
 
-  it.each([1, 12, 14, 101, 228])('reads link type %i', async (linkType) => {
+  it.each([1, 12, 14, 101, 228, 229])('reads link type %i', async (linkType) => {
     const { packets, error } = await collect(pcap(true, MICRO, one, { linkType }).bytes);
     expect(error).toBeUndefined();
     expect(packets[0]!.linkType).toBe(linkType);
   });
 
-  it.each([0, 113, 229, 276])('refuses link type %i by its number', async (linkType) => {
+  it.each([
+    [0, '0 (NULL)'],
+    [113, '113 (LINUX_SLL)'],
+    [147, '147'],
+    [276, '276 (LINUX_SLL2)'],
+  ])('refuses link type %i by its number and name', async (linkType, text) => {
     const { packets, error } = await collect(pcap(true, MICRO, one, { linkType }).bytes);
     expect(packets).toEqual([]);
     expect(error).toMatchObject({ code: 'BAD_CAPTURE', offset: 0, packet: 0 });
-    expect(error!.message).toContain(`link type ${linkType} `);
+    expect(error!.message).toContain(`link type ${text} is not read here, only Ethernet and raw IP are`);
   });
 
   it('does not take frame check sequence bits for the link type', async () => {

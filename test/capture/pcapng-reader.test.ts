@@ -216,7 +216,7 @@ describe('damage', () => {
       blocks(...start, other, enhanced(true, { id: 1, ticks: 1n, data: [] })).bytes,
     );
     expect(packets).toHaveLength(1);
-    expect(error!.detail).toBe('link type 189 is not read here');
+    expect(error!.detail).toBe('link type 189 (USB_LINUX) is not read here, only Ethernet and raw IP are');
   });
 
   it('stops reading options at the end mark', async () => {

@@ -71,6 +71,39 @@ Options:
 `);
   });
 
+  test('fills up the lines of a paragraph, and leaves indented ones alone', () => {
+    const notes = `
+${'one two three '.repeat(6).trim()}
+four
+  an indented line that is
+    as long as it likes to be
+five
+six
+
+
+seven`;
+    const text = helpText({ ...SPEC, options: [], notes });
+    expect(text.slice(text.indexOf('this help\n') + 10)).toBe(`
+${'one two three '.repeat(5)}one two
+three four
+  an indented line that is
+    as long as it likes to be
+five six
+
+seven
+`);
+  });
+
+  test.each(['rewrite', 'explain', 'verify', 'demo'])('of %s has no line that ends early', async (command) => {
+    const { out } = await run(command, '--help');
+    const lines = out.split('\n');
+    lines.slice(0, -1).forEach((line, i) => {
+      const [word = ''] = lines[i + 1]!.split(' ');
+      const goesOn = line !== '' && word !== '' && !line.startsWith(' ') && !line.endsWith(':');
+      if (goesOn) expect(line.length + 1 + word.length, line).toBeGreaterThan(80);
+    });
+  });
+
   test.each(['rewrite', 'explain', 'verify', 'demo'])('of %s fits in 80 columns', async (command) => {
     const { code, out, err } = await run(command, '--help');
     expect(code).toBe(0);

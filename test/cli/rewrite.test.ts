@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -241,9 +241,15 @@ describe('a pcapng', () => {
 
   test('is what an unknown ending means, unless the format is given', async () => {
     const { folder, words } = scenarioWords('nat-tcp');
-    const [plain, forced] = [join(folder, 'x'), join(folder, 'y.pcapng')];
-    await run('rewrite', ...words, '-o', plain);
-    await run('rewrite', ...words, '-o', forced, '-F', 'pcap');
+    const [plain, forced] = [join(folder, 'x.txt'), join(folder, 'y.pcapng')];
+    const note = `ipvs-wasm: ${plain}: written as pcapng, as its name does not tell the format (-F does)\n`;
+    expect(await run('rewrite', ...words, '-o', plain)).toMatchObject({ code: 0, err: note });
+    expect((await run('rewrite', ...words, '-o', forced, '-F', 'pcap')).err).toBe('');
+    expect((await run('rewrite', ...words, '-o', plain, '-q')).err).toBe('');
+    expect((await run('rewrite', ...words, '-o', `srv=${plain}`, '-F', 'pcapng')).err).toBe('');
+    for (const known of ['z.PCAP', 'z.ntar', 'z.dmp']) {
+      expect((await run('rewrite', ...words, '-o', join(folder, known))).err, known).toBe('');
+    }
     expect(readFileSync(plain).readUInt32LE()).toBe(0x0a0d0d0a);
     expect(readFileSync(forced).readUInt32LE()).toBe(0xa1b23c4d);
   });
@@ -293,6 +299,75 @@ describe('a damaged capture', () => {
   });
 });
 
+describe('captures of which no packet can be read', () => {
+  const { folder, words } = scenarioWords('dr-tcp');
+  const whole = readFileSync(kernel('dr-tcp', 'cli-in'));
+  const [sll, raw, good] = ['sll.pcap', 'raw.pcap', 'good.pcap'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const ofLinkType = (linkType: number) => {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt32LE(linkType, 20);
+    return bytes;
+  };
+  writeFileSync(sll, ofLinkType(113));
+  writeFileSync(raw, ofLinkType(101));
+  writeFileSync(good, whole);
+  const out = join(folder, 'out.pcap');
+  const message = `ipvs-wasm: ${sll}: at byte 0, before the first packet: link type 113 (LINUX_SLL) is not read here, only Ethernet and raw IP are\n`;
+
+  test('name their link type and leave no output', async () => {
+    expect(await run('rewrite', '-i', `cli=${sll}`, ...words.slice(4), '-o', out)).toEqual({
+      code: 1,
+      out: '',
+      err: message,
+    });
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('leave an output of before as it is', async () => {
+    writeFileSync(out, 'of before');
+    await run('rewrite', '-i', `cli=${sll}`, ...words.slice(4), '-o', out);
+    const { code } = await run('rewrite', '-i', `cli=${raw}`, ...words.slice(4), '-o', out);
+    expect(code).toBe(2);
+    expect(readFileSync(out, 'utf8')).toBe('of before');
+  });
+
+  test('do not keep others from being rewritten', async () => {
+    const inputs = ['-i', `cli=${sll}`, '-i', `cli=${good}`];
+    const { code, err } = await run('rewrite', ...inputs, ...words.slice(4), '-o', out, '-q');
+    expect({ code, err }).toEqual({ code: 1, err: message });
+    const alone = join(folder, 'alone.pcap');
+    await run('rewrite', '-i', `cli=${good}`, ...words.slice(4), '-o', alone);
+    expect(readFileSync(out).equals(readFileSync(alone))).toBe(true);
+  });
+
+  test('are not those that are merely empty', async () => {
+    writeFileSync(good, whole.subarray(0, 24));
+    const { code } = await run('rewrite', '-i', `cli=${good}`, ...words.slice(4), '-o', out);
+    expect(code).toBe(0);
+    expect(readFileSync(out)).toHaveLength(24);
+  });
+});
+
+test.each([
+  ['an empty file', ''],
+  ['comments', '# nothing yet\n\n'],
+  ['rules that leave nothing', '-A -t 10.0.0.100:80\n-C\n'],
+])('rules without a service are warned of: %s', async (_, text) => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const rules = join(folder, 'rules.txt');
+  writeFileSync(rules, text);
+  const given = words.with(words.indexOf('--rules') + 1, rules);
+  const warning = `ipvs-wasm: ${rules}: warning: there is no service in it, so that nothing is balanced\n`;
+  const file = join(folder, 'o.pcap');
+  expect(await run('rewrite', ...given, '-o', file)).toMatchObject({ code: 0, err: warning });
+  expect(await run('explain', ...given, '-p', '1')).toMatchObject({ code: 0, err: warning });
+  expect(await run('rewrite', ...given, '-o', file, '-q')).toEqual({ code: 0, out: '', err: '' });
+});
+
 describe('errors', () => {
   const words = scenarioWords('nat-tcp');
   const folder = scratch();
@@ -330,6 +405,7 @@ describe('errors', () => {
     ['an input that is not there', ['-i', 'cli=/nowhere.pcap', '-o', out], '/nowhere.pcap: no such file or directory'],
     ['an output as input', ['-i', `cli=${cli}`, '-o', cli], 'is an input'],
     ['one output twice', ['-i', `cli=${cli}`, '-o', out, '-o', `srv=${out}`], 'is named twice'],
+    ['a packed output', ['-i', `cli=${cli}`, '-o', `${out}.gz`], 'captures are not packed here, leave out .gz'],
     ['nothing that can leave', ['-i', `cli=${cli}`, '-o', `lo=${out}`], 'nothing leaves by lo'],
     ['an unknown switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forwrd=1'], "'ip_forwrd' is none of"],
     ['a bad switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forward=yes'], 'takes 0 or 1'],
@@ -356,7 +432,7 @@ describe('errors', () => {
     bytes.writeUInt32LE(101, 20);
     writeFileSync(raw, bytes);
     expect(await refused('--rules', rules, '--network', network, '-i', raw, '-o', out)).toBe(
-      `${raw}: packet 1: link type 101, but frames of interface cli start with an Ethernet header`,
+      `${raw}: packet 1: link type 101 (RAW), but frames of interface cli start with an Ethernet header`,
     );
   });
 });

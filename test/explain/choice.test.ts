@@ -34,6 +34,13 @@ describe('sourceHashSlot', () => {
     expect(sourceHashSlot(address, 0)).toBe(slot);
     expect(sourceHashSlot(address, 40000)).toBe(withPort);
   });
+
+  test.each([
+    ['2001:db8::1', 63],
+    ['fd00::a00:2', 68],
+  ])('of %s is %i', (address, slot) => {
+    expect(sourceHashSlot(address, 0)).toBe(slot);
+  });
 });
 
 describe('choiceText', () => {

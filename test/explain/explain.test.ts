@@ -5,6 +5,7 @@ import { Director } from '../../src/director.js';
 import { reasonRule } from '../../src/explain/rules.js';
 import { explainPacket, type PacketWalk } from '../../src/explain.js';
 import { REASONS, type ReasonName, reasonText } from '../../src/reasons.js';
+import { surroundings } from '../../src/scenario/commands.js';
 import { applyEvent } from '../../src/scenario/events.js';
 import { loadScenario } from '../../src/scenario/load.js';
 import type { NetworkConfig } from '../../src/types.js';
@@ -240,7 +241,7 @@ describe('ends where the packet ended, with the reason', () => {
     ['source-route', 'routing', 'IP options', toCli(tcp({ ...ENDS, options: Uint8Array.of(131, 3, 4, 0) }))],
     ['local-delivery', 'INPUT', 'ICMP', toCli(icmp({ source: '10.0.0.2', destination: '10.0.0.1' }, 8))],
     ['local-delivery', 'INPUT', 'service TCP 10.0.0.100:79', toCli(tcp({ ...ENDS, dport: 79 }))],
-    ['fragment', 'INPUT', 'fragment', toCli(tcp({ ...ENDS, mf: true }))],
+    ['fragment', 'INPUT', 'fragment 0x1234 at 0', toCli(tcp({ ...ENDS, mf: true }))],
     ['not-opening', 'INPUT', 'TCP flags [A]', toCli(tcp({ ...ENDS, flags: ACK }))],
     ['not-opening', 'INPUT', 'TCP flags [SR]', toCli(tcp({ ...ENDS, flags: SYN | RST }))],
     ['ftp-data', 'INPUT', 'source port 20', toCli(tcp({ ...ENDS, sport: 20 }))],
@@ -292,7 +293,8 @@ const SCENARIOS = readdirSync(KERNEL, { withFileTypes: true })
 test.each(SCENARIOS)('every packet of %s has a walk that ends where the packet did', async (name) => {
   const scenario = await loadScenario(join(KERNEL, name));
   const target = Director.createSync({ network: scenario.network, seed: 0n, plan: { connections: 4096 } });
-  for (const event of scenario.events) if (event.kind === 'cmd') applyEvent(target, event, {});
+  const around = surroundings(scenario.network);
+  for (const event of scenario.events) if (event.kind === 'cmd') applyEvent(target, event, around);
   const frames = (['cli', 'srv'] as const).flatMap((side) =>
     scenario.captures[`${side}-in`].map(({ time, data }) => ({ side, time, data })),
   );

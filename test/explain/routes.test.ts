@@ -35,10 +35,23 @@ describe('wayTo', () => {
     expect(wayTo(NETWORK, '10.1.0.11')?.mac).toBeUndefined();
   });
 
-  test('finds nothing without a default route, nor for IPv6', () => {
+  test('finds nothing without a default route', () => {
     const routes = NETWORK.routes?.filter(({ dst }) => dst !== 'default') ?? [];
     expect(wayTo({ ...NETWORK, routes }, '192.0.2.1')).toBeUndefined();
-    expect(wayTo(NETWORK, 'fd00::2')).toBeUndefined();
+    expect(wayTo(NETWORK, '2001:db8::1')).toBeUndefined();
+  });
+
+  test('knows IPv6, however an address is written', () => {
+    const routes = [...(NETWORK.routes ?? []), { dst: 'default', gateway: 'fd00::fe', dev: 'cli' }];
+    const neighbours = [
+      { dst: 'FD00:0::2', dev: 'cli', lladdr: '02:00:00:00:00:02' },
+      { dst: 'fd00::fe', dev: 'cli', lladdr: '02:00:00:00:00:fe' },
+    ];
+    const network = { ...NETWORK, routes, neighbours };
+    expect(wayTo(network, 'fd00::2')).toMatchObject({ route: { dst: 'fd00::/64' }, mac: '02:00:00:00:00:02' });
+    expect(wayTo(network, '2001:db8::1')).toMatchObject({ nextHop: 'fd00::fe', mac: '02:00:00:00:00:fe' });
+    expect(ownerOf(network, 'fd00::1')?.name).toBe('cli');
+    expect(ownerOf(network, 'fd00::9')).toBeUndefined();
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addressBytes,
   familyOf,
+  formatAddress,
   inPrefix,
   ipv6FromBytes,
   isIpv4Mapped,
@@ -45,6 +46,7 @@ describe('IPv6 text', () => {
     ['2001:0:0:1:0:0:0:1', '2001:0:0:1::1'],
     ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
     ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
+    ['::FFFF:255.0.255.255', '::ffff:255.0.255.255'],
   ])('%s is %s', (given, canonical) => {
     expect(formatIpv6(parseIpv6Address(given))).toBe(canonical);
   });
@@ -102,6 +104,7 @@ describe('either family', () => {
     expect(parseAnyAddress('fd00::1')).toBe(0xfd000000000000000000000000000001n);
     expect(['0.0.0.1', '::1'].map((text) => familyOf(parseAnyAddress(text)))).toEqual([4, 6]);
     expect(toHex(addressBytes(parseAnyAddress('10.0.0.1')))).toBe('0a000001');
+    for (const text of ['203.17.113.77', 'fd00::1']) expect(formatAddress(parseAnyAddress(text))).toBe(text);
     expect(() => parseAnyAddress('10.0.0')).toThrow(RangeError);
   });
 

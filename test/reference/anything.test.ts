@@ -49,7 +49,7 @@ it.each(['nat', 'dr', 'tun'] as const)('%s: any bytes', (method) => {
       const outcomes = made.send(bytes, name, 0);
       expect(bytes).toEqual(before);
       for (const outcome of outcomes) {
-        expect(['forward', 'local', 'pass', 'drop']).toContain(outcome.verdict);
+        expect(['forward', 'local', 'pass', 'drop', 'held']).toContain(outcome.verdict);
         expect(outcome.outInterface !== undefined).toBe(outcome.verdict === 'forward');
         seen.add(outcome.reason);
       }

@@ -51,6 +51,11 @@ export const NETWORK: ReferenceNetwork = {
   ],
 };
 
+/** IPv4 in IPv4. */
+export function tunnelled(inner: Ipv4Packet, source: string, destination: string): Ipv4Packet {
+  return ip({ source, destination, protocol: 4, payload: serialiseIpv4(inner) });
+}
+
 /** A network with other interfaces changed or added. */
 export function networkWith(...interfaces: ReferenceNetwork['interfaces'][number][]): ReferenceNetwork {
   const names = new Set(interfaces.map((each) => each.name));

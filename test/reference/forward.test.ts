@@ -156,12 +156,12 @@ describe('forwarding', () => {
     expect(toHex(quoted.options)).toBe('0707080a01000100');
   });
 
-  it('drops what had to be fragmented, after the connection has seen it', () => {
+  it('cuts what is too large, after the connection has seen it', () => {
     const made = connected({ network: networkWith({ ...NETWORK.interfaces[1]!, mtu: 1000 }) });
     const judge = (packet: Ipv4Packet) => judged(made.send(frame(packet, 'srv'), 'srv', 0));
     expect(judge(udp([5353, 40000], FROM_SERVER, 972))).toEqual(['forward nat-out']);
-    expect(judge(udp([5353, 40000], FROM_SERVER, 973))).toEqual(['drop needs-fragmenting']);
-    expect(judge(udp([9, 9], FROM_SERVER, 973))).toEqual(['drop needs-fragmenting']);
+    expect(judge(udp([5353, 40000], FROM_SERVER, 973))).toEqual(['forward nat-out', 'forward fragment']);
+    expect(judge(udp([9, 9], FROM_SERVER, 973))).toEqual(['forward routed', 'forward fragment']);
     expect(made.services()[1]!.stats.outPackets).toBe(2n);
   });
 

@@ -34,7 +34,7 @@ describe('the link layer', () => {
     ['local link-group', ethernet({ destination: '01:00:5e:00:00:01', etherType: 0x86dd })],
     ['local arp', ethernet({ destination: 'ff:ff:ff:ff:ff:ff', etherType: 0x0806 })],
     ['local arp', ethernet({ etherType: 0x0806 })],
-    ['pass ipv6', ethernet({ etherType: 0x86dd })],
+    ['drop ipv6-version', ethernet({ etherType: 0x86dd, payload: new Uint8Array(40).fill(0x40) })],
     ['pass not-ip', ethernet({ etherType: 0x88cc })],
     ['pass not-ip', ethernet({ tag: 7, destination: VLAN.mac, etherType: 0x8100 })],
     ['pass not-ip', ethernet({ etherType: 0x88a8 })],
@@ -74,7 +74,7 @@ describe('raw, loopback and tunnel interfaces', () => {
 
   it.each(['tun0', 'lo', 'tunl0'])('%s takes IP packets', (name) => {
     expect(judged(made.send(serialiseIpv4(PACKET), name, 0))).toEqual(['forward nat-in']);
-    expect(judged(made.send(Uint8Array.of(0x60), name, 0))).toEqual(['pass ipv6']);
+    expect(judged(made.send(Uint8Array.of(0x60), name, 0))).toEqual(['drop ipv6-truncated']);
     expect(judged(made.send(new Uint8Array(0), name, 0))).toEqual(['drop ipv4-truncated']);
     expect(judged(made.send(new Uint8Array(20).fill(0x50), name, 0))).toEqual(['drop ipv4-version']);
   });

@@ -1,13 +1,7 @@
 /** A client that is the director itself: what its NAT servers answer ends here, and is translated all the same. */
 import { describe, expect, it } from 'vitest';
-import {
-  encapsulateIpip,
-  type Ipv4Packet,
-  parseAddress,
-  type ReferenceDirector,
-  serialiseIpv4,
-} from '../../src/reference/index.js';
-import { ACK, director, frame, judged, networkWith, RST, SERVER, SYN, tcp, udp, VIP } from './builders.js';
+import { type Ipv4Packet, type ReferenceDirector, serialiseIpv4 } from '../../src/reference/index.js';
+import { ACK, director, frame, judged, networkWith, RST, SERVER, SYN, tcp, tunnelled, udp, VIP } from './builders.js';
 import { toHex } from './support.js';
 
 const OWN = '10.0.0.1';
@@ -132,8 +126,7 @@ describe('a packet that is a reply and more', () => {
 
 it('a reply out of a tunnel says whose it is, and leaves the tunnel behind', () => {
   const made = connected('nat', { network: networkWith({ name: 'tunl0', kind: 'ipip' }) });
-  const ends = { source: parseAddress('10.1.0.12'), destination: parseAddress('10.1.0.1') };
-  const outer = encapsulateIpip(udp([5353, 40000], REPLY), { ...ends, identification: 1, copyDf: true });
+  const outer = tunnelled(udp([5353, 40000], REPLY), '10.1.0.12', '10.1.0.1');
   const [outcome] = reply(made, outer);
   expect(judged([outcome!])).toEqual(['local local-client']);
   expect(toHex(outcome!.frame)).toBe(toHex(serialiseIpv4(udp([53, 40000], { source: VIP, destination: OWN }))));

@@ -84,26 +84,26 @@ it('a timestamp knows no subnets unless told', () => {
 
 describe('malformed options', () => {
   it.each([
-    ['a router alert too short to say what', '94020000'],
-    ['a timestamp of an unknown kind, without room for a time', '44060502000000'],
-    ['a length of 0', '07000000'],
-    ['a length of 1', '9e010000'],
-    ['a length beyond the header', '9e050000'],
-    ['no length at all', '0101019e'],
-    ['record route shorter than its pointer', '07020000'],
-    ['record route with a pointer of 3', '07070300000000'],
-    ['record route with half a slot', '0707060000000000'],
-    ['two record routes', '070704000000000707040000000000'],
-    ['timestamp shorter than its flags', '44030500'],
-    ['timestamp with a pointer of 4', '4408040000000000'],
-    ['timestamp with half a slot', '4408070000000000'],
-    ['timestamp with half a slot for an address', '4408050100000000'],
-    ['timestamp with an overflow of 16', '440809f000000000'],
-    ['two timestamps', '44080500000000004408050000000000'],
-    ['source route with a pointer of 3', '83070300000000'],
-    ['two source routes, loose and strict', '8307080a0000018907080a00000100'],
-  ])('%s', (_, text) => {
-    expect(process(text)).toBe('ipv4-option');
+    ['a router alert too short to say what', '94020000', 1],
+    ['a timestamp of an unknown kind, without room for a time', '44060502000000', 2],
+    ['a length of 0', '07000000', 0],
+    ['a length of 1', '9e010000', 0],
+    ['a length beyond the header', '9e050000', 0],
+    ['no length at all', '0101019e', 3],
+    ['record route shorter than its pointer', '07020000', 1],
+    ['record route with a pointer of 3', '07070300000000', 2],
+    ['record route with half a slot', '0707060000000000', 2],
+    ['two record routes', '070704000000000707040000000000', 7],
+    ['timestamp shorter than its flags', '44030500', 1],
+    ['timestamp with a pointer of 4', '4408040000000000', 2],
+    ['timestamp with half a slot', '4408070000000000', 2],
+    ['timestamp with half a slot for an address', '4408050100000000', 2],
+    ['timestamp with an overflow of 16', '440809f000000000', 3],
+    ['two timestamps', '44080500000000004408050000000000', 8],
+    ['source route with a pointer of 3', '83070300000000', 2],
+    ['two source routes, loose and strict', '8307080a0000018907080a00000100', 7],
+  ])('%s', (_, text, pointer) => {
+    expect(process(text)).toEqual({ reason: 'ipv4-option', pointer });
   });
 });
 
@@ -113,10 +113,10 @@ describe('source routes', () => {
     ['strict', '890704' + '0a000001' + '00'],
     ['used up', '830708' + '0a000001' + '00'],
   ])('%s', (_, text) => {
-    expect(process(text)).toBe('source-route');
+    expect(process(text)).toEqual({ reason: 'source-route', pointer: undefined });
   });
 
   it('a malformed option behind one counts first', () => {
-    expect(process('8307080a0000019e')).toBe('ipv4-option');
+    expect(process('8307080a0000019e')).toEqual({ reason: 'ipv4-option', pointer: 7 });
   });
 });

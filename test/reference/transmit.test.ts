@@ -122,14 +122,14 @@ describe('packets that do not fit', () => {
   const big = (size: number, flags: number) => udp([40000, 53], { flags }, size - 28);
 
   it.each([
-    ['nat', 1400, 1400],
-    ['dr', 1400, 1400],
-    ['tun', 1380, 1380],
-  ] as const)('%s: the limit is the MTU, inside the tunnel 20 less', (method, fits, mtu) => {
+    ['nat', 1400, 1400, 'nat-in'],
+    ['dr', 1400, 1400, 'direct-route'],
+    ['tun', 1380, 1380, 'tunnel-ipip'],
+  ] as const)('%s: the limit is the MTU, inside the tunnel 20 less', (method, fits, mtu, reason) => {
     const made = director(method, { network: withMtu(1400) });
     expect(made.send(frame(big(fits, DF)), 'cli', 0)[0]!.verdict).toBe('forward');
     expect(made.send(frame(big(fits, 0)), 'cli', 0)[0]!.verdict).toBe('forward');
-    expect(judged(made.send(frame(big(fits + 1, 0)), 'cli', 0))).toEqual(['drop needs-fragmenting']);
+    expect(judged(made.send(frame(big(fits + 1, 0)), 'cli', 0))).toEqual([`forward ${reason}`, 'forward fragment']);
     const outcomes = made.send(frame(big(fits + 1, DF)), 'cli', 0);
     expect(judged(outcomes)).toEqual(['drop too-big', 'forward fragmentation-needed']);
     const error = sent(outcomes[1]);
@@ -142,19 +142,19 @@ describe('packets that do not fit', () => {
   it('an interface carries 1500 bytes by default', () => {
     const made = director('dr');
     expect(made.send(frame(big(1500, 0)), 'cli', 0)[0]!.verdict).toBe('forward');
-    expect(made.send(frame(big(1501, 0)), 'cli', 0)[0]!.reason).toBe('needs-fragmenting');
+    expect(judged(made.send(frame(big(1501, 0)), 'cli', 0))).toEqual(['forward direct-route', 'forward fragment']);
   });
 
   it('no packet is longer than its total length can say', () => {
     const network = networkWith({ ...NETWORK.interfaces[2]!, kind: 'raw', mtu: 65536 });
     const made = director('tun', { network });
-    expect(made.send(frame(big(65515, 0)), 'cli', 0)[0]!.verdict).toBe('forward');
-    expect(made.send(frame(big(65516, 0)), 'cli', 0)[0]!.reason).toBe('needs-fragmenting');
+    expect(judged(made.send(frame(big(65515, 0)), 'cli', 0))).toEqual(['forward tunnel-ipip']);
+    expect(judged(made.send(frame(big(65516, 0)), 'cli', 0))).toEqual(['forward tunnel-ipip', 'forward fragment']);
   });
 
   it('with pmtu_disc off the tunnel is fragmented, not the client asked', () => {
     const made = director('tun', { network: withMtu(1400), sysctl: { pmtu_disc: 0 } });
-    expect(judged(made.send(frame(big(1381, DF)), 'cli', 0))).toEqual(['drop needs-fragmenting']);
+    expect(judged(made.send(frame(big(1381, DF)), 'cli', 0))).toEqual(['forward tunnel-ipip', 'forward fragment']);
     const [outcome] = made.send(frame(big(1380, DF)), 'cli', 0);
     expect(sent(outcome).flags).toBe(0);
   });

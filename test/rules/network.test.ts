@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePrefix } from '../../src/address.js';
+import { prefixBytes } from '../../src/address.js';
 import { IpvsError } from '../../src/errors.js';
 import { RuleError } from '../../src/rules/ipvsadm.js';
 import { networkFromJson, networkFromScenario, parseNetwork } from '../../src/rules/network.js';
@@ -85,12 +85,69 @@ describe('what iproute2 printed', () => {
         { dst: '10.1.0.0/24', dev: 'srv', prefsrc: '10.1.0.1' },
         { dst: '10.5.0.2', dev: 'tun0', prefsrc: '10.5.0.1' },
         { dst: '10.9.0.0/16', gateway: '10.0.0.2', dev: 'cli' },
+        { dst: 'fd00::/64', dev: 'cli', metric: 256 },
+        { dst: 'fd00:9::/32', gateway: 'fd00::2', dev: 'cli', metric: 1024 },
+        ...['clip', 'cli', 'srvp', 'srv'].map((dev) => ({ dst: 'fe80::/64', dev, metric: 256 })),
       ],
       neighbours: [
         { dst: '10.1.0.11', dev: 'srv', lladdr: '02:00:00:00:01:11' },
         { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:02' },
+        { dst: 'fd00::2', dev: 'cli', lladdr: '02:00:00:00:00:02' },
       ],
     });
+  });
+
+  it('becomes a network of both families with tunnels', () => {
+    const linkLocal = expect.stringMatching(/^fe80::.*\/64$/);
+    const tunnel = (name: string, kind: string, mtu: number, ...addresses: unknown[]) => ({
+      name,
+      kind,
+      mtu,
+      up: true,
+      addresses,
+    });
+    const { interfaces, ...rest } = parseNetwork(fixture('network/tunnels.json'));
+    expect(interfaces.filter(({ kind }) => kind !== 'ether')).toEqual([
+      { name: 'lo', kind: 'loopback', mtu: 65536, up: true, addresses: ['127.0.0.1/8', '::1/128'] },
+      tunnel('tunl0', 'ipip', 1480),
+      tunnel('sit0', 'sit', 1480, '::127.0.0.1/96'),
+      tunnel('ip6tnl0', 'ip6tnl', 1452, linkLocal),
+      tunnel('gre0', 'gre', 1476, linkLocal),
+      tunnel('ip6gre0', 'ip6gre', 1448, linkLocal),
+    ]);
+    expect(interfaces.find(({ name }) => name === 'cli')?.addresses).toEqual([
+      '10.0.0.1/24',
+      'fd00::100/128',
+      'fd00::1/64',
+      linkLocal,
+    ]);
+    expect(rest).toEqual({
+      routes: [
+        { dst: '10.0.0.0/24', dev: 'cli', prefsrc: '10.0.0.1' },
+        { dst: '10.1.0.0/24', dev: 'srv', prefsrc: '10.1.0.1' },
+        { dst: '10.9.0.0/16', gateway: '10.0.0.2', dev: 'cli' },
+        { dst: 'fd00::100', dev: 'cli', metric: 256 },
+        { dst: 'fd00::/64', dev: 'cli', metric: 256 },
+        { dst: 'fd00:1::/64', dev: 'srv', metric: 256 },
+        { dst: 'fd00:5::/32', dev: 'srv', metric: 1024 },
+        { dst: 'fd00:9::/32', gateway: 'fd00::2', dev: 'cli', metric: 1024 },
+        ...['c0', 'cli', 's0', 'srv'].map((dev) => ({ dst: 'fe80::/64', dev, metric: 256 })),
+        { dst: '::/0', gateway: 'fd00::2', dev: 'cli', metric: 100 },
+      ],
+      neighbours: [
+        { dst: 'fd00::2', dev: 'cli', lladdr: '02:00:00:00:00:02' },
+        { dst: 'fd00:1::11', dev: 'srv', lladdr: '02:00:00:00:01:11' },
+      ],
+      fou: [
+        { port: 6081, family: 6 },
+        { port: 6080, family: 4 },
+      ],
+    });
+  });
+
+  it('tells tunnels without the list of links', () => {
+    const { link: _, ...rest } = JSON.parse(fixture('network/tunnels.json')) as Json;
+    expect(networkFromJson(rest)).toEqual(parseNetwork(fixture('network/tunnels.json')));
   });
 
   it('is the same parsed before or by us', () => {
@@ -140,6 +197,10 @@ describe('interfaces', () => {
       { ifname: 'wg0', mtu: 1420, link_type: 'none', address: undefined },
       { ifname: 'tunl0', mtu: 1480, link_type: 'ipip', address: '0.0.0.0', flags: ['NOARP', 'UP'] },
       { ifname: 'gre0', mtu: 1476, link_type: 'gre', address: '0.0.0.0', flags: ['NOARP'] },
+      { ifname: 'ib0', mtu: 2044, link_type: 'infiniband' },
+      { ifname: 'ip_vti0', mtu: 1480, link_type: 'ipip', linkinfo: { info_kind: 'vti' } },
+      { ifname: 'mine', mtu: 1448, link_type: 'gre6' },
+      { ifname: 'sit0', mtu: 1480 },
       {},
     ]).map(({ name, kind, mac, vlan: tag }) => ({ name, kind, ...(mac && { mac }), ...(tag && { tag }) }));
     expect(kinds).toEqual([
@@ -148,6 +209,9 @@ describe('interfaces', () => {
       { name: 'eth0.10', kind: 'ether', mac: '02:00:00:00:00:01', tag: { parent: 'eth0', id: 10 } },
       { name: 'wg0', kind: 'raw' },
       { name: 'tunl0', kind: 'ipip' },
+      { name: 'gre0', kind: 'gre' },
+      { name: 'mine', kind: 'ip6gre' },
+      { name: 'sit0', kind: 'sit' },
     ]);
     expect(interfacesOf([{ ifname: 't1', mtu: 1480, linkinfo: { info_kind: 'ipip' } }])[0]!.kind).toBe('ipip');
   });
@@ -165,7 +229,7 @@ describe('interfaces', () => {
     [7, 'net.json: expected an object, got 7'],
     [[], 'net.json: expected an object, got []'],
     [{ route: [] }, 'net.json: expected "addr" (ip -j addr) or "link" (ip -j link), got neither'],
-    [{ addr: [], routes: [] }, 'net.json: routes: expected one of addr, link, route, neigh, got "routes"'],
+    [{ addr: [], routes: [] }, 'net.json: routes: expected one of addr, link, route, neigh, fou, got "routes"'],
     [{ addr: {} }, 'net.json: addr: expected a list, got {}'],
     [{ addr: [lo, 'eth0'] }, 'net.json: addr[1]: expected an object, got "eth0"'],
     [
@@ -198,7 +262,7 @@ describe('interfaces', () => {
     ],
     [
       { addr: [{ ...eth0, addr_info: [{ family: 'inet6', local: '10.0.0.1', prefixlen: 64 }] }] },
-      'net.json: addr[0].addr_info[0].local: expected an IPv6 address, got "10.0.0.1"',
+      'net.json: addr[0].addr_info[0].local: expected an IPv6 address such as fd00::1, got "10.0.0.1"',
     ],
     [{ addr: [vlan] }, 'net.json: addr[0].link: expected the name of an Ethernet interface, got "eth0"'],
     [
@@ -260,7 +324,7 @@ describe('errors in a text', () => {
 });
 
 describe('scenarios', () => {
-  it.each(SCENARIOS)('%s: interfaces, IPv4 routes and neighbours of the director', (scenario) => {
+  it.each(SCENARIOS)('%s: interfaces, routes and neighbours of the director', (scenario) => {
     const { topology } = JSON.parse(kernelFile(scenario, 'scenario.json')) as {
       topology: { director: Record<string, Json[]> };
     };
@@ -276,12 +340,18 @@ describe('scenarios', () => {
       director.interfaces!.map(({ addrs }) => addrs),
     );
     expect(network.interfaces.slice(1).map(({ mac }) => mac)).toEqual(['02:00:00:00:00:01', '02:00:00:00:01:01']);
-    const ipv4 = (entries: Json[]) => entries.filter(({ dst }) => !String(dst).includes(':'));
-    expect(network.routes).toEqual(ipv4(director.routes!));
-    expect(network.neighbours).toEqual(ipv4(director.neighbours!));
+    expect(network.routes).toEqual(director.routes);
+    expect(network.neighbours).toEqual(director.neighbours);
     expect(network.routes!.length).toBeGreaterThan(2);
     expect(network.neighbours!.length).toBeGreaterThan(10);
-    for (const { dst } of network.routes!) expect(parsePrefix(dst).length).toBeGreaterThan(0);
+    for (const { dst } of network.routes!) expect(prefixBytes(dst).length).toBeGreaterThan(0);
+  });
+
+  it('know tunnels by their names', () => {
+    const tunl0 = { name: 'tunl0', mac: '0.0.0.0', mtu: 1480, addrs: ['10.0.0.100/32', 'fd00::100/128'] };
+    expect(networkFromScenario({ interfaces: [tunl0] }).interfaces).toEqual([
+      { name: 'tunl0', kind: 'ipip', mtu: 1480, up: true, addresses: tunl0.addrs },
+    ]);
   });
 
   const cli = { name: 'cli', mac: '02:00:00:00:00:01', mtu: 1500, addrs: ['10.0.0.1/24'] };
@@ -311,7 +381,7 @@ describe('scenarios', () => {
     [{ interfaces: [cli, cli] }, 'topology.director.interfaces[1]: expected each interface once, got "cli" again'],
     [
       { interfaces: [cli], routes: [{ dst: 'x', dev: 'cli' }] },
-      'topology.director.routes[0].dst: expected an IPv4 prefix such as 10.0.0.0/24, an address or default, got "x"',
+      'topology.director.routes[0].dst: expected a prefix such as 10.0.0.0/24 or fd00::/64, an address or default, got "x"',
     ],
     [
       { interfaces: [cli], neighbours: [{ dst: '10.0.0.2', dev: 'srv' }] },

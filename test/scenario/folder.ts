@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ReplayOutcome, ReplayTarget } from '../../src/scenario/replay.js';
+import type { ReplayNotes, ReplayOutcome, ReplayTarget } from '../../src/scenario/replay.js';
 import { C0_MAC, CLI_MAC, pcap, RS1_MAC, SRV_MAC } from './packets.js';
 
 /** The start of every crafted scenario, ns since the epoch; more digits than a number holds. */
@@ -30,7 +30,7 @@ export interface Crafted {
 const NETWORK = {
   interfaces: [
     { name: 'lo', mac: '00:00:00:00:00:00', mtu: 65536, addrs: ['127.0.0.1/8'] },
-    { name: 'cli', mac: CLI_MAC, mtu: 1500, addrs: ['10.0.0.1/24', '10.0.0.100/32'] },
+    { name: 'cli', mac: CLI_MAC, mtu: 1500, addrs: ['10.0.0.1/24', '10.0.0.100/32', 'fd00::1/64', 'fd00::100/128'] },
     { name: 'srv', mac: SRV_MAC, mtu: 1500, addrs: ['10.1.0.1/24'] },
   ],
   routes: [
@@ -76,7 +76,13 @@ export function craft(parent: string, name: string, crafted: Crafted): string {
 }
 
 /** What a scripted director does with its n-th frame, from 0. */
-export type Script = (frame: Uint8Array, index: number, inInterface: string, now: number) => Partial<ReplayOutcome>[];
+export type Script = (
+  frame: Uint8Array,
+  index: number,
+  inInterface: string,
+  now: number,
+  notes: ReplayNotes,
+) => Partial<ReplayOutcome>[];
 
 /** Does what it is told, and remembers what was done to it. */
 export class Scripted implements ReplayTarget {
@@ -89,9 +95,9 @@ export class Scripted implements ReplayTarget {
     this.#script = script;
   }
 
-  send(frame: Uint8Array, inInterface: string, now: number): ReplayOutcome[] {
+  send(frame: Uint8Array, inInterface: string, now: number, notes: ReplayNotes): ReplayOutcome[] {
     this.calls.push(`send ${inInterface} ${now}`);
-    return this.#script(frame, this.#frames++, inInterface, now).map((outcome) => ({
+    return this.#script(frame, this.#frames++, inInterface, now, notes).map((outcome) => ({
       verdict: 'forward',
       reason: 'routed',
       outInterface: 'srv',

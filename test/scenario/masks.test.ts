@@ -1,7 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { MASKS, type MaskContext, matchFrames, unmaskedDifference } from '../../src/scenario/masks.js';
+import { Choices, MASKS, type MaskContext, matchFrames, unmaskedDifference } from '../../src/scenario/masks.js';
 import { MS } from './folder.js';
-import { C0_MAC, CLI_MAC, ether, icmp, ip, ipv4, RS1_MAC, SRV_MAC, tcpFrame, u16, u32 } from './packets.js';
+import {
+  bytes,
+  C0_MAC,
+  CLI_MAC,
+  ether,
+  fragment6,
+  gre,
+  gue,
+  icmp,
+  icmp6,
+  ip,
+  ipv4,
+  ipv6,
+  RS1_MAC,
+  SRV_MAC,
+  sealed6,
+  tcp6Frame,
+  tcpFrame,
+  u16,
+  u32,
+  udp,
+} from './packets.js';
 
 /** Noon of some day, ns. */
 const NOON = 20_000n * 86_400_000n * MS + 43_200_000n * MS;
@@ -88,6 +109,126 @@ describe('matchFrames', () => {
     expect(masksOf(context(outer(7, 0x4000), outer(8, 0), tunnel))).toBeUndefined();
     const other = tcpFrame({ sport: 1, dport: 80, id: 6 }).slice(14);
     expect(masksOf(context(outer(7), outer(7, 0, other), tunnel))).toBeUndefined();
+  });
+
+  it('masks the outer ID of GRE and of errors that follow a flow into its tunnel', () => {
+    const wrap = (id: number) => {
+      const payload = gre(0x0800, inner, true);
+      return ether(
+        SRV_MAC,
+        RS1_MAC,
+        ipv4({ src: '10.1.0.1', dst: '10.1.0.21', protocol: 47, id, fragment: 0, payload }),
+      );
+    };
+    expect(masksOf(context(wrap(7), wrap(8), { reason: 'tunnel-gre' }))).toEqual(['outer-id']);
+    expect(masksOf(context(wrap(7), wrap(8)))).toBeUndefined();
+    expect(masksOf(context(outer(7), outer(8), { reason: 'icmp-in' }))).toEqual(['outer-id']);
+    expect(masksOf(context(error(7), error(8), { reason: 'icmp-in' }))).toBeUndefined();
+  });
+
+  describe('the source port of GUE', () => {
+    const tunnel = { reason: 'tunnel-gue' } as const;
+    const over4 = (port: number, withChecksum = true, packet = inner) => {
+      const payload = udp('10.1.0.1', '10.1.0.21', port, 6080, [...gue(4, packet)]);
+      if (!withChecksum) payload.set([0, 0], 6);
+      return ether(SRV_MAC, RS1_MAC, ipv4({ src: '10.1.0.1', dst: '10.1.0.21', protocol: 17, id: 0, payload }));
+    };
+    const over6 = (port: number) => {
+      const [src, dst] = ['fd00:1::1', 'fd00:1::21'];
+      const datagram = bytes(u16(port), u16(6080), u16(8 + 4 + inner.length), 0, 0, gue(4, inner));
+      return ether(
+        SRV_MAC,
+        RS1_MAC,
+        ipv6({ src, dst, protocol: 17, payload: sealed6(src, dst, 17, 6, datagram) }),
+        0x86dd,
+      );
+    };
+
+    it('may be any local port, with the checksum that follows', () => {
+      expect(masksOf(context(over4(40000), over4(50000), tunnel))).toEqual(['gue-port']);
+      expect(masksOf(context(over4(40000, false), over4(50000, false), tunnel))).toEqual(['gue-port']);
+      expect(masksOf(context(over6(32768), over6(60999), tunnel))).toEqual(['gue-port']);
+      expect(masksOf(context(over4(40000), over4(40000), tunnel))).toEqual([]);
+    });
+
+    it('may not lie outside their range, nor be of another tunnel', () => {
+      expect(masksOf(context(over4(40000), over4(32767), tunnel))).toBeUndefined();
+      expect(masksOf(context(over4(61000), over4(40000), tunnel))).toBeUndefined();
+      expect(masksOf(context(over4(40000), over4(50000)))).toBeUndefined();
+    });
+
+    it('does not cover a wrong checksum, nor a missing one', () => {
+      const wrong = over4(50000);
+      wrong[40]! ^= 1;
+      expect(masksOf(context(over4(40000), wrong, tunnel))).toBeUndefined();
+      expect(unmaskedDifference(context(over4(40000), wrong, tunnel))?.name).toBe('udp.checksum');
+      expect(masksOf(context(over4(40000), over4(50000, false), tunnel))).toBeUndefined();
+      expect(masksOf(context(over4(40000, false), over4(50000), tunnel))).toBeUndefined();
+    });
+
+    it('is one and the same for a flow', () => {
+      const match = (theirs: number, ours: number, packet = inner) =>
+        matchFrames(context(over4(theirs, true, packet), over4(ours, true, packet), tunnel))!.choices;
+      const choices = new Choices();
+      choices.keep(match(40000, 50000));
+      expect(choices.conflict(match(40000, 50000))).toBeUndefined();
+      expect(choices.conflict(match(40000, 50001))?.got).toBe('0xc351');
+      expect(choices.conflict(match(40001, 50000))?.expected).toBe('0x9c41');
+      const other = tcpFrame({ sport: 2, dport: 80 }).slice(14);
+      expect(choices.conflict(match(40001, 50001, other))).toBeUndefined();
+    });
+  });
+
+  describe('the identification of IPv6 fragments', () => {
+    const piece = (id: number, offset: number, data = 1) => {
+      const payload = fragment6(
+        17,
+        offset,
+        offset === 0,
+        id,
+        bytes(u16(5000), u16(53), u16(24), u16(9), Array(8).fill(data)),
+      );
+      return ether(SRV_MAC, RS1_MAC, ipv6({ src: 'fd00::2', dst: 'fd00:1::21', protocol: 44, payload }), 0x86dd);
+    };
+
+    it('may be another one where the director cut the packet', () => {
+      expect(masksOf(context(piece(7, 0), piece(8, 0), { offered: piece(1, 8) }))).toEqual(['fragment-id']);
+      expect(masksOf(context(piece(7, 0), piece(8, 0, 2), { offered: piece(1, 8) }))).toBeUndefined();
+    });
+
+    it('may not where it came with the packet', () => {
+      expect(masksOf(context(piece(7, 0), piece(8, 0), { offered: piece(8, 0) }))).toBeUndefined();
+    });
+
+    it('is one and the same for a packet', () => {
+      const match = (theirs: number, ours: number, packet = 1) =>
+        matchFrames(context(piece(theirs, 8), piece(ours, 8), { offered: piece(1, 8), packet }))!.choices;
+      const choices = new Choices();
+      choices.keep(match(7, 8));
+      expect(choices.conflict(match(7, 8))).toBeUndefined();
+      expect(choices.conflict(match(7, 9))).toBeDefined();
+      expect(choices.conflict(match(6, 8))).toBeDefined();
+      expect(choices.conflict(match(6, 9, 2))).toBeUndefined();
+    });
+  });
+
+  it('masks the flow label of ICMPv6 that the director made, and of nothing else', () => {
+    const exceeded = (flow: number, tclass = 0) => {
+      const payload = icmp6('fd00::100', 'fd00::2', 3, 0, [0, 0, 0, 0], tcp6Frame({ sport: 1, dport: 80 }).slice(14));
+      return ether(
+        CLI_MAC,
+        C0_MAC,
+        ipv6({ src: 'fd00::100', dst: 'fd00::2', protocol: 58, flow, tclass, payload }),
+        0x86dd,
+      );
+    };
+    const made = { made: true } as const;
+    expect(masksOf(context(exceeded(0xabcde), exceeded(0x12345), made))).toEqual(['flow-label']);
+    expect(masksOf(context(exceeded(0xabcde), exceeded(0x12345)))).toBeUndefined();
+    // The low bits of the traffic class share a byte with the label.
+    expect(masksOf(context(exceeded(1, 1), exceeded(2, 0), made))).toBeUndefined();
+    const [a, b] = [1, 2].map((flow) => tcp6Frame({ sport: 1, dport: 2, flow })) as [Uint8Array, Uint8Array];
+    expect(masksOf(context(a, b, made))).toBeUndefined();
   });
 
   describe('the clock of timestamp options', () => {

@@ -160,3 +160,99 @@ export function pcap(frames: readonly { time: bigint; data: Uint8Array }[]): Uin
   );
   return bytes(head, ...records);
 }
+
+/** `fd00::1` as 16 bytes. */
+export function ip6(text: string): number[] {
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string) =>
+    part === '' ? [] : part.split(':').flatMap((group) => u16(Number.parseInt(group, 16)));
+  const [left, right] = [groups(head), groups(tail ?? '')];
+  return [...left, ...Array<number>(16 - left.length - right.length).fill(0), ...right];
+}
+
+export interface Ipv6 {
+  src: string;
+  dst: string;
+  /** Next header. */
+  protocol: number;
+  payload: Uint8Array;
+  hops?: number;
+  tclass?: number;
+  flow?: number;
+}
+
+export function ipv6({ src, dst, protocol, payload, hops = 64, tclass = 0, flow = 0 }: Ipv6): Uint8Array {
+  const first = u32((6 << 28) | (tclass << 20) | flow);
+  return bytes(first, u16(payload.length), protocol, hops, ip6(src), ip6(dst), payload);
+}
+
+/** A fragment header (RFC 8200 §4.5) before what is left of the packet. */
+export function fragment6(next: number, offset: number, more: boolean, id: number, payload: Uint8Array): Uint8Array {
+  return bytes(next, 0, u16(offset | (more ? 1 : 0)), u32(id), payload);
+}
+
+/** A transport header's bytes with the checksum at `at` made right over IPv6. */
+export function sealed6(src: string, dst: string, protocol: number, at: number, segment: Uint8Array): Uint8Array {
+  const copy = segment.slice();
+  copy.set([0, 0], at);
+  const pseudo = [...ip6(src), ...ip6(dst), ...u32(segment.length), 0, 0, 0, protocol];
+  copy.set(u16(checksum(pseudo, copy) || (protocol === 17 ? 0xffff : 0)), at);
+  return copy;
+}
+
+export function icmp6(src: string, dst: string, type: number, code: number, rest: number[], data: ArrayLike<number>) {
+  return sealed6(src, dst, 58, 2, bytes(type, code, 0, 0, rest, Uint8Array.from(data)));
+}
+
+export interface Tcp6Frame extends Tcp, Partial<Omit<Ipv6, 'payload' | 'protocol'>> {
+  from?: string;
+  to?: string;
+}
+
+/** A TCP segment from the client to the IPv6 VIP, unless said otherwise. */
+export function tcp6Frame({
+  src = 'fd00::2',
+  dst = 'fd00::100',
+  from = C0_MAC,
+  to = CLI_MAC,
+  ...rest
+}: Tcp6Frame): Uint8Array {
+  const segment = sealed6(src, dst, 6, 16, tcp('0.0.0.0', '0.0.0.0', rest));
+  return ether(from, to, ipv6({ ...rest, src, dst, protocol: 6, payload: segment }), 0x86dd);
+}
+
+/** An SCTP packet (RFC 9260 §3) with a right CRC32c. */
+export function sctp(sport: number, dport: number, tag: number, ...chunks: Uint8Array[]): Uint8Array {
+  const packet = bytes(u16(sport), u16(dport), u32(tag), u32(0), ...chunks);
+  packet.set(u32(crc32c(packet)).reverse(), 8);
+  return packet;
+}
+
+export function chunk(type: number, data: number[] = [], flags = 0): Uint8Array {
+  return bytes(type, flags, u16(4 + data.length), data, Array<number>((4 - (data.length % 4)) % 4).fill(0));
+}
+
+/** Bit by bit, lowest first, polynomial 0x1EDC6F41. */
+function crc32c(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of data) {
+    for (let bit = 0; bit < 8; bit++) {
+      const feedback = ((crc ^ (byte >> bit)) & 1) === 1;
+      crc = (crc >>> 1) ^ (feedback ? 0x82f63b78 : 0);
+    }
+  }
+  return ~crc >>> 0;
+}
+
+/** A GUE header (version 0) before a packet: protocol 4 or 41, and the words of the private option. */
+export function gue(protocol: number, packet: Uint8Array, options: number[] = []): Uint8Array {
+  return bytes(options.length / 4, protocol, options.length === 0 ? [0, 0] : [0, 1], options, packet);
+}
+
+/** A GRE header (RFC 2784) before a packet. */
+export function gre(type: number, packet: Uint8Array, withChecksum = false): Uint8Array {
+  if (!withChecksum) return bytes(0, 0, u16(type), packet);
+  const message = bytes(0x80, 0, u16(type), 0, 0, 0, 0, packet);
+  message.set(u16(checksum(message)), 4);
+  return message;
+}

@@ -117,6 +117,40 @@ describe('verifyScenario', () => {
   });
 });
 
+describe('the pieces of a packet', () => {
+  const piece = (id: number, fragment: number) =>
+    ether(
+      CLI_MAC,
+      C0_MAC,
+      ipv4({ src: '10.1.0.1', dst: '10.1.0.21', protocol: 4, id, fragment, payload: packets[0]!.slice(14, 54) }),
+    );
+  const crafted = { cliIn: timed(packets.slice(0, 1)), srvOut: timed([piece(7, 0x2000), piece(7, 5)], 1) };
+  const sending =
+    (...ids: number[]): Script =>
+    () => [
+      { reason: 'tunnel-ipip', frame: piece(ids[0]!, 0x2000) },
+      { reason: 'fragment', frame: piece(ids[1]!, 5), made: true },
+    ];
+
+  it('have one ID, which the director chose', async () => {
+    expect(await run(crafted, sending(8, 8))).toMatchObject({ passed: true, matched: 2, masked: { 'outer-id': 2 } });
+  });
+
+  it('fail with two', async () => {
+    const result = await run(crafted, sending(8, 9));
+    expect(result).toMatchObject({ passed: false, matched: 1, differenceCount: 1 });
+    expect(result.differences[0]?.text).toBe(
+      'srv-out frame 2: outer-id of packet 1 expected 0x0007, got 0x0009 (fragment, from cli-in frame 1)',
+    );
+  });
+
+  it('are of their own packet', async () => {
+    const twice = { cliIn: timed(packets.slice(0, 2)), srvOut: timed([piece(7, 0x2000), piece(9, 5)], 1) };
+    const script: Script = (_, i) => [{ reason: 'tunnel-ipip', frame: i === 0 ? piece(1, 0x2000) : piece(2, 5) }];
+    expect(await run(twice, script)).toMatchObject({ passed: true, matched: 2 });
+  });
+});
+
 describe('a difference', () => {
   const firstText = (result: ScenarioResult) => {
     expect(result.passed).toBe(false);

@@ -37,7 +37,7 @@ describe('a forbidden import', () => {
     ['src/rules/apply.ts', "export * from '../scenario/load.js';", 'rules may not import src/scenario/load (scenario)'],
     ['src/reference/index.ts', "export type * from '../types.js';", 'reference may not import src/types (words)'],
     [
-      'src/reference/tunnel.ts',
+      'src/reference/tunnels.ts',
       "import { Method } from '../abi/protocol.js';",
       'reference may not import src/abi/protocol',
     ],

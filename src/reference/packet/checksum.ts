@@ -13,7 +13,7 @@ const MODULUS = 0xffff;
 /** Sum of the big-endian 16-bit words of `bytes` modulo 65535; an odd last byte counts as if a zero byte followed it. */
 export function residue(bytes: Uint8Array): number {
   let sum = 0;
-  for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) + (bytes[i + 1] ?? 0);
+  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) + (bytes[i + 1] ?? 0);
   return sum % MODULUS;
 }
 

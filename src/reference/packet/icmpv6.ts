@@ -14,8 +14,6 @@ export const ICMPV6_TYPE = {
   packetTooBig: 2,
   timeExceeded: 3,
   parameterProblem: 4,
-  /** An error to Linux, as nothing is told about it (RFC 4861 §4.5). */
-  redirect: 137,
 } as const;
 
 /** Takes a message apart: its header is laid out as ICMP's. @throws RangeError below 8 bytes. */

@@ -42,16 +42,23 @@ export function serialiseFragmentHeader(header: FragmentHeader): Uint8Array {
   return bytes;
 }
 
+/** A fragment header within the payload of a packet. */
+export interface PlacedFragmentHeader {
+  /** Where it begins, in bytes from the start of the payload. */
+  at: number;
+  /** Where the byte that announces it stands: -1 in the IPv6 header, else in the payload. */
+  namedAt: number;
+  header: FragmentHeader;
+}
+
 /** What stands behind the extension headers. */
 export interface Upper {
   /** Protocol number: of a transport, of ICMPv6, of a tunnel, ESP, or 59 for nothing at all. */
   protocol: number;
   /** Where it begins, in bytes from the start of the payload. */
   offset: number;
-  /** Where the byte that names it stands: -1 in the IPv6 header, else in the payload. */
-  namedAt: number;
   /** The fragment header on the way, if there is one. With an offset other than 0, nothing behind it has a header. */
-  fragment: { at: number; namedAt: number; header: FragmentHeader } | undefined;
+  fragment: PlacedFragmentHeader | undefined;
 }
 
 /**
@@ -61,21 +68,47 @@ export interface Upper {
  * @returns `ipv6-truncated` when the payload ends within one of them
  */
 export function findUpper(packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): Upper | 'ipv6-truncated' {
-  const { payload } = packet;
-  const upper: Upper = { protocol: packet.nextHeader, offset: 0, namedAt: -1, fragment: undefined };
-  for (;;) {
-    if (!isExtension(upper.protocol)) return upper;
-    const { protocol: type, offset: at, namedAt } = upper;
-    const length = extensionLength(type, payload.subarray(at));
-    if (length === undefined || at + length > payload.length) return 'ipv6-truncated';
-    upper.protocol = payload[at]!;
-    upper.namedAt = at;
-    upper.offset = at + length;
-    if (type === NEXT_HEADER.fragment) {
-      const header = parseFragmentHeader(payload.subarray(at));
-      upper.fragment = { at, namedAt, header };
-      if (header.offset !== 0) return upper;
+  let fragment: PlacedFragmentHeader | undefined;
+  for (const { type, at, namedAt, length } of walk(packet)) {
+    if (!isExtension(type)) return { protocol: type, offset: at, fragment };
+    if (length === undefined) return 'ipv6-truncated';
+    if (type !== NEXT_HEADER.fragment) continue;
+    const header = parseFragmentHeader(packet.payload.subarray(at));
+    fragment ??= { at, namedAt, header };
+    if (header.offset !== 0) return { protocol: header.nextHeader, offset: at + length, fragment };
+  }
+  return 'ipv6-truncated';
+}
+
+/** The first fragment header, whatever stands behind it; `undefined` when there is none whole. */
+export function findFragmentHeader(
+  packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>,
+): PlacedFragmentHeader | undefined {
+  for (const { type, at, namedAt, length } of walk(packet)) {
+    if (type === NEXT_HEADER.fragment && length !== undefined) {
+      return { at, namedAt, header: parseFragmentHeader(packet.payload.subarray(at)) };
     }
+  }
+  return undefined;
+}
+
+interface Step {
+  type: number;
+  at: number;
+  namedAt: number;
+  /** Of an extension header that is there whole. */
+  length: number | undefined;
+}
+
+/** Each extension header, and what follows the last one. */
+function* walk({ nextHeader, payload }: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): Generator<Step> {
+  let [type, at, namedAt] = [nextHeader, 0, -1];
+  for (;;) {
+    const claimed = isExtension(type) ? extensionLength(type, payload.subarray(at)) : undefined;
+    const length = claimed === undefined || at + claimed > payload.length ? undefined : claimed;
+    yield { type, at, namedAt, length };
+    if (length === undefined) return;
+    [type, at, namedAt] = [payload[at] ?? NEXT_HEADER.none, at + length, at];
   }
 }
 
@@ -93,11 +126,46 @@ function extensionLength(type: number, bytes: Uint8Array): number | undefined {
   return type === NEXT_HEADER.authentication ? (length + 2) * 4 : (length + 1) * 8;
 }
 
-/** The packet without its fragment header: an atomic fragment becomes the packet that it is (RFC 6946). */
+/**
+ * Bytes of the payload that every fragment of the packet repeats (RFC 8200 §4.5), as Linux counts them: hop-by-hop options
+ * and routing headers, and destination options unless they stand behind a routing header.
+ */
+export function unfragmentableLength(packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): number {
+  let routed = false;
+  for (const { type, at, length } of walk(packet)) {
+    const repeated =
+      type === NEXT_HEADER.hopByHop ||
+      type === NEXT_HEADER.routing ||
+      (type === NEXT_HEADER.destinationOptions && !routed);
+    if (!repeated || length === undefined) return at;
+    routed ||= type === NEXT_HEADER.routing;
+  }
+  return 0;
+}
+
+/** The packet with a fragment header in front of its fragmentable part, which begins at `at` in the payload. */
+export function withFragmentHeader(
+  packet: Ipv6Packet,
+  at: number,
+  header: Omit<FragmentHeader, 'nextHeader'>,
+): Ipv6Packet {
+  let namedAt = -1;
+  for (const step of walk(packet)) if (step.at === at) namedAt = step.namedAt;
+  const before = packet.payload.slice(0, at);
+  const nextHeader = namedAt < 0 ? packet.nextHeader : (before[namedAt] ?? packet.nextHeader);
+  if (namedAt >= 0) before[namedAt] = NEXT_HEADER.fragment;
+  return {
+    ...packet,
+    nextHeader: namedAt < 0 ? NEXT_HEADER.fragment : packet.nextHeader,
+    payload: concatenate(before, serialiseFragmentHeader({ nextHeader, ...header }), packet.payload.subarray(at)),
+  };
+}
+
+/** The packet without its first fragment header: an atomic fragment becomes the packet that it is (RFC 6946). */
 export function withoutFragmentHeader(packet: Ipv6Packet): Ipv6Packet {
-  const upper = findUpper(packet);
-  if (upper === 'ipv6-truncated' || upper.fragment === undefined) return packet;
-  const { at, namedAt, header } = upper.fragment;
+  const fragment = findFragmentHeader(packet);
+  if (fragment === undefined) return packet;
+  const { at, namedAt, header } = fragment;
   const payload = concatenate(packet.payload.subarray(0, at), packet.payload.subarray(at + FRAGMENT_LENGTH));
   if (namedAt < 0) return { ...packet, nextHeader: header.nextHeader, payload };
   payload[namedAt] = header.nextHeader;
@@ -133,7 +201,7 @@ export function findHopByHopFault(packet: Ipv6Packet): HopByHopFault | undefined
   let padding = 0;
   let count = 0;
   for (let at = 2; at < length; ) {
-    const type = options[at]!;
+    const type = options[at] ?? OPTION.pad1;
     const size = type === OPTION.pad1 ? 1 : 2 + (options[at + 1] ?? length);
     if (at + size > length) return SILENT;
     const data = options.subarray(at + 2, at + size);

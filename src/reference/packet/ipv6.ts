@@ -45,11 +45,12 @@ export type Ipv6Fault = 'ipv6-truncated' | 'ipv6-version' | 'ipv6-payload-length
 /** Looks for faults of the header in the order in which a host does; `undefined` when there are none. */
 export function findIpv6Fault(bytes: Uint8Array): Ipv6Fault | undefined {
   if (bytes.length < IPV6_LENGTH) return 'ipv6-truncated';
-  if (bytes[0]! >>> 4 !== 6) return 'ipv6-version';
-  const payloadLength = (bytes[4]! << 8) | bytes[5]!;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(0) >>> 4 !== 6) return 'ipv6-version';
+  const payloadLength = view.getUint16(4);
   if (payloadLength > bytes.length - IPV6_LENGTH) return 'ipv6-payload-length';
   // Only a jumbogram has options and no length (RFC 2675 §3), and no link here is that wide.
-  if (payloadLength === 0 && bytes[6] === NEXT_HEADER.hopByHop) return 'ipv6-payload-length';
+  if (payloadLength === 0 && view.getUint8(6) === NEXT_HEADER.hopByHop) return 'ipv6-payload-length';
   return undefined;
 }
 

@@ -8,25 +8,6 @@ import { concatenate } from './checksum.js';
 /** Bytes of the common header. */
 export const SCTP_LENGTH = 12;
 
-/** Chunk types (RFC 9260 §3.2). */
-export const SCTP_CHUNK = {
-  data: 0,
-  init: 1,
-  initAck: 2,
-  sack: 3,
-  heartbeat: 4,
-  heartbeatAck: 5,
-  abort: 6,
-  shutdown: 7,
-  shutdownAck: 8,
-  error: 9,
-  cookieEcho: 10,
-  cookieAck: 11,
-  ecne: 12,
-  cwr: 13,
-  shutdownComplete: 14,
-} as const;
-
 /** An SCTP packet taken apart. */
 export interface SctpPacket {
   sourcePort: number;
@@ -40,7 +21,7 @@ export interface SctpPacket {
 
 /** A chunk as its header tells it. */
 export interface SctpChunk {
-  /** See {@link SCTP_CHUNK}. */
+  /** INIT is 1, ABORT 6, … (RFC 9260 §3.2). */
   type: number;
   flags: number;
   /** Bytes, header included, padding not. */

@@ -1,0 +1,73 @@
+/**
+ * What a walk is told from, and the lines that were told so far.
+ *
+ * @module
+ */
+import type { ConnectionInfo, Outcome, ServiceInfo } from '../director.js';
+import { reasonText } from '../reasons.js';
+import type { NetworkConfig, SysctlConfig } from '../types.js';
+
+/** Where on its way a packet is: the link layer, the routing decision, and the five netfilter hooks. */
+export type Hook = 'link' | 'PREROUTING' | 'routing' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+
+/** One thing that was looked up, and what was found. */
+export interface WalkLine {
+  readonly looked: string;
+  readonly found: string;
+}
+
+/** A stage of the way with everything that happened at it. */
+export interface WalkStep {
+  readonly hook: Hook;
+  readonly lines: WalkLine[];
+}
+
+/** What the walk is told from. */
+export interface WalkInput {
+  readonly network: NetworkConfig;
+  readonly sysctl: Required<SysctlConfig>;
+  /** The frame as it was offered. */
+  readonly frame: Uint8Array;
+  readonly interfaceName: string;
+  /** Firewall mark of the frame, 0: none. */
+  readonly mark: number;
+  readonly outcome: Outcome;
+  /** The frames that the director made because of it. */
+  readonly made: readonly Outcome[];
+  /** Services and connections before the packet. */
+  readonly services: readonly ServiceInfo[];
+  readonly connections: readonly ConnectionInfo[];
+}
+
+/** Tells a walk, line by line. */
+export class Teller {
+  readonly steps: WalkStep[] = [];
+  /** Whether the way has been told to where the packet ended. */
+  ended = false;
+
+  constructor(readonly input: WalkInput) {}
+
+  hook(hook: Hook): void {
+    this.steps.push({ hook, lines: [] });
+  }
+
+  line(looked: string, found: string): void {
+    this.steps.at(-1)?.lines.push({ looked, found });
+  }
+
+  /** Whether the packet ended for one of these reasons. */
+  is(...reasons: string[]): boolean {
+    return reasons.includes(this.input.outcome.reason);
+  }
+
+  /** The way ends: what was looked at gets the reason as its answer. */
+  end(looked: string): undefined {
+    this.line(looked, reasonText(this.input.outcome.reason));
+    this.ended = true;
+  }
+
+  /** Pieces in which the packet left; 1: whole. */
+  get pieces(): number {
+    return 1 + this.input.made.filter(({ reason }) => String(reason) === 'fragment').length;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Services, servers and connections in the words of a walk, and which packets are theirs.
+ *
+ * @module
+ */
+import { formatEndpoint } from '../address.js';
+import type { ConnectionInfo, DestInfo, ServiceInfo } from '../director.js';
+import type { TunnelConfig } from '../types.js';
+import { type IpFacts, protocolWord } from './packet.js';
+
+/** `10.1.0.11:8080`. */
+export function server({ destAddress, destPort }: ConnectionInfo): string {
+  return formatEndpoint(destAddress, destPort);
+}
+
+/** Whether packets of a connection go past all servers, to where they are addressed. */
+export function isBypass({ method }: ConnectionInfo): boolean {
+  return String(method) === 'bypass';
+}
+
+/** `SYN_RECV, server 10.1.0.11:8080 (nat)`. */
+export function connectionText(one: ConnectionInfo): string {
+  return `${one.state}, ${isBypass(one) ? 'no server' : `server ${server(one)}`} (${one.method})`;
+}
+
+/** `10.0.0.100:80`. */
+export function virtual({ virtualAddress, virtualPort }: ConnectionInfo): string {
+  return formatEndpoint(virtualAddress, virtualPort);
+}
+
+/** Address and port of a packet's source; `?` where the port is cut off. */
+export function sourceOf({ source, sourcePort }: IpFacts): string {
+  return sourcePort === undefined ? `${bracketed(source)}:?` : formatEndpoint(source, sourcePort);
+}
+
+/** Address and port of a packet's destination; `?` where the port is cut off. */
+export function destinationOf({ destination, destinationPort }: IpFacts): string {
+  return destinationPort === undefined ? `${bracketed(destination)}:?` : formatEndpoint(destination, destinationPort);
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** `TCP 10.0.0.2:40001 > 10.0.0.100:80`. */
+export function flowOf(ip: IpFacts): string {
+  return `${protocolWord(ip)} ${sourceOf(ip)} > ${destinationOf(ip)}`;
+}
+
+function isProtocol({ protocol }: { protocol: string }, ip: IpFacts): boolean {
+  return protocol.toUpperCase() === protocolWord(ip);
+}
+
+/** Whether a packet belongs to a service: by its mark, else by address and port. */
+export function isService(one: ServiceInfo, ip: IpFacts, mark: number): boolean {
+  if ('fwmark' in one) return one.fwmark === mark && (!('family' in one) || one.family === ip.version);
+  return isProtocol(one, ip) && one.address === ip.destination && one.port === ip.destinationPort;
+}
+
+/** `TCP 10.0.0.100:80`, `mark 5`. */
+export function serviceText(one: ServiceInfo): string {
+  if ('fwmark' in one) return `mark ${one.fwmark}`;
+  return `${one.protocol.toUpperCase()} ${formatEndpoint(one.address, one.port)}`;
+}
+
+/** Whether a packet goes from the client of a connection to its service. */
+export function isRequest(one: ConnectionInfo, ip: IpFacts): boolean {
+  return (
+    isProtocol(one, ip) &&
+    one.clientAddress === ip.source &&
+    one.clientPort === ip.sourcePort &&
+    one.virtualAddress === ip.destination &&
+    one.virtualPort === ip.destinationPort
+  );
+}
+
+/** Whether a packet goes from the server of a NAT connection to its client. */
+export function isReply(one: ConnectionInfo, ip: IpFacts): boolean {
+  return one.method === 'nat' && isTranslated(one, turned(ip));
+}
+
+/** Whether a packet is a request of a NAT connection as its server gets it. */
+export function isTranslated(one: ConnectionInfo, ip: IpFacts): boolean {
+  return (
+    isProtocol(one, ip) &&
+    one.clientAddress === ip.source &&
+    one.clientPort === ip.sourcePort &&
+    one.destAddress === ip.destination &&
+    one.destPort === ip.destinationPort
+  );
+}
+
+/** The packet with its ends the other way round. */
+export function turned(ip: IpFacts): IpFacts {
+  const { source, sourcePort, destination, destinationPort } = ip;
+  return { ...ip, source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
+}
+
+/** The server of a connection among those of the services. */
+export function destOf(services: readonly ServiceInfo[], { destAddress, destPort, method }: ConnectionInfo) {
+  const all = services.flatMap(({ dests }) => dests);
+  const isIt = (dest: DestInfo) => dest.address === destAddress && dest.method === method;
+  return all.find((dest) => isIt(dest) && dest.port === destPort) ?? all.find(isIt);
+}
+
+/** The tunnel to a server; IPIP unless it says otherwise. */
+export function tunnelOf(dest: { readonly method: string; readonly tunnel?: TunnelConfig } | undefined): TunnelConfig {
+  return dest?.tunnel ?? {};
+}
+
+/** Bytes of the headers that a tunnel puts in front of a packet. */
+export function tunnelOverhead({ type = 'ipip', checksum = 'nocsum' }: TunnelConfig, outside: 4 | 6): number {
+  const ip = outside === 4 ? 20 : 40;
+  if (type === 'gue') return ip + 8 + 4 + (checksum === 'remcsum' ? 8 : 0);
+  if (type === 'gre') return ip + (checksum === 'csum' ? 8 : 4);
+  return ip;
+}
+
+/** `an IPIP header`, `IPv4, UDP and GUE headers`, …. */
+export function tunnelText({ type = 'ipip', port }: TunnelConfig, outside: 4 | 6, inside: 4 | 6): string {
+  if (type === 'gre') return `IPv${outside} and GRE headers`;
+  if (type === 'gue') return `IPv${outside}, UDP (port ${port}) and GUE headers`;
+  const word = protocolWord({ version: outside, protocol: inside === 4 ? 4 : 41, isGue: false });
+  return `${/^I/.test(word) ? 'an' : 'a'} ${word} header`;
+}
+
+/** What becomes of a packet by the method of its connection. */
+export function methodText(connection: ConnectionInfo, tunnel: TunnelConfig, inside: 4 | 6): string {
+  const { destAddress } = connection;
+  switch (String(connection.method)) {
+    case 'nat':
+      return `destination ${virtual(connection)} becomes ${server(connection)}, checksums updated`;
+    case 'dr':
+      return `addresses and ports stay, only the MAC becomes that of ${destAddress}`;
+    case 'tun':
+      return `${tunnelText(tunnel, destAddress.includes(':') ? 6 : 4, inside)} to ${destAddress} ${
+        tunnel.type === undefined || tunnel.type === 'ipip' ? 'is' : 'are'
+      } put in front`;
+    default:
+      return 'sent on to where it was addressed, addresses and ports stay';
+  }
+}

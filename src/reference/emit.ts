@@ -1,0 +1,71 @@
+/**
+ * The last step of what is forwarded: cut where it must be, link header, and out.
+ *
+ * @module
+ */
+import { cut } from './fragments.js';
+import { drop, type Host, type Judgement } from './host.js';
+import type { Route } from './network.js';
+import { type IpPacket, isIpv6, parseIp, serialiseIp } from './packet/ip.js';
+import { IP_FLAG, type Ipv4Packet, isFragment, withChecksum } from './packet/ipv4.js';
+import { finishChecksum, partialChecksumOf } from './packet/partial.js';
+import type { Arrival } from './reassembly.js';
+
+/** A finished packet and its way. */
+export interface Shipment {
+  packet: IpPacket;
+  route: Route;
+  /** Bytes that may leave in one piece. */
+  mtu: number;
+  /** How the datagram came, if in fragments. */
+  arrival: Arrival | undefined;
+  reason: string;
+  /** Whether the transport checksum is only begun. */
+  partialChecksum: boolean;
+}
+
+/** Puts a packet on the wire; where it is cut, the further pieces are frames of their own. */
+export function emit(host: Host, shipment: Shipment): Judgement {
+  const { route, reason } = shipment;
+  const isCut = needsCutting(shipment);
+  const pieces = isCut ? cutToFit(host, shipment) : [shipment.packet];
+  if (pieces === 'too-big') return drop(pieces);
+  const departures = pieces.map((piece) => host.network.depart(route, serialiseIp(piece)));
+  const partialChecksum = shipment.partialChecksum && !isCut;
+  const [first, ...rest] = departures.flatMap((departure) => (typeof departure === 'string' ? [] : [departure]));
+  if (first === undefined) return drop('no-neighbour');
+  const made = rest.map((departure) => ({
+    verdict: 'forward',
+    reason: 'fragment',
+    ...departure,
+    made: true,
+    partialChecksum: false,
+  }));
+  return { verdict: 'forward', reason, ...first, partialChecksum, ...(made.length > 0 && { made }) };
+}
+
+/** Whether a packet leaves in pieces. */
+export function needsCutting({ packet, mtu, arrival }: Pick<Shipment, 'packet' | 'mtu' | 'arrival'>): boolean {
+  const pieces = cut(packet, { mtu, arrival, identification: 0 });
+  return pieces === 'too-big' || pieces.length > 1 || pieces[0] !== packet;
+}
+
+function cutToFit(host: Host, { packet, mtu, arrival, partialChecksum }: Shipment): IpPacket[] | 'too-big' {
+  const whole = partialChecksum ? finished(packet) : packet;
+  const identification = isIpv6(packet) ? host.nextFragmentIdentification() : 0;
+  const pieces = cut(whole, { mtu, arrival, identification });
+  if (pieces === 'too-big' || isIpv6(packet) || !isFragment(packet)) return pieces;
+  return pieces.map((piece, i) => (isIpv6(piece) ? piece : within(packet, piece, i === pieces.length - 1)));
+}
+
+/** A piece of what was a fragment already. */
+function within(fragment: Ipv4Packet, piece: Ipv4Packet, isLast: boolean): Ipv4Packet {
+  const flags = isLast ? piece.flags | (fragment.flags & IP_FLAG.moreFragments) : piece.flags;
+  return withChecksum({ ...piece, flags, fragmentOffset: fragment.fragmentOffset + piece.fragmentOffset });
+}
+
+/** The packet with its transport checksum finished. */
+export function finished(packet: IpPacket): IpPacket {
+  const partial = partialChecksumOf(packet);
+  return partial === undefined ? packet : parseIp(finishChecksum(serialiseIp(packet), partial));
+}

@@ -1,0 +1,36 @@
+/**
+ * Fragments wait for the rest of their datagram; whole, it goes on as if it had come in with the last of them.
+ *
+ * @module
+ */
+import { answerProblem } from './answer.js';
+import { drop, type Host, type Judgement, type Received } from './host.js';
+import { given } from './transmit.js';
+
+/** Takes a fragment in; `proceed` judges the datagram once it is whole. */
+export function gather(host: Host, received: Received, proceed: (whole: Received) => Judgement): Judgement {
+  const { packet, now, interface: device, link } = received;
+  const taken = host.reassembly.take(packet, now, received);
+  if (taken.state === 'held') return { verdict: 'held', reason: 'fragment-held' };
+  if (taken.state === 'refused') {
+    const { reason, problem } = taken;
+    const isForUs = host.network.isLocal(packet.destination);
+    const told =
+      problem !== undefined && isForUs ? answerProblem(host, problem.code, problem.pointer, packet, device) : undefined;
+    return drop(reason, told);
+  }
+  // Of the options only those of the first fragment count.
+  const { givenOptions, addressSlots } = taken.attached;
+  const { arrival } = taken;
+  const whole: Received = {
+    ...received,
+    packet: taken.packet,
+    arrival,
+    givenOptions,
+    addressSlots,
+    interface: device,
+    link,
+    partialChecksum: false,
+  };
+  return { frame: given(whole, (same) => same), partialChecksum: false, ...proceed(whole) };
+}

@@ -1,0 +1,42 @@
+/**
+ * Addresses that no packet can have, and those that mean many hosts.
+ *
+ * @module
+ */
+import type { Host } from './host.js';
+import type { Interface } from './network.js';
+import { type Address, isLoopback, isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
+import { type IpPacket, isIpv6 } from './packet/ip.js';
+
+/** Why a packet with these addresses is dropped on receipt, if it is. */
+export function findMartian(host: Host, packet: IpPacket, device: Interface): string | undefined {
+  const { source, destination } = packet;
+  if (!isIpv6(packet)) return findIpv4Martian(host, packet.source, packet.destination, device);
+  const isFromUs = device.kind === 'loopback';
+  if (isLoopback(source) && !isFromUs) return 'martian-source';
+  if (isLoopback(destination) && !isFromUs) return 'martian-destination';
+  // Scope 0 is reserved, scope 1 never leaves the interface (RFC 4291 §2.7).
+  const scope = Number((packet.destination >> 112n) & 0xfn);
+  if (isMulticast(destination) && (scope === 0 || (scope === 1 && !isFromUs))) return 'martian-destination';
+  return isMulticast(source) ? 'martian-source' : undefined;
+}
+
+/** In the order in which Linux routes input (RFC 1812 §5.3.7). */
+function findIpv4Martian(host: Host, source: number, destination: number, device: Interface): string | undefined {
+  if (isMulticast(source) || source === LIMITED_BROADCAST) return 'martian-source';
+  // Who has no address yet may still call everybody (RFC 1122 §3.2.1.3).
+  const toAll = destination === LIMITED_BROADCAST || (source === 0 && destination === 0);
+  if (toAll && isZeroNet(source)) return undefined;
+  if (isZeroNet(source)) return 'martian-source';
+  if (isZeroNet(destination)) return 'martian-destination';
+  if (device.kind === 'loopback') return undefined;
+  if (isLoopback(destination)) return 'martian-destination';
+  return isLoopback(source) || host.network.isLocal(source) ? 'martian-source' : undefined;
+}
+
+/** Whether an address is a group's or everybody's. */
+export function isForAll(host: Host, address: Address): boolean {
+  return (
+    address === 0 || isMulticast(address) || address === LIMITED_BROADCAST || host.network.isSubnetBroadcast(address)
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * ICMP and ICMPv6 errors about packets of connections: to whom they go, and as what.
+ *
+ * @module
+ */
+import type { Connection, Tuple } from './connections.js';
+import { countReply, countRequest } from './counts.js';
+import { drop, type Host, type Judgement, local, type Received } from './host.js';
+import { ICMP_LENGTH } from './packet/icmp.js';
+import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
+import {
+  icmpChecksumIsRight,
+  isRelated,
+  type Quote,
+  quotedTuple,
+  readQuote,
+  reversed,
+  translateError,
+} from './quote.js';
+import { relay } from './relay.js';
+import { schedule } from './schedule.js';
+import { given, send } from './transmit.js';
+
+/** An ICMP message and the packet that it quotes. */
+export interface Report {
+  received: Received;
+  message: Uint8Array;
+  quote: Quote;
+}
+
+/** An ICMP message to the host. */
+export function judgeOwnError(host: Host, received: Received, message: Uint8Array): Judgement {
+  const report = readReport(received, message);
+  if ('verdict' in report) return report;
+  const answered = findAnswered(host, report.quote);
+  if (answered !== undefined) {
+    const changed = translateBack(report, answered);
+    if ('verdict' in changed) return changed;
+    return { ...local('local-client'), frame: given(received, changed.translate) };
+  }
+  return relay(host, report) ?? toServer(host, report) ?? local('local-delivery');
+}
+
+/** An ICMP message that passes, on its last way; it comes back as it leaves. */
+export function judgePassingError(
+  host: Host,
+  received: Received,
+  message: Uint8Array,
+): { packet: IpPacket; reason: string } | Judgement {
+  const report = readReport(received, message);
+  if ('verdict' in report) {
+    return report.verdict === 'drop' ? report : { packet: received.packet, reason: 'routed' };
+  }
+  const sent = toServer(host, report);
+  if (sent !== undefined && sent.verdict !== 'local') return sent;
+  const answered = findAnswered(host, report.quote);
+  if (answered === undefined) return { packet: received.packet, reason: 'routed' };
+  const changed = translateBack(report, answered);
+  return 'verdict' in changed ? changed : { packet: changed.translate(received.packet), reason: 'icmp-out' };
+}
+
+function readReport(received: Received, message: Uint8Array): Report | Judgement {
+  const { packet } = received;
+  if (message.length < ICMP_LENGTH) return drop('transport-truncated');
+  if (!isRelated(packet, message[0]!)) return local('local-delivery');
+  const quote = readQuote(message.subarray(ICMP_LENGTH), isIpv6(packet));
+  return quote === undefined ? local('local-delivery') : { received, message, quote };
+}
+
+/** The NAT connection to whose server the quoted packet went. */
+function findAnswered(host: Host, quote: Quote): Connection | undefined {
+  const tuple = quotedTuple(quote);
+  return tuple === undefined ? undefined : host.connections.findReply(reversed(tuple));
+}
+
+/** An error from the server's side: whoever sent it, for the client it comes from the virtual address. */
+function translateBack(
+  { received, message, quote }: Report,
+  connection: Connection,
+): { translate(packet: IpPacket): IpPacket } | Judgement {
+  if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  countReply(ipLength(received.packet), connection);
+  const { virtualAddress: source, virtualPort } = connection;
+  return {
+    translate: (packet) =>
+      translateError(packet, message, quote, { source }, { destination: source, destinationPort: virtualPort }),
+  };
+}
+
+/** An error from the client's side, about a packet from the virtual address: it goes to the server. */
+function toServer(host: Host, { received, message, quote }: Report): Judgement | undefined {
+  const tuple = quotedTuple(quote);
+  if (tuple === undefined) return undefined;
+  const connection = host.connections.findRequest(reversed(tuple)) ?? openFor(host, received, reversed(tuple));
+  if (connection === undefined || 'verdict' in connection) return connection;
+  // Only NAT, which makes the checksum anew, looks at it.
+  if (connection.method === 'nat' && !icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  countRequest(ipLength(received.packet), connection);
+  if (connection.method !== 'nat') connection.inPackets += 1;
+  const { destAddress, destPort } = connection;
+  return send(host, received, connection, {
+    translate: (packet) =>
+      translateError(
+        packet,
+        message,
+        quote,
+        { destination: destAddress },
+        { source: destAddress, sourcePort: destPort },
+      ),
+    reason: 'icmp-in',
+    isError: true,
+  });
+}
+
+/** `schedule_icmp`: an error may open the connection that it speaks of. */
+function openFor(host: Host, received: Received, tuple: Tuple): Connection | Judgement | undefined {
+  if (host.sysctl.schedule_icmp === 0) return undefined;
+  const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
+  return service === undefined ? undefined : schedule(host, received, service, tuple, false);
+}

@@ -1,0 +1,80 @@
+/**
+ * Tunnels that end at the director.
+ *
+ * @module
+ */
+import { finished } from './emit.js';
+import { drop, type Host, type Judgement, type Received } from './host.js';
+import type { Interface, InterfaceKind } from './network.js';
+import { type IpPacket, isIpv6, parseIp } from './packet/ip.js';
+import { findIpv4Fault } from './packet/ipv4.js';
+import { finishChecksum, partialChecksumOf } from './packet/partial.js';
+import type { Origin } from './receive.js';
+import { decapsulate, isTunnelProtocol } from './tunnels.js';
+import { UPPER, upperLayer } from './upper.js';
+
+/** A packet that came out of its tunnel, as if it had come in on the tunnel's interface. */
+export interface Arrival {
+  bytes: Uint8Array;
+  origin: Origin;
+}
+
+const IPIP = 4;
+
+/**
+ * Takes the outer headers off a packet that the host got, be it IP in IP, GRE, or GUE at a port for it; `undefined` when
+ * it is none of them, or there is no interface for what is inside.
+ */
+export function leaveTunnel(host: Host, received: Received): Arrival | Judgement | undefined {
+  const { packet } = received;
+  const upper = upperLayer(packet);
+  if (upper === undefined || upper.isLaterFragment) return undefined;
+  const isGue = upper.protocol === UPPER.udp;
+  if (isGue ? !isGuePort(host, packet, upper.bytes) : !isTunnelProtocol(upper.protocol)) return undefined;
+  // A checksum outside that is only begun is finished now: it is verified next.
+  const outer = isGue && received.partialChecksum ? finished(packet) : packet;
+  const device = isGue ? undefined : tunnelDevice(host, packet, upper.protocol);
+  if (!isGue && device === undefined) return undefined;
+  if (upper.protocol === IPIP && findIpv4Fault(upper.bytes) === 'ipv4-checksum') return drop('ipv4-checksum');
+  const inner = decapsulate(outer);
+  if (typeof inner === 'string') return drop(inner);
+  const arrivesOn = device ?? tunnelDevice(host, packet, inner.family === 6 ? UPPER.ipv6 : IPIP);
+  return arrivesOn === undefined ? undefined : arrival(received, inner, arrivesOn, !isGue && received.partialChecksum);
+}
+
+function isGuePort(host: Host, packet: IpPacket, datagram: Uint8Array): boolean {
+  if (datagram.length < 4) return false;
+  const port = (datagram[2]! << 8) | datagram[3]!;
+  return host.network.takesGue(isIpv6(packet) ? 6 : 4, port);
+}
+
+/** The interface for what a protocol of the outer header carries. */
+function tunnelDevice(host: Host, outer: IpPacket, protocol: number): Interface | undefined {
+  const over4: InterfaceKind = protocol === UPPER.gre ? 'gre' : protocol === UPPER.ipv6 ? 'sit' : 'ipip';
+  const over6: InterfaceKind = protocol === UPPER.gre ? 'ip6gre' : 'ip6tnl';
+  return host.network.tunnelInterface(isIpv6(outer) ? over6 : over4);
+}
+
+function arrival(
+  received: Received,
+  inner: { bytes: Uint8Array; partialChecksum: { start: number; offset: number } | undefined },
+  device: Interface,
+  isPartial: boolean,
+): Arrival {
+  const remote = inner.partialChecksum;
+  const own = remote === undefined ? undefined : partialChecksumOf(parseIp(inner.bytes));
+  // Remote checksum offload: a transport's checksum stays begun, any other is finished at once.
+  const staysBegun = remote !== undefined && own?.start === remote.start && own.offset === remote.offset;
+  const bytes = remote === undefined || staysBegun ? inner.bytes : finishChecksum(inner.bytes, remote);
+  return {
+    bytes,
+    origin: {
+      interface: device,
+      link: new Uint8Array(0),
+      decapsulated: true,
+      mark: received.mark,
+      partialChecksum: isPartial || staysBegun,
+      now: received.now,
+    },
+  };
+}
