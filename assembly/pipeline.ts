@@ -16,6 +16,7 @@ import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
 import { Descriptor, Scratch } from './descriptor';
+import { isIpv6 } from './flow/family';
 import { parseFrame } from './flow/parse';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
@@ -23,6 +24,8 @@ import { serve } from './hook/balance';
 import { input, openTunnel } from './hook/input';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
+import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE } from './wire/ipv4';
+import { IPV6_SIZE } from './wire/ipv6';
 import { portsBE } from './wire/ports';
 
 /** Frames a tile holds: enough misses in flight, and scratch still in the first cache (measured: 64 and 256 are slower). */
@@ -73,32 +76,38 @@ function foresee(packet: Scratch): void {
   if (lanes != 0) packet.ref = refAt(bucket, ctz<u32>(lanes));
 }
 
-/**
- * The short way for a packet of a known connection in an unchanged network, else the long one. What was foreseen for a
- * reply holds only while no connection has taken replies over since: `taken` is how often that had happened by then.
- */
+/** The short way for a packet of a known connection in an unchanged network, else the long one. */
 function judge(frame: Descriptor, packet: Scratch, taken: u32): void {
-  const ref = packet.ref;
-  if (ref != 0 && isPlain(packet)) {
-    const conn = connOf(ref);
-    if (
-      conn.hopGeneration == netGeneration() &&
-      refMatches(ref, packet.isV6, packet.source, packet.destination, portsBE(packet.l4), packet.protocol) &&
-      remaining(conn) != 0 &&
-      hasTransportHeader(packet)
-    ) {
-      if (isReply(ref)) {
-        if (field(SB_REPLIES_TAKEN) == taken && routeReply(frame, packet, conn)) return;
-      } else if (changetype<Dest>(conn.dest).isAvailable) {
-        serve(frame, packet, conn);
-        return;
-      }
-    }
+  if (packet.ref != 0) {
+    if (packet.isV6 ? judgeShort<v128>(frame, packet, taken) : judgeShort<u32>(frame, packet, taken)) return;
   }
   input(frame, packet);
 }
 
-/** Whether nothing stands between the IP header and the transport header that would have to be looked at. */
-function isPlain(packet: Scratch): bool {
-  return <u32>(packet.l4 - packet.ip) == packet.headerMin;
+/**
+ * Judges a packet whose entry was foreseen, if all that it needs to know was looked at before; false when not. What was
+ * foreseen for a reply holds only while no connection has taken replies over since: `taken` is how often that had happened
+ * by then.
+ */
+function judgeShort<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
+  const ref = packet.ref;
+  const conn = connOf(ref);
+  const ip = packet.ip;
+  const v6 = isIpv6<A>();
+  const source = v6 ? packet.header6.source : ip + IPV4_SOURCE;
+  const destination = v6 ? packet.header6.destination : ip + IPV4_DESTINATION;
+  if (
+    // Nothing stands between the two headers that would have to be looked at.
+    <u32>(packet.l4 - ip) != (v6 ? IPV6_SIZE : IPV4_MIN) ||
+    conn.hopGeneration != netGeneration() ||
+    !refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol) ||
+    remaining(conn) == 0 ||
+    !hasTransportHeader(packet)
+  ) {
+    return false;
+  }
+  if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && routeReply<A>(frame, packet, conn);
+  if (!changetype<Dest>(conn.dest).isAvailable) return false;
+  serve<A>(frame, packet, conn);
+  return true;
 }

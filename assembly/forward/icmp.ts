@@ -18,7 +18,7 @@ import { Dest } from '../service/dest';
 import { countIn, countOut } from '../service/stats';
 import { ICMP_SIZE } from '../wire/icmp';
 import { translateErrorOut } from './translate-error';
-import { canLeave, countHop, decrementHop, send, transmitError } from './transmit';
+import { canLeave, countHopOf, decrementHop, send, transmitError } from './transmit';
 
 /**
  * Judges an ICMP packet that passes through, and whose route, TTL and length were looked at: when it is an error about a
@@ -41,7 +41,7 @@ export function icmpOut(frame: Descriptor, packet: Scratch, hop: Hop): bool {
     packet.header.fillChecksum();
   }
   completeChecksum(frame, packet);
-  countHop(packet, translateErrorOut(packet, conn));
+  countHopOf(packet, translateErrorOut(packet, conn));
   countOut(changetype<Dest>(conn.dest), packet.totalLength);
   if (canLeave(frame, packet.ip, hop)) send(frame, packet, packet.ip, hop, hop.mtu, Reason.IcmpOut);
   return true;

@@ -5,6 +5,7 @@
  */
 import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/memory';
 import { Descriptor } from '../descriptor';
+import { isIpv6 } from '../flow/family';
 import { interfaceHas, interfaceMac, interfaceVlan } from '../net/interface';
 import { ETHERNET_SIZE, Ethernet, TYPE_IPV4_BE, TYPE_IPV6_BE, TYPE_VLAN_BE } from '../wire/ethernet';
 import { Ipv4 } from '../wire/ipv4';
@@ -26,9 +27,14 @@ export function hasHeadroom(frame: Descriptor, ip: usize, out: u32): bool {
 
 /** Makes the IP packet at `ip` the frame, with the link header of `out` to `mac`. `hasHeadroom` was asked. */
 export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): void {
+  if (changetype<Ipv4>(ip).version == 6) putLinkOf<v128>(frame, ip, out, mac);
+  else putLinkOf<u32>(frame, ip, out, mac);
+}
+
+/** The same where the family is known. */
+export function putLinkOf<A>(frame: Descriptor, ip: usize, out: u32, mac: usize): void {
   const floor = frame.floor;
-  const v6 = changetype<Ipv4>(ip).version == 6;
-  const type = v6 ? TYPE_IPV6_BE : TYPE_IPV4_BE;
+  const type = isIpv6<A>() ? TYPE_IPV6_BE : TYPE_IPV4_BE;
   const size = linkSize(out);
   const start = ip - size;
   if (size != 0) {
@@ -45,7 +51,8 @@ export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): voi
     }
   }
   frame.address = start;
-  frame.length = size + (v6 ? IPV6_SIZE + changetype<Ipv6>(ip).payloadLength : changetype<Ipv4>(ip).totalLength);
+  frame.length =
+    size + (isIpv6<A>() ? IPV6_SIZE + changetype<Ipv6>(ip).payloadLength : changetype<Ipv4>(ip).totalLength);
   frame.headroom = <u32>(start - floor);
   frame.outInterface = out;
 }

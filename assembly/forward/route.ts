@@ -26,6 +26,7 @@ import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { isIpv6 } from '../flow/family';
 import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
 import { walkOptions } from '../flow/options';
@@ -50,7 +51,7 @@ import {
   answerTooBig,
 } from './answer';
 import { icmpOut } from './icmp';
-import { hasHeadroom, putLink } from './link';
+import { hasHeadroom, putLinkOf } from './link';
 import { hasTransportHeader, translateOut } from './translate';
 import { canLeave, countHop, decrementHop, send } from './transmit';
 
@@ -107,7 +108,8 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     }
     seeReply(packet, conn);
     completeChecksum(frame, packet);
-    countHop(packet, translateOut(packet, conn));
+    if (v6) countHop<v128>(packet, translateOut<v128>(packet, conn));
+    else countHop<u32>(packet, translateOut<u32>(packet, conn));
   } else {
     completeChecksum(frame, packet);
     decrementHop(packet);
@@ -143,11 +145,11 @@ function recordBeforeAnswer(packet: Scratch): void {
 }
 
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */
-export function routeReply(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+export function routeReply<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const out = conn.hopInterface;
   if (
     out == HOP_INTERFACE_NONE ||
-    packet.ttl <= 1 ||
+    (isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) <= 1 ||
     packet.totalLength > conn.hopMtu ||
     !hasHeadroom(frame, packet.ip, out)
   ) {
@@ -156,8 +158,8 @@ export function routeReply(frame: Descriptor, packet: Scratch, conn: Conn): bool
   frame.conn = <u32>changetype<usize>(conn);
   seeReply(packet, conn);
   completeChecksum(frame, packet);
-  countHop(packet, translateOut(packet, conn));
-  putLink(frame, packet.ip, out, conn.hopMac);
+  countHop<A>(packet, translateOut<A>(packet, conn));
+  putLinkOf<A>(frame, packet.ip, out, conn.hopMac);
   frame.judge(Verdict.Forward, Reason.NatOut);
   return true;
 }

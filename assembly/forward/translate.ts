@@ -11,6 +11,7 @@ import { SB_CRC_TABLES } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Scratch } from '../descriptor';
+import { isIpv6 } from '../flow/family';
 import { field } from '../superblock';
 import {
   difference16,
@@ -43,9 +44,9 @@ export function hasTransportHeader(packet: Scratch): bool {
 }
 
 /** Client to server: the destination becomes the dest. Returns what that adds to the sum of an IPv4 header. */
-export function translateIn(packet: Scratch, conn: Conn): u64 {
-  const delta = packet.isV6 ? difference128(conn.vaddr6, conn.daddr6) : difference32(conn.vaddrBE, conn.daddrBE);
-  if (packet.isV6) copyAddress6(packet.header6.destination, conn.daddr6);
+export function translateIn<A>(packet: Scratch, conn: Conn): u64 {
+  const delta = isIpv6<A>() ? difference128(conn.vaddr6, conn.daddr6) : difference32(conn.vaddrBE, conn.daddrBE);
+  if (isIpv6<A>()) copyAddress6(packet.header6.destination, conn.daddr6);
   else packet.header.destinationBE = conn.daddrBE;
   if (packet.bucket != 0) {
     changetype<Udp>(packet.l4).destinationPortBE = conn.dportBE;
@@ -55,9 +56,9 @@ export function translateIn(packet: Scratch, conn: Conn): u64 {
 }
 
 /** Server to client: the source becomes the virtual service. Returns what that adds to the sum of an IPv4 header. */
-export function translateOut(packet: Scratch, conn: Conn): u64 {
-  const delta = packet.isV6 ? difference128(conn.daddr6, conn.vaddr6) : difference32(conn.daddrBE, conn.vaddrBE);
-  if (packet.isV6) copyAddress6(packet.header6.source, conn.vaddr6);
+export function translateOut<A>(packet: Scratch, conn: Conn): u64 {
+  const delta = isIpv6<A>() ? difference128(conn.daddr6, conn.vaddr6) : difference32(conn.daddrBE, conn.vaddrBE);
+  if (isIpv6<A>()) copyAddress6(packet.header6.source, conn.vaddr6);
   else packet.header.sourceBE = conn.vaddrBE;
   if (packet.bucket != 0) {
     changetype<Udp>(packet.l4).sourcePortBE = conn.vportBE;

@@ -10,6 +10,7 @@ import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
+import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { walkOptions } from '../flow/options';
 import { Hop, resolveAny } from '../net/hop';
@@ -17,11 +18,11 @@ import { interfaceHas } from '../net/interface';
 import { Dest } from '../service/dest';
 import { field } from '../superblock';
 import { isLoopback } from '../wire/address';
-import { DF_BE } from '../wire/ipv4';
+import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
 import { sendCut } from './cut';
-import { hasHeadroom, putLink } from './link';
+import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
 import { encapsulate, tunnelMtuMin, tunnelOverhead, tunnelReason } from './tunnel';
@@ -34,9 +35,9 @@ function hopOf(conn: Conn, packet: Scratch): Hop {
   return hop;
 }
 
-/** Whether the packet can be sent to where `hop` leads; judges the frame when not. Counts the TTL down. */
-function startSending(frame: Descriptor, packet: Scratch, hop: Hop): bool {
-  if (packet.hasOptions) {
+/** Whether the packet can be sent to where `hop` leads; judges the frame when not. */
+function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
+  if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) {
     walkOptions(packet.header, true, packet.header.destinationBE);
     packet.header.fillChecksum();
   }
@@ -45,11 +46,11 @@ function startSending(frame: Descriptor, packet: Scratch, hop: Hop): bool {
     frame.judge(Verdict.Drop, Reason.NoRoute);
     return false;
   }
-  if (fromLoopback(packet)) {
+  if (isIpv6<A>() ? isLoopback6(packet.header6.source) : isLoopback(packet.header.sourceBE)) {
     frame.judge(Verdict.Drop, Reason.LocalBoundary);
     return false;
   }
-  if (packet.ttl <= 1) {
+  if ((isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) <= 1) {
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return false;
@@ -57,56 +58,77 @@ function startSending(frame: Descriptor, packet: Scratch, hop: Hop): bool {
   return true;
 }
 
-function fromLoopback(packet: Scratch): bool {
-  return packet.isV6 ? isLoopback6(packet.source) : isLoopback(packet.header.sourceBE);
-}
-
 /** Rewrites the packet for its dest, and judges the frame. NAT needs the whole transport header. */
-export function transmit(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  transmitAny(frame, packet, conn, false);
+export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  const hop = hopOf(conn, packet);
+  if (hop.kind == HopKind.Local) {
+    transmitLocal(frame, packet, conn, false);
+    return;
+  }
+  if (!mayStart<A>(frame, packet, hop)) return;
+  if (conn.method == Method.Tunnel) {
+    transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest), false);
+    return;
+  }
+  const mtu = mtuOf(conn, hop);
+  if (!mayPass(frame, packet, hop, mtu)) return;
+  completeChecksum(frame, packet);
+  let delta: u64 = 0;
+  let reason: Reason = Reason.DirectRoute;
+  if (conn.method == Method.Masq) {
+    delta = translateIn<A>(packet, conn);
+    reason = Reason.NatIn;
+  } else if (conn.method == Method.Bypass) {
+    reason = Reason.Bypass;
+  }
+  countHop<A>(packet, delta);
+  if (packet.totalLength > mtu || packet.isReassembled) {
+    sendCut(frame, packet.ip, hop, mtu, packet.isReassembled, reason);
+    return;
+  }
+  putLinkOf<A>(frame, packet.ip, hop.outInterface, hop.mac);
+  frame.judge(Verdict.Forward, reason);
 }
 
 /** The same for an ICMP error about the connection. */
 export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  transmitAny(frame, packet, conn, true);
-}
-
-function transmitAny(frame: Descriptor, packet: Scratch, conn: Conn, error: bool): void {
   const hop = hopOf(conn, packet);
   if (hop.kind == HopKind.Local) {
-    transmitLocal(frame, packet, conn, error);
+    transmitLocal(frame, packet, conn, true);
     return;
   }
-  if (!startSending(frame, packet, hop)) return;
-  switch (conn.method) {
-    case Method.Tunnel:
-      transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest), error);
-      break;
-    default:
-      transmitPlain(frame, packet, hop, conn, error);
+  if (!(packet.isV6 ? mayStart<v128>(frame, packet, hop) : mayStart<u32>(frame, packet, hop))) return;
+  if (conn.method == Method.Tunnel) {
+    transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest), true);
+    return;
   }
+  const mtu = mtuOf(conn, hop);
+  if (!mayPass(frame, packet, hop, mtu)) return;
+  completeChecksum(frame, packet);
+  countHopOf(packet, conn.method == Method.Masq ? translateErrorIn(packet, conn) : 0);
+  send(frame, packet, packet.ip, hop, mtu, Reason.IcmpIn);
 }
 
-/** NAT, DR and bypass: what leaves is as long as what came. */
-function transmitPlain(frame: Descriptor, packet: Scratch, hop: Hop, conn: Conn, error: bool): void {
-  const mtu = conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
-  if (!fits(frame, packet, mtu)) return;
-  if (!canLeave(frame, packet.ip, hop)) return;
-  completeChecksum(frame, packet);
-  let reason = conn.method == Method.Bypass ? Reason.Bypass : Reason.DirectRoute;
-  let delta: u64 = 0;
-  if (conn.method == Method.Masq) {
-    delta = error ? translateErrorIn(packet, conn) : translateIn(packet, conn);
-    reason = Reason.NatIn;
-  }
-  countHop(packet, delta);
-  send(frame, packet, packet.ip, hop, mtu, error ? Reason.IcmpIn : reason);
+/** MTU of the way: NAT, DR and bypass send what is as long as what came. */
+function mtuOf(conn: Conn, hop: Hop): u32 {
+  return conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
+}
+
+/** Whether the packet fits, or may be cut, and can leave; judges the frame when not. */
+function mayPass(frame: Descriptor, packet: Scratch, hop: Hop, mtu: u32): bool {
+  return (packet.totalLength <= mtu || fits(frame, packet, mtu)) && canLeave(frame, packet.ip, hop);
 }
 
 /** TTL or hop limit - 1; an IPv4 checksum follows that and `delta`. */
-export function countHop(packet: Scratch, delta: u64): void {
-  if (packet.isV6) packet.header6.hopLimit = packet.header6.hopLimit - 1;
+export function countHop<A>(packet: Scratch, delta: u64): void {
+  if (isIpv6<A>()) packet.header6.hopLimit = packet.header6.hopLimit - 1;
   else packet.header.forwardUpdating(delta);
+}
+
+/** The same where the family is not known. */
+export function countHopOf(packet: Scratch, delta: u64): void {
+  if (packet.isV6) countHop<v128>(packet, delta);
+  else countHop<u32>(packet, delta);
 }
 
 /** TTL or hop limit - 1, the way a router does it. */
@@ -119,6 +141,7 @@ export function decrementHop(packet: Scratch): void {
 function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest, error: bool): void {
   const overhead = tunnelOverhead(frame, packet, dest);
   const pathMtu = dest.pathMtu(hop);
+  dest.noteMtu(pathMtu);
   const mtu = pathMtu - min<u32>(pathMtu, overhead);
   if (mtu < tunnelMtuMin(dest)) {
     frame.judge(Verdict.Drop, Reason.TunnelMtu);
@@ -128,7 +151,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     if (!fits(frame, packet, mtu)) return;
   }
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
-  countHop(packet, 0);
+  countHopOf(packet, 0);
   const outer = encapsulate(frame, packet, hop, dest);
   send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
 }
@@ -154,7 +177,8 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
     }
     completeChecksum(frame, packet);
     if (error) translateErrorIn(packet, conn);
-    else translateIn(packet, conn);
+    else if (packet.isV6) translateIn<v128>(packet, conn);
+    else translateIn<u32>(packet, conn);
     if (!packet.isV6) packet.header.fillChecksum();
   } else if (conn.method == Method.Bypass) {
     frame.judge(Verdict.Drop, Reason.LocalBoundary);

@@ -67,7 +67,7 @@ function balance(frame: Descriptor, packet: Scratch): void {
     }
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       checkAddresses(conn);
-      serve(frame, packet, conn);
+      serveAny(frame, packet, conn);
       return;
     }
     if (field(SB_EXPIRE_NODEST_CONN) == 0) {
@@ -90,8 +90,12 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   }
   seeReply(packet, conn);
   completeChecksum(frame, packet);
-  translateOut(packet, conn);
-  if (!packet.isV6) packet.header.fillChecksum();
+  if (packet.isV6) {
+    translateOut<v128>(packet, conn);
+  } else {
+    translateOut<u32>(packet, conn);
+    packet.header.fillChecksum();
+  }
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
@@ -135,7 +139,7 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     return;
   }
   checkAddresses(conn);
-  serve(frame, packet, conn);
+  serveAny(frame, packet, conn);
 }
 
 /** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */
@@ -164,8 +168,13 @@ function mayOpen(packet: Scratch): bool {
   }
 }
 
+function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (packet.isV6) serve<v128>(frame, packet, conn);
+  else serve<u32>(frame, packet, conn);
+}
+
 /** Counts a client's packet, moves the state on, and sends it to the dest. */
-export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
+export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn): void {
   frame.conn = <u32>changetype<usize>(conn);
   conn.inPackets += 1;
   if (conn.dest != 0) countIn(changetype<Dest>(conn.dest), packet.totalLength);
@@ -178,7 +187,7 @@ export function serve(frame: Descriptor, packet: Scratch, conn: Conn): void {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
-  transmit(frame, packet, conn);
+  transmit<A>(frame, packet, conn);
 }
 
 /** Notes that the connection's addresses were checked in this network, and the way to its client. */

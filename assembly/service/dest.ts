@@ -203,9 +203,12 @@ export class Dest {
 
   /** MTU of the way to this dest, for a packet that goes there now: the interface's, or a smaller one that was learnt. */
   pathMtu(hop: Hop): u32 {
-    const mtu = this.currentMtu(hop);
+    return load<u32>(changetype<usize>(this), DEST_PMTU) == 0 ? hop.mtu : this.currentMtu(hop);
+  }
+
+  /** Remembers the MTU by which a packet was sent into a tunnel. */
+  noteMtu(mtu: u32): void {
     store<u32>(changetype<usize>(this), mtu, DEST_MTU_SEEN);
-    return mtu;
   }
 
   /**
