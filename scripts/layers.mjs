@@ -54,7 +54,7 @@ export const LAYERS = [
     ['abi', 'superblock', 'wire', 'service', 'conn', 'descriptor', 'flow', 'forward', 'hook'],
     [],
   ],
-  ['exports', ['assembly/index'], ['abi', 'service', 'conn', 'control', 'pipeline'], []],
+  ['exports', ['assembly/index'], ['abi', 'superblock', 'service', 'conn', 'flow', 'control', 'pipeline'], []],
   ['testing', ['assembly/testing', 'assembly/testing/'], ['abi', 'assembly/'], []],
 
   ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address'], ['src/abi/verdict'], []],
