@@ -289,7 +289,15 @@ describe('what cannot be', () => {
     const short = Math.ceil(needed / 8) * 8 - 8;
     if (short > 0) expect(lab.receive(piece6(piece(0, true, short), { protocol }))).toEqual(refused);
     expect(lab.receive(piece6(piece(0, true, short + 8), { protocol }))).toEqual(HELD);
-    expect(lab.receive(piece6(piece(0, true, 8), { id: 2, protocol: DESTINATION_OPTIONS }))).toEqual(refused);
+  });
+
+  it.each([
+    ['with an extension header that goes on in the next', '1101 010400000000', dropped('fragment-malformed')],
+    ['that ends before the transport header', 'c800 010400000000', dropped('fragment-malformed')],
+    ['of a packet without a transport header', '3b00 010400000000', HELD],
+  ])('IPv6: a first fragment %s', (_, options, expected) => {
+    const part = { at: 0, more: true, payload: hex(options) };
+    expect(lab.receive(piece6(part, { protocol: DESTINATION_OPTIONS }))).toEqual(expected);
   });
 
   it('a datagram of 65,535 bytes is the longest', () => {

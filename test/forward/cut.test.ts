@@ -1,7 +1,7 @@
 /** Cutting into fragments (RFC 791 §3.2, RFC 8200 §4.5), into those that Linux makes. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { counting, ethernet, fixIpv4, hex, type Ipv4Words, ipv4, ipv6, join, toHex } from '../support/packets.js';
+import { counting, ethernet, fixIpv4, hex, type Ipv4Words, ipv4, ipv6, toHex } from '../support/packets.js';
 import { ETHER, HOP_MAC, MAC, PieceLab, RAW, TAGGED, VLAN } from '../support/pieces.js';
 import { properties } from '../support/property.js';
 
@@ -352,14 +352,13 @@ describe('frames', () => {
   it('no headroom for a fragment header: dropped', () => {
     lab.gather(fragments(true, [1232, 544]));
     const outer = ipv6(ENDS6, new Uint8Array(40 + 1776)).subarray(0, 40);
-    const padded = join(new Uint8Array(0), outer);
-    expect(lab.forward(1500, { outer: padded, headroom: 40 + 14 + 7, out: ETHER })).toEqual({
+    expect(lab.forward(1500, { outer, headroom: 40 + 14 + 7, out: ETHER })).toEqual({
       verdict: 'drop',
       reason: 'no-headroom',
       frames: [],
     });
     lab.gather(fragments(true, [1232, 544]));
-    expect(lab.forward(1500, { outer: padded, headroom: 40 + 14 + 8, out: ETHER }).frames).toHaveLength(2);
+    expect(lab.forward(1500, { outer, headroom: 40 + 14 + 8, out: ETHER }).frames).toHaveLength(2);
   });
 });
 
@@ -393,19 +392,18 @@ property(
       ? ipv6({ ...ENDS6, protocol: UDP, trafficClass: 0xb8 }, counting(length))
       : packet4(20 + options.length + length, { options, tos: 0xb8 });
     const limit = v6 ? Math.max(mtu, 64) : mtu;
-    const { frames } = new PieceLab().send(packet, limit);
+    const { frames } = lab.send(packet, limit);
     for (const frame of frames) expect(frame.length).toBeLessThanOrEqual(limit);
     if (packet.length <= limit) {
       expect(frames.map(toHex)).toEqual([toHex(packet)]);
       return;
     }
-    const table = new PieceLab();
-    const taken = stir(frames, order, again).map((frame) => table.receive(frame));
+    const taken = stir(frames, order, again).map((frame) => lab.receive(frame));
     const last = taken.pop();
     expect(last && 'whole' in last ? toHex(last.whole) : last).toBe(toHex(packet));
     const reasons = new Set(taken.map((each) => ('reason' in each ? each.reason : 'whole')));
     for (const reason of reasons) expect(['fragment-held', 'fragment-duplicate']).toContain(reason);
-    expect(table.held).toEqual({ datagrams: 0, blocks: 0 });
+    expect(lab.held).toEqual({ datagrams: 0, blocks: 0 });
   }),
 );
 

@@ -35,8 +35,10 @@ const FENCE = 0xa5;
 /** Bytes between what is given and what the core makes. */
 const GAP = 64;
 
+const core = innerCore();
+
+/** One at a time: a new one begins with the memory of the one before. */
 export class PieceLab {
-  readonly #core = innerCore();
   readonly #plan;
   readonly #hop = abi.SUPERBLOCK + abi.SB_HOP;
   /** Regions that neither reassembly nor cutting has any business in. */
@@ -45,7 +47,7 @@ export class PieceLab {
   #free = 0;
 
   constructor(options: Partial<PlanOptions> = {}) {
-    const { bytes, view } = this.#core;
+    const { bytes, view } = core;
     const plan = layOut({ ...SMALL_PLAN, arenaBytes: 1 << 18, ...options });
     this.#plan = plan;
     expect(plan.bytes).toBeLessThan(bytes.length);
@@ -69,8 +71,8 @@ export class PieceLab {
 
   /** Milliseconds. Datagrams that waited too long are forgotten. */
   set now(value: number) {
-    this.#core.view.setBigUint64(abi.SUPERBLOCK + abi.SB_NOW, BigInt(value), true);
-    this.#core.call.expireFragmentsAt(value);
+    core.view.setBigUint64(abi.SUPERBLOCK + abi.SB_NOW, BigInt(value), true);
+    core.call.expireFragmentsAt(value);
   }
 
   /** Datagrams that wait, and blocks that they take, as the lists of free ones have it. */
@@ -80,7 +82,7 @@ export class PieceLab {
 
   /** Levels of the tree of runs of the datagram that was opened first. */
   get depth(): number {
-    const { view } = this.#core;
+    const { view } = core;
     const under = (run: number): number => {
       if (run === 0) return 0;
       const [left, right] = [abi.BLK_LEFT, abi.BLK_RIGHT].map((link) => under(view.getUint32(run + link, true)));
@@ -91,12 +93,12 @@ export class PieceLab {
 
   counter(reason: ReasonName): number {
     const at = this.#plan.counters.base + reasonCode(reason) * abi.COUNTER_SIZE;
-    return Number(this.#core.view.getBigUint64(at, true));
+    return Number(core.view.getBigUint64(at, true));
   }
 
   /** Gives an IP packet, with room for an outer header in front, as the only frame of a burst. */
   #give(packet: Uint8Array): number {
-    const { bytes, view } = this.#core;
+    const { bytes, view } = core;
     const { arena, descriptors } = this.#plan;
     // At an odd address: frames lie where they lie.
     const at = arena.base + abi.HEADROOM + 1;
@@ -116,7 +118,7 @@ export class PieceLab {
   /** Receives a fragment, a bare IP packet. */
   receive(packet: Uint8Array): Taken {
     const at = this.#give(packet);
-    const complete = this.#core.call.reassembleFrame(0) !== 0;
+    const complete = core.call.reassembleFrame(0) !== 0;
     this.#free = this.#field(abi.SB_ARENA_NEXT);
     this.#checkFences(at, packet.length);
     if (complete) this.#checkFloor(at - abi.HEADROOM);
@@ -140,7 +142,7 @@ export class PieceLab {
 
   /** Sends the datagram that was completed last, with `outer` in front, which takes part of the headroom. */
   forward(mtu: number, { out = RAW, outer = new Uint8Array(0), headroom = abi.HEADROOM }: ForwardOptions = {}): Sent {
-    const { bytes, view } = this.#core;
+    const { bytes, view } = core;
     const descriptor = this.#plan.descriptors.base;
     const inner = view.getUint32(descriptor + abi.DESC_ADDRESS, true);
     view.setUint16(descriptor + abi.DESC_HEADROOM, headroom, true);
@@ -152,9 +154,9 @@ export class PieceLab {
     mtu: number,
     out: number,
     reassembled: boolean,
-    ip = this.#core.view.getUint32(this.#plan.descriptors.base, true),
+    ip = core.view.getUint32(this.#plan.descriptors.base, true),
   ): Sent {
-    const { bytes, view, call } = this.#core;
+    const { bytes, view, call } = core;
     view.setUint16(this.#hop + abi.HOP_INTERFACE, out, true);
     bytes.set(HOP_MAC, this.#hop + abi.HOP_MAC);
     const before = this.#field(abi.SB_ARENA_NEXT);
@@ -171,7 +173,7 @@ export class PieceLab {
   }
 
   #checkPiece(index: number, out: number): void {
-    const { view } = this.#core;
+    const { view } = core;
     const at = this.#plan.descriptors.base + index * abi.DESCRIPTOR_SIZE;
     expect(this.#judged(index)).toEqual({ verdict: 'forward', reason: 'fragment' });
     expect(view.getUint16(at + abi.DESC_CAUSE, true)).toBe(0);
@@ -184,7 +186,7 @@ export class PieceLab {
 
   #judged(index: number): Judged {
     const at = this.#plan.descriptors.base + index * abi.DESCRIPTOR_SIZE;
-    const { bytes } = this.#core;
+    const { bytes } = core;
     const verdict = bytes[at + abi.DESC_VERDICT] as Verdict;
     return {
       verdict: verdict === Verdict.None ? undefined : verdictName(verdict),
@@ -194,13 +196,13 @@ export class PieceLab {
 
   #frame(index: number): Uint8Array {
     const at = this.#plan.descriptors.base + index * abi.DESCRIPTOR_SIZE;
-    const address = this.#core.view.getUint32(at + abi.DESC_ADDRESS, true);
-    return this.#core.bytes.slice(address, address + this.#core.view.getUint32(at + abi.DESC_LENGTH, true));
+    const address = core.view.getUint32(at + abi.DESC_ADDRESS, true);
+    return core.bytes.slice(address, address + core.view.getUint32(at + abi.DESC_LENGTH, true));
   }
 
   /** The datagram lies where the last fragment lay, in front of which as much may be written as before, or in memory of the core's. */
   #checkFloor(given: number): void {
-    const { view } = this.#core;
+    const { view } = core;
     const at = this.#plan.descriptors.base;
     const headroom = view.getUint16(at + abi.DESC_HEADROOM, true);
     const floor = view.getUint32(at + abi.DESC_ADDRESS, true) - headroom;
@@ -209,7 +211,7 @@ export class PieceLab {
 
   /** Nothing may be written beside the frame, behind what was handed out, nor in tables of others. */
   #checkFences(at: number, length: number): void {
-    const { bytes, view } = this.#core;
+    const { bytes, view } = core;
     const { arena } = this.#plan;
     const isFence = (from: number, to: number): boolean => bytes.subarray(from, to).every((byte) => byte === FENCE);
     expect(isFence(arena.base, at), 'before the frame').toBe(true);
@@ -220,18 +222,18 @@ export class PieceLab {
   }
 
   #blocksHeld(): number {
-    const { view } = this.#core;
+    const { view } = core;
     let free = 0;
     for (let at = this.#field(abi.SB_BLOCK_FREE); at !== 0; at = view.getUint32(at + abi.BLK_NEXT, true)) free++;
     return this.#field(abi.SB_BLOCK_HIGH) - free;
   }
 
   #field(offset: number): number {
-    return this.#core.view.getUint32(abi.SUPERBLOCK + offset, true);
+    return core.view.getUint32(abi.SUPERBLOCK + offset, true);
   }
 
   #setField(offset: number, value: number): void {
-    this.#core.view.setUint32(abi.SUPERBLOCK + offset, value, true);
+    core.view.setUint32(abi.SUPERBLOCK + offset, value, true);
   }
 }
 
