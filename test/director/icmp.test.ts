@@ -1,0 +1,457 @@
+/** ICMP and ICMPv6 errors about connections, byte for byte, and what a tunnel's path is learnt from them. As Linux does. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import type { DestConfig } from '../../src/types.js';
+import {
+  CLIENT,
+  CLIENT6,
+  FOU_PORT,
+  fromClient,
+  fromServer,
+  judged,
+  lab,
+  lab6,
+  networkWith,
+  request,
+  request6,
+  SERVERS,
+  SERVERS6,
+  TCP_KEY,
+  VIP,
+  VIP6,
+} from '../support/lab.js';
+import { ACK, hex, icmp, ipv4, ipv6, type PacketWords, tcp, toHex } from '../support/packets.js';
+import { properties } from '../support/property.js';
+import { gre, gue, ipInIp } from '../support/tunnels.js';
+
+const property = properties(import.meta.url);
+
+const NAT: DestConfig = { address: SERVERS[0], port: 8080, method: 'nat' };
+const DR: DestConfig = { address: SERVERS[0], method: 'dr' };
+const TUN: DestConfig = { address: SERVERS[0], method: 'tun' };
+const NAT6: DestConfig = { address: SERVERS6[0], port: 8080, method: 'nat' };
+const ROUTER = '10.1.0.254';
+const UNREACHABLE = [3, 3] as const;
+
+/** With the connection of the TCP request open. */
+function opened(dest: DestConfig, options = {}): Director {
+  const director = lab([dest], options);
+  director.send(fromClient(request('tcp')), 'cli', 0);
+  return director;
+}
+
+function opened6(dest: DestConfig, options = {}): Director {
+  const director = lab6([dest], options);
+  director.send(fromClient(request6('tcp')), 'cli', 0);
+  return director;
+}
+
+/** The IP packet that left, when exactly one did. */
+function sent(director: Director, frame: Uint8Array, by: string, reason: string): Uint8Array {
+  const outcomes = director.send(frame, by, 0);
+  expect(judged(outcomes)).toEqual([`forward ${reason}`]);
+  return outcomes[0]?.frame.slice(14) as Uint8Array;
+}
+
+const END = { sport: 40_000, flags: ACK } as const;
+/** What the client got from the service, what the server had sent, what the server got. */
+const reply = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK });
+const replyOfServer = tcp({ source: SERVERS[0], destination: CLIENT, sport: 8080, dport: 40_000, flags: ACK });
+
+/** An error, and what NAT is to make of it: every word of the quoted headers that may differ is given by `quote`. */
+interface Translation {
+  before: PacketWords;
+  after: PacketWords;
+  quote: (source: string, destination: string, sport: number, dport: number) => Uint8Array;
+}
+
+/** Quoted segments: the transport checksum is anything, and stays so. */
+const quotes = fc
+  .record({
+    tos: fc.nat(255),
+    id: fc.nat(0xffff),
+    ttl: fc.nat(255),
+    words: fc.nat(10),
+    hopByHop: fc.boolean(),
+    payload: fc.uint8Array({ minLength: 4, maxLength: 100 }),
+  })
+  .map(({ tos, id, ttl, words, hopByHop, payload }): Translation['quote'] => (source, destination, sport, dport) => {
+    const segment = Uint8Array.of(sport >> 8, sport & 255, dport >> 8, dport & 255, ...payload);
+    if (!source.includes(':')) {
+      const options = new Uint8Array(words * 4).fill(1);
+      return ipv4({ source, destination, tos, id, ttl, options, protocol: 6 }, segment);
+    }
+    const extensions = hopByHop ? ([[0, hex('00010400000000')]] as const) : [];
+    return ipv6({ source, destination, trafficClass: tos, hopLimit: ttl, extensions, protocol: 6 }, segment);
+  });
+
+const cut = fc.nat(100);
+const rest = fc.nat(0xffff_ffff);
+
+const errors4 = fc.tuple(fc.constantFrom(3, 4, 11), fc.nat(255), rest);
+const errors6 = fc.tuple(fc.nat(127), fc.nat(255), rest);
+
+/** The quoted bytes that are surely there: headers and ports. */
+function cutTo(quote: Uint8Array, ports: number, by: number): Uint8Array {
+  return quote.subarray(0, Math.max(ports + 4, quote.length - by));
+}
+const portsAt = (quote: Uint8Array): number =>
+  (quote[0] as number) >> 4 === 4 ? ((quote[0] as number) & 15) * 4 : quote[6] === 0 ? 48 : 40;
+
+describe('NAT', () => {
+  const director = opened(NAT);
+  const director6 = opened6(NAT6);
+
+  property(
+    'an error of the client is to the server as if it had been about its own packet',
+    fc.property(errors4, errors6, quotes, cut, ([type, code, word], [type6, code6, word6], quote, by) => {
+      const shown = quote(VIP, CLIENT, 80, 40_000);
+      const meant = quote(SERVERS[0], CLIENT, 8080, 40_000);
+      const ports = portsAt(shown);
+      const from = '10.9.0.1';
+      const frame = fromClient(icmp({ source: from, destination: VIP }, type, code, cutTo(shown, ports, by), word));
+      const expected = icmp(
+        { source: from, destination: SERVERS[0], ttl: 63 },
+        type,
+        code,
+        cutTo(meant, ports, by),
+        word,
+      );
+      expect(toHex(sent(director, frame, 'cli', 'icmp-in'))).toBe(toHex(expected));
+
+      const shown6 = quote(VIP6, CLIENT6, 80, 40_000);
+      const meant6 = quote(SERVERS6[0], CLIENT6, 8080, 40_000);
+      const ports6 = portsAt(shown6);
+      const words = { source: 'fd00:9::1', ttl: 64 };
+      const body = cutTo(shown6, ports6, by);
+      const frame6 = fromClient(icmp({ ...words, destination: VIP6 }, type6, code6, body, word6));
+      const translated = { ...words, destination: SERVERS6[0], ttl: 63 };
+      const expected6 = icmp(translated, type6, code6, cutTo(meant6, ports6, by), word6);
+      expect(toHex(sent(director6, frame6, 'cli', 'icmp-in'))).toBe(toHex(expected6));
+    }),
+  );
+
+  property(
+    "an error from the server's side is to the client as if the service had sent it about what the client sent",
+    fc.property(errors4, errors6, quotes, cut, ([type, code, word], [type6, code6, word6], quote, by) => {
+      const shown = quote(CLIENT, SERVERS[0], 40_000, 8080);
+      const meant = quote(CLIENT, VIP, 40_000, 80);
+      const ports = portsAt(shown);
+      const frame = fromServer(
+        icmp({ source: ROUTER, destination: CLIENT }, type, code, cutTo(shown, ports, by), word),
+      );
+      const expected = icmp({ source: VIP, destination: CLIENT, ttl: 63 }, type, code, cutTo(meant, ports, by), word);
+      expect(toHex(sent(director, frame, 'srv', 'icmp-out'))).toBe(toHex(expected));
+
+      const shown6 = quote(CLIENT6, SERVERS6[0], 40_000, 8080);
+      const meant6 = quote(CLIENT6, VIP6, 40_000, 80);
+      const ports6 = portsAt(shown6);
+      const words = { source: 'fd00:1::fe', destination: CLIENT6 };
+      const frame6 = fromServer(icmp(words, type6, code6, cutTo(shown6, ports6, by), word6));
+      const translated = { ...words, source: VIP6, ttl: 63 };
+      const expected6 = icmp(translated, type6, code6, cutTo(meant6, ports6, by), word6);
+      expect(toHex(sent(director6, frame6, 'srv', 'icmp-out'))).toBe(toHex(expected6));
+    }),
+  );
+
+  it.each([0, 7, 8, 27, 28, 31])('an error that quotes too little (%i bytes of message) is nobody’s', (length) => {
+    const message = icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply).subarray(20, 20 + length);
+    const words = { source: CLIENT, protocol: 1 } as const;
+    const dropped = length < 8;
+    const local = director.send(fromClient(ipv4({ ...words, destination: VIP }, message)), 'cli', 0);
+    expect(judged(local)).toEqual([dropped ? 'drop transport-truncated' : 'local local-delivery']);
+    const through = director.send(fromClient(ipv4({ ...words, destination: SERVERS[1] }, message)), 'cli', 0);
+    expect(judged(through)).toEqual([dropped ? 'drop transport-truncated' : 'forward routed']);
+  });
+
+  it.each([
+    ['a later fragment', ipv4({ source: VIP, destination: CLIENT, offset: 1 }, reply.subarray(20))],
+    ['a header of another version', Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x65 : byte))],
+    ['a header that is too short', Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x44 : byte))],
+    ['another protocol', ipv4({ source: VIP, destination: CLIENT, protocol: 47 }, reply.subarray(20))],
+    ['what the client sent', request('tcp')],
+  ])('an error about %s is nobody’s', (_, quote) => {
+    const frame = fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, quote));
+    expect(judged(director.send(frame, 'cli', 0))).toEqual(['local local-delivery']);
+  });
+
+  it('a first fragment of IPv6 is quoted like a packet, a later one is nobody’s', () => {
+    const quoted = (offset: number): Uint8Array => {
+      const extensions = [[44, Uint8Array.of(0, 0, offset * 8 + 1, 0, 0, 0, 1)]] as const;
+      return ipv6({ source: VIP6, destination: CLIENT6, extensions, protocol: 6 }, reply.subarray(20));
+    };
+    const judge = (offset: number): string[] =>
+      judged(director6.send(fromClient(icmp({ source: CLIENT6, destination: VIP6 }, 1, 4, quoted(offset))), 'cli', 0));
+    expect([judge(0), judge(1)]).toEqual([['forward icmp-in'], ['local local-delivery']]);
+  });
+
+  it('record route holds the service’s address', () => {
+    const options = hex('0707040000000000');
+    const asked = tcp({ source: CLIENT, destination: SERVERS[0], dport: 8080, ...END });
+    const frame = fromServer(icmp({ source: SERVERS[0], destination: CLIENT, options }, ...UNREACHABLE, asked));
+    expect(toHex(sent(director, frame, 'srv', 'icmp-out').slice(20, 28))).toBe('0707080a00006400');
+    const incoming = fromClient(icmp({ source: CLIENT, destination: VIP, options }, ...UNREACHABLE, reply));
+    expect(toHex(sent(director, incoming, 'cli', 'icmp-in').slice(20, 28))).toBe('0707080a00006400');
+  });
+
+  it('a deleted dest still gets its errors', () => {
+    const own = opened(NAT);
+    own.deleteDest(TCP_KEY, NAT);
+    sent(own, fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply)), 'cli', 'icmp-in');
+  });
+
+  it('counts for the dest, but neither keeps the connection alive nor moves its state', () => {
+    const own = opened(NAT);
+    const frame = fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply));
+    const [before] = own.connections(30_000);
+    own.send(frame, 'cli', 30_000);
+    expect(own.connections(30_000)).toEqual([before]);
+    const [service] = own.services();
+    expect(service?.stats).toMatchObject({ inPackets: 2n, inBytes: BigInt(40 + frame.length - 14) });
+  });
+
+  it('a client that is this host gets the error as the service’s', () => {
+    const own = lab([NAT]);
+    const source = '10.1.0.1';
+    own.send(request('tcp', { source }), 'lo', 0);
+    const asked = (destination: string, dport: number): Uint8Array =>
+      tcp({ source, destination, sport: 40_000, dport, checksum: 0x1234 });
+    const frame = fromServer(icmp({ source: ROUTER, destination: source }, ...UNREACHABLE, asked(SERVERS[0], 8080)));
+    const [outcome] = own.send(frame, 'srv', 0);
+    expect([outcome?.verdict, outcome?.reason]).toEqual(['local', 'local-client']);
+    const expected = icmp({ source: VIP, destination: source }, ...UNREACHABLE, asked(VIP, 80));
+    expect(toHex(outcome?.frame.slice(14) as Uint8Array)).toBe(toHex(expected));
+  });
+});
+
+describe.each([
+  ['nat', NAT, 'drop icmp-checksum'],
+  ['dr', DR, 'forward icmp-in'],
+  ['tun', TUN, 'forward icmp-in'],
+] as const)('%s', (method, dest, wrong) => {
+  const director = opened(dest);
+  const error = (words: Partial<PacketWords> = {}): Uint8Array =>
+    fromClient(icmp({ source: CLIENT, destination: VIP, ...words }, ...UNREACHABLE, reply));
+
+  it('a wrong checksum', () => {
+    const frame = error();
+    frame[36] = (frame[36] as number) ^ 1;
+    expect(judged(director.send(frame, 'cli', 0))).toEqual([wrong]);
+  });
+
+  it('a TTL that runs out is not answered', () => {
+    expect(judged(director.send(error({ ttl: 1 }), 'cli', 0))).toEqual(['drop ttl-exceeded']);
+  });
+
+  it('one that passes through is taken, and has lost a hop twice', () => {
+    const packet = sent(director, error({ destination: '10.1.0.77' }), 'cli', 'icmp-in');
+    expect(packet[8]).toBe(62);
+    const inner = method === 'tun' ? packet.subarray(20) : packet;
+    expect(toHex(inner.slice(16, 20))).toBe(method === 'nat' ? '0a01000b' : '0a01004d');
+    const [outcome] = director.send(error({ destination: '10.1.0.77', ttl: 2 }), 'cli', 0);
+    expect([outcome?.verdict, outcome?.reason]).toEqual(['drop', 'ttl-exceeded']);
+  });
+
+  it('one that is too long is cut, even with DF', () => {
+    const narrow = opened(dest, { network: networkWith({ srv: { mtu: 600 } }) });
+    const words = { source: VIP, destination: CLIENT, sport: 80, dport: 40_000, payload: new Uint8Array(700) };
+    const long = fromClient(icmp({ source: CLIENT, destination: VIP, df: true }, ...UNREACHABLE, tcp(words)));
+    expect(judged(narrow.send(long, 'cli', 0))).toEqual(['forward icmp-in', 'forward fragment']);
+  });
+});
+
+describe('a dest that is this host', () => {
+  const error = (destination: string): Uint8Array =>
+    fromClient(icmp({ source: CLIENT, destination }, ...UNREACHABLE, reply));
+
+  it.each([
+    ['nat', { address: '10.0.0.1', port: 8080 }, 'drop local-boundary'],
+    ['dr', { address: '10.0.0.1' }, 'forward routed'],
+  ] as const)('%s', (method, dest, through) => {
+    const director = opened({ ...dest, method });
+    expect(judged(director.send(error(VIP), 'cli', 0))).toEqual(['local local-dest']);
+    expect(judged(director.send(error(SERVERS[1]), 'cli', 0))).toEqual([through]);
+  });
+});
+
+describe('schedule_icmp', () => {
+  const sysctl = { schedule_icmp: 1 };
+  const error = (quote: Uint8Array): Uint8Array =>
+    fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, quote));
+
+  it('opens the connection that the error tells of', () => {
+    const director = lab([NAT], { sysctl });
+    const quoted = toHex(sent(director, error(reply), 'cli', 'icmp-in').subarray(28 + 12, 28 + 24));
+    expect(quoted).toBe(toHex(replyOfServer.subarray(12, 24)));
+    expect(director.connections(0)).toMatchObject([
+      { clientAddress: CLIENT, clientPort: 40_000, virtualAddress: VIP, virtualPort: 80, state: 'NONE' },
+    ]);
+  });
+
+  it('even when the error is dropped for its checksum', () => {
+    const director = lab([NAT], { sysctl });
+    const frame = error(reply);
+    frame[36] = (frame[36] as number) ^ 1;
+    expect(judged(director.send(frame, 'cli', 0))).toEqual(['drop icmp-checksum']);
+    expect(director.connections(0)).toHaveLength(1);
+  });
+
+  it.each([
+    ['a service without a dest', [], reply, 'drop no-dest'],
+    [
+      'a port without a service',
+      [NAT],
+      tcp({ source: VIP, destination: CLIENT, sport: 81, dport: 1 }),
+      'local local-delivery',
+    ],
+    ['half of the ports', [NAT], reply.subarray(0, 23), 'drop transport-truncated'],
+    ['half of an IP header', [NAT], reply.subarray(0, 19), 'local local-delivery'],
+    ['FTP’s data port', [NAT], tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 20 }), 'local local-delivery'],
+    ['ESP', [NAT], ipv4({ source: VIP, destination: CLIENT, protocol: 50 }, new Uint8Array(8)), 'local local-delivery'],
+  ] as const)('not about %s', (_, dests, quote, expected) => {
+    const director = lab(dests, { sysctl });
+    expect(judged(director.send(error(quote), 'cli', 0))).toEqual([expected]);
+    expect(director.connections(0)).toEqual([]);
+  });
+});
+
+it('where there is no service of the family, ICMP is nothing to look at', () => {
+  const short = fromClient(ipv4({ source: CLIENT, destination: VIP, protocol: 1 }, hex('0301 0000')));
+  expect(judged(lab6([NAT6]).send(short, 'cli', 0))).toEqual(['local local-delivery']);
+  const short6 = fromClient(ipv6({ source: CLIENT6, destination: VIP6, protocol: 58 }, hex('0101 0000')));
+  expect(judged(lab([NAT]).send(short6, 'cli', 0))).toEqual(['local local-delivery']);
+  expect(judged(lab6([NAT6]).send(short6, 'cli', 0))).toEqual(['drop transport-truncated']);
+});
+
+describe('errors about our own tunnel packets', () => {
+  const outer = { source: '10.1.0.1', destination: SERVERS[0] };
+  const inner = request('tcp', { flags: ACK, df: true, ttl: 63, payload: new Uint8Array(100) });
+  const error = (type: number, code: number, quote: Uint8Array, rest = 0): Uint8Array =>
+    fromServer(icmp({ source: ROUTER, destination: '10.1.0.1' }, type, code, quote, rest));
+  const big = (length: number): Uint8Array =>
+    fromClient(request('tcp', { flags: ACK, df: true, payload: new Uint8Array(length - 40) }));
+
+  /** The MTU that the client is told. */
+  function told(director: Director, frame: Uint8Array, by: string, now = 0): number | undefined {
+    const answer = director.send(frame, by, now).find(({ made }) => made);
+    if (answer === undefined) return undefined;
+    expect(toHex(answer.frame.slice(14 + 20, 14 + 22))).toBe('0304');
+    return new DataView(answer.frame.buffer, answer.frame.byteOffset).getUint32(14 + 24);
+  }
+
+  it.each([
+    [3, 0, 0],
+    [3, 1, 0x12345678],
+    [3, 13, 0],
+    [4, 0, 0],
+    [11, 0, 0],
+    [11, 1, 7],
+  ])('%i/%i goes to the client, from the service, about what it sent', (type, code, rest) => {
+    const director = opened(TUN);
+    const outcomes = director.send(error(type, code, ipInIp(outer, inner), rest), 'srv', 0);
+    expect(judged(outcomes)).toEqual(['drop icmp-consumed', 'forward icmp-relayed']);
+    const packet = outcomes[1]?.frame.slice(14) as Uint8Array;
+    const id = new DataView(packet.buffer).getUint16(4);
+    const expected = icmp({ source: VIP, destination: CLIENT, tos: 0xc0, id }, type, code, inner, rest);
+    expect(toHex(packet)).toBe(toHex(expected));
+  });
+
+  it.each([
+    [43, ['local local-delivery']],
+    [44, ['drop icmp-consumed', 'forward icmp-relayed']],
+  ])('of %i quoted bytes', (length, expected) => {
+    const director = opened(TUN);
+    const outcomes = director.send(error(3, 1, ipInIp(outer, inner).subarray(0, length)), 'srv', 0);
+    expect(judged(outcomes)).toEqual(expected);
+    // As much is passed on as there is.
+    if (length === 44) expect(outcomes[1]?.frame.length).toBe(14 + 28 + 24);
+  });
+
+  it.each<[string, DestConfig, Uint8Array]>([
+    ['IPIP to a GRE dest', { ...TUN, tunnel: { type: 'gre' } }, ipInIp(outer, inner)],
+    ['GRE to an IPIP dest', TUN, gre(outer, inner)],
+    [
+      'GUE to another port',
+      { ...TUN, tunnel: { type: 'gue', port: 6081 } },
+      gue({ ...outer, sport: 1, dport: FOU_PORT }, inner),
+    ],
+    ['IPIP to another dest', TUN, ipInIp({ ...outer, destination: SERVERS[1] }, inner)],
+    ['IPIP of no connection', TUN, ipInIp(outer, request('tcp', { sport: 1 }))],
+    ['IPIP of a reply', TUN, ipInIp(outer, reply)],
+    ['a later fragment', TUN, ipInIp({ ...outer, offset: 5 }, inner)],
+    ['a later fragment inside', TUN, ipInIp(outer, request('tcp', { offset: 5 }))],
+    ['IPv6 inside', TUN, ipInIp(outer, request6('tcp'))],
+    [
+      'a control packet of GUE',
+      { ...TUN, tunnel: { type: 'gue', port: FOU_PORT } },
+      gue({ ...outer, sport: 1, dport: FOU_PORT }, inner).map((byte, i) => (i === 28 ? 0x20 : byte)),
+    ],
+  ])('not about %s', (_, dest, quote) => {
+    const director = opened(dest);
+    expect(judged(director.send(error(3, 1, quote), 'srv', 0))).toEqual(['local local-delivery']);
+  });
+
+  it('not about a deleted dest, not with a wrong checksum', () => {
+    const director = opened(TUN);
+    const frame = error(3, 1, ipInIp(outer, inner));
+    frame[36] = (frame[36] as number) ^ 1;
+    expect(judged(director.send(frame, 'srv', 0))).toEqual(['drop icmp-checksum']);
+    director.deleteDest(TCP_KEY, TUN);
+    expect(judged(director.send(error(3, 1, ipInIp(outer, inner)), 'srv', 0))).toEqual(['local local-delivery']);
+  });
+
+  describe.each<[string, DestConfig, (inner: Uint8Array) => Uint8Array, number]>([
+    ['IPIP', TUN, (packet) => ipInIp(outer, packet), 20],
+    ['GRE', { ...TUN, tunnel: { type: 'gre' } }, (packet) => gre(outer, packet), 24],
+    [
+      'GRE with checksum',
+      { ...TUN, tunnel: { type: 'gre', checksum: 'csum' } },
+      (packet) => gre({ ...outer, sum: 'right' }, packet),
+      28,
+    ],
+    [
+      'GUE',
+      { ...TUN, tunnel: { type: 'gue', port: FOU_PORT } },
+      (packet) => gue({ ...outer, sport: 1, dport: FOU_PORT }, packet),
+      32,
+    ],
+  ])('the MTU of a path by %s', (_, dest, wrap, overhead) => {
+    const tooBig = (mtu: number): Uint8Array => error(3, 4, wrap(inner), mtu);
+
+    it('is learnt, and counts from the next packet on; what is learnt then counts at once', () => {
+      const director = opened(dest);
+      expect(told(director, tooBig(1300), 'srv')).toBe(1500 - overhead);
+      expect(told(director, tooBig(1200), 'srv')).toBe(1500 - overhead);
+      expect(told(director, big(1400), 'cli')).toBe(1200 - overhead);
+      expect(told(director, tooBig(1150), 'srv')).toBe(1150 - overhead);
+      expect(told(director, tooBig(1350), 'srv'), 'no larger one is believed').toBe(1150 - overhead);
+      expect(told(director, big(1151 - overhead), 'cli')).toBe(1150 - overhead);
+      expect(told(director, big(1150 - overhead), 'cli')).toBeUndefined();
+    });
+
+    it.each([0, 100, 551])('is never taken to be %i', (mtu) => {
+      const director = opened(dest);
+      told(director, tooBig(mtu), 'srv');
+      expect(told(director, big(1400), 'cli')).toBe(552 - overhead);
+    });
+
+    it('is forgotten after ten minutes', () => {
+      const director = opened(dest);
+      const life = 600_000;
+      told(director, tooBig(1300), 'srv', 1000);
+      // The connection ends in between.
+      director.send(fromClient(request('tcp')), 'cli', 1000 + life - 2);
+      expect(told(director, big(1400), 'cli', 1000 + life - 1)).toBe(1300 - overhead);
+      expect(told(director, big(1400), 'cli', 1000 + life)).toBeUndefined();
+      expect(told(director, tooBig(1300), 'srv', 1000 + life), 'and learnt like new').toBe(1500 - overhead);
+    });
+
+    it('is learnt from a packet without DF, too, of which nobody is told', () => {
+      const director = opened(dest);
+      const without = request('tcp', { flags: ACK, ttl: 63, payload: new Uint8Array(100) });
+      expect(told(director, error(3, 4, wrap(without), 1300), 'srv')).toBeUndefined();
+      expect(told(director, big(1400), 'cli')).toBe(1300 - overhead);
+    });
+  });
+});
