@@ -46,9 +46,9 @@ function inline(file) {
   module.setFeatures(has.Atomics | has.BulkMemory | has.BulkMemoryOpt | has.MutableGlobals | has.SIMD128 | has.SignExt);
   binaryen.setOptimizeLevel(3);
   binaryen.setShrinkLevel(0);
-  binaryen.setAlwaysInlineMaxSize(40);
-  binaryen.setFlexibleInlineMaxSize(150);
-  binaryen.setOneCallerInlineMaxSize(1000);
+  binaryen.setAlwaysInlineMaxSize(60);
+  binaryen.setFlexibleInlineMaxSize(300);
+  binaryen.setOneCallerInlineMaxSize(2000);
   binaryen.setAllowInliningFunctionsWithLoops(true);
   // The memory map starts at 1024 (src/abi/memory.ts).
   binaryen.setLowMemoryUnused(true);
