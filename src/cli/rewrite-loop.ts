@@ -14,6 +14,12 @@ import type { Director } from '../director.js';
 import { BURST_MAX } from '../index.js';
 import type { Inputs } from './inputs.js';
 
+/**
+ * Bytes of the arena that are left for what the director makes of a burst, so that nothing depends on how many frames it
+ * has: 256 answers of 2 KiB, and whatever fragments were held (1 MiB) or are given (1 MiB), put together and cut anew.
+ */
+export const MADE_ROOM = 6 << 20;
+
 /** A frame on its way to a sink. The loop has one and fills it in anew: copy what is to be kept. */
 export interface LoopFrame {
   bytes: Uint8Array;
@@ -134,7 +140,10 @@ export class RewriteLoop {
     const now = wholeMillis(seconds, nanoseconds);
     const { burst } = this.#director;
     const length = dataEnd - dataStart;
-    if (this.#pending > 0 && (now !== this.now || this.#pending === this.#burstFrames || !burst.hasRoom(length))) {
+    if (
+      this.#pending > 0 &&
+      (now !== this.now || this.#pending === this.#burstFrames || !burst.hasRoom(length + MADE_ROOM))
+    ) {
       this.flush();
     }
     this.now = now;

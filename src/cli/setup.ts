@@ -12,10 +12,11 @@ import type { NetworkConfig, SysctlConfig } from '../types.js';
 import { splitWord } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
+import { MADE_ROOM } from './rewrite-loop.js';
 
 const CONNECTIONS = 1 << 18;
-/** Room for a burst. */
-const ARENA_BYTES = 1 << 20;
+/** Room for a burst, and what comes of it. */
+const ARENA_BYTES = (1 << 20) + MADE_ROOM;
 
 /** The options that {@link setUp} reads. */
 export const SETUP_OPTIONS: readonly OptionSpec[] = [

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatEndpoint } from '../address.js';
 import type { Fate, FieldChange, PacketWalk } from '../explain.js';
 import { wrap } from './options.js';
 import type { Style } from './style.js';
@@ -29,9 +30,13 @@ export function walkText(walk: PacketWalk, style: Style): string {
   part('verdict', fateLines(fate), fate.verdict === 'drop' ? style.bad : style.good);
   if (connection !== undefined) {
     const { protocol, method, state, expires, opened } = connection;
+    const ends = [
+      formatEndpoint(connection.clientAddress, connection.clientPort),
+      formatEndpoint(connection.virtualAddress, connection.virtualPort),
+      formatEndpoint(connection.destAddress, connection.destPort),
+    ];
     part('connection', [
-      `${protocol.toUpperCase()} ${connection.clientAddress}:${connection.clientPort} > ` +
-        `${connection.virtualAddress}:${connection.virtualPort} > ${connection.destAddress}:${connection.destPort}`,
+      `${protocol.toUpperCase()} ${ends.join(' > ')}`,
       `${method}, ${state}, expires in ${Math.round(expires)} s${opened ? ', opened by this packet' : ''}`,
     ]);
   }

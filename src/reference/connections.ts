@@ -7,15 +7,11 @@ import { type Address, type Family, familyOf, formatAddress } from './packet/add
 import type { Dest, ServiceTable } from './services.js';
 import {
   type ConnectionState,
-  type Direction,
   isActiveState,
-  nextSctpState,
-  nextTcpState,
-  type SctpEvent,
-  type SctpState,
+  nextState,
   type StateTimeouts,
-  sctpTimeout,
-  type TcpState,
+  stateTimeout,
+  type TransportEvent,
 } from './states.js';
 import type * as words from './types.js';
 
@@ -51,9 +47,6 @@ export interface Tuple {
   destination: Address;
   destinationPort: number;
 }
-
-/** What a packet says to the state of its connection. */
-export type TransportEvent = { tcpFlags: number } | { sctp: SctpEvent } | 'datagram';
 
 /** Connections at which the table of each family is full. */
 export type Limits = Record<Family, number>;
@@ -130,7 +123,8 @@ export class ConnectionTable {
   pass(connection: Connection, direction: 'input' | 'output', event: TransportEvent | undefined, now: number): void {
     if (event !== undefined) {
       // The servers' answers of DR and TUN go past the director.
-      const state = nextState(connection.state, connection.method === 'nat' ? direction : 'input-only', event);
+      const isOneWay = connection.method === 'dr' || connection.method === 'tun';
+      const state = nextState(connection.state, isOneWay ? 'input-only' : direction, event);
       const active = connection.protocol !== 'udp' && isActiveState(state);
       if (active !== connection.active && connection.dest !== undefined) {
         connection.dest.activeConnections += active ? 1 : -1;
@@ -138,14 +132,10 @@ export class ConnectionTable {
       }
       connection.active = active;
       connection.state = state;
-      connection.timeout = this.#timeoutOf(connection) * 1000;
+      connection.timeout = stateTimeout(state, connection.protocol === 'sctp', this.#timeouts) * 1000;
     }
     connection.expiresAt = now + connection.timeout;
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
-  }
-
-  #timeoutOf({ protocol, state }: Connection): number {
-    return protocol === 'sctp' ? sctpTimeout(state as SctpState) : this.#timeouts[state as TcpState | 'UDP'];
   }
 
   remove(connection: Connection): void {
@@ -171,12 +161,6 @@ export class ConnectionTable {
   list(): Connection[] {
     return [...this.#requests.values()];
   }
-}
-
-function nextState(state: ConnectionState, direction: Direction, event: TransportEvent): ConnectionState {
-  if (event === 'datagram') return 'UDP';
-  if ('sctp' in event) return nextSctpState(state as SctpState, direction, event.sctp);
-  return nextTcpState(state as TcpState, direction, event.tcpFlags);
 }
 
 function requestTuple(connection: Connection): Tuple {

@@ -145,7 +145,8 @@ export class ReferenceDirector {
     notes: words.ReferenceFrameNotes = {},
   ): words.ReferenceOutcome[] {
     this.advance(now);
-    const judgement = receive(this.#host, frame, inInterface, now, notes);
+    // A copy: slices of a Buffer are not.
+    const judgement = receive(this.#host, new Uint8Array(frame), inInterface, now, notes);
     const { verdict, reason, outInterface, frame: changed, made } = judgement;
     const partialChecksum = judgement.partialChecksum ?? notes.partialChecksum ?? false;
     const outcome = { verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false, partialChecksum };

@@ -9,6 +9,7 @@ import {
   familyOf,
   formatAddress,
   inPrefix,
+  isLinkLocal,
   isLoopback,
   netmask,
   type Prefix,
@@ -52,7 +53,8 @@ interface RouteEntry {
   prefix: Prefix<Address>;
   interface: Interface;
   gateway: Address | undefined;
-  source: Address;
+  /** `undefined`: as the destination wants. */
+  source: Address | undefined;
   metric: number;
 }
 
@@ -79,7 +81,7 @@ export class Network {
         prefix,
         interface: device,
         gateway,
-        source: route.prefsrc === undefined ? this.sourceTowards(near, device) : parseAnyAddress(route.prefsrc),
+        source: route.prefsrc === undefined ? this.#usualSource(near, device) : parseAnyAddress(route.prefsrc),
         metric: route.metric ?? 0,
       });
     }
@@ -102,21 +104,28 @@ export class Network {
             prefix,
             interface: device,
             gateway: undefined,
-            source: prefix.address,
+            source: typeof prefix.address === 'number' ? prefix.address : undefined,
             metric: Number.POSITIVE_INFINITY,
           })),
       );
   }
 
-  /** The address that `device` sends from to `near` by default (RFC 1122 §3.3.4.3): best one of the same subnet. */
+  /** IPv6 chooses its source for each destination anew. */
+  #usualSource(near: Address, device: Interface): Address | undefined {
+    return typeof near === 'number' ? this.sourceTowards(near, device) : undefined;
+  }
+
+  /** The address that `device` sends from to `near` by default; 0 when there is none at all. */
   sourceTowards(near: Address, device: Interface): Address {
-    const family = familyOf(near);
-    const candidates = device.addresses.filter(({ address }) => familyOf(address) === family);
-    const own = candidates.find((each) => inPrefix(near, each)) ?? candidates[0];
-    if (own !== undefined) return own.address;
-    const others = [...this.#interfaces.values()].filter(({ up }) => up).flatMap(({ addresses }) => addresses);
-    const any = others.find(({ address }) => familyOf(address) === family && !isLoopback(address));
-    return any?.address ?? (family === 6 ? 0n : 0);
+    const others = [...this.#interfaces.values()].filter((each) => each.up && each !== device);
+    const own = device.addresses.map((prefix) => ({ prefix, isOwn: true }));
+    const all = [...own, ...others.flatMap(({ addresses }) => addresses.map((prefix) => ({ prefix, isOwn: false })))];
+    const candidates = all.filter(({ prefix: { address }, isOwn }) => {
+      return familyOf(address) === familyOf(near) && (isOwn || !isLoopback(address));
+    });
+    const none = typeof near === 'bigint' ? 0n : 0;
+    const ranks = candidates.map(({ prefix, isOwn }) => rankSource(prefix, isOwn, near));
+    return candidates[ranks.indexOf(Math.max(...ranks))]?.prefix.address ?? none;
   }
 
   #device(name: string): Interface {
@@ -173,7 +182,7 @@ export class Network {
     return {
       interface: best.interface,
       nextHop: best.gateway ?? destination,
-      source: best.source,
+      source: best.source ?? this.sourceTowards(destination, best.interface),
       mtu: familyOf(destination) === 6 ? Math.max(mtu, SMALLEST_IPV6_MTU) : mtu,
     };
   }
@@ -193,6 +202,17 @@ export class Network {
     });
     return { outInterface: device.name, frame };
   }
+}
+
+/**
+ * How well a source address suits a destination; of equals the first one is taken. IPv4 (RFC 1122 §3.3.4.3): on the
+ * interface, there in the same subnet. IPv6 (RFC 6724 §5, rules 2, 5 and 8): of the same scope, on the interface, the
+ * longest common prefix, which ends with that of the subnet.
+ */
+function rankSource({ address, length }: Prefix<Address>, isOwn: boolean, near: Address): number {
+  if (typeof near === 'number') return isOwn ? 1 + Number(inPrefix(near, { address, length })) : 0;
+  const common = Array.from({ length }, (_, i) => i + 1).filter((bits) => inPrefix(near, { address, length: bits }));
+  return Number(isLinkLocal(address) === isLinkLocal(near)) * 1000 + Number(isOwn) * 500 + common.length;
 }
 
 function bitsOf(family: Family): number {

@@ -43,6 +43,8 @@ export interface OptionFault {
   reason: 'ipv4-option' | 'source-route';
   /** The byte of the options that is wrong, for a parameter problem; `undefined`: nobody is told. */
   pointer: number | undefined;
+  /** The options with what was filled in before: so they are quoted. */
+  options: Uint8Array;
 }
 
 /** Reads all options and fills in record route and timestamp. */
@@ -59,7 +61,7 @@ export function processOptions(options: Uint8Array, context: OptionContext): Fil
     const length = options[at + 1] ?? 0;
     const fits = length >= 2 && at + length <= options.length;
     const wrong = fits ? processOne(filled, at, length, seen, context) : 0;
-    if (wrong !== undefined) return { reason: 'ipv4-option', pointer: at + wrong };
+    if (wrong !== undefined) return { reason: 'ipv4-option', pointer: at + wrong, options: filled.options };
     at += length;
   }
   if (options.subarray(at).some((byte) => byte !== OPTION.end)) {
@@ -67,7 +69,8 @@ export function processOptions(options: Uint8Array, context: OptionContext): Fil
     filled.options.fill(OPTION.end, at);
     filled.changed = true;
   }
-  return seen.has(OPTION.looseRoute) ? { reason: 'source-route', pointer: undefined } : filled;
+  if (!seen.has(OPTION.looseRoute)) return filled;
+  return { reason: 'source-route', pointer: undefined, options: filled.options };
 }
 
 /** One option of `length` bytes at `at`; which byte of it is wrong, if one is. */

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { TransportEvent, Tuple } from './connections.js';
+import type { Tuple } from './connections.js';
 import type { Address } from './packet/address.js';
 import { type IpPacket, isIpv6 } from './packet/ip.js';
 import { SCTP_LENGTH, sctpChunks } from './packet/sctp.js';
 import { parseTcp, TCP_FLAG, TCP_LENGTH } from './packet/tcp.js';
 import { UDP_LENGTH } from './packet/udp.js';
-import { sctpEvent } from './states.js';
+import { sctpEvent, type TransportEvent } from './states.js';
 import type { ReferenceProtocol } from './types.js';
 import { UPPER, upperLayer } from './upper.js';
 

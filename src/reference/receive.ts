@@ -128,9 +128,9 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
   });
   if ('reason' in options) {
     const { reason, pointer } = options;
-    const told =
-      pointer === undefined ? undefined : answerProblem(host, 0, IPV4_LENGTH + pointer, packet, origin.interface);
-    return drop(reason, told);
+    if (pointer === undefined) return drop(reason);
+    const quoted = { ...packet, options: options.options };
+    return drop(reason, answerProblem(host, 0, IPV4_LENGTH + pointer, quoted, origin.interface));
   }
   return take(host, {
     ...origin,

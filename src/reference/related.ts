@@ -93,8 +93,9 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   if (tuple === undefined) return undefined;
   const connection = host.connections.findRequest(reversed(tuple)) ?? openFor(host, received, reversed(tuple));
   if (connection === undefined || 'verdict' in connection) return connection;
-  // Only NAT, which makes the checksum anew, looks at it.
-  if (connection.method === 'nat' && !icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  // Only NAT over IPv4 looks at the checksum; over IPv6 a wrong one is made right.
+  const isVerified = connection.method === 'nat' && !isIpv6(received.packet);
+  if (isVerified && !icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
   countRequest(ipLength(received.packet), connection);
   if (connection.method !== 'nat') connection.inPackets += 1;
   const { destAddress, destPort } = connection;

@@ -206,6 +206,24 @@ export function nextSctpState(state: SctpState, direction: Direction, event: Sct
   return SCTP_SHORT[row[SCTP_STATES.indexOf(state)]!]!;
 }
 
+/** What a packet says to the state of its connection: control bits, chunks, or only that it is there. */
+export type TransportEvent = { tcpFlags: number } | { sctp: SctpEvent } | 'datagram';
+
+/** The state after a packet; one of another protocol says nothing. */
+export function nextState(state: ConnectionState, direction: Direction, event: TransportEvent): ConnectionState {
+  if (event === 'datagram') return 'UDP';
+  if ('sctp' in event) return isSctpState(state) ? nextSctpState(state, direction, event.sctp) : state;
+  return isTcpState(state) ? nextTcpState(state, direction, event.tcpFlags) : state;
+}
+
+function isTcpState(state: ConnectionState): state is TcpState {
+  return TCP_STATES.some((each) => each === state);
+}
+
+function isSctpState(state: ConnectionState): state is SctpState {
+  return SCTP_STATES.some((each) => each === state);
+}
+
 /** Whether a connection counts as active; all others, and every UDP one, count as inactive. */
 export function isActiveState(state: ConnectionState): boolean {
   return state === 'ESTABLISHED' || state === 'SYN_SENT' || state === 'SYN_RECV' || state === 'SYNACK';
@@ -230,6 +248,12 @@ export function defaultTimeouts(): StateTimeouts {
     SYNACK: 120,
     UDP: 300,
   };
+}
+
+/** Seconds a connection lives in this state without a packet; only those of TCP and UDP can be set. */
+export function stateTimeout(state: ConnectionState, isSctp: boolean, timeouts: StateTimeouts): number {
+  if (isSctp && isSctpState(state)) return sctpTimeout(state);
+  return isTcpState(state) || state === 'UDP' ? timeouts[state] : 0;
 }
 
 /** Seconds an SCTP association lives in each state without a packet. */

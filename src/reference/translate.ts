@@ -30,13 +30,13 @@ interface Segment {
  * @param isPartial the transport checksum is only begun, and stays so: it covers no ports yet
  * @throws RangeError when the header of TCP, UDP or SCTP is cut short
  */
-export function translate<P extends IpPacket>(packet: P, to: Translation, isPartial = false): P {
+export function translate(packet: IpPacket, to: Translation, isPartial = false): IpPacket {
   const upper = upperLayer(packet);
-  const addressed = withEnds(packet, to) as P;
+  const addressed = withEnds(packet, to);
   if (upper === undefined) return addressed;
   const { protocol, bytes } = upper;
   const before = { ends: packet, protocol, bytes };
-  const put = (changed: Uint8Array): P => withUpperLayer(addressed, changed) as P;
+  const put = (changed: Uint8Array): IpPacket => withUpperLayer(addressed, changed);
   if (protocol === UPPER.tcp) return put(translateTcp(before, addressed, to, isPartial));
   if (protocol === UPPER.udp) return put(translateUdp(before, addressed, to, isPartial));
   if (protocol === UPPER.sctp) return put(translateSctp(bytes, to, isPartial));

@@ -110,10 +110,10 @@ function isOwnSocket(input: LocalInput, frame: Packet, time: bigint): boolean {
   if (accepted === undefined || accepted.protocol !== TCP || frame.protocol !== TCP) return false;
   if (((accepted.body[13] ?? 0) & (SYN | ACK)) !== (SYN | ACK)) return false;
   if (accepted.src !== frame.dst || accepted.dst !== frame.src || !isSwapped(accepted, frame)) return false;
-  const opening = readUint(accepted.body, 8, 4);
-  const offset = (readUint(frame.body, 4, 4) - opening + 1) >>> 0;
   const isSyn = (frame.body[13] ?? 0) === SYN;
-  return time < input.time ? isSyn && offset === 0 && input.time - time <= ANSWER_TIME : !isSyn && offset > 0;
+  if (time >= input.time) return !isSyn;
+  const acknowledged = readUint(accepted.body, 8, 4) === (readUint(frame.body, 4, 4) + 1) >>> 0;
+  return isSyn && acknowledged && input.time - time <= ANSWER_TIME;
 }
 
 function isServer({ reason }: LocalInput): boolean {

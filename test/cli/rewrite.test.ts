@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { readCapture } from '../../src/capture/reader.js';
 import { WINDOW } from '../../src/cli/inputs.js';
+import { reasonText } from '../../src/reasons.js';
 import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
 
 const tsharkThere = spawnSync('tshark', ['--version']).status === 0;
@@ -185,13 +186,13 @@ describe('a pcapng', () => {
     expect(first).toEqual(['1', '0x00000001', 'cli', `${comment},out srv`]);
     expect(sent).toEqual(['1', '0x00000002', 'srv', `${comment},out srv`]);
     const dropped = rows.find(([, , , text]) => text?.includes('ttl-exceeded'))!;
-    expect(dropped[3]).toBe('verdict drop, reason ttl-exceeded: TTL 1 or 0 on arrival');
+    expect(dropped[3]).toBe(`verdict drop, reason ttl-exceeded: ${reasonText('ttl-exceeded')}`);
     const answer = rows[rows.indexOf(dropped) + 1]!;
     expect(answer).toEqual([
       dropped[0],
       '0x00000002',
       'cli',
-      'verdict forward, reason time-exceeded: ICMP time exceeded (11/0) made by the director,out cli,made by the director',
+      `verdict forward, reason time-exceeded: ${reasonText('time-exceeded')},out cli,made by the director`,
     ]);
   });
 

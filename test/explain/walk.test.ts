@@ -395,6 +395,28 @@ describe('the walk of fragments', () => {
     );
   });
 
+  test('into a tunnel tells the length of the datagram, not of the outer pieces', () => {
+    const inside = ipv4({ src: '10.0.0.2', dst: '10.0.0.100', protocol: 17, id: 9, fragment: 0, payload: datagram });
+    const outer = (from: number, to: number) =>
+      ether(
+        SRV_MAC,
+        RS1_MAC,
+        ipv4({
+          src: '10.1.0.1',
+          dst: '10.1.0.21',
+          protocol: 4,
+          fragment: (to < 92 ? 0x2000 : 0) | (from / 8),
+          payload: inside.slice(from, to),
+        }),
+      );
+    const tunnelled = { ...connection, method: 'tun', destPort: 80 } as const;
+    const made = [{ reason: 'fragment', frame: outer(56, 92) }];
+    const rest = { connection: tunnelled, connections: [tunnelled], sent: outer(0, 56), made };
+    expect(told({ frame: piece(40, 72), reason: 'tunnel-ipip', ...rest })).toContain(
+      'OUTPUT: length 92, MTU 1480 = leaves in 2 pieces',
+    );
+  });
+
   test('that were cut here says how many pieces left', () => {
     const frame = tcpFrame({ ...ENDS, fragment: 0, data: Array(100).fill(0) });
     const made = [{ reason: 'fragment', frame }];

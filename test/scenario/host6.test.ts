@@ -227,6 +227,15 @@ describe('a socket of the host', () => {
     }
   });
 
+  it('opens no connection twice', async () => {
+    const srvOut = [
+      { at: 4, data: opening },
+      { at: 6, data: opening },
+    ];
+    const result = await run({ ...crafted, srvOut }, leftTo('local-delivery'));
+    expect(result).toMatchObject({ passed: false, host: [{ frame: 1 }] });
+  });
+
   it('sends from an address of the host only', async () => {
     const foreign = tcpFrame({ ...ends, src: '10.0.0.9', flags: 2, seq: 100 });
     const data = tcpFrame({ ...back, dst: '10.0.0.9', flags: 0x12, ack: 101 });

@@ -245,6 +245,12 @@ describe('matchFrames', () => {
       expect(masksOf(context(addressed(at + 1), addressed(at)))).toEqual(['clock']);
     });
 
+    it('may stand at an odd place', () => {
+      const odd = (time: number) =>
+        tcpFrame({ sport: 1, dport: 2, ipOptions: [1, 68, 8, 9, 0, ...u32(time), 1, 1, 1] });
+      expect(masksOf(context(odd(at + 3), odd(at)))).toEqual(['clock']);
+    });
+
     it('may not lie outside, in either frame', () => {
       expect(masksOf(context(stamped(at + 6), stamped(at)))).toBeUndefined();
       expect(masksOf(context(stamped(at - 1), stamped(at)))).toBeUndefined();
