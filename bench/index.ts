@@ -10,14 +10,18 @@ import { HELP, type Options, readOptions } from './options.js';
 import { buildNative } from './rivals/native.js';
 import type { Result, Settings, Suite } from './suite.js';
 import { checksum } from './suites/checksum.js';
+import { crc32c } from './suites/crc32c.js';
 import { dr } from './suites/dr.js';
+import { icmp } from './suites/icmp.js';
 import { ipip } from './suites/ipip.js';
 import { lookup } from './suites/lookup.js';
 import { nat } from './suites/nat.js';
+import { nat6 } from './suites/nat6.js';
 import { parse } from './suites/parse.js';
+import { tunnels } from './suites/tunnels.js';
 import { header, table } from './table.js';
 
-const SUITES: Record<string, Suite> = { parse, checksum, lookup, nat, dr, ipip };
+const SUITES: Record<string, Suite> = { parse, checksum, crc32c, lookup, nat, nat6, dr, ipip, tunnels, icmp };
 
 function settingsOf(options: Options): Settings {
   const { quick } = options;

@@ -7,14 +7,17 @@
  *
  * @module
  */
-import type { NetworkConfig, ProtocolName } from 'ipvs-wasm';
+import type { NetworkConfig } from 'ipvs-wasm';
 import {
   addressNumber,
   addressText,
   ETHERNET,
   type FrameSpec,
   framed,
+  ICMP,
   IPV4,
+  IPV6,
+  icmpError,
   macBytes,
   packet,
   TCP,
@@ -25,9 +28,26 @@ import { CONN_WORDS, ESTABLISHED, type Frames, MASQ, ROUTE, TUNNEL, UDP_STATE, t
 /** What is done with each frame. */
 export type Mode = 'nat-in' | 'nat-out' | 'dr' | 'ipip-encap' | 'ipip-decap';
 
+/** What only the library and the reference do. */
+export type FurtherMode =
+  | 'nat6-in'
+  | 'nat6-out'
+  | 'gre-encap'
+  | 'gre-csum-encap'
+  | 'gue-encap'
+  | 'gue-csum-encap'
+  | 'icmp-in'
+  | 'icmp-out';
+
+export type AnyMode = Mode | FurtherMode;
+
+type Protocol = 'tcp' | 'udp';
+
 export const VIP = '10.0.0.100';
 export const SERVICE_PORT = 80;
 const NAT_PORT = 8080;
+const VIP6 = 'fd00::100';
+const GUE_PORT = 6080;
 /** On this host, without a service: where decapsulated packets go. */
 const INNER_VIP = '10.0.0.101';
 const CLIENT_BASE = addressNumber('172.16.0.0');
@@ -40,15 +60,17 @@ const INTERFACE_NAMES = ['cli', 'srv'] as const;
 export const CLI = {
   name: 'cli',
   mac: '02:00:00:00:00:01',
-  addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`],
+  addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`, `${VIP6}/128`, 'fd00::1/64'],
 };
-export const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24'] };
+export const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24', 'fd00:1::1/64'] };
 export const ROUTER = { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:10' };
+const ROUTER6 = { ...ROUTER, dst: 'fd00::2' };
 const SERVERS = [11, 12, 13, 14].map((n) => ({
   dst: `10.1.0.${n}`,
   dev: 'srv',
   lladdr: `02:00:00:00:01:${n}`,
 }));
+const SERVERS6 = SERVERS.map((server, i) => ({ ...server, dst: `fd00:1::${11 + i}` }));
 
 /** Interfaces as numbered in the network below. */
 export const CLI_INTERFACE = 0;
@@ -60,9 +82,17 @@ export const NETWORK: NetworkConfig = {
     { dst: '10.0.0.0/24', dev: 'cli' },
     { dst: '10.1.0.0/24', dev: 'srv' },
     { dst: '172.16.0.0/12', dev: 'cli', gateway: ROUTER.dst },
+    { dst: 'fd00:9::/32', dev: 'cli', gateway: ROUTER6.dst },
   ],
-  neighbours: [ROUTER, ...SERVERS],
+  neighbours: [ROUTER, ...SERVERS, ROUTER6, ...SERVERS6],
 };
+
+const isV6 = (mode: AnyMode): boolean => mode === 'nat6-in' || mode === 'nat6-out';
+
+/** The VIP that a mode's clients call. */
+export function vipOf(mode: AnyMode): string {
+  return isV6(mode) ? VIP6 : VIP;
+}
 
 /** Name of an interface. */
 export function interfaceName(number: number): string {
@@ -70,19 +100,45 @@ export function interfaceName(number: number): string {
 }
 
 /** The library's name of the forwarding method that a mode needs. */
-export function methodOf(mode: Mode): 'nat' | 'dr' | 'tun' {
-  return mode === 'dr' ? 'dr' : mode === 'ipip-encap' ? 'tun' : 'nat';
+export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' {
+  return mode === 'dr' ? 'dr' : mode.endsWith('-encap') ? 'tun' : 'nat';
+}
+
+/** The tunnel of a mode that is not IPIP's. */
+export function tunnelOf(
+  mode: AnyMode,
+): { type: 'gre' | 'gue'; port?: number; checksum: 'csum' | 'nocsum' } | undefined {
+  switch (mode) {
+    case 'gre-encap':
+      return { type: 'gre', checksum: 'nocsum' };
+    case 'gre-csum-encap':
+      return { type: 'gre', checksum: 'csum' };
+    case 'gue-encap':
+      return { type: 'gue', port: GUE_PORT, checksum: 'nocsum' };
+    case 'gue-csum-encap':
+      return { type: 'gue', port: GUE_PORT, checksum: 'csum' };
+    default:
+      return undefined;
+  }
 }
 
 /** Servers in the order of adding: address and port. */
-export function servers(mode: Mode): { address: string; port: number }[] {
+export function servers(mode: AnyMode): { address: string; port: number }[] {
   const port = methodOf(mode) === 'nat' ? NAT_PORT : SERVICE_PORT;
-  return SERVERS.map(({ dst }) => ({ address: dst, port }));
+  return (isV6(mode) ? SERVERS6 : SERVERS).map(({ dst }) => ({ address: dst, port }));
 }
 
 /** Client of flow `n`. */
 export function client(n: number): { address: string; port: number } {
   return { address: addressText(CLIENT_BASE + n), port: 1024 + ((n * 40503) & 0x7fff) };
+}
+
+/** The same in the family of a mode. */
+function clientOf(mode: AnyMode, n: number): { address: string; port: number } {
+  const { address, port } = client(n);
+  return isV6(mode)
+    ? { address: `fd00:9::${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}`, port }
+    : { address, port };
 }
 
 /** Server of flow `n`, in the order of adding: round robin begins with the one added last. */
@@ -108,27 +164,37 @@ export interface Arrival {
 /** How a frame differs from the usual one. */
 export type FrameChanges = Omit<FrameSpec, 'source' | 'destination'> & { outerTos?: number };
 
-/** A frame of flow `n`. */
-export function frameOf(mode: Mode, n: number, changes: FrameChanges = {}): Arrival {
-  const vip = { address: VIP, port: SERVICE_PORT };
+/** A frame of flow `n`. An ICMP error's is one about a packet with these changes. */
+export function frameOf(mode: AnyMode, n: number, changes: FrameChanges = {}): Arrival {
+  const vip = { address: vipOf(mode), port: SERVICE_PORT };
   const common = { id: n & 0xffff, ...changes };
-  if (mode === 'nat-out') {
-    const reply = packet({ ...common, source: servers(mode)[serverOf(n)]!, destination: client(n) });
-    const server = SERVERS[serverOf(n)]!;
-    return { frame: framed(reply, SRV.mac, server.lladdr), interface: SRV_INTERFACE };
+  const peer = clientOf(mode, n);
+  const server = servers(mode)[serverOf(n)]!;
+  const fromServer = (bytes: Uint8Array): Arrival => {
+    return { frame: framed(bytes, SRV.mac, SERVERS[serverOf(n)]!.lladdr), interface: SRV_INTERFACE };
+  };
+  if (mode === 'nat-out' || mode === 'nat6-out') {
+    return fromServer(packet({ ...common, source: server, destination: peer }));
+  }
+  if (mode === 'icmp-out') {
+    return fromServer(icmpError(server, peer, packet({ ...common, source: peer, destination: server }), common.id));
+  }
+  if (mode === 'icmp-in') {
+    const error = icmpError(peer, vip, packet({ ...common, source: vip, destination: peer }), common.id);
+    return { frame: framed(error, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
   }
   if (mode === 'ipip-decap') {
-    const inner = packet({ ...common, source: client(n), destination: { ...vip, address: INNER_VIP } });
+    const inner = packet({ ...common, source: peer, destination: { ...vip, address: INNER_VIP } });
     const outer = tunnelled(inner, OTHER_DIRECTOR, '10.0.0.1', changes.outerTos);
     return { frame: framed(outer, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
   }
-  const request = packet({ ...common, source: client(n), destination: vip });
+  const request = packet({ ...common, source: peer, destination: vip });
   return { frame: framed(request, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
 }
 
 /** A frame that opens flow `n` (SYN, or any datagram) or, with ACK, establishes it. */
-export function openingFrame(n: number, flags: number, protocol: ProtocolName = 'tcp'): Uint8Array {
-  return frameOf('nat-in', n, { flags, protocol }).frame;
+export function openingFrame(n: number, flags: number, protocol: Protocol = 'tcp', mode?: AnyMode): Uint8Array {
+  return frameOf(mode !== undefined && isV6(mode) ? 'nat6-in' : 'nat-in', n, { flags, protocol }).frame;
 }
 
 /** A repeatable order of 0..count-1 (Fisher and Yates over xorshift32). */
@@ -166,13 +232,13 @@ export function layOut(
 }
 
 /** A mode and its size. */
-export interface Scenario {
-  mode: Mode;
+export interface Scenario<M extends AnyMode = Mode> {
+  mode: M;
   connections: number;
   /** Bytes of a frame, without a tunnel's header. Default 64. */
   length?: number;
   /** Default `tcp`. */
-  protocol?: ProtocolName;
+  protocol?: Protocol;
 }
 
 function connectionsOf(count: number, protocol: number, state: number): Int32Array {
@@ -190,16 +256,27 @@ function connectionsOf(count: number, protocol: number, state: number): Int32Arr
   return connections;
 }
 
-function* framesOf(scenario: Scenario, count: number): Generator<Arrival> {
+/** Bytes of the headers in a mode's frame, without those of a tunnel that it comes in. */
+function headersOf(mode: AnyMode): number {
+  if (isV6(mode)) return ETHERNET + IPV6 + TCP;
+  return ETHERNET + IPV4 + TCP + (mode.startsWith('icmp-') ? IPV4 + ICMP : 0);
+}
+
+/** Bytes of a mode's frame, without those of a tunnel that it comes in: no less than its headers. */
+function lengthOf({ mode, length = 64 }: Scenario<AnyMode>): number {
+  return Math.max(length, headersOf(mode));
+}
+
+function* framesOf(scenario: Scenario<AnyMode>, count: number): Generator<Arrival> {
   const order = shuffled(scenario.connections);
-  const payload = (scenario.length ?? 64) - ETHERNET - IPV4 - TCP;
+  const payload = lengthOf(scenario) - headersOf(scenario.mode);
   for (let i = 0; i < count; i++) yield frameOf(scenario.mode, order[i % order.length]!, { payload });
 }
 
 /** The frames of a benchmark: every flow at least once, in a random order. */
-export function makeFrames(scenario: Scenario): Frames {
+export function makeFrames(scenario: Scenario<AnyMode>): Frames {
   const count = Math.max(scenario.connections, MIN_FRAMES);
-  const longest = (scenario.length ?? 64) + (scenario.mode === 'ipip-decap' ? IPV4 : 0);
+  const longest = lengthOf(scenario) + (scenario.mode === 'ipip-decap' ? IPV4 : 0);
   return layOut(framesOf(scenario, count), count, longest);
 }
 
@@ -211,7 +288,9 @@ export function makeWorld(scenario: Scenario, frames: Frames = makeFrames(scenar
   const method = { nat: MASQ, dr: ROUTE, tun: TUNNEL }[methodOf(mode)];
   return {
     interfaces: [CLI, SRV].map(({ mac }) => ({ mac: macBytes(mac), mtu: MTU })),
-    locals: [CLI, SRV].flatMap(({ addresses }) => addresses.map((text) => loaded(text.split('/')[0]!))),
+    locals: [CLI, SRV]
+      .flatMap(({ addresses }) => addresses.filter((text) => !text.includes(':')))
+      .map((text) => loaded(text.split('/')[0]!)),
     dests: servers(mode).map(({ address, port }, i) => ({
       address: loaded(address),
       port: loadedPort(port),

@@ -14,6 +14,7 @@ export interface TestingExports {
   checksumMany(list: number, count: number, length: number): number;
   updateMany(list: number, count: number, toBE: number, portBE: number): number;
   lookupMany(list: number, count: number): number;
+  crcOf(address: number, length: number): number;
   parseMany(list: number, count: number, room: number): number;
   /** Next to nothing: measures the call itself. */
   icmpIsError(type: number): number;

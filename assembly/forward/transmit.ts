@@ -19,13 +19,16 @@ import { Dest } from '../service/dest';
 import { field } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
-import { isLoopback6 } from '../wire/ipv6';
+import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
 import { sendCut } from './cut';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
 import { encapsulate, tunnelMtuMin, tunnelOverhead, tunnelReason } from './tunnel';
+
+/** Largest total length of IPv4, and largest payload length of IPv6. */
+const LENGTH_MAX: u32 = 0xffff;
 
 /** Where the connection's packets go. */
 function hopOf(conn: Conn, packet: Scratch): Hop {
@@ -149,6 +152,11 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   }
   if (packet.isV6 || field(SB_PMTU_DISC) != 0) {
     if (!fits(frame, packet, mtu)) return;
+  }
+  // No length field says more.
+  if (packet.totalLength + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
+    frame.judge(Verdict.Drop, Reason.TooBig);
+    return;
   }
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
   countHopOf(packet, 0);

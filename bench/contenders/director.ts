@@ -5,15 +5,24 @@
  */
 import { type DestConfig, Director, type ServiceConfig, type ServiceKey } from 'ipvs-wasm';
 import { ACK_FLAG, SYN_FLAG } from '../frames.js';
-import { methodOf, NETWORK, openingFrame, type Scenario, SERVICE_PORT, servers, VIP } from '../scenario.js';
+import {
+  type AnyMode,
+  methodOf,
+  NETWORK,
+  openingFrame,
+  type Scenario,
+  SERVICE_PORT,
+  servers,
+  tunnelOf,
+  vipOf,
+} from '../scenario.js';
 
-const SERVICE = { protocol: 'tcp', address: VIP, port: SERVICE_PORT } as const;
 const PAGE = 65_536;
 /** Bytes of arena for bursts and answers, and of memory for everything but connections and arena. */
 const BURST_BYTES = 1 << 20;
 const OTHER_BYTES = 8 << 20;
 /** At most, with the share of the index. */
-const CONNECTION_BYTES = 96;
+const CONNECTION_BYTES = 160;
 
 /** What the library's director and the reference have in common. */
 interface Configurable {
@@ -22,15 +31,19 @@ interface Configurable {
 }
 
 /** Adds the scenario's service and servers. */
-export function configure(director: Configurable, { mode }: Scenario): void {
-  director.addService({ ...SERVICE, scheduler: 'rr' });
-  for (const server of servers(mode)) director.addDest(SERVICE, { ...server, method: methodOf(mode) });
+export function configure(director: Configurable, { mode }: Scenario<AnyMode>): void {
+  const service = { protocol: 'tcp', address: vipOf(mode), port: SERVICE_PORT } as const;
+  const tunnel = tunnelOf(mode);
+  director.addService({ ...service, scheduler: 'rr' });
+  for (const server of servers(mode)) {
+    director.addDest(service, { ...server, method: methodOf(mode), ...(tunnel === undefined ? {} : { tunnel }) });
+  }
 }
 
 /** The frames that establish all connections: every SYN, then every ACK. */
-export function* openingFrames({ connections }: Scenario): Generator<Uint8Array> {
+export function* openingFrames({ connections, mode }: Scenario<AnyMode>): Generator<Uint8Array> {
   for (const flags of [SYN_FLAG, ACK_FLAG]) {
-    for (let n = 0; n < connections; n++) yield openingFrame(n, flags);
+    for (let n = 0; n < connections; n++) yield openingFrame(n, flags, 'tcp', mode);
   }
 }
 
@@ -39,14 +52,16 @@ export function* openingFrames({ connections }: Scenario): Generator<Uint8Array>
  *
  * Its burst is empty.
  */
-export function establishedDirector(scenario: Scenario, bytes: number) {
+export function establishedDirector(scenario: Scenario<AnyMode>, bytes: number) {
   const { connections } = scenario;
   const arenaBytes = bytes + BURST_BYTES;
   const pages = Math.ceil((connections * CONNECTION_BYTES + arenaBytes + OTHER_BYTES) / PAGE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const director = Director.createSync({
     network: NETWORK,
-    plan: { connections, arenaBytes },
+    plan: vipOf(scenario.mode).includes(':')
+      ? { connections: 1, connections6: connections, arenaBytes }
+      : { connections, connections6: 1, arenaBytes },
     seed: 0x0f0e0d0c0b0a09080706050403020100n,
     memory,
   });

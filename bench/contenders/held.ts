@@ -7,15 +7,23 @@
 import type { ReasonName } from 'ipvs-wasm';
 import type { Contender, Sample } from '../harness.js';
 import { FORWARD, LOCAL } from '../rivals/world.js';
-import type { Mode, Scenario } from '../scenario.js';
+import type { AnyMode, Mode, Scenario } from '../scenario.js';
 
 /** Reason that every packet of a mode must get. */
-export const WANTED_REASON: Record<Mode, ReasonName> = {
+export const WANTED_REASON: Record<AnyMode, ReasonName> = {
   'nat-in': 'nat-in',
   'nat-out': 'nat-out',
   dr: 'direct-route',
   'ipip-encap': 'tunnel-ipip',
   'ipip-decap': 'decapsulated',
+  'nat6-in': 'nat-in',
+  'nat6-out': 'nat-out',
+  'gre-encap': 'tunnel-gre',
+  'gre-csum-encap': 'tunnel-gre',
+  'gue-encap': 'tunnel-gue',
+  'gue-csum-encap': 'tunnel-gue',
+  'icmp-in': 'icmp-in',
+  'icmp-out': 'icmp-out',
 };
 
 /** The same, numbered as in the library's ABI. */
@@ -38,14 +46,14 @@ export interface Tally {
   right: number;
 }
 
-function assertAll(name: string, { mode }: Scenario, given: number, right: number, what = ''): void {
+function assertAll(name: string, { mode }: Scenario<AnyMode>, given: number, right: number, what = ''): void {
   if (given > 0 && right === given) return;
   const done = mode === 'ipip-decap' ? 'decapsulated' : 'forwarded';
   throw new Error(`${name}, ${mode}: expected all ${given} packets to be ${done}, got ${right}${what}`);
 }
 
 /** The contender, whose every measurement is refused unless all packets given in it were right. */
-export function held(contender: Contender, scenario: Scenario, tally: () => Tally): Contender {
+export function held(contender: Contender, scenario: Scenario<AnyMode>, tally: () => Tally): Contender {
   return {
     name: contender.name,
     measure(seconds): Sample {

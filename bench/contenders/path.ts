@@ -11,7 +11,7 @@ import { MapRival } from '../rivals/map.js';
 import { timeNative } from '../rivals/native.js';
 import { FIRST, TypedArrayRival } from '../rivals/typed-array.js';
 import type { Frames, World } from '../rivals/world.js';
-import { interfaceName, NETWORK, type Scenario } from '../scenario.js';
+import { type AnyMode, interfaceName, NETWORK, type Scenario } from '../scenario.js';
 import { configure, establishedDirector, openingFrames } from './director.js';
 import { assertReasons, held, type Tally, WANTED_REASON, wantedVerdict } from './held.js';
 
@@ -26,13 +26,13 @@ function metaOf(frames: Frames): { length: number; inside: number } {
 }
 
 /** A feeder in the memory of a director, whose frames lie where the host holds them, as in a ring or a capture. */
-function fedDirector(scenario: Scenario, frames: Frames) {
+function fedDirector(scenario: Scenario<AnyMode>, frames: Frames) {
   const { director, memory, held } = establishedDirector(scenario, KEPT_BYTES + feederBytes(frames));
   return { director, memory, kept: held, feeder: new Feeder(frames, memory, held + KEPT_BYTES) };
 }
 
 /** The library: what `process` costs, and what everything costs that a host does with a burst. */
-export function ours(scenario: Scenario, frames: Frames): { core: ForBurst; host: ForBurst } {
+export function ours(scenario: Scenario<AnyMode>, frames: Frames): { core: ForBurst; host: ForBurst } {
   const { director, feeder, memory, kept } = fedDirector(scenario, frames);
   const { burst, plan } = director;
   const { length, inside } = metaOf(frames);
@@ -143,7 +143,7 @@ export function map(scenario: Scenario, world: World): ForBurst {
 }
 
 /** The reference. */
-export function reference(scenario: Scenario, frames: Frames): ForBurst {
+export function reference(scenario: Scenario<AnyMode>, frames: Frames): ForBurst {
   const director = new ReferenceDirector({ network: NETWORK });
   configure(director, scenario);
   for (const frame of openingFrames(scenario)) director.send(frame, 'cli', 0);

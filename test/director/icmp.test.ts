@@ -156,7 +156,10 @@ describe('NAT', () => {
   );
 
   it.each([0, 7, 8, 27, 28, 31])('an error that quotes too little (%i bytes of message) is nobody’s', (length) => {
-    const message = icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply).subarray(20, 20 + length);
+    const whole = icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply);
+    // What is missing lies behind the packet, from one before.
+    sent(director, fromClient(whole), 'cli', 'icmp-in');
+    const message = whole.subarray(20, 20 + length);
     const words = { source: CLIENT, protocol: 1 } as const;
     const dropped = length < 8;
     const local = director.send(fromClient(ipv4({ ...words, destination: VIP }, message)), 'cli', 0);
@@ -445,6 +448,16 @@ describe('errors about our own tunnel packets', () => {
       expect(told(director, big(1400), 'cli', 1000 + life - 1)).toBe(1300 - overhead);
       expect(told(director, big(1400), 'cli', 1000 + life)).toBeUndefined();
       expect(told(director, tooBig(1300), 'srv', 1000 + life), 'and learnt like new').toBe(1500 - overhead);
+    });
+
+    it('holds for all dests of that address', () => {
+      const director = opened(dest);
+      const other = { ...TCP_KEY, port: 81 };
+      director.addService({ ...other, scheduler: 'rr' });
+      director.addDest(other, dest);
+      told(director, tooBig(1300), 'srv');
+      const to81 = request('tcp', { dport: 81, df: true, payload: new Uint8Array(1360) });
+      expect(told(director, fromClient(to81), 'cli')).toBe(1300 - overhead);
     });
 
     it('is learnt from a packet without DF, too, of which nobody is told', () => {
