@@ -119,6 +119,8 @@ function emitByTunnel(
   };
   const { partialChecksum } = way;
   const begun = encapsulate({ packet: inner, partialChecksum }, tunnel);
+  // No length field says more.
+  if (ipLength(begun.packet) > 0xffff + (isIpv6(begun.packet) ? 40 : 0)) return drop('too-big');
   const outer =
     begun.partialChecksum && needsCutting({ ...way, packet: begun.packet })
       ? encapsulate({ packet: finished(inner), partialChecksum: false }, tunnel)

@@ -9,7 +9,7 @@ import { BINARIES, type Binary, createDirector, memoryFor, SMALL_PLAN } from '..
 import { toHex } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { type Arrival, frameOf } from './frames.js';
-import { type Step, steps } from './steps.js';
+import { flowsOf, type Step, steps } from './steps.js';
 import { networkOf, type World, worlds } from './world.js';
 
 const property = properties(import.meta.url);
@@ -49,7 +49,7 @@ function oneByOne(director: Director, world: World, life: readonly Step[]): { ar
   const arrivals: Arrival[] = [];
   const reports: Report[] = [];
   for (const step of life) {
-    const arrival = frameOf(step, networkOf(world.network), director.connections(NOW));
+    const arrival = frameOf(step, networkOf(world.network), flowsOf(director.connections(NOW)));
     if (arrival === undefined) continue;
     const outcomes = director.send(arrival.frame, arrival.inInterface, NOW);
     arrivals.push(arrival);

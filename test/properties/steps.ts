@@ -49,6 +49,11 @@ export interface Flow {
   destPort: number;
 }
 
+/** The flows among the connections that packets are made of here. */
+export function flowsOf(connections: readonly { protocol: string }[]): Flow[] {
+  return connections.filter((each): each is Flow => each.protocol === 'tcp' || each.protocol === 'udp');
+}
+
 export type Step =
   | { kind: 'client'; client: number; port: number; service: number; tunnel: number; shape: Shape }
   | { kind: 'again'; pick: number; reply: boolean; shape: Shape }

@@ -122,6 +122,11 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   sloppy_tcp: fc.constantFrom(0, 0, 1),
   expire_nodest_conn: bit,
   nat_icmp_send: bit,
+  ipv6_forwarding: fc.constant(1),
+  schedule_icmp: bit,
+  cache_bypass: bit,
+  ignore_tunneled: fc.constant(0),
+  sloppy_sctp: bit,
 });
 
 const METHODS: readonly MethodName[] = ['nat', 'nat', 'dr', 'tun'];

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { surroundings } from '../../src/scenario/commands.js';
 import { applyEvent, eventsOf, parseScenario } from '../../src/scenario/events.js';
-import type { SysctlConfig } from '../../src/types.js';
 import { BINARIES, createDirector } from '../support/core.js';
 import { picks as kernelPicks } from '../support/fixtures.js';
 import { ACK, FIN, RST, SYN, tcp } from '../support/packets.js';
@@ -32,12 +32,12 @@ describe.each(BINARIES)('%s', (binary) => {
       const director = createDirector(binary, { network, plan: { connections: 1024, arenaBytes: 65_536 } });
       const file = new URL(`../fixtures/kernel/${scenario}/scenario.json`, import.meta.url);
       const events = eventsOf(parseScenario(readFileSync(file, 'utf8')));
-      const sysctl: SysctlConfig = {};
+      const around = surroundings(network);
       const expected: (number | null)[] = [];
       const seen: (number | null)[] = [];
       for (const { t_ns, src: source, sport, dst: destination, dport, what, rs } of kernelPicks(scenario)) {
         while (events[0] !== undefined && events[0].time <= t_ns) {
-          applyEvent(director, events.shift() as (typeof events)[number], sysctl);
+          applyEvent(director, events.shift() as (typeof events)[number], around);
         }
         const flags = [...what].reduce((sum, letter) => sum | (FLAGS[letter] ?? 0), 0);
         const [outcome] = director.send(
