@@ -21,7 +21,7 @@ import {
   VIP,
   VIP6,
 } from '../support/lab.js';
-import { ACK, hex, icmp, ipv4, ipv6, type PacketWords, tcp, toHex } from '../support/packets.js';
+import { ACK, fixIpv4, hex, icmp, ipv4, ipv6, type PacketWords, tcp, toHex } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
@@ -317,6 +317,51 @@ describe('schedule_icmp', () => {
     expect(judged(director.send(error(quote), 'cli', 0))).toEqual([expected]);
     expect(director.connections(0)).toEqual([]);
   });
+
+  it('not for AH and ESP, whatever mark they have', () => {
+    const mark = 7;
+    const director = lab([DR], { sysctl }, {}, [{ fwmark: mark }]);
+    const judge = (quote: Uint8Array): string[] => judged(director.send(error(quote), 'cli', 0, { mark }));
+    expect(judge(ipv4({ source: VIP, destination: CLIENT, protocol: 50 }, new Uint8Array(8)))).toEqual([
+      'local local-delivery',
+    ]);
+    expect(judge(reply)).toEqual(['forward icmp-in']);
+  });
+});
+
+describe('damaged errors', () => {
+  const outer = { source: '10.1.0.1', destination: SERVERS[0] };
+  const quoted = [
+    ['cli', icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, reply)],
+    ['srv', icmp({ source: ROUTER, destination: '10.1.0.1' }, 3, 4, ipInIp(outer, request('tcp')), 1300)],
+    ['srv', icmp({ source: ROUTER, destination: CLIENT }, 11, 0, replyOfServer)],
+    ['cli', icmp({ source: CLIENT6, destination: VIP6 }, 1, 4, request6('tcp'))],
+  ] as const;
+  const options = { binary: 'debug', sysctl: { schedule_icmp: 1 } } as const;
+  const directors = [opened(NAT, options), opened(TUN, options), opened6(NAT6, options)];
+
+  property(
+    'end in a verdict, and what is not ours is left as it was',
+    fc.property(
+      fc.constantFrom(...quoted),
+      fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 4 }),
+      fc.nat(120),
+      ([by, whole], changes, room) => {
+        const packet = whole.slice(0, Math.max(room, 20));
+        for (const [at, value] of changes) if (at < packet.length) packet[at] = value;
+        const v6 = (packet[0] as number) >> 4 === 6;
+        // Only the first header is put right: the rest is looked at, then.
+        if (v6) new DataView(packet.buffer).setUint16(4, Math.max(0, packet.length - 40));
+        else new DataView(packet.buffer).setUint16(2, packet.length);
+        const frame = (by === 'cli' ? fromClient : fromServer)(v6 ? packet : fixIpv4(packet));
+        for (const director of directors) {
+          const [outcome] = director.send(frame, by, 0);
+          expect(outcome?.reason).toBeDefined();
+          if (outcome?.reason === 'local-delivery') expect(toHex(outcome.frame)).toBe(toHex(frame));
+        }
+      },
+    ),
+  );
 });
 
 it('where there is no service of the family, ICMP is nothing to look at', () => {
@@ -448,6 +493,13 @@ describe('errors about our own tunnel packets', () => {
       expect(told(director, big(1400), 'cli', 1000 + life - 1)).toBe(1300 - overhead);
       expect(told(director, big(1400), 'cli', 1000 + life)).toBeUndefined();
       expect(told(director, tooBig(1300), 'srv', 1000 + life), 'and learnt like new').toBe(1500 - overhead);
+    });
+
+    it('is half a word: the other half is not looked at', () => {
+      const director = opened(dest);
+      told(director, tooBig(0x1234_0000 + 1300), 'srv');
+      expect(told(director, big(1400), 'cli')).toBe(1300 - overhead);
+      expect(told(director, tooBig(0x1234_0000 + 1200), 'srv')).toBe(1200 - overhead);
     });
 
     it('holds for all dests of that address', () => {
