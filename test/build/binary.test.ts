@@ -73,8 +73,8 @@ describe.each(['release', 'shared'] as const)('%s, as shipped', (binary) => {
     expect(count).toBe(0);
   });
 
-  it('has at most 112 KiB', () => {
-    expect(file.length).toBeLessThanOrEqual(112 * 1024);
+  it('has at most 80 KiB', () => {
+    expect(file.length).toBeLessThanOrEqual(80 * 1024);
   });
 
   it('has few functions left after inlining', () => {

@@ -92,6 +92,16 @@ describe('small differences', () => {
   });
 });
 
+test('a packet too long for its tunnel is dropped', () => {
+  const raw = (name: string, address: string) => ({ name, kind: 'raw', mtu: 65_536, addresses: [address] }) as const;
+  const network = { interfaces: [raw('cli', `${VIP}/24`), raw('srv', '10.1.0.1/24')] };
+  const long = createDirector('release', { network, plan: { ...SMALL_PLAN, arenaBytes: 1 << 18 } });
+  long.addService(WEB);
+  long.addDest(WEB, { address: RIP, method: 'tun' });
+  const outcomes = long.send(segment(SYN, { payload: new Uint8Array(65_516 - 40) }), 'cli', T0);
+  expect(outcomes.map(({ reason }) => reason)).toEqual(['too-big']);
+});
+
 describe("the director's own ICMP", () => {
   test('is not limited: a hundred packets in one millisecond get a hundred answers', () => {
     const dying = segment(SYN, { ttl: 1 });
