@@ -58,6 +58,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   if (!isLocal) {
     sendErrorIn(frame, packet, conn);
   } else if (!isRefused(frame, packet, conn)) {
+    countIn(changetype<Dest>(conn.dest), packet.totalLength);
     frame.judge(Verdict.Drop, Reason.LocalBoundary);
   }
   return true;
