@@ -53,7 +53,11 @@ export function icmpOut(frame: Descriptor, packet: Scratch, hop: Hop): bool {
  */
 function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
-  if (isLocal && conn.method != Method.Masq) return false;
+  if (isLocal && conn.method != Method.Masq) {
+    conn.inPackets += 1;
+    countIn(changetype<Dest>(conn.dest), packet.totalLength);
+    return false;
+  }
   decrementHop(packet);
   if (!isLocal) {
     sendErrorIn(frame, packet, conn);

@@ -40,6 +40,7 @@ function input4(frame: Descriptor, packet: Scratch): void {
   const destinationBE = packet.header.destinationBE;
   const type = routeType(destinationBE);
   if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
+    if (packet.isFragment && !gather(frame, packet)) return;
     keepLocal(frame, Reason.LocalDelivery);
   } else if (type == RouteType.Local || takesMark(frame, packet)) {
     if (packet.isFragment && !gather(frame, packet)) return;
