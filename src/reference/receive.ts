@@ -159,14 +159,14 @@ function hasServiceMark(host: Host, { packet, mark }: Received): boolean {
 
 /** A packet to one of our addresses: the end of a tunnel, a service, or the host itself. */
 function receiveOwn(host: Host, received: Received): Judgement {
-  const inner = received.decapsulated ? undefined : leaveTunnel(host, received);
-  if (inner === undefined) return hand(received, deliver(host, received));
+  const judgement = deliver(host, received);
+  if (received.decapsulated) return hand(received, judgement);
+  // IPVS is asked first: a service may have the port of GUE.
+  const inner = judgement.reason === 'local-delivery' ? leaveTunnel(host, received) : undefined;
+  if (inner === undefined) return judgement;
   if ('verdict' in inner) return inner;
-  return {
-    frame: inner.bytes,
-    partialChecksum: inner.origin.partialChecksum,
-    ...receiveIp(host, inner.bytes, inner.origin),
-  };
+  const { bytes, origin } = inner;
+  return { frame: bytes, partialChecksum: origin.partialChecksum, ...receiveIp(host, bytes, origin) };
 }
 
 /** What came out of a tunnel and is for the host says so. */

@@ -1,8 +1,20 @@
 /** Whatever comes in gets a verdict: noise, and real frames with some bytes changed, cut or added. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseIpv4, serialiseEthernet, serialiseIpv4 } from '../../src/reference/index.js';
+import { parseIpv4, serialiseEthernet, serialiseIp, serialiseIpv4 } from '../../src/reference/index.js';
 import { ACK, CLIENT, director, frame, MAC, networkWith, SERVER, SYN, tcp, udp } from './builders.js';
+import {
+  chunk,
+  ENDS,
+  fragment6,
+  frame as frame6,
+  icmpError,
+  packet,
+  plainDirector,
+  sctp,
+  tcp as tcp6,
+  udp as udp6,
+} from './builders6.js';
 
 const RUNS = Number(process.env.RUNS ?? 1000);
 
@@ -33,6 +45,55 @@ function withRightHeader(bytes: Uint8Array): Uint8Array {
     return bytes;
   }
 }
+
+const { client, vip, server, own } = ENDS[6];
+const QUOTED = serialiseIp(tcp6([vip, 80], [client, 1], ACK, 40));
+
+const BOTH_FAMILIES = [
+  frame6(tcp6([client, 1], [vip, 80], SYN)),
+  frame6(tcp6([server, 8080], [client, 1], ACK), 'srv'),
+  frame6(packet(client, vip, 0, Uint8Array.from([60, 0, 5, 2, 0, 0, 1, 0, 6, 0, 1, 4, 0, 0, 0, 0]))),
+  frame6(icmpError([client, vip], [1, 4, 0], QUOTED)),
+  frame6(icmpError([ENDS[4].server, ENDS[4].inner], [3, 4, 1300], QUOTED), 'srv'),
+  frame6(fragment6(tcp6([client, 1], [vip, 80], ACK, 200), 0, 104, true)),
+  frame6(fragment6(tcp6([client, 1], [vip, 80], ACK, 200), 104, 200, false)),
+  frame6(sctp([client, 1], [vip, 80], chunk(1))),
+  frame6(packet(client, own, 41, QUOTED)),
+  frame6(packet(client, own, 47, Uint8Array.from([0, 0, 0x86, 0xdd, ...QUOTED]))),
+  frame6(udp6([client, 1], [own, 6080], 90)),
+];
+
+const change6 = fc.tuple(fc.nat(120), fc.nat(255));
+const damaged6 = fc
+  .tuple(fc.constantFrom(...BOTH_FAMILIES), fc.array(change6, { maxLength: 4 }), fc.nat(40))
+  .map(([bytes, changes, short]) => {
+    const copy = bytes.slice(0, bytes.length - (short > 30 ? short : 0));
+    for (const [at, value] of changes) copy[at] = value;
+    return copy;
+  });
+
+it.each(['nat', 'dr', 'tun'] as const)('%s: any bytes of both families', (method) => {
+  const made = plainDirector({ sysctl: { schedule_icmp: 1, sloppy_sctp: 1 } });
+  for (const protocol of ['tcp', 'sctp'] as const) {
+    made.addService({ protocol, address: vip, port: 80, scheduler: 'rr' });
+    made.addDest({ protocol, address: vip, port: 80 }, { address: server, method });
+  }
+  const seen = new Set<string>();
+  let now = 0;
+  fc.assert(
+    fc.property(damaged6, fc.constantFrom('cli', 'srv'), fc.boolean(), (bytes, name, partialChecksum) => {
+      const before = bytes.slice();
+      now += 100;
+      for (const outcome of made.send(bytes, name, now, { partialChecksum, mark: bytes.length % 3 })) {
+        expect(outcome.outInterface !== undefined).toBe(outcome.verdict === 'forward');
+        seen.add(outcome.reason);
+      }
+      expect(bytes).toEqual(before);
+    }),
+    { numRuns: RUNS },
+  );
+  expect(seen.size).toBeGreaterThan(15);
+});
 
 it.each(['nat', 'dr', 'tun'] as const)('%s: any bytes', (method) => {
   const network = networkWith(
