@@ -4,6 +4,7 @@ import type { Director } from '../../src/director.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { ethernet, ip6, toHex, udp } from '../support/packets.js';
+import { gue } from '../support/tunnels.js';
 
 const CLI = '02:00:00:00:00:01';
 const CLIENT = 'fd00::2';
@@ -45,18 +46,92 @@ describe('the source (RFC 6724) is', () => {
     ['global for a global destination', 'fd00:1::11', ['fe80::5/64', 'fd00:1::1/64'], 'fd00:1::1'],
     ['of another interface rather than of the link alone', 'fd00:1::11', ['fe80::5/64'], 'fd00::100'],
     ['the one that shares more bits', 'fd00:1::11', ['2001:db8::1/64', 'fd00:1::1/64'], 'fd00:1::1'],
+    ['one of the interface rather than one that shares more', 'fd00::99', ['fd00:1::1/64'], 'fd00:1::1'],
+    ['no nearer than the prefix of its link', 'fd00:1::22', ['fd00:1::21/64', 'fd00:1::20/128'], 'fd00:1::20'],
     ['the first of those that share as many', 'fd00:1::11', ['fd00:1::2/64', 'fd00:1::10/64'], 'fd00:1::2'],
     ['that of a host, near to it', 'fd00:1::11', ['fd00:1::1/64', 'fd00:1::10/128'], 'fd00:1::10'],
     ['that of its link, far from a host’s', 'fd00:1:0:0:8000::11', ['fd00:1::1/64', 'fd00:1::10/128'], 'fd00:1::1'],
     ['one of two hosts’', 'fd00:1::21', ['fd00:1::1/64', 'fd00:1::10/128', 'fd00:1::20/128'], 'fd00:1::20'],
   ])('%s', (_, server, addresses, source) => {
-    const routes = [{ dst: 'fd00:1::/64', dev: 'srv' }];
+    const routes = [
+      { dst: 'fd00:1::/64', dev: 'srv' },
+      { dst: 'fd00::99', dev: 'srv' },
+    ];
     expect(sourceTo(server, addresses, { routes })).toBe(text(source));
   });
 
   it('what the route says', () => {
     const routes = [{ dst: 'fd00:1::/64', dev: 'srv', prefsrc: 'fd00::1' }];
     expect(sourceTo('fd00:1::11', ['fd00:1::1/64'], { routes })).toBe(text('fd00::1'));
+  });
+});
+
+describe('the source of an error', () => {
+  /** That of the answer to a packet which dies here, or goes beyond its scope. */
+  const errorSource = (source: string, interfaces: NetworkConfig['interfaces']): string => {
+    const routes = ['fe80::/64', 'fd00::/64', 'fd00:1::/64'].map((dst) => ({ dst, dev: 'cli' }));
+    const director = made([], { interfaces, routes });
+    const packet = udp({ source, destination: 'fd00:1::11', sport: 1, dport: 2, ttl: 1 });
+    return toHex(director.send(packet, 'cli', 0)[1]?.frame.subarray(8, 24) ?? new Uint8Array(0));
+  };
+  const raw = (name: string, ...addresses: string[]) => ({ name, kind: 'raw', addresses }) as const;
+
+  it.each([
+    ['of the link, to the link', 'fe80::2', [raw('cli', 'fd00::1/64', 'fe80::1/64')], 'fe80::1'],
+    ['of no other link', 'fe80::2', [raw('srv', 'fe80::5/64'), raw('cli', 'fd00::1/64')], 'fd00::1'],
+    ['of another interface', 'fd00::2', [raw('srv', 'fd00:5::1/64'), raw('cli', 'fe80::1/64')], 'fd00:5::1'],
+    ['none of loopback', 'fd00::2', [{ name: 'lo', addresses: ['::1/128'] }, raw('cli')], '::'],
+  ] as const)('is one %s', (_, source, interfaces, expected) => {
+    expect(errorSource(source, interfaces)).toBe(text(expected));
+  });
+});
+
+describe('a network that is set anew', () => {
+  it.each([
+    ['IPv6', 'fd00:5::/32', 'fd00:5::9', 'fd00::2'],
+    ['IPv4', '10.5.0.0/16', '10.5.0.9', '10.0.0.2'],
+  ])('leaves nothing of its routes before: %s', (_, dst, destination, gateway) => {
+    const source = destination.includes(':') ? CLIENT : '10.0.0.3';
+    const director = made([]);
+    const network = director.network;
+    const neighbours = [
+      { dst: gateway, dev: 'cli', lladdr: '02:00:00:00:00:02' },
+      { dst: destination, dev: 'cli', lladdr: '02:00:00:00:00:09' },
+    ];
+    const packet = ethernet(
+      CLI,
+      '02:00:00:00:00:02',
+      udp({ source, destination, sport: 1, dport: 2 }),
+      source === CLIENT ? 0x86dd : 0x0800,
+    );
+    const macTo = (route: object): number | undefined => {
+      director.setNetwork({ ...network, neighbours, routes: [{ dst, dev: 'cli', ...route }] });
+      return director.send(packet, 'cli', 0)[0]?.frame[5];
+    };
+    expect([macTo({ gateway }), macTo({}), macTo({ gateway })]).toEqual([2, 9, 2]);
+  });
+
+  it('leaves nothing of its GUE ports', () => {
+    const director = made([]);
+    const network = {
+      ...director.network,
+      interfaces: [...director.network.interfaces, { name: 't', kind: 'ip6tnl' }],
+    };
+    const ports = [6080, 6081].map((port) => ({ port, family: 6 as const }));
+    const packet = (dport: number): Uint8Array => {
+      const inner = udp({ source: CLIENT, destination: 'fd00::1', sport: 1, dport: 2 });
+      const words = { source: CLIENT, destination: 'fd00::1', sport: 1, dport };
+      return ethernet(CLI, '02:00:00:00:00:02', gue(words, inner), 0x86dd);
+    };
+    const taken = (fou: typeof ports): boolean[] => {
+      director.setNetwork({ ...network, fou } as NetworkConfig);
+      return [6080, 6081].map((port) => director.send(packet(port), 'cli', 0)[0]?.reason === 'decapsulated');
+    };
+    expect([taken(ports), taken(ports.slice(0, 1)), taken([])]).toEqual([
+      [true, true],
+      [true, false],
+      [false, false],
+    ]);
   });
 });
 
