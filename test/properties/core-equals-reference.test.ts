@@ -56,7 +56,6 @@ describe.each(BINARIES)('%s', (binary) => {
     'ttl-exceeded',
     'too-big',
     'no-dest',
-    'dest-unavailable',
     'no-route',
     'no-neighbour',
   ];
