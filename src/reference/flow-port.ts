@@ -5,7 +5,6 @@
  */
 
 import { addressBytes } from './packet/address.js';
-import { residue } from './packet/checksum.js';
 import type { IpPacket } from './packet/ip.js';
 import { transportName } from './ports.js';
 import { upperLayer } from './upper.js';
@@ -19,6 +18,6 @@ export function flowPort(packet: IpPacket): number {
   const upper = upperLayer(packet);
   const hasPorts = upper !== undefined && !upper.isLaterFragment && transportName(upper.protocol) !== undefined;
   const ports = hasPorts ? upper.bytes.subarray(0, 4) : [];
-  const parts = [addressBytes(packet.source), addressBytes(packet.destination), Uint8Array.from(ports)];
-  return FIRST + (parts.reduce((hash, part) => (hash * 31 + residue(part)) % COUNT, upper?.protocol ?? 0) % COUNT);
+  const bytes = [...addressBytes(packet.source), ...addressBytes(packet.destination), ...ports];
+  return FIRST + bytes.reduce((hash, byte) => (hash * 31 + byte) % COUNT, upper?.protocol ?? 0);
 }

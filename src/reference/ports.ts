@@ -5,7 +5,7 @@
  */
 import type { Tuple } from './connections.js';
 import type { Address } from './packet/address.js';
-import { type IpPacket, isIpv6 } from './packet/ip.js';
+import type { IpPacket } from './packet/ip.js';
 import { SCTP_LENGTH, sctpChunks } from './packet/sctp.js';
 import { parseTcp, TCP_FLAG, TCP_LENGTH } from './packet/tcp.js';
 import { UDP_LENGTH } from './packet/udp.js';
@@ -42,7 +42,7 @@ export function transportName(protocol: number): ReferenceProtocol | undefined {
   return protocol === UPPER.sctp ? 'sctp' : undefined;
 }
 
-/** Whether a protocol is AH or ESP; in IPv6 AH is an extension header. */
+/** Whether a protocol is AH or ESP. In IPv6 AH is an extension header, which no search for the protocol stops at. */
 export function isSecurityProtocol(protocol: number): boolean {
   return protocol === UPPER.esp || protocol === UPPER.ah;
 }
@@ -69,13 +69,13 @@ export function readTuple(
 export function readTransport(packet: IpPacket): Transport | undefined {
   const upper = upperLayer(packet);
   if (upper === undefined) return undefined;
-  const { protocol, bytes } = upper;
+  const { protocol, bytes, isLaterFragment } = upper;
   const tuple = readTuple(packet, protocol, bytes);
-  if (isSecurityProtocol(protocol) && !(isIpv6(packet) && protocol === UPPER.ah)) {
+  if (isSecurityProtocol(protocol)) {
     return { protocol: 'udp', tuple, isSecured: true, truncated: false, event: undefined, chunk: undefined };
   }
   const name = transportName(protocol);
-  if (name === undefined) return undefined;
+  if (name === undefined || isLaterFragment) return undefined;
   const truncated = bytes.length < HEADER_LENGTH[name];
   const base = { protocol: name, tuple, isSecured: false, truncated, chunk: undefined };
   if (name === 'udp') return { ...base, event: 'datagram' };

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCapture } from '../../src/capture/index.js';
 import { summary } from '../../src/decode.js';
+import type { NetworkConfig } from '../../src/types.js';
 import { CAPTURES_NETWORK } from './captures-network.js';
-import { type LabNetwork, networkScript } from './network.js';
+import { networkScript } from './network.js';
 import { type TimedFrame, writePcap } from './pcap.js';
 import { isSpontaneous } from './spontaneous.js';
 import { bootDirector, type Emitted, INTERFACES, type KernelDirector } from './uml.js';
@@ -40,7 +41,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** What came out, by interface, with the time at which the frame that caused it was sent. */
+/** What came out, by interface. */
 type Heard = Map<string, TimedFrame[]>;
 
 async function main(args: readonly string[]): Promise<void> {
@@ -51,7 +52,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const text = async (file: string | undefined) => (file === undefined ? '' : readFile(file, 'utf8'));
   const network =
-    values.network === undefined ? CAPTURES_NETWORK : (JSON.parse(await text(values.network)) as LabNetwork);
+    values.network === undefined ? CAPTURES_NETWORK : (JSON.parse(await text(values.network)) as NetworkConfig);
   const [rules, script] = [await text(values.rules), await text(values.sh)];
 
   await using kernel = await bootDirector();
@@ -64,15 +65,13 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.out !== undefined) await write(values.out, heard);
 }
 
-const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
-
 async function take(kernel: KernelDirector, step: string, heard: Heard, hex: boolean): Promise<void> {
   const [, what = '', value = ''] = /^(\w+)=(.*)$/s.exec(step) ?? [];
   const show = (mark: string, name: string, data: Uint8Array) => {
     console.log(`${mark} ${name} ${summary(data)}${hex ? `\n    ${Buffer.from(data).toString('hex')}` : ''}`);
   };
-  const told = (frames: readonly Emitted[], time: bigint) => {
-    for (const { outInterface, data } of frames) {
+  const told = (frames: readonly Emitted[]) => {
+    for (const { outInterface, time, data } of frames) {
       if (isSpontaneous(data)) continue;
       show('  out', outInterface, data);
       heard.get(outInterface)?.push({ time, data });
@@ -83,12 +82,11 @@ async function take(kernel: KernelDirector, step: string, heard: Heard, hex: boo
     console.log(`$ ${value}\n${output}${code === 0 ? '' : `(code ${code})\n`}`);
   } else if (what === 'wait') {
     await new Promise((resolve) => setTimeout(resolve, Number(value)));
-    told(kernel.spontaneous(), now());
+    told(kernel.spontaneous());
   } else if (heard.has(what)) {
     for (const frame of await framesOf(value)) {
       show('in ', what, frame);
-      const time = now();
-      told(await kernel.send(what, frame), time);
+      told(await kernel.send(what, frame));
     }
   } else throw new Error(`expected a step such as cli=FILE.pcap, got ${step}; see --help`);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { LabNetwork } from './network.js';
+import type { NetworkConfig } from '../../src/types.js';
 
 /** MAC addresses of the hosts around the director. */
 export const MAC = {
@@ -19,7 +19,7 @@ export const MAC = {
 const hosts = (dev: string, prefixes: readonly string[], numbers: readonly number[], lladdr: string) =>
   prefixes.flatMap((prefix) => numbers.map((n) => ({ dst: `${prefix}${n}`, dev, lladdr })));
 
-export const CAPTURES_NETWORK: LabNetwork = {
+export const CAPTURES_NETWORK: NetworkConfig = {
   interfaces: [
     { name: 'lo', mtu: 65_536, addresses: ['127.0.0.1/8', '::1/128'] },
     {

@@ -3,30 +3,10 @@
  *
  * @module
  */
+import type { InterfaceConfig, NetworkConfig, RouteConfig } from '../../src/types.js';
 
-/** What an interface is; the tunnel kinds are Linux's own fallback devices. */
-export type LabKind = 'ether' | 'loopback' | 'ipip' | 'sit' | 'ip6tnl' | 'gre' | 'ip6gre';
-
-/** An interface, in the words of `InterfaceConfig`. */
-export interface LabLink {
-  readonly name: string;
-  readonly kind?: LabKind;
-  readonly mac?: string;
-  readonly mtu?: number;
-  readonly up?: boolean;
-  readonly addresses?: readonly string[];
-}
-
-/** A network, in the words of `NetworkConfig`. */
-export interface LabNetwork {
-  readonly interfaces: readonly LabLink[];
-  readonly routes?: readonly { dst: string; dev: string; gateway?: string; prefsrc?: string; metric?: number }[];
-  readonly neighbours?: readonly { dst: string; dev: string; lladdr: string }[];
-  /** Ports that take GUE. */
-  readonly fou?: readonly { port: number; family?: 4 | 6 }[];
-}
-
-const DEVICES: Partial<Record<LabKind, string>> = {
+/** The devices that Linux has for tunnels from the start. */
+const DEVICES: Partial<Record<NonNullable<InterfaceConfig['kind']>, string>> = {
   ipip: 'tunl0',
   sit: 'sit0',
   ip6tnl: 'ip6tnl0',
@@ -35,7 +15,7 @@ const DEVICES: Partial<Record<LabKind, string>> = {
 };
 
 /** A shell script that gives a guest without configuration this network. @throws RangeError for what a guest has not */
-export function networkScript(network: LabNetwork): string {
+export function networkScript(network: NetworkConfig): string {
   const { interfaces, routes = [], neighbours = [], fou = [] } = network;
   const lines = [
     ...interfaces.flatMap(interfaceLines),
@@ -46,10 +26,16 @@ export function networkScript(network: LabNetwork): string {
   return `ip -batch - <<'END'\n${lines.join('\n')}\nEND`;
 }
 
-function interfaceLines({ name, kind = kindOf(name), mtu, up, addresses = [] }: LabLink): string[] {
+function interfaceLines({
+  name,
+  kind = name === 'lo' ? 'loopback' : 'ether',
+  mtu,
+  up,
+  addresses = [],
+}: InterfaceConfig): string[] {
   if (kind === 'loopback') return [];
-  const device = DEVICES[kind] ?? name;
-  if (device !== name) throw new RangeError(`the guest's ${kind} interface is called ${device}, not ${name}`);
+  const device = kind === 'ether' ? name : DEVICES[kind];
+  if (device !== name) throw new RangeError(`the guest has no interface ${name} of the kind ${kind}`);
   return [
     ...(mtu === undefined ? [] : [`link set ${name} mtu ${mtu}`]),
     ...(up === false ? [] : [`link set ${name} up`]),
@@ -57,11 +43,7 @@ function interfaceLines({ name, kind = kindOf(name), mtu, up, addresses = [] }: 
   ];
 }
 
-function kindOf(name: string): LabKind {
-  return name === 'lo' ? 'loopback' : 'ether';
-}
-
-function routeLine({ dst, dev, gateway, prefsrc, metric }: NonNullable<LabNetwork['routes']>[number]): string {
+function routeLine({ dst, dev, gateway, prefsrc, metric }: RouteConfig): string {
   // In a batch nothing else tells the family of a default route.
   const to = dst === 'default' && gateway?.includes(':') ? '::/0' : dst;
   const words = ['route replace', to, 'dev', dev];

@@ -8,6 +8,8 @@
 export const INITIAL_SYSCTLS: readonly (readonly [string, number | string])[] = [
   ['net/ipv4/icmp_msgs_per_sec', 1_000_000_000],
   ['net/ipv4/icmp_msgs_burst', 1_000_000_000],
+  // Of what a packet without a route is answered with.
+  ['net/ipv4/route/error_cost', 0],
   ['net/core/netdev_max_backlog', 10_000],
 ];
 

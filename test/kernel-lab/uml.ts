@@ -22,6 +22,8 @@ import { freePorts, PROBED, Wires } from './wires.js';
 /** A frame that the kernel sent. */
 export interface Emitted {
   readonly outInterface: string;
+  /** When it came, ns since the epoch. */
+  readonly time: bigint;
   readonly data: Uint8Array;
 }
 
@@ -184,8 +186,10 @@ export class KernelDirector implements AsyncDisposable {
     await this.#hearing('boot', BOOT_MS);
     const names = this.#interfaces.map(({ name }, i) => `ip link set eth${i} name ${name}`);
     await this.must(
-      [...modules.map((path) => `insmod ${path}`), ...INITIAL_SYSCTLS.map(setSysctl), ...names].join(' &&\n'),
+      [...modules.map((path) => `insmod ${path}`), ...INITIAL_SYSCTLS.map(setSysctl), ...names].join('\n'),
     );
+    // What it read at its start may be off by some 100 ms.
+    await this.must(`date -s @${Date.now() / 1000} >/dev/null`);
     await this.renew();
   }
 
@@ -194,20 +198,17 @@ export class KernelDirector implements AsyncDisposable {
    * sysctls. What is new is a network namespace with the interfaces, all down.
    */
   async renew(): Promise<void> {
-    const names = this.#interfaces.map(({ name }) => name);
-    const pass = (name: string, to: string) => `ip link set ${name} netns ${to}`;
+    // The start of each program takes the guest several ms.
+    const pass = (to: string) =>
+      `<<END\n${this.#interfaces.map(({ name }) => `link set ${name} netns ${to}`).join('\n')}\nEND`;
     if (this.#inside) {
-      await this.must(names.map((name) => pass(name, '1')).join(' && '));
+      await this.must(`ip -batch - ${pass('1')}`);
       await this.#tell('out');
     }
     this.#inside = true;
     await this.#tell('in');
-    const take = names.map((name) => `nsenter -t 1 -n ${pass(name, '$$')}`);
-    await this.must(
-      [...take, 'ip link set lo up', `ip addr add ${PROBED}/32 dev lo scope host`, ...SYSCTLS.map(setSysctl)].join(
-        ' &&\n',
-      ),
-    );
+    const loopback = `ip -batch - <<END\nlink set lo up\naddr add ${PROBED}/32 dev lo scope host\nEND`;
+    await this.must([...SYSCTLS.map(setSysctl), `nsenter -t 1 -n ip -batch - ${pass('$$')}`, loopback].join('\n'));
   }
 
   /** Runs a shell script. */
@@ -217,9 +218,9 @@ export class KernelDirector implements AsyncDisposable {
     return this.#tell(name);
   }
 
-  /** The same; what it prints. @throws Error when it fails */
+  /** Runs a shell script up to the first command that fails; what it prints. @throws Error when one failed */
   async must(script: string): Promise<string> {
-    const { output, code } = await this.run(script);
+    const { output, code } = await this.run(`set -e\n${script}`);
     if (code !== 0) throw new Error(`the guest: code ${code} from\n${script}\n${output}`);
     return output;
   }

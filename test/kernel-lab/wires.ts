@@ -10,6 +10,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { clock } from './clock.js';
 import type { Arrival, Emitted } from './uml.js';
 
 /** The address that probes ask for: the IPv4 dummy address (RFC 7600 §4.8). */
@@ -118,7 +119,7 @@ export class Wires {
     const outInterface = this.#names.get(port);
     if (outInterface === undefined) return;
     if (waiting === undefined || !isAnswer(data, waiting.probe)) {
-      this.#frames.push({ outInterface, data: new Uint8Array(data) });
+      this.#frames.push({ outInterface, time: clock(), data: new Uint8Array(data) });
       return;
     }
     waiting.left--;

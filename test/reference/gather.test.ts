@@ -80,6 +80,14 @@ describe('IPv4', () => {
     expect(judged(director({ address: six.server }).send(frame(first!), 'cli', 0))).toEqual(['forward routed']);
   });
 
+  it('other than the first has no ports', () => {
+    const made = director();
+    made.send(frame(udp([client, 1], [vip, 53])), 'cli', 0);
+    made.clear();
+    const alike = { ...udp([server, 5353], [client, 1]), fragmentOffset: 9 } as IpPacket;
+    expect(judged(made.send(frame(alike, 'srv'), 'srv', 0))).toEqual(['forward routed']);
+  });
+
   it('that passes is cut again where it is too large, at its own place', () => {
     const made = plainDirector();
     const whole = udp([client, 1], [server, 99], 3992);

@@ -2,7 +2,18 @@
 import { describe, expect, it } from 'vitest';
 import { isIpv6, parseAnyAddress, parseIcmp, serialiseIp } from '../../src/reference/index.js';
 import { ACK, judged, RST, SYN } from './builders.js';
-import { checksumIsRight, ENDS, frame, NETWORK, packet, packetOf, plainDirector, tcp, udp } from './builders6.js';
+import {
+  checksumIsRight,
+  ENDS,
+  frame,
+  icmpError,
+  NETWORK,
+  packet,
+  packetOf,
+  plainDirector,
+  tcp,
+  udp,
+} from './builders6.js';
 import { toHex } from './support.js';
 
 const { client, vip, own, server, far } = ENDS[6];
@@ -170,7 +181,11 @@ describe('a connection', () => {
   });
 
   it('has a table of its own', () => {
-    const made = plainDirector({ connections6: 1 });
+    const made = plainDirector({ connections: 1, connections6: 1 });
+    const v4 = { fwmark: 1, family: 4 } as const;
+    made.addService({ ...v4, scheduler: 'rr' });
+    made.addDest(v4, { address: ENDS[4].server, method: 'nat' });
+    made.send(frame(udp([ENDS[4].client, 1], [ENDS[4].vip, 53])), 'cli', 0, { mark: 1 });
     made.addService({ fwmark: 1, family: 6, scheduler: 'rr' });
     made.addDest({ fwmark: 1, family: 6 }, { address: server, method: 'nat' });
     const reason = (port: number) => made.send(frame(udp([client, port], [vip, 53])), 'cli', 0, { mark: 1 })[0]!.reason;
@@ -248,6 +263,48 @@ describe('an answer', () => {
     const echo = packet(client, server, 58, Uint8Array.of(128, 0, 0, 0, 0, 0, 0, 0), { ttl: 1 });
     expect(judged(director().send(frame(echo), 'cli', 0))).toEqual(['drop ttl-exceeded', 'forward time-exceeded']);
   });
+});
+
+describe('the source of what the director sends', () => {
+  const interfaces = [
+    { name: 'lo', addresses: ['::1/128'] },
+    { name: 'other', mac: '02:00:00:00:00:09', addresses: ['2001:db8:5::1/64'] },
+    { name: 'cli', mac: '02:00:00:00:00:01', addresses: ['fe80::1/64', '2001:db8:7::1/64', '2001:db9::1/64'] },
+    { name: 'bare', mac: '02:00:00:00:00:08', addresses: ['fe80::8/64'] },
+  ];
+  const routes = [{ dst: '::/0', dev: 'cli', gateway: 'fe80::2' }];
+  const neighbours = [{ dst: 'fe80::2', dev: 'cli', lladdr: '02:00:00:00:00:02' }];
+
+  it.each([
+    ['an address of the interface, though another has more in common', '2001:db8:5:1::9', 'cli', '2001:db8:7::1'],
+    ['the one with most in common', '2001:db8:7:9::9', 'cli', '2001:db8:7::1'],
+    ['the one with most in common', '2001:db9:1::9', 'cli', '2001:db9::1'],
+    ['the first of equals', '3fff::9', 'cli', '2001:db8:7::1'],
+    ['another interface rather than another scope', '2001:db8:5:1::9', 'bare', '2001:db8:5::1'],
+  ])('%s (%s)', (_, from, device, expected) => {
+    const made = plainDirector({ network: { interfaces, routes, neighbours } });
+    const sent = frame(udp([from, 1], ['2001:db8:7::77', 2], 5, { ttl: 1 }));
+    const mac = interfaces.find(({ name }) => name === device)!.mac!;
+    sent.set(mac.split(':').map((byte) => Number.parseInt(byte, 16)));
+    const [, error] = made.send(sent, device, 0);
+    expect(error && packetOf(error.frame).source).toBe(parseAnyAddress(expected));
+  });
+
+  it('nobody answers nobody', () => {
+    const made = plainDirector({ network: { interfaces, routes, neighbours } });
+    const sent = frame(packet('::', '2001:db8:7::77', 17, new Uint8Array(8), { ttl: 1 }));
+    expect(judged(made.send(sent, 'cli', 0))).toEqual(['drop ttl-exceeded']);
+  });
+});
+
+it('leaves the bytes that it is given alone, be they a Buffer', () => {
+  const made = director();
+  made.send(frame(tcp([client, 1], [vip, 80], SYN)), 'cli', 0);
+  const quoted = serialiseIp(tcp([vip, 80], [client, 1], ACK));
+  const bytes = Buffer.from(frame(icmpError([client, vip], [1, 4, 0], quoted)));
+  const before = bytes.toString('hex');
+  expect(judged(made.send(bytes, 'cli', 0))).toEqual(['forward icmp-in']);
+  expect(bytes.toString('hex')).toBe(before);
 });
 
 it('takes bare packets by their version', () => {

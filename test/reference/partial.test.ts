@@ -4,10 +4,12 @@ import {
   finishChecksum,
   type IpPacket,
   internetChecksum,
+  parseAnyAddress as parse,
   parseIp,
   partialChecksumOf,
   pseudoHeader,
   serialiseIp,
+  translate,
 } from '../../src/reference/index.js';
 import { judged, SYN } from './builders.js';
 import { checksumIsRight, ENDS, frame, NETWORK, packetOf, plainDirector, tcp, udp } from './builders6.js';
@@ -78,6 +80,17 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     const [outcome] = director('nat').send(frame(tcp([client, 1], [vip, 80], SYN)), 'cli', 0);
     expect(outcome).toMatchObject({ partialChecksum: false });
   });
+});
+
+it('a sum of zero is spelt 0xffff', () => {
+  const { client, vip, server } = ENDS[4];
+  const whole = begun(udp([client, 1], [vip, 80], 11));
+  // What the new addresses and the length lack to a whole turn.
+  const pseudo = (to: string) => 0xffff - internetChecksum(pseudoHeader(whole.source, parse(to), 17, 19));
+  const sum = (2 * 0xffff - pseudo(server) + pseudo(vip)) % 0xffff;
+  whole.payload.set([sum >>> 8, sum & 255], 6);
+  const to = { destination: parse(server) };
+  expect([...translate(whole, to, true).payload.subarray(6, 8)]).toEqual([255, 255]);
 });
 
 describe('what is cut is finished before', () => {

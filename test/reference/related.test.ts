@@ -142,6 +142,18 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     expect(made.connections(3000)).toEqual([]);
   });
 
+  it('is not sent past a service (cache_bypass), and counts nothing for a deleted dest', () => {
+    const { made, open } = director(family, {}, { schedule_icmp: 1, cache_bypass: 1 });
+    made.addService({ fwmark: 7, family, scheduler: 'rr' });
+    const sent = frame(fromClient(family));
+    expect(judged(made.send(sent, 'cli', 0, { mark: 7 }))).toEqual(['drop no-dest']);
+    open();
+    const key = { protocol: 'tcp', address: vip, port: 80 } as const;
+    made.deleteDest(key, { address: server, port: 8080 });
+    expect(judged(made.send(sent, 'cli', 0))).toEqual(['forward icmp-in']);
+    expect(made.services()[0]!.stats).toMatchObject({ inPackets: 1n });
+  });
+
   it('to the director as the client is translated for it', () => {
     const { made } = director(family, {});
     made.send(frame(tcp([inner, 1], [vip, 80], SYN)), 'lo', 0);

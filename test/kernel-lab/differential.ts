@@ -1,0 +1,102 @@
+/**
+ * Random packets through the real kernel and through the core, which must send the same.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Traffic } from './generate/traffic.js';
+import { makeWorld, type World } from './generate/world.js';
+import { type Judgement, judge } from './judge.js';
+import { Random } from './random.js';
+import { record } from './record.js';
+import { failureText } from './report.js';
+import { ROOT } from './root.js';
+import { saveScenario } from './save.js';
+import { type Failure, shrink } from './shrink.js';
+import { Tally } from './tally.js';
+import { bootDirector, type KernelDirector } from './uml.js';
+
+const HELP = `usage: npm run test:kernel -- [options]
+
+  --seconds N    how long; default 60
+  --seed S       default: by the clock; printed
+  --case K       only this case of the seed
+  --packets N    packets of a case; default 400
+  --save DIR     where differences are saved as scenarios for ipvs-wasm verify;
+                 default build/differences
+`;
+
+const OPTIONS = {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string' },
+  case: { type: 'string' },
+  packets: { type: 'string', default: '400' },
+  save: { type: 'string', default: join(ROOT, 'build/differences') },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** Differences of one kind are shrunk once; this many kinds at most. */
+const SHRUNK = 25;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const seed = whole(values.seed ?? String(Date.now() % 1_000_000_000), '--seed');
+  const [seconds, packets] = [whole(values.seconds, '--seconds'), whole(values.packets, '--packets')];
+  const only = values.case === undefined ? undefined : whole(values.case, '--case');
+  console.log(`seed ${seed}`);
+  await using kernel = await bootDirector();
+  const tally = new Tally();
+  const until = performance.now() + seconds * 1000;
+  for (let number = only ?? 0; performance.now() < until; number++) {
+    const failure = await doCase(kernel, tally, seed, number, packets);
+    if (failure !== undefined && tally.isNew(failure.difference.signature) && tally.kinds <= SHRUNK) {
+      await report(kernel, failure, `seed ${seed} case ${number}`, join(values.save, `seed-${seed}-case-${number}`));
+    }
+    if (only !== undefined) break;
+  }
+  console.log(tally.text());
+  return tally.differences === 0 ? 0 : 1;
+}
+
+async function doCase(
+  kernel: KernelDirector,
+  tally: Tally,
+  seed: number,
+  number: number,
+  packets: number,
+): Promise<Failure | undefined> {
+  // Cases of a seed have nothing to do with each other.
+  const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca77));
+  const world: World = makeWorld(random);
+  const recording = await record(kernel, world, new Traffic(random, world, packets));
+  const found: Judgement = judge(recording);
+  tally.add(world, recording, found);
+  if (found.difference === undefined) return undefined;
+  return { tried: { network: world.network, setup: world.setup, steps: [] }, recording, difference: found.difference };
+}
+
+async function report(kernel: KernelDirector, failure: Failure, name: string, folder: string): Promise<void> {
+  const small = await shrink(kernel, failure);
+  const shown = small ?? failure;
+  console.log(`\ndifference: ${name}${small === undefined ? ', not seen again when it was repeated' : ''}`);
+  console.log(failureText(shown));
+  saveScenario(folder, name, shown.recording);
+  console.log(`  saved: ${folder}`);
+}
+
+function whole(text: string, option: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${option}: expected a whole number, got ${text}`);
+  return Number(text);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

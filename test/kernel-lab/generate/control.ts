@@ -1,0 +1,55 @@
+/**
+ * Rules and switches that change between packets.
+ *
+ * @module
+ */
+import type { Step } from '../case.js';
+import type { Context, Kind } from './context.js';
+import { FEATURES } from './features.js';
+import { deleteDestRule, deleteServiceRule, destRule, randomDest, type ServiceWorld, serviceRule } from './world.js';
+
+const command = (text: string): Step => ({ kind: 'command', text });
+
+function ruleChange(context: Context, service: ServiceWorld): string[] {
+  const { random, world } = context;
+  const fresh = randomDest(random, service);
+  const there = service.dests.length === 0 ? fresh : random.of(service.dests);
+  switch (random.below(8)) {
+    case 0:
+    case 1:
+      return [destRule('-a', service, random.once(2) ? there : fresh, random, world.zeroWeights)];
+    case 2:
+    case 3:
+      return [deleteDestRule(service, there)];
+    case 4:
+    case 5:
+      // It keeps its method: the connections of another one go astray in the kernel.
+      return [destRule('-e', service, there, random, world.zeroWeights)];
+    case 6:
+      return serviceRule(service, random, '-E');
+    default:
+      return random.once(3) ? [deleteServiceRule(service)] : serviceRule(service, random);
+  }
+}
+
+/** A switch that changes now and then. */
+const SWITCHES = [
+  'sloppy_tcp',
+  ...(FEATURES.natIcmpSendLocal ? ['nat_icmp_send'] : []),
+  ...(FEATURES.cut ? ['pmtu_disc'] : []),
+];
+
+export const control: Kind = {
+  weight: 1,
+  make(context) {
+    const { random } = context;
+    if (random.once(5)) {
+      const text = random.once(8)
+        ? `net/ipv4/ip_forward=${random.below(2)}`
+        : `net/ipv4/vs/${random.of(SWITCHES)}=${random.below(2)}`;
+      return [{ step: { kind: 'sysctl', text } }];
+    }
+    const service = context.service();
+    return service === undefined ? [] : ruleChange(context, service).map((text) => ({ step: command(text) }));
+  },
+};

@@ -1,0 +1,64 @@
+/**
+ * What cases are made of. The kernel knows all of it; what the core does not handle yet is switched off.
+ *
+ * @module
+ */
+
+export const FEATURES = {
+  /** Clients that send from port 0: the kernel never finds their connections again. */
+  portZero: false,
+  /** 0.0.0.0/8, which is as good as any other since Linux 5.3. */
+  zeroNet: false,
+  /** Directed broadcast addresses as sources, which only `rp_filter` refuses. */
+  broadcastSource: false,
+  /** IPv4 options with something after their end, which the kernel clears without setting the checksum right in quotes. */
+  optionsAfterEnd: false,
+  /** The timestamp option with addresses, in replies: the kernel writes its address towards the server. */
+  timestampAddresses: false,
+  /** TCP and UDP headers that are cut off, with a TTL that has run out. */
+  cutTransport: false,
+  /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
+  lastService: false,
+  /** `nat_icmp_send` and servers' packets to the director itself. */
+  natIcmpSendLocal: false,
+  /** `expire_nodest_conn`: the kernel ends all connections of a dest as soon as it is deleted. */
+  expireNodest: false,
+  /** IPv6 services, clients and servers. */
+  v6: false,
+  /** Extension headers of IPv6. */
+  extensions: false,
+  /** Packets larger than the MTU that may be cut, and `pmtu_disc` 0. */
+  cut: false,
+  /** Packets that come in as fragments. */
+  fragments: false,
+  /** ICMP errors about connections and about the director's own tunnels. */
+  icmpErrors: false,
+  /** Malformed IPv4 options. */
+  malformedOptions: false,
+  /** SCTP services. */
+  sctp: false,
+  /** AH and ESP of clients that have an ISAKMP connection. */
+  ahEsp: false,
+  /** Tunnels of GRE to servers. */
+  gre: false,
+  /** Tunnels of GUE to servers. */
+  gue: false,
+  /** Servers of the other family, by tunnel. */
+  mixedFamilies: false,
+  /** Packets that come in through a tunnel: IPIP. */
+  decapsulation: true,
+  /** Through 6in4, IPv6 tunnels, GRE and GUE. */
+  otherDecapsulation: false,
+  /** `cache_bypass`. */
+  bypass: false,
+  /** `schedule_icmp`. */
+  scheduleIcmp: false,
+  /** Rules and switches change between packets. */
+  control: true,
+};
+
+/** Names of all. */
+export type Feature = keyof typeof FEATURES;
+
+/** Schedulers that the core has. */
+export const SCHEDULERS = ['rr', 'wrr', 'wlc', 'sh'] as const;

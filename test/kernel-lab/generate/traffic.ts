@@ -1,0 +1,60 @@
+/**
+ * A random case: its world, and step by step what happens in it.
+ *
+ * @module
+ */
+import type { Done, Step } from '../case.js';
+import type { Random } from '../random.js';
+import type { StepSource } from '../record.js';
+import { Context, type Kind, type Move } from './context.js';
+import { control } from './control.js';
+import { FEATURES } from './features.js';
+import { arp, link } from './link.js';
+import { requests } from './requests.js';
+import { receivedLength } from './shapes.js';
+import type { World } from './world.js';
+
+/** All kinds that are switched on. */
+const KINDS: readonly Kind[] = [...requests, link, arp, ...(FEATURES.control ? [control] : [])];
+
+/** Bytes of an Ethernet header. */
+const ETHERNET = 14;
+
+/** Random steps in a world. */
+export class Traffic implements StepSource {
+  readonly #context: Context;
+  #left: number;
+  #planned: Move[] = [];
+  #last: Move | undefined;
+  #settles = false;
+
+  /** Until `packets` were sent. */
+  constructor(random: Random, world: World, packets: number) {
+    this.#context = new Context(random, world);
+    this.#left = packets;
+  }
+
+  next(): Step | undefined {
+    while (this.#planned.length === 0 && this.#left > 0) {
+      const kind = this.#context.random.weighted(KINDS.map((each) => [each.weight, each] as const));
+      this.#planned = kind.make(this.#context).filter((move) => this.#fits(move));
+    }
+    this.#last = this.#left > 0 ? this.#planned.shift() : undefined;
+    const step = this.#last?.step;
+    if (step === undefined || step.kind === 'sysctl') return step;
+    // From then on rules and packets may expire connections, which takes a tick of the clock.
+    if (step.kind === 'command') this.#settles ||= this.#context.world.sysctl.expire_nodest_conn === 1;
+    else this.#left--;
+    return this.#settles ? { ...step, settles: true } : step;
+  }
+
+  #fits({ step }: Move): boolean {
+    if (step.kind !== 'frame') return true;
+    return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
+  }
+
+  learn({ emitted }: Done): void {
+    const { flow, direction } = this.#last ?? {};
+    if (flow !== undefined && direction !== undefined) this.#context.flows.learn(flow, direction, emitted);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Holds the core against a recording of the kernel, step by step, by the rules of `ipvs-wasm verify`.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Director } from '../../src/director.js';
+import {
+  type CapturedFrame,
+  compareFrames,
+  type FrameDifference,
+  type SentFrame,
+  strayFrame,
+} from '../../src/scenario/compare.js';
+import type { ScenarioEvent } from '../../src/scenario/events.js';
+import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
+import type { Scenario } from '../../src/scenario/load.js';
+import { Choices } from '../../src/scenario/masks.js';
+import { packetOf } from '../../src/scenario/packet.js';
+import { type Replay, replay } from '../../src/scenario/replay.js';
+import type { Done, Recording } from './case.js';
+import { accountFor } from './deviations.js';
+import { ICMP, ICMP6 } from './generate/bytes.js';
+import { ROOT } from './root.js';
+
+/** What came of it. */
+export interface Judgement {
+  /** Packets that were fed, up to the difference. */
+  readonly packets: number;
+  /** Frames of the kernel that ours equal. */
+  readonly matched: number;
+  /** Frames of the kernel's host stack. */
+  readonly host: number;
+  /** Frames that needed a mask, by its name. */
+  readonly masked: ReadonlyMap<string, number>;
+  /** Packets whose difference is a known one, by its name. */
+  readonly accounted: ReadonlyMap<string, number>;
+  /** The first difference that is not. */
+  readonly difference: CaseDifference | undefined;
+}
+
+/** Where the core does something else. */
+export interface CaseDifference {
+  /** Index of the step in the recording. */
+  readonly step: number;
+  /** One line each. */
+  readonly texts: readonly string[];
+  /** What the core sent, and what it left to the host (`local`). */
+  readonly ours: readonly string[];
+  readonly sent: readonly SentFrame[];
+  /** The same for differences of one kind: their text without numbers. */
+  readonly signature: string;
+}
+
+/** How far the guest's clock is off at most, ns: it was set by a command, and its ticks are coarse. */
+const CLOCK_ERROR = 400_000_000n;
+const OUTPUTS = ['cli', 'srv'] as const;
+const PLAN = { connections: 1024, services: 16, dests: 64, routes: 64, neighbours: 64, interfaces: 16 } as const;
+
+const module = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
+
+/** What the core makes of the recording. */
+export function judge(recording: Recording): Judgement {
+  const scenario = scenarioOf(recording);
+  let outcome: Replay;
+  try {
+    using director = Director.createSync({ network: recording.network, wasm: module, seed: 0n, plan: PLAN });
+    outcome = replay(scenario, director);
+  } catch (error) {
+    // A trap, or an error that is not about what it was given.
+    return failure(recording, 0, `the core failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return new Judge(recording, scenario, outcome).run();
+}
+
+function failure({ done }: Recording, step: number, text: string): Judgement {
+  const packets = done.slice(0, step).filter(({ step: { kind } }) => kind === 'frame').length;
+  const none = new Map<string, number>();
+  const difference = { step, texts: [text], ours: [], sent: [], signature: signatureOf([text]) };
+  return { packets, matched: 0, host: 0, masked: none, accounted: none, difference };
+}
+
+/** The recording as a scenario without output: that is compared step by step. */
+export function scenarioOf({ network, setup, done }: Recording): Scenario {
+  const events: ScenarioEvent[] = [];
+  const captures: Record<'cli-in' | 'srv-in', CapturedFrame[]> = { 'cli-in': [], 'srv-in': [] };
+  for (const { time, step } of [...setup, ...done]) {
+    if (step.kind === 'frame') {
+      const list = captures[`${step.inInterface}-in`];
+      list.push({ number: list.length + 1, time, data: step.frame });
+    } else {
+      const kind = step.kind === 'command' ? 'cmd' : 'sysctl';
+      events.push({ time, number: events.length + 1, kind, host: 'director', text: step.text });
+    }
+  }
+  const addresses = network.interfaces.flatMap((one) => (one.addresses ?? []).map((text) => text.replace(/\/.*/, '')));
+  return {
+    network,
+    addresses: new Set(addresses),
+    macs: new Set(network.interfaces.flatMap(({ mac }) => mac ?? [])),
+    events,
+    captures: { ...captures, 'cli-out': [], 'srv-out': [] },
+    leftOut: [],
+  };
+}
+
+/** A frame of ours and the interface that it left by. */
+interface Sent {
+  readonly out: string | undefined;
+  readonly frame: SentFrame;
+}
+
+function placeOf({ capture, frame }: { readonly capture: string; readonly frame: number }): string {
+  return `${capture} ${frame}`;
+}
+
+function grouped<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
+  }
+  return groups;
+}
+
+class Judge {
+  readonly #recording: Recording;
+  readonly #scenario: Scenario;
+  readonly #outcome: Replay;
+  readonly #local: ReadonlyMap<string, readonly LocalInput[]>;
+  readonly #sent: ReadonlyMap<string, readonly Sent[]>;
+  readonly #choices = new Choices();
+  readonly #fed = { cli: 0, srv: 0 };
+  readonly #heard = { cli: 0, srv: 0 };
+  readonly #masked = new Map<string, number>();
+  readonly #accounted = new Map<string, number>();
+  #packets = 0;
+  #matched = 0;
+  #host = 0;
+
+  constructor(recording: Recording, scenario: Scenario, outcome: Replay) {
+    this.#recording = recording;
+    this.#scenario = scenario;
+    this.#outcome = outcome;
+    this.#local = grouped(outcome.local, placeOf);
+    const sent = [...outcome.sent].flatMap(([out, frames]) => frames.map((frame) => ({ out, frame })));
+    this.#sent = grouped(sent, ({ frame }) => placeOf(frame.cause));
+  }
+
+  run(): Judgement {
+    for (const [index, done] of this.#recording.done.entries()) {
+      const { stopped } = this.#outcome;
+      if (stopped !== undefined && done.time >= stopped.time) {
+        return this.#result(index, [`the core refuses: ${stopped.message}`], []);
+      }
+      if (done.step.kind !== 'frame') continue;
+      this.#packets++;
+      const { texts, sent } = this.#compare(done);
+      if (texts.length === 0) continue;
+      const known = accountFor(done, sent);
+      if (known === undefined) return this.#result(index, texts, sent);
+      this.#accounted.set(known, (this.#accounted.get(known) ?? 0) + 1);
+    }
+    return this.#result(undefined, [], []);
+  }
+
+  #result(step: number | undefined, texts: readonly string[], sent: readonly SentFrame[]): Judgement {
+    const ours = sent.map(({ reason }) => reason);
+    const difference = step === undefined ? undefined : { step, texts, ours, sent, signature: signatureOf(texts) };
+    return {
+      packets: this.#packets,
+      matched: this.#matched,
+      host: this.#host,
+      masked: this.#masked,
+      accounted: this.#accounted,
+      difference,
+    };
+  }
+
+  /** What differs in what a frame caused. */
+  #compare({ step, emitted, time }: Done): { texts: string[]; sent: SentFrame[] } {
+    if (step.kind !== 'frame') return { texts: [], sent: [] };
+    const place = placeOf({ capture: `${step.inInterface}-in`, frame: ++this.#fed[step.inInterface] });
+    // No server listens on the director itself: it answers packets for one as any others.
+    const local = (this.#local.get(place) ?? []).map((input) => ({ ...input, reason: 'local' }));
+    const answers = new HostAnswers(local, this.#scenario.addresses, this.#scenario.macs);
+    const ours = this.#sent.get(place) ?? [];
+    const found: FrameDifference[] = ours.flatMap(({ out, frame }) =>
+      OUTPUTS.some((known) => known === out) ? [] : [strayFrame(out, frame)],
+    );
+    for (const wire of OUTPUTS) {
+      const expected = emitted
+        .filter(({ outInterface, data }) => outInterface === wire && !isLate(data, ours))
+        .map(({ data, time: at }) => ({ number: ++this.#heard[wire], time: at + CLOCK_ERROR, data }));
+      const got = ours
+        .filter(({ out }) => out === wire)
+        .map(({ frame }) => ({ ...frame, cause: { ...frame.cause, time: time - CLOCK_ERROR } }));
+      const { matched, host, masked, differences } = compareFrames(
+        `${wire}-out`,
+        expected,
+        got,
+        answers,
+        this.#choices,
+      );
+      this.#matched += matched;
+      this.#host += host.length;
+      for (const [name, count] of masked) this.#masked.set(name, (this.#masked.get(name) ?? 0) + count);
+      found.push(...differences);
+    }
+    return { texts: found.map(({ text }) => text), sent: ours.map(({ frame }) => frame) };
+  }
+}
+
+/** Whether the kernel gave a next hop up that it did not find, and says so, about a packet of some seconds before. */
+function isLate(data: Uint8Array, ours: readonly Sent[]): boolean {
+  const packet = packetOf(data);
+  const [type, code] = packet?.body ?? [];
+  const isUnreachable =
+    packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
+  return isUnreachable && ours.every(({ frame }) => frame.reason !== 'host-unreachable');
+}
+
+/** Numbers and addresses make no difference. */
+function signatureOf(texts: readonly string[]): string {
+  return (texts[0] ?? '').replace(/[\da-f]*[:.]?[\da-f.:]*\d[\da-f.:]*/g, '#');
+}

@@ -1,0 +1,89 @@
+/**
+ * Lets the kernel do a case, and writes down what it did.
+ *
+ * @module
+ */
+import { setTimeout } from 'node:timers/promises';
+import type { Case, Done, Recording, Step } from './case.js';
+import { clock } from './clock.js';
+import { networkScript } from './network.js';
+import type { KernelDirector } from './uml.js';
+
+/** Two ticks of the guest's clock, ms. */
+const TICKS = 25;
+
+/** Says what happens next. */
+export interface StepSource {
+  /** `undefined`: that was all. */
+  next(): Step | undefined;
+  /** Hears what the kernel did then. */
+  learn(done: Done): void;
+}
+
+/** How the kernel is set where the core is known to have only one way (docs/deviations.md). */
+const ONE_WAY = [
+  // A SYN on a connection in TIME_WAIT.
+  'echo 0 >/proc/sys/net/ipv4/vs/conn_reuse_mode',
+];
+
+/** The steps of a case, as they are. */
+export function sourceOf(steps: readonly Step[]): StepSource {
+  const left = steps.values();
+  return { next: () => left.next().value, learn: () => {} };
+}
+
+/**
+ * Does a case from the start: the guest forgets all that was.
+ *
+ * @throws Error when a part of the set-up fails
+ */
+export async function record(
+  kernel: KernelDirector,
+  { network, setup }: Pick<Case, 'network' | 'setup'>,
+  source: StepSource,
+): Promise<Recording> {
+  await kernel.renew();
+  await kernel.must([networkScript(network), ...ONE_WAY, ...setupScript(setup)].join('\n'));
+  // What the kernel still had to say about the case before.
+  kernel.spontaneous();
+  const start = clock();
+  const before = setup.map((step): Done => ({ time: start, step, emitted: [] }));
+  const done: Done[] = [];
+  for (let step = source.next(); step !== undefined; step = source.next()) {
+    const time = clock();
+    if (step.kind !== 'frame' && (await kernel.run(commandOf(step))).code !== 0) continue;
+    const emitted = step.kind === 'frame' ? await kernel.send(step.inInterface, step.frame) : [];
+    if (step.kind !== 'sysctl' && step.settles) await setTimeout(TICKS);
+    const one = { time, step, emitted };
+    done.push(one);
+    source.learn(one);
+  }
+  return { network, setup: before, done };
+}
+
+function commandOf(step: Exclude<Step, { kind: 'frame' }>): string {
+  if (step.kind === 'command') return step.text;
+  const [path, value] = step.text.split('=');
+  return `echo ${value} >/proc/sys/${path}`;
+}
+
+/** One command for all rules in a row: each start of a program takes the guest several ms. */
+function setupScript(setup: readonly Step[]): string[] {
+  const commands: string[] = [];
+  let rules: string[] = [];
+  const flush = () => {
+    if (rules.length > 0) commands.push(`ipvsadm -R <<'END'\n${rules.join('\n')}\nEND`);
+    rules = [];
+  };
+  for (const step of setup) {
+    if (step.kind === 'frame') throw new TypeError('expected a command, got a frame');
+    const rule = /^ipvsadm (-.*)$/.exec(step.text)?.[1];
+    if (rule !== undefined) rules.push(rule);
+    else {
+      flush();
+      commands.push(commandOf(step));
+    }
+  }
+  flush();
+  return commands;
+}

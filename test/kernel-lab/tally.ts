@@ -1,0 +1,78 @@
+/**
+ * Counts what was compared.
+ *
+ * @module
+ */
+import type { Recording } from './case.js';
+import type { World } from './generate/world.js';
+import type { Judgement } from './judge.js';
+
+type Counts = Map<string, number>;
+
+function count(counts: Counts, name: string, by = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+export class Tally {
+  readonly #started = performance.now();
+  readonly #cases: Counts = new Map();
+  readonly #labels: Counts = new Map();
+  readonly #masked: Counts = new Map();
+  readonly #accounted: Counts = new Map();
+  readonly #signatures: Counts = new Map();
+  #all = 0;
+  #packets = 0;
+  #matched = 0;
+  #host = 0;
+
+  /** Cases that differ. */
+  get differences(): number {
+    return [...this.#signatures.values()].reduce((sum, each) => sum + each, 0);
+  }
+
+  /** Kinds of differences. */
+  get kinds(): number {
+    return this.#signatures.size;
+  }
+
+  /** Whether this kind of difference was seen once only. */
+  isNew(signature: string): boolean {
+    return this.#signatures.get(signature) === 1;
+  }
+
+  add({ families, services }: World, { done }: Recording, found: Judgement): void {
+    this.#all++;
+    this.#packets += found.packets;
+    this.#matched += found.matched;
+    this.#host += found.host;
+    for (const family of families) count(this.#cases, `IPv${family}`);
+    const methods = services.flatMap(({ dests }) => dests.map(({ method }) => method));
+    for (const method of new Set(methods)) count(this.#cases, method);
+    for (const protocol of new Set(services.map((one) => one.protocol))) count(this.#cases, protocol);
+    for (const { step } of done.slice(0, (found.difference?.step ?? done.length) + 1)) {
+      count(this.#labels, step.kind === 'frame' ? step.label : step.kind);
+    }
+    for (const [name, by] of found.masked) count(this.#masked, name, by);
+    for (const [name, by] of found.accounted) count(this.#accounted, name, by);
+    if (found.difference !== undefined) count(this.#signatures, found.difference.signature);
+  }
+
+  /** The summary. */
+  text(): string {
+    const seconds = (performance.now() - this.#started) / 1000;
+    const lines = [
+      `${this.#packets} packets in ${this.#all} cases, ${Math.round(seconds)} s, ${Math.round(this.#packets / seconds)} packets/s`,
+      `cases: ${list(this.#cases)}`,
+      `steps: ${list(this.#labels)}`,
+      `frames of the kernel: ${this.#matched} equal, ${this.#host} of its host stack; masked: ${list(this.#masked)}`,
+      `known deviations: ${list(this.#accounted)}`,
+      ...[...this.#signatures].map(([signature, times]) => `  ${times} times: ${signature}`),
+      `${this.differences} differences`,
+    ];
+    return lines.join('\n');
+  }
+}
+
+function list(counts: Counts): string {
+  return [...counts].map(([name, times]) => `${name} ${times}`).join(', ') || 'none';
+}
