@@ -53,6 +53,8 @@ export function judgePassingError(
   }
   const sent = toServer(host, report);
   if (sent !== undefined && sent.verdict !== 'local') return sent;
+  // What passes is not translated to the host itself.
+  if (sent?.frame !== undefined) return drop('local-boundary');
   const answered = findAnswered(host, report.quote);
   if (answered === undefined) return { packet: received.packet, reason: 'routed' };
   const changed = translateBack(report, answered);

@@ -149,7 +149,7 @@ describe('packets that do not fit', () => {
     const network = networkWith({ ...NETWORK.interfaces[2]!, kind: 'raw', mtu: 65536 });
     const made = director('tun', { network });
     expect(judged(made.send(frame(big(65515, 0)), 'cli', 0))).toEqual(['forward tunnel-ipip']);
-    expect(judged(made.send(frame(big(65516, 0)), 'cli', 0))).toEqual(['forward tunnel-ipip', 'forward fragment']);
+    expect(judged(made.send(frame(big(65516, 0)), 'cli', 0))).toEqual(['drop too-big']);
   });
 
   it('with pmtu_disc off the tunnel is fragmented, not the client asked', () => {
