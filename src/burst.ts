@@ -11,6 +11,7 @@ import * as abi from './abi/memory.js';
 import type { Reason, Verdict } from './abi/verdict.js';
 import { IpvsError } from './errors.js';
 import type { Plan } from './plan.js';
+import type { WasmMemory } from './wasm.js';
 
 /** Frames begin on a cache line, so that a header touches as few lines as it can. */
 const ALIGN = 64;
@@ -42,7 +43,7 @@ export class Burst {
   #judged = false;
 
   /** @internal Bursts are made by the director. */
-  constructor(memory: WebAssembly.Memory, plan: Plan) {
+  constructor(memory: WasmMemory, plan: Plan) {
     const { buffer } = memory;
     this.bytes = new Uint8Array(buffer);
     const { base, count } = plan.descriptors;

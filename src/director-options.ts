@@ -8,7 +8,7 @@ import { IpvsError } from './errors.js';
 import { layOut, type Plan, type PlanOptions } from './plan.js';
 import type { EcnName } from './settings.js';
 import type { NetworkConfig, SysctlConfig } from './types.js';
-import type { Variant, WasmSource } from './wasm.js';
+import type { Variant, WasmMemory, WasmSource } from './wasm.js';
 
 /** How to make a director. */
 export interface DirectorOptions {
@@ -21,7 +21,7 @@ export interface DirectorOptions {
   /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
   seed?: bigint | Uint8Array;
   /** Memory to work in, shared or not; at least as large as the plan, and never to grow. Default: its own. */
-  memory?: WebAssembly.Memory;
+  memory?: WasmMemory;
   /** Default `release`. A shared memory always has the release build. */
   variant?: Variant;
   /** The binary, when not the package's own file: a compiled module, bytes, or where to fetch it. */
@@ -46,7 +46,7 @@ export function planOf(options: DirectorOptions): Plan {
 }
 
 /** The embedder's memory, or one of our own. @throws IpvsError MEMORY_TOO_SMALL. */
-export function memoryFor(plan: Plan, { memory }: DirectorOptions): WebAssembly.Memory {
+export function memoryFor(plan: Plan, { memory }: DirectorOptions): WasmMemory {
   if (memory === undefined) return new WebAssembly.Memory({ initial: plan.pages, maximum: plan.pages });
   if (memory.buffer.byteLength < plan.bytes) {
     throw new IpvsError(

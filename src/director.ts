@@ -51,7 +51,7 @@ import type {
   ServiceKey,
   SysctlConfig,
 } from './types.js';
-import { type CoreExports, loadCore, loadCoreSync } from './wasm.js';
+import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './wasm.js';
 
 export type { DirectorOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
@@ -88,7 +88,7 @@ export class Director implements Disposable {
   #tables: NetTables;
   #closed = false;
 
-  private constructor(core: CoreExports, memory: WebAssembly.Memory, plan: Plan, options: DirectorOptions) {
+  private constructor(core: CoreExports, memory: WasmMemory, plan: Plan, options: DirectorOptions) {
     this.#core = core;
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);

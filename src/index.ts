@@ -29,4 +29,4 @@ export type {
   Stats,
 } from './records.js';
 export type * from './types.js';
-export type { Variant, WasmSource } from './wasm.js';
+export type { Variant, WasmMemory, WasmModule, WasmSource } from './wasm.js';

@@ -1,5 +1,5 @@
 /**
- * Finding and instantiating the binary: the only file that says `WebAssembly.Module`.
+ * Finding and instantiating the binary: the only file that makes a `WebAssembly.Module`.
  *
  * @module
  */
@@ -44,22 +44,32 @@ export interface CoreExports extends Record<string, unknown> {
 /** Which build of the core: `release`, or `debug`, which is not optimised and has its names, for stepping through. */
 export type Variant = 'release' | 'debug';
 
+// The types of what every host has, and some lack in their declarations (`lib.dom`): ours hold there, too.
+
+/** A `WebAssembly.Memory`. */
+export type WasmMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer Memory } } }
+  ? Memory
+  : { readonly buffer: ArrayBuffer };
+
+/** A `WebAssembly.Module`. */
+export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
+  ? Module
+  : object;
+
+type Url = typeof globalThis extends { URL: { prototype: infer Address } } ? Address : { readonly href: string };
+
 /** Where the binary comes from, when not from the package's own files. */
-export type WasmSource = WebAssembly.Module | Bytes | URL;
+export type WasmSource = WasmModule | Bytes | Url;
 
 type Bytes = Uint8Array<ArrayBuffer> | ArrayBuffer;
 
 /** Address of the package's binary for a kind of memory. */
-export function binaryUrl(variant: Variant, shared: boolean): URL {
+export function binaryUrl(variant: Variant, shared: boolean): Url {
   return new URL(`../build/${shared ? 'shared' : variant}.wasm`, import.meta.url);
 }
 
 /** Instantiates the core over `memory`. */
-export async function loadCore(
-  memory: WebAssembly.Memory,
-  variant: Variant,
-  source?: WasmSource,
-): Promise<CoreExports> {
+export async function loadCore(memory: WasmMemory, variant: Variant, source?: WasmSource): Promise<CoreExports> {
   const wanted = source ?? binaryUrl(variant, isShared(memory));
   const bytes = wanted instanceof URL ? await readUrl(wanted) : wanted;
   const module = isBytes(bytes) ? await WebAssembly.compile(bytes) : bytes;
@@ -71,7 +81,7 @@ export async function loadCore(
  *
  * @throws TypeError when it is a URL there.
  */
-export function loadCoreSync(memory: WebAssembly.Memory, variant: Variant, source?: WasmSource): CoreExports {
+export function loadCoreSync(memory: WasmMemory, variant: Variant, source?: WasmSource): CoreExports {
   const wanted = source ?? binaryUrl(variant, isShared(memory));
   const bytes = wanted instanceof URL ? readUrlSync(wanted) : wanted;
   const module = isBytes(bytes) ? new WebAssembly.Module(bytes) : bytes;
@@ -79,12 +89,12 @@ export function loadCoreSync(memory: WebAssembly.Memory, variant: Variant, sourc
 }
 
 /** Whether a memory can be seen by several threads. */
-export function isShared(memory: WebAssembly.Memory): boolean {
+export function isShared(memory: WasmMemory): boolean {
   return typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;
 }
 
 /** A test for the bytes: for a type checker, everything could be a module, which has no members. */
-function isBytes(source: WebAssembly.Module | Bytes): source is Bytes {
+function isBytes(source: WasmModule | Bytes): source is Bytes {
   return source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
@@ -108,10 +118,10 @@ function readUrlSync(url: URL): Bytes {
 }
 
 /** Modules that were looked at already. */
-const known = new WeakSet<WebAssembly.Module>();
+const known = new WeakSet<WasmModule>();
 
 /** Refuses a binary that was built against another ABI. */
-function check(exports: CoreExports, module: WebAssembly.Module): CoreExports {
+function check(exports: CoreExports, module: WasmModule): CoreExports {
   if (known.has(module)) return exports;
   const [section] = WebAssembly.Module.customSections(module, ABI_SECTION);
   const found = section === undefined ? 'none' : new TextDecoder().decode(section);
