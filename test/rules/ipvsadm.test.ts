@@ -493,7 +493,7 @@ describe('applyRules', () => {
   it.each(SCENARIOS)('every ipvsadm command of the scenario %s is taken', (scenario) => {
     const { events } = JSON.parse(kernelFile(scenario, 'scenario.json')) as { events: { kind: string; cmd: string }[] };
     const lines = events.filter(({ kind, cmd }) => kind === 'cmd' && cmd.startsWith('ipvsadm ')).map(({ cmd }) => cmd);
-    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.length).toBeGreaterThan(0);
     const commands = lines
       .map((line) => parseRule(line))
       .filter((command): command is RuleCommand => command !== undefined);

@@ -131,8 +131,10 @@ describe('ipvsadm -Ln', () => {
 });
 
 describe('ipvsadm -Ln --tun-info', () => {
-  it.each(listingsOf('tun-info'))('prints %s back', (file) => {
-    const text = fixture(`listings/${file}`);
+  const files = listingsOf('tun-info').map((file) => `listings/${file}`);
+
+  it.each([...files, 'kernel/tun-gue-csum/tun-info.txt'])('prints %s back', (file) => {
+    const text = fixture(file);
     expect(listServices(readServices(text).reverse(), { tunnels: true })).toBe(text);
   });
 
@@ -235,7 +237,7 @@ describe('ipvsadm -Lnc', () => {
   });
 
   it('shows no server where a connection goes past its service', () => {
-    const text = fixture('listings/bypass-conns.txt');
+    const text = kernelFile('bypass', 'conns.txt');
     const rows = readConnections(text).map((row) => ({
       ...row,
       method: 'bypass',
