@@ -9,6 +9,7 @@ import { interfaceOf, isEthernet } from './explain/routes.js';
 import { reasonRule } from './explain/rules.js';
 import { type WalkStep, walkOf } from './explain/walk.js';
 import { type ReasonName, reasonText, type VerdictName } from './reasons.js';
+import type { FrameNotes } from './types.js';
 
 export type { FieldChange } from './decode.js';
 export type { WalkStep } from './explain/walk.js';
@@ -52,14 +53,21 @@ export interface PacketWalk {
  * counters count.
  *
  * @param now milliseconds, Unix epoch
+ * @param notes what the frame carries beside its bytes
  */
-export function explainPacket(director: Director, frame: Uint8Array, interfaceName: string, now: number): PacketWalk {
+export function explainPacket(
+  director: Director,
+  frame: Uint8Array,
+  interfaceName: string,
+  now: number,
+  notes: FrameNotes = {},
+): PacketWalk {
   const { network } = director;
   director.advance(now);
   const services = director.services();
   const connections = director.connections(now);
   const sysctl = director.getSysctl();
-  const [outcome, ...made] = director.send(frame, interfaceName, now);
+  const [outcome, ...made] = director.send(frame, interfaceName, now, notes);
   if (outcome === undefined) throw new Error('the director gave no outcome');
 
   const link = linkOf(director, interfaceName);
@@ -73,7 +81,17 @@ export function explainPacket(director: Director, frame: Uint8Array, interfaceNa
     inInterface: interfaceName,
     now,
     offered: summary(frame, link),
-    steps: walkOf({ network, sysctl, frame, interfaceName, mark: 0, outcome, made, services, connections }),
+    steps: walkOf({
+      network,
+      sysctl,
+      frame,
+      interfaceName,
+      mark: notes.mark ?? 0,
+      outcome,
+      made,
+      services,
+      connections,
+    }),
     fate: fateOf(outcome, linkAfter(outcome)),
     changes: changes(frame, outcome.frame, link, linkAfter(outcome)),
     connection: connection && { ...connection, opened: !connections.some((one) => sameConnection(one, connection)) },

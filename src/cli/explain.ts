@@ -9,7 +9,7 @@ import { Inputs } from './inputs.js';
 import { CliError, type Io } from './io.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
 import { wholeMillis } from './rewrite-loop.js';
-import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
 import { styleOf } from './style.js';
 import { walkText } from './walk-text.js';
 
@@ -59,8 +59,9 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   }
   const number = parseCount('packet', options.need('packet'), 1, Number.MAX_SAFE_INTEGER);
   const director = setUp(options, io);
+  const marks = marksOf(options, director.network);
   const inputs = await Inputs.open(options.all('infile'), director.network);
-  const walk = await explainNumber(director, inputs, number);
+  const walk = await explainNumber(director, inputs, number, marks);
   if (options.has('json')) io.out(`${walkJson(walk, number)}\n`);
   else {
     const time = new Date(walk.now).toISOString().replace('T', ' ').replace('Z', ' UTC');
@@ -76,9 +77,15 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
 /**
  * Replays the packets before number `wanted` and explains that one; closes the inputs.
  *
+ * @param marks firewall marks of what is received, by the director's interface
  * @throws {CliError} exit code 1 when there are fewer packets, {@link CaptureError} when a capture is damaged then
  */
-export async function explainNumber(director: Director, inputs: Inputs, wanted: number): Promise<PacketWalk> {
+export async function explainNumber(
+  director: Director,
+  inputs: Inputs,
+  wanted: number,
+  marks?: Uint32Array,
+): Promise<PacketWalk> {
   const { merger } = inputs;
   let number = 0;
   try {
@@ -89,8 +96,9 @@ export async function explainNumber(director: Director, inputs: Inputs, wanted: 
         const { name } = director.network.interfaces[index]!;
         const { scanner } = merger;
         const now = wholeMillis(scanner.seconds, scanner.nanoseconds);
-        if (++number === wanted) return explainPacket(director, scanner.data, name, now);
-        director.send(scanner.data, name, now);
+        const notes = { mark: marks?.[index] ?? 0 };
+        if (++number === wanted) return explainPacket(director, scanner.data, name, now, notes);
+        director.send(scanner.data, name, now, notes);
       }
     } while (await merger.fill());
   } finally {

@@ -77,6 +77,8 @@ export class RewriteLoop {
   readonly #inputs: LoopInputs;
   readonly #sink: FrameSink;
   readonly #burstFrames: number;
+  /** Firewall marks by interface. */
+  readonly #marks: Uint32Array;
   /** Into the director's memory. */
   readonly #copier: FrameCopier;
   #pending = 0;
@@ -105,13 +107,23 @@ export class RewriteLoop {
     resident: false,
   };
 
-  /** `burstFrames` 1 to 256; less than 256 shows that the outcome does not depend on it. */
-  constructor(director: Director, inputs: LoopInputs, sink: FrameSink, burstFrames = BURST_MAX) {
+  /**
+   * @param burstFrames 1 to 256; less than 256 shows that the outcome does not depend on it.
+   * @param marks firewall mark of what is received, by the director's interface; default none.
+   */
+  constructor(
+    director: Director,
+    inputs: LoopInputs,
+    sink: FrameSink,
+    burstFrames = BURST_MAX,
+    marks: Uint32Array = new Uint32Array(director.network.interfaces.length),
+  ) {
     this.#director = director;
     this.#copier = new FrameCopier(director.burst.bytes);
     this.#inputs = inputs;
     this.#sink = sink;
     this.#burstFrames = burstFrames;
+    this.#marks = marks;
   }
 
   /**
@@ -149,13 +161,14 @@ export class RewriteLoop {
     this.now = now;
     const at = this.#pending++;
     const window = windows[merger.input]!;
+    const mark = this.#marks[index]!;
     if (this.#sink.wantsOffered) this.#copies.add(buffer, dataStart, dataEnd);
     if (window >= 0) {
-      burst.place(window + dataStart, length, PCAP_RECORD_LENGTH, index);
+      burst.place(window + dataStart, length, PCAP_RECORD_LENGTH, index, 0, mark);
       this.#places[at] = window + dataStart;
     } else {
       this.#copier.copy(buffer, dataStart, dataEnd, burst.reserveAt(length, index));
-      burst.commit(length);
+      burst.commit(length, 0, mark);
       this.#places[at] = -1;
     }
     this.#seconds[at] = seconds;

@@ -12,7 +12,7 @@ import { type CommandSpec, helpText, type Options, parseOptions } from './option
 import { type Output, openOutputs, readFiles, Tee, tellsFormat } from './outputs.js';
 import { Progress } from './progress.js';
 import { RewriteLoop } from './rewrite-loop.js';
-import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
 import { countFates, type RewriteSummary, summaryText } from './summary.js';
 
 const SPEC: CommandSpec = {
@@ -86,6 +86,7 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const quiet = options.has('quiet');
   const words = options.all('infile');
   const director = setUp(options, quiet ? { err: () => {} } : io, words.length * WINDOW);
+  const marks = marksOf(options, director.network);
   const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
   const read = [
     ...readFiles(inputs),
@@ -99,7 +100,8 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   });
   if (!quiet) noteFormats(outWords, format, io);
   const progress = new Progress(quiet ? { ...io, interactive: false } : io);
-  const { summary, damages } = await rewrite(director, inputs, outputs, { burst, progress, stop: io.stop });
+  const run = { burst, marks, progress, stop: io.stop };
+  const { summary, damages } = await rewrite(director, inputs, outputs, run);
 
   if (options.has('json')) io.out(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) (toStdout ? io.err : io.out)(summaryText(summary));
@@ -135,6 +137,8 @@ function canStay(director: Director): boolean {
 /** How {@link rewrite} is to run. */
 export interface RewriteRun {
   readonly burst?: number;
+  /** Firewall marks of what is received, by the director's interface. */
+  readonly marks?: Uint32Array;
   readonly progress?: Progress;
   /** Set while it runs to end it early, with whole outputs. */
   readonly stop?: AbortSignal;
@@ -150,10 +154,10 @@ export async function rewrite(
   director: Director,
   inputs: Inputs,
   outputs: readonly Output[],
-  { burst = 256, progress, stop }: RewriteRun = {},
+  { burst = 256, marks, progress, stop }: RewriteRun = {},
 ): Promise<{ summary: RewriteSummary; damages: readonly CaptureError[] }> {
   const sink = outputs.length === 1 ? outputs[0]! : new Tee(outputs);
-  const loop = new RewriteLoop(director, inputs, sink, burst);
+  const loop = new RewriteLoop(director, inputs, sink, burst, marks);
   let damages: readonly CaptureError[] = inputs.merger.damages;
   const failures: unknown[] = [];
   const attempt = async (step: () => unknown): Promise<void> => {

@@ -1,10 +1,10 @@
 /**
- * A director from files: `--rules`, `--network`, `--sysctl`, `--seed`, `--connections`.
+ * A director from files: `--rules`, `--network`, `--sysctl`, `--ecn`, `--seed`, `--connections`; and the marks of frames.
  *
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { Director } from '../director.js';
+import { Director, type EcnName } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { applyRules, parseRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
@@ -15,6 +15,8 @@ import type { OptionSpec, Options } from './options.js';
 import { MADE_ROOM } from './rewrite-loop.js';
 
 const CONNECTIONS = 1 << 18;
+/** Those of both families still fit in 4 GiB. */
+const MOST_CONNECTIONS = 1 << 23;
 /** Room for a burst, and what comes of it. */
 const ARENA_BYTES = (1 << 20) + MADE_ROOM;
 
@@ -22,9 +24,16 @@ const ARENA_BYTES = (1 << 20) + MADE_ROOM;
 export const SETUP_OPTIONS: readonly OptionSpec[] = [
   { name: 'rules', value: 'FILE', help: "rules as 'ipvsadm -S -n' prints them; - for standard input" },
   { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'" },
+  {
+    name: 'mark',
+    value: 'NAME=N',
+    multiple: true,
+    help: 'firewall mark of what is received on interface NAME, for the services of -f',
+  },
   { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
+  { name: 'ecn', value: 'MODE', help: 'ECN field of outer headers: kernel (default), rfc6040 or copy' },
   { name: 'seed', short: 's', value: 'N', help: 'seed of all randomness (default 0: every run is the same)' },
-  { name: 'connections', value: 'N', help: `room in the connection table (default ${CONNECTIONS})` },
+  { name: 'connections', value: 'N', help: `room in the connection table of each family (default ${CONNECTIONS})` },
 ];
 
 /**
@@ -42,11 +51,12 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   const [one, other] = users.filter((name) => name !== '');
   if (other !== undefined) throw usageError(`${one} and ${other} cannot both be standard input`);
   const seed = parseSeed(options.get('seed') ?? '0');
-  const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, 1 << 24);
+  const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, MOST_CONNECTIONS);
 
   const rules = parseRules(readText(rulesFile), nameOf(rulesFile));
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
-  const director = Director.createSync({ seed, plan: { connections, arenaBytes: ARENA_BYTES + held } });
+  const plan = { connections, connections6: connections, arenaBytes: ARENA_BYTES + held };
+  const director = Director.createSync({ seed, ecn: parseEcn(options.get('ecn') ?? 'kernel'), plan });
   director.setSysctl(parseSysctl(options.all('sysctl'), Object.keys(director.getSysctl())));
   setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
@@ -54,6 +64,26 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
     io.err(`ipvs-wasm: ${nameOf(rulesFile)}: warning: there is no service in it, so that nothing is balanced\n`);
   }
   return director;
+}
+
+/**
+ * The firewall marks of `--mark`, by the index of the interface.
+ *
+ * @throws {CliError} for an interface that the network does not have, and what is no mark
+ */
+export function marksOf(options: Options, network: NetworkConfig): Uint32Array {
+  const marks = new Uint32Array(network.interfaces.length);
+  for (const text of options.all('mark')) {
+    const [, name, mark] = /^([^=]+)=(\d+|0x[0-9a-f]+)$/i.exec(text) ?? [];
+    const value = Number(mark);
+    if (name === undefined || !(value <= 0xffffffff)) {
+      throw usageError(`--mark takes NAME=N, N being 0 to 4294967295, not '${text}'`);
+    }
+    const index = network.interfaces.findIndex((one) => one.name === name);
+    if (index < 0) throw usageError(`--mark ${text}: the network has no interface ${name}`);
+    marks[index] = value;
+  }
+  return marks;
 }
 
 /** What is wrong about a network as a whole is found when the director gets it: names the file. */
@@ -82,6 +112,14 @@ function parseSysctl(texts: readonly string[], known: readonly string[]): Sysctl
 /** Only the switch of IPv6 has another name in full. */
 function shortSysctl(name: string): string {
   return name === 'net.ipv6.conf.all.forwarding' ? 'ipv6_forwarding' : name.replace(/^net\.ipv4\.(vs\.)?/, '');
+}
+
+const ECN: readonly EcnName[] = ['kernel', 'rfc6040', 'copy'];
+
+function parseEcn(text: string): EcnName {
+  const mode = ECN.find((name) => name === text);
+  if (mode === undefined) throw usageError(`--ecn takes ${ECN.join(', ')}, not '${text}'`);
+  return mode;
 }
 
 function parseSeed(text: string): bigint {

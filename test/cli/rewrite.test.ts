@@ -6,6 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { readCapture } from '../../src/capture/reader.js';
 import { WINDOW } from '../../src/cli/inputs.js';
 import { reasonText } from '../../src/reasons.js';
+import { pcap } from '../capture/bytes.js';
+import { counting, ethernet, ipv4, udp } from '../support/packets.js';
 import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
 
 const tsharkThere = spawnSync('tshark', ['--version']).status === 0;
@@ -92,7 +94,21 @@ wrote ${join(folder, 'out.pcap')}: 98 packets
 });
 
 describe('what comes out does not depend on', () => {
-  const scenarios = ['nat-tcp', 'nat-ttl', 'nat-ipopt', 'nat-udp', 'dr-udp', 'tun-ipip', 'tun-ipip-fields', 'sched-sh'];
+  const scenarios = [
+    'nat-tcp',
+    'nat-ttl',
+    'nat-ipopt',
+    'nat-udp',
+    'nat-frag',
+    'nat6',
+    'sctp-nat',
+    'dr-udp',
+    'tun-ipip',
+    'tun-ipip-fields',
+    'tun-ipip-mtu',
+    'tun6-gre-csum',
+    'sched-sh',
+  ];
 
   test.each(scenarios)('the length of bursts (%s)', async (scenario) => {
     const { folder, words } = scenarioWords(scenario);
@@ -117,6 +133,53 @@ describe('what comes out does not depend on', () => {
     await run('rewrite', ...words, '-o', resident);
     await run('rewrite', ...packed, '-o', copied);
     expect(readFileSync(resident).equals(readFileSync(copied))).toBe(true);
+  });
+
+  test('whether large datagrams become whole in one burst', async () => {
+    const { folder, words } = scenarioWords('nat-udp');
+    const link = (payload: Uint8Array) => ethernet('02:00:00:00:00:01', '02:00:00:00:00:02', payload);
+    /** The fragments of a datagram; the last one, which makes it whole, by itself. */
+    const datagrams = Array.from({ length: 12 }, (_, id) => {
+      const datagram = udp({
+        source: '10.0.0.2',
+        destination: '10.0.0.100',
+        sport: 40000 + id,
+        dport: 53,
+        payload: counting(60_000, id),
+      }).subarray(20);
+      const fragments: Uint8Array[] = [];
+      for (let at = 0; at < datagram.length; at += 1480) {
+        const mf = at + 1480 < datagram.length;
+        const fields = { source: '10.0.0.2', destination: '10.0.0.100', protocol: 17, id, mf, offset: at / 8 };
+        fragments.push(link(ipv4(fields, datagram.subarray(at, at + 1480))));
+      }
+      return fragments;
+    });
+    const frames = [...datagrams.flatMap((all) => all.slice(0, -1)), ...datagrams.map((all) => all.at(-1)!)];
+    const file = join(folder, 'fragments.pcap');
+    writeFileSync(
+      file,
+      pcap(
+        true,
+        0xa1b2c3d4,
+        frames.map((data) => ({ seconds: 1, ticks: 0, data })),
+      ).bytes,
+    );
+    const outputs = ['1', '256'].map((burst) => [burst, join(folder, `whole-${burst}.pcap`)] as const);
+    for (const [burst, out] of outputs) {
+      const options = [...words.slice(4), '--burst', burst, '-o', out, '--json'];
+      const { out: json } = await run('rewrite', '-i', `cli=${file}`, ...options);
+      expect(JSON.parse(json)).toMatchObject({
+        packets: { in: frames.length, out: frames.length },
+        fates: [
+          { verdict: 'forward', reason: 'nat-in', packets: 12 },
+          { verdict: 'held', reason: 'fragment-held', packets: frames.length - 12 },
+        ],
+        made: [{ verdict: 'forward', reason: 'fragment', packets: frames.length - 12 }],
+      });
+    }
+    const [one, many] = outputs.map(([, out]) => readFileSync(out));
+    expect(many!.equals(one!)).toBe(true);
   });
 
   test('where a window of a long capture ends, nor on how many outputs are written', async () => {
@@ -410,6 +473,10 @@ describe('errors', () => {
     ['nothing that can leave', ['-i', `cli=${cli}`, '-o', `lo=${out}`], 'nothing leaves by lo'],
     ['an unknown switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forwrd=1'], "'ip_forwrd' is none of"],
     ['a bad switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forward=yes'], 'takes 0 or 1'],
+    ['a bad mark', ['-i', `cli=${cli}`, '-o', out, '--mark', 'cli=4294967296'], '--mark takes NAME=N'],
+    ['a mark of no interface', ['-i', `cli=${cli}`, '-o', out, '--mark', '5'], '--mark takes NAME=N'],
+    ['a mark of an unknown one', ['-i', `cli=${cli}`, '-o', out, '--mark', 'x=5'], 'the network has no interface x'],
+    ['a bad ECN mode', ['-i', `cli=${cli}`, '-o', out, '--ecn', 'rfc3168'], '--ecn takes kernel, rfc6040, copy'],
     ['a bad seed', ['-i', `cli=${cli}`, '-o', out, '--seed', 'x'], '--seed takes'],
     ['a bad burst', ['-i', `cli=${cli}`, '-o', out, '--burst', '257'], 'from 1 to 256'],
     ['a bad format', ['-i', `cli=${cli}`, '-o', out, '--format', 'erf'], 'pcap or pcapng'],
@@ -458,6 +525,52 @@ test('sysctls are set', async () => {
       { verdict: 'pass', reason: 'not-forwarding', packets: 44 },
     ],
   });
+});
+
+test('the switch of IPv6 has another name in full', async () => {
+  const { folder, words } = scenarioWords('nat6');
+  const options = ['--sysctl', 'net.ipv6.conf.all.forwarding=0', '--json', '-o', join(folder, 'o.pcap')];
+  const { out } = await run('rewrite', ...words, ...options);
+  expect((JSON.parse(out) as { fates: unknown[] }).fates).toContainEqual({
+    verdict: 'pass',
+    reason: 'not-forwarding',
+    packets: expect.any(Number),
+  });
+});
+
+test('frames have the mark of their interface, for the services of marks', async () => {
+  const { folder, words } = scenarioWords('dr-tcp');
+  const rules = join(folder, 'marks.txt');
+  writeFileSync(rules, '-A -f 5 -s rr\n-a -f 5 -r 10.1.0.11 -g\n');
+  const given = words.with(words.indexOf('--rules') + 1, rules);
+  const reasons = async (...options: string[]) => {
+    const { out } = await run('rewrite', ...given, ...options, '--json', '-o', join(folder, 'o.pcap'));
+    return (JSON.parse(out) as { fates: { reason: string }[] }).fates.map(({ reason }) => reason);
+  };
+  expect(await reasons('--mark', 'cli=0x5')).toEqual(['direct-route']);
+  // A packed capture is not judged where it was read.
+  const packed = join(folder, 'cli.gz');
+  writeFileSync(packed, gzipSync(readFileSync(kernel('dr-tcp', 'cli-in'))));
+  given[1] = `cli=${packed}`;
+  expect(await reasons('--mark', 'cli=5')).toEqual(['direct-route']);
+  for (const options of [[], ['--mark', 'srv=5'], ['--mark', 'cli=6'], ['--mark', 'cli=5', '--mark', 'cli=0']]) {
+    expect(await reasons(...options), options.join(' ')).not.toContain('direct-route');
+  }
+  const { out } = await run('explain', ...given, '--mark', 'cli=5', '-p', '2');
+  expect(out).toContain('reason direct-route');
+});
+
+test("the ECN field of outer headers can be another than the kernel's", async () => {
+  const { folder, words } = scenarioWords('tun-ipip-fields');
+  const bytes = async (...options: string[]) => {
+    const file = join(folder, 'ecn.pcap');
+    expect(await run('rewrite', ...words, ...options, '-o', file)).toMatchObject({ code: 0, err: '' });
+    return readFileSync(file).toString('hex');
+  };
+  const kernel = await bytes();
+  expect(await bytes('--ecn', 'kernel')).toBe(kernel);
+  const [strict, copied] = [await bytes('--ecn', 'rfc6040'), await bytes('--ecn', 'copy')];
+  expect(new Set([kernel, strict, copied]).size).toBe(3);
 });
 
 test('the name of a file names its interface', async () => {

@@ -74,9 +74,11 @@ export function networkJson(scenario: string): string {
     address: mac,
     flags: ['UP'],
     mtu,
-    addr_info: addrs
-      .filter((one) => !one.includes(':'))
-      .map((one) => ({ family: 'inet', local: one.split('/')[0], prefixlen: Number(one.split('/')[1]) })),
+    addr_info: addrs.map((one) => ({
+      family: one.includes(':') ? 'inet6' : 'inet',
+      local: one.split('/')[0],
+      prefixlen: Number(one.split('/')[1]),
+    })),
   }));
   return JSON.stringify({ addr, route: host.routes, neigh: host.neighbours }, null, 1);
 }
