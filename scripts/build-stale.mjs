@@ -10,7 +10,14 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BINARIES = ['debug', 'release', 'shared', 'testing'].map((name) => `build/${name}.wasm`);
-const BINARY_SOURCES = ['assembly', 'src/abi', 'src/abi-hash.ts', 'asconfig.json', 'scripts/build-wasm.mjs'];
+const BINARY_SOURCES = [
+  'assembly',
+  'src/abi',
+  'src/abi-hash.ts',
+  'asconfig.json',
+  'scripts/build-wasm.mjs',
+  'scripts/wasm',
+];
 /** The compiler writes this file too each time it runs. */
 const MODULES = ['dist/cli/main.js'];
 const MODULE_SOURCES = ['src', 'tsconfig.json', 'package-lock.json'];

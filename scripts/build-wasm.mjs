@@ -7,11 +7,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
-import binaryen from 'binaryen';
+import { FAST, optimise, readModule } from './wasm/optimise.mjs';
+import { split } from './wasm/split.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-/** The entry and the options of each binary. `testing` is release code with the inner functions exported; not shipped. */
+/**
+ * The entry and the options of each binary. Release and shared come out of the compiler as they are written, and are
+ * optimised here. `testing` has the inner functions exported; it is not shipped.
+ */
 const BINARIES = {
   debug: ['assembly/index.ts', '--target', 'debug'],
   release: ['assembly/index.ts', '--target', 'release'],
@@ -31,29 +35,16 @@ for (const [name, args] of Object.entries(BINARIES)) {
     throw new Error(`${name}.wasm: not built`);
   }
   const file = `build/${name}.wasm`;
-  if (name !== 'debug') inline(file);
+  if (name === 'testing') inline(file);
+  else if (name !== 'debug') writeFileSync(file, split(file, name === 'shared'));
   stamp(file, ABI_SECTION, abiHash());
 }
 
-/**
- * Optimises once more with larger limits for inlining than the compiler's: engines do not inline WebAssembly calls,
- * and the way of a packet is some thirty small functions (measured: 71 to 50 ns a packet with 1,000 connections, for
- * a binary twice as long).
- */
+/** What tests and benchmarks call by itself is fast by itself. */
 function inline(file) {
-  const module = binaryen.readBinary(readFileSync(file));
-  const { Features: has } = binaryen;
-  module.setFeatures(has.Atomics | has.BulkMemory | has.BulkMemoryOpt | has.MutableGlobals | has.SIMD128 | has.SignExt);
-  binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(0);
-  binaryen.setAlwaysInlineMaxSize(60);
-  binaryen.setFlexibleInlineMaxSize(300);
-  binaryen.setOneCallerInlineMaxSize(2000);
-  binaryen.setAllowInliningFunctionsWithLoops(true);
-  // The memory map starts at 1024 (src/abi/memory.ts).
-  binaryen.setLowMemoryUnused(true);
-  module.optimize();
-  module.optimize();
+  const module = readModule(file);
+  optimise(module, FAST);
+  optimise(module, FAST);
   writeFileSync(file, module.emitBinary());
   module.dispose();
 }

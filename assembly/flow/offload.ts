@@ -15,7 +15,10 @@ import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
 
 /** Fills the transport checksum in, where it is still to be filled. */
 export function completeChecksum(frame: Descriptor, packet: Scratch): void {
-  if (!frame.isPartial) return;
+  if (frame.isPartial) fillChecksum(frame, packet);
+}
+
+function fillChecksum(frame: Descriptor, packet: Scratch): void {
   frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
   const length = packet.l4Length;
   switch (packet.protocol) {

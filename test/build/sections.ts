@@ -6,8 +6,8 @@
 
 /** Section numbers. */
 export const CUSTOM = 0;
-export const FUNCTION = 3;
 export const START = 8;
+export const CODE = 10;
 export const DATA = 11;
 
 export interface Section {
