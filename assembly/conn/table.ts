@@ -223,12 +223,17 @@ export function enterState(conn: Conn, state: u32): void {
     }
   }
   conn.state = state;
-  const timeout = load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
+  const timeout = timeoutOf(state);
   if (timeout != conn.timeout) {
     conn.timeout = timeout;
     unhang(conn);
     hang(conn);
   }
+}
+
+/** How long a connection stays in `state` without a packet, in milliseconds. */
+export function timeoutOf(state: u32): u32 {
+  return load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
 }
 
 /** State of a UDP connection, whatever passes. */

@@ -10,7 +10,7 @@
 import { SB_ARENA, SB_ARENA_END, ScratchFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { hashAny } from '../conn/hash';
+import { hashAny, hashTuple } from '../conn/hash';
 import { homeBucket } from '../conn/index-table';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
@@ -18,6 +18,7 @@ import { foundFragment, foundOffset, foundProtocol, walkExtensions } from '../wi
 import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
+import { isIpv6 } from './family';
 import { parseLink } from './link';
 
 /** Parses the frame that the host gave; `scratch.ip` stays 0 when it is judged already. */
@@ -61,7 +62,7 @@ function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): b
   scratch.l4Length = total - headerLength;
   scratch.protocol = header.protocol;
   if (header.isFragment) scratch.flags = scratch.flags | ScratchFlag.Fragment;
-  hashPorts(scratch, ip + IPV4_SOURCE, ip + IPV4_DESTINATION);
+  hashPorts<u32>(scratch, ip + IPV4_SOURCE, ip + IPV4_DESTINATION);
   return true;
 }
 
@@ -76,7 +77,7 @@ function parseIpv6(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): b
   frame.length = <u32>(ip - frame.address) + total;
   scratch.ip = ip;
   locateTransport(scratch, total);
-  hashPorts(scratch, header.source, header.destination);
+  hashPorts<v128>(scratch, header.source, header.destination);
   return true;
 }
 
@@ -93,10 +94,13 @@ function locateTransport(scratch: Scratch, total: u32): void {
 }
 
 /** The hash of a tuple with ports, and where it belongs in the index. */
-function hashPorts(scratch: Scratch, source: usize, destination: usize): void {
+function hashPorts<A>(scratch: Scratch, source: usize, destination: usize): void {
   const protocol = scratch.protocol;
   if (hasPorts(protocol) && scratch.l4Length >= PORTS_SIZE && !scratch.isFragment) {
-    const hash = hashAny(scratch.isV6, source, destination, portsBE(scratch.l4), protocol);
+    const ports = portsBE(scratch.l4);
+    const hash = isIpv6<A>()
+      ? hashAny(true, source, destination, ports, protocol)
+      : hashTuple(load<u32>(source), load<u32>(destination), ports, protocol);
     scratch.hash = hash;
     scratch.bucket = homeBucket(hash);
   } else {

@@ -4,18 +4,31 @@
  * @module
  */
 import { ConnFlag } from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+import { ConnState, Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
-import { enterState, UDP_STATE } from '../conn/table';
+import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
-import { Tcp } from '../wire/tcp';
+import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 
-/** Moves the state on. The whole transport header must be there. */
+/** Notes the time, and moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
   conn.touched = now32();
+  if (!isSteady(packet, conn)) moveState(packet, conn, direction);
+}
+
+/** Whether it is like nearly all segments of established connections, which leave everything as it is, in every table. */
+function isSteady(packet: Scratch, conn: Conn): bool {
+  return (
+    conn.state == ConnState.Established &&
+    (changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) == ACK &&
+    conn.timeout == timeoutOf(ConnState.Established)
+  );
+}
+
+function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
   const protocol = conn.protocol;
   if (protocol == Protocol.Udp) {
     enterState(conn, UDP_STATE);

@@ -69,21 +69,23 @@ export function translateOut<A>(packet: Scratch, conn: Conn): u64 {
 
 /** The transport checksum follows what the addresses add to its sum, and the port that became another. */
 function updateTransport(packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
-  const delta = addresses + difference16(fromBE, toBE);
-  switch (packet.protocol) {
-    case Protocol.Tcp: {
-      const tcp = changetype<Tcp>(packet.l4);
-      tcp.checksum = update(tcp.checksum, delta);
-      break;
-    }
-    case Protocol.Udp: {
-      const udp = changetype<Udp>(packet.l4);
-      const checksum = udp.checksum == 0 ? fullUdp(packet) : update(udp.checksum, delta);
-      udp.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
-      break;
-    }
-    default:
-      if (fromBE != toBE) fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
+  if (packet.protocol == Protocol.Tcp) {
+    const tcp = changetype<Tcp>(packet.l4);
+    tcp.checksum = update(tcp.checksum, addresses + difference16(fromBE, toBE));
+  } else {
+    updateOther(packet, addresses, fromBE, toBE);
+  }
+}
+
+/** The same for UDP and SCTP. */
+function updateOther(packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
+  if (packet.protocol == Protocol.Udp) {
+    const udp = changetype<Udp>(packet.l4);
+    const old = udp.checksum;
+    const checksum = old == 0 ? fullUdp(packet) : update(old, addresses + difference16(fromBE, toBE));
+    udp.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
+  } else if (fromBE != toBE) {
+    fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
   }
 }
 

@@ -158,7 +158,11 @@ export function openTunnel(frame: Descriptor, packet: Scratch): void {
   frame.flags = frame.flags | DescriptorFlag.Decapsulated;
   packet.receivedOn = tunnel;
   packet.flags = innerIsV6(found) ? <u32>ScratchFlag.V6 : 0;
-  parsePacket(frame, packet, inner, <u32>(room - inner));
+  parseInner(frame, packet, inner, <u32>(room - inner));
+}
+
+function parseInner(frame: Descriptor, packet: Scratch, inner: usize, room: u32): void {
+  parsePacket(frame, packet, inner, room);
 }
 
 /** Whether a host would take this packet in; without an answer when not. */

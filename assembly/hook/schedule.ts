@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { ADDRESS_SIZE, Family, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
+import { Family, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
 import { Conn } from '../conn/record';
 import { makeConnection } from '../conn/table';
 import { Descriptor } from '../descriptor';
 import { Dest } from '../service/dest';
 import { findService } from '../service/service';
 import { countConnection } from '../service/stats';
-import { foldAddress6 } from '../wire/ipv6';
+import { copyAddress6, foldAddress6 } from '../wire/ipv6';
 
 /** FTP's data port: connections from it belong to a control connection. */
 export const FTP_DATA_BE: u32 = 20 << 8;
@@ -21,14 +21,19 @@ export const FTP_DATA_BE: u32 = 20 << 8;
  */
 export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol: u32, portBE: u32): usize {
   const family: u32 = v6 ? Family.V6 : Family.V4;
-  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
-  memory.fill(key, 0, ADDRESS_SIZE);
   const mark = frame.mark;
   if (mark != 0) {
-    const marked = findService(family, key, 0, 0, mark);
+    const marked = markedService(v6, mark);
     if (marked != 0) return marked;
   }
-  memory.copy(key, virtual, v6 ? <usize>ADDRESS_SIZE : 4);
+  // Stores: memory.fill and memory.copy are calls, of more than ten nanoseconds each.
+  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
+  if (v6) {
+    copyAddress6(key, virtual);
+  } else {
+    v128.store(key, i64x2.splat(0));
+    store<u32>(key, load<u32>(virtual));
+  }
   return findService(family, key, protocol, portBE, 0);
 }
 
@@ -40,7 +45,7 @@ export function isMarked(frame: Descriptor, v6: bool): bool {
 
 function markedService(v6: bool, mark: u32): usize {
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
-  memory.fill(key, 0, ADDRESS_SIZE);
+  v128.store(key, i64x2.splat(0));
   return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
 }
 

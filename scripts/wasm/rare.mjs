@@ -13,6 +13,8 @@ export const RARE = [
   'assembly/wire/extension/walkExtensions',
   'assembly/wire/extension/checkHopByHop',
   'assembly/flow/options/walkOptions',
+  'assembly/hook/input/parseInner',
+  'assembly/hook/input/checkAddresses6',
   'assembly/flow/offload/fillChecksum',
   // Answers instead of forwarding, cutting, other ways to send.
   'assembly/forward/transmit/fits',
@@ -23,18 +25,17 @@ export const RARE = [
   // Once for each dest in each state of the network.
   'assembly/net/hop/resolveAny',
   'assembly/service/dest/Dest#currentMtu',
-  // Once for each state of a connection.
-  'assembly/conn/wheel/hang',
-  'assembly/conn/wheel/unhang',
+  // A segment that changes its connection's state.
+  'assembly/flow/segment/moveState',
+  // Three times as long as IPv4's, which a call does not change.
+  'assembly/conn/hash/hashTuple6',
   // Whoever sums up a whole packet does not notice a call.
-  'assembly/wire/sctp/fillSctpChecksum',
-  'assembly/forward/translate/fullUdp',
+  'assembly/forward/translate/updateOther',
+  'assembly/forward/tunnel/flow',
+  'assembly/forward/tunnel/putIpv6',
   'assembly/forward/tunnel/putGre',
   'assembly/forward/tunnel/putGue',
   'assembly/forward/tunnel/putUdp',
   'assembly/forward/decapsulate/openGre',
   'assembly/forward/decapsulate/openGue',
-  // SCTP's state machine is five times as long as TCP's.
-  'assembly/conn/sctp-state/sctpEvent',
-  'assembly/conn/sctp-state/nextSctpState',
 ];
