@@ -38,7 +38,7 @@ export function optimise(module, { always, flexible, oneCaller, loops, shrink })
 }
 
 /** Everything that belongs together in one function: engines do not inline WebAssembly calls. */
-export const FAST = { always: 60, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
+export const FAST = { always: 100, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
 /** What is shorter inlined than called. */
 export const TIDY = { always: 2, flexible: 6, oneCaller: 65, loops: false, shrink: 1 };
 /** Views of headers and records are inlined, not much more. */
