@@ -42,4 +42,4 @@ export const FAST = { always: 100, flexible: 300, oneCaller: 2000, loops: true, 
 /** What is shorter inlined than called. */
 export const TIDY = { always: 2, flexible: 6, oneCaller: 65, loops: false, shrink: 1 };
 /** Views of headers and records are inlined, not much more. */
-export const SMALL = { always: 12, flexible: 20, oneCaller: 400, loops: true, shrink: 0 };
+export const SMALL = { always: 12, flexible: 20, oneCaller: 400, loops: true, shrink: 1 };
