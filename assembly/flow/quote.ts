@@ -79,12 +79,12 @@ export function quotedProtocol(v6: bool, ip: usize, end: usize): u32 {
 
 /**
  * Where the transport header of the quoted packet at `ip` begins, of which the bytes up to `end` are there; 0 when its
- * IP header is not whole, or it is a fragment that has none.
+ * IP header is not whole, or it is a fragment that has none. Linux looks at the version of IPv6, and takes all else for IPv4.
  */
 export function quotedTransport(v6: bool, ip: usize, end: usize): usize {
   if (v6) return ip + IPV6_SIZE <= end && changetype<Ipv6>(ip).version == 6 ? transport6(ip, end) : 0;
   const header = changetype<Ipv4>(ip);
-  if (ip + IPV4_MIN > end || header.version != 4 || header.isLaterFragment) return 0;
+  if (ip + IPV4_MIN > end || header.isLaterFragment) return 0;
   const length = header.headerLength;
   return length >= IPV4_MIN && ip + length <= end ? ip + length : 0;
 }

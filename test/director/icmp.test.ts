@@ -169,13 +169,18 @@ describe('NAT', () => {
 
   it.each([
     ['a later fragment', ipv4({ source: VIP, destination: CLIENT, offset: 1 }, reply.subarray(20))],
-    ['a header of another version', Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x65 : byte))],
     ['a header that is too short', Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x44 : byte))],
     ['another protocol', ipv4({ source: VIP, destination: CLIENT, protocol: 47 }, reply.subarray(20))],
     ['what the client sent', request('tcp')],
   ])('an error about %s is nobody’s', (_, quote) => {
     const frame = fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, quote));
     expect(judged(director.send(frame, 'cli', 0))).toEqual(['local local-delivery']);
+  });
+
+  it('nobody looks at the version of a quoted header of IPv4', () => {
+    const quote = Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x75 : byte));
+    const frame = fromClient(icmp({ source: CLIENT, destination: VIP }, ...UNREACHABLE, quote));
+    expect(judged(director.send(frame, 'cli', 0))).toEqual(['forward icmp-in']);
   });
 
   it('a first fragment of IPv6 is quoted like a packet, a later one is nobody’s', () => {
