@@ -59,8 +59,8 @@ const REPLIES6: Readonly<Record<number, number>> = { 128: 129 };
 const SYN = 0x02;
 const RST = 0x04;
 const ACK = 0x10;
-/** The chunk type (RFC 9260 §3.3.7). */
-const SCTP_ABORT = 6;
+/** Chunk types (RFC 9260 §3.2). */
+const SCTP_CHUNK = { abort: 6, shutdownAck: 8, shutdownComplete: 14 } as const;
 
 /** Finds the cause of frames of the host. */
 export class HostAnswers {
@@ -141,11 +141,16 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
     case UDP:
       return isError(PORT_UNREACHABLE, asked, answer);
     case SCTP:
-      return answer.protocol === SCTP && isSwapped(asked, answer) && answer.body[12] === SCTP_ABORT;
+      return answer.protocol === SCTP && isSwapped(asked, answer) && answer.body[12] === refusalOf(asked);
     default:
       if (TUNNELS.includes(asked.protocol) && isError(PORT_UNREACHABLE, asked, answer)) return true;
       return isError(PROTOCOL_UNREACHABLE, asked, answer);
   }
+}
+
+/** The chunk with which a host answers SCTP of no association (RFC 9260 §8.4). */
+function refusalOf({ body }: Packet): number {
+  return body[12] === SCTP_CHUNK.shutdownAck ? SCTP_CHUNK.shutdownComplete : SCTP_CHUNK.abort;
 }
 
 /** Whether the ports of TCP, UDP or SCTP are those asked for, the other way round. */

@@ -246,6 +246,11 @@ describe('the host answers another protocol', () => {
     expect(await isHost(init, answer(6, 81))).toBe(false);
     expect(await isHost(init, answer(6, 80, 48001))).toBe(false);
     expect(await errorsAbout(init)).toEqual([]);
+    // SHUTDOWN ACK is answered with SHUTDOWN COMPLETE (RFC 9260 §8.4).
+    const shutdownAck = toHost({ protocol: 132, payload: chunk(8, 48000, 80) });
+    expect(await isHost(shutdownAck, answer(14))).toBe(true);
+    expect(await isHost(shutdownAck, answer(6))).toBe(false);
+    expect(await isHost(init, answer(14))).toBe(false);
   });
 });
 
