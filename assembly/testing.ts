@@ -114,7 +114,7 @@ export function fillChecksum(ip: usize): void {
 }
 
 export function options(ip: usize, fill: bool, addressBE: u32): u32 {
-  return walkOptions(changetype<Ipv4>(ip), fill, addressBE);
+  return walkOptions(changetype<Ipv4>(ip), fill, addressBE, addressBE);
 }
 
 export function icmpIsError(type: u32): bool {

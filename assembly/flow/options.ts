@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { RouteType } from '../../src/abi/memory';
+import { RouteType, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/memory';
 import { Reason } from '../../src/abi/verdict';
-import { routeType } from '../net/hop';
+import { Hop, resolveHop, routeType } from '../net/hop';
 import { now } from '../superblock';
 import { BROADCAST, isMulticast, isThisNet } from '../wire/address';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
@@ -20,9 +20,9 @@ const LOOSE_SOURCE_ROUTE: u32 = 131;
 const STRICT_SOURCE_ROUTE: u32 = 137;
 
 /** Offsets within a record route or timestamp option. Pointers count from 1. */
-const LENGTH: usize = 1;
-const POINTER: usize = 2;
-const OVERFLOW_FLAG: usize = 3;
+const LENGTH: u32 = 1;
+const POINTER: u32 = 2;
+const OVERFLOW_FLAG: u32 = 3;
 
 const TIME_ONLY: u32 = 0;
 const TIME_AND_ADDRESS: u32 = 1;
@@ -35,12 +35,37 @@ function timeOfDayBE(): u32 {
   return bswap<u32>(<u32>(now() % DAY));
 }
 
+/** Our address on the way back to where the packet came from: what a packet that passes records when it is received. */
+export function backAddressBE(header: Ipv4): u32 {
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
+  hop.sourceBE = 0;
+  resolveHop(header.sourceBE, hop);
+  return hop.sourceBE;
+}
+
+/** Fills in the options of a packet to one of our addresses, which is what it records. */
+export function recordArrival(header: Ipv4): void {
+  walkOptions(header, true, header.destinationBE, header.destinationBE);
+}
+
+/**
+ * Fills in the options of a packet that passes, when it leaves: of them record route alone takes the address that it
+ * leaves from.
+ */
+export function recordPassing(header: Ipv4, addressBE: u32): void {
+  walkOptions(header, true, addressBE, backAddressBE(header));
+  header.fillChecksum();
+}
+
+/** Of an option without fault: no byte of it is wrong. */
+const GOOD: u32 = 0xff;
+
 /**
  * Walks the options of `header`, of which there may be one record route, one timestamp and one source route.
- * What stands after an end-of-options octet is cleared. With `fill`, record route and timestamp take `addressBE` and the
- * time; without it, they are only checked. Returns Reason.None or what is wrong.
+ * What stands after an end-of-options octet is cleared. With `fill`, record route takes `addressBE`, timestamp the time and
+ * `ownBE`, up to a fault; without it, they are only checked. Returns Reason.None or what is wrong: foundReason, foundPointer.
  */
-export function walkOptions(header: Ipv4, fill: bool, addressBE: u32): Reason {
+export function walkOptions(header: Ipv4, fill: bool, addressBE: u32, ownBE: u32): u32 {
   let p = changetype<usize>(header) + IPV4_MIN;
   const end = changetype<usize>(header) + header.headerLength;
   let routes = 0;
@@ -56,42 +81,62 @@ export function walkOptions(header: Ipv4, fill: bool, addressBE: u32): Reason {
       p++;
       continue;
     }
-    if (end - p < 2) return Reason.Ipv4Option;
-    const length = <u32>load<u8>(p, LENGTH);
-    if (length < 2 || <usize>length > end - p) return Reason.Ipv4Option;
-    let ok: bool = true;
-    switch (kind) {
-      case RECORD_ROUTE:
-        ok = routes++ == 0 && recordRoute(p, length, fill, addressBE);
-        break;
-      case TIMESTAMP:
-        ok = times++ == 0 && timestamp(p, length, fill, addressBE);
-        break;
-      case ROUTER_ALERT:
-        ok = length >= 4;
-        break;
-      case LOOSE_SOURCE_ROUTE:
-      case STRICT_SOURCE_ROUTE:
-        ok = sources++ == 0 && length >= 3 && load<u8>(p, POINTER) >= 4;
-        break;
+    const length = end - p < 2 ? 0 : <u32>load<u8>(p, LENGTH);
+    let wrong: u32 = GOOD;
+    if (length < 2 || <usize>length > end - p) wrong = 0;
+    else {
+      switch (kind) {
+        case RECORD_ROUTE:
+          wrong = routes++ == 0 ? recordRoute(p, length, fill, addressBE) : 0;
+          break;
+        case TIMESTAMP:
+          wrong = times++ == 0 ? timestamp(p, length, fill, ownBE) : 0;
+          break;
+        case ROUTER_ALERT:
+          if (length < 4) wrong = LENGTH;
+          break;
+        case LOOSE_SOURCE_ROUTE:
+        case STRICT_SOURCE_ROUTE:
+          wrong = sourceRoute(p, length);
+          // A second one is noticed only when nothing else is wrong.
+          if (sources++ != 0 && wrong == GOOD) wrong = 0;
+          break;
+      }
     }
-    if (!ok) return Reason.Ipv4Option;
+    if (wrong != GOOD) return Reason.Ipv4Option | ((<u32>(p - changetype<usize>(header)) + wrong) << 8);
     p += length;
   }
   return sources == 0 ? Reason.None : Reason.SourceRoute;
 }
 
-function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): bool {
-  if (length < 3) return false;
+/** Reason.None, or why the packet is dropped. */
+export function foundReason(found: u32): Reason {
+  return found & 0xff;
+}
+
+/** Of Reason.Ipv4Option: the byte that is wrong, counted from the header. */
+export function foundPointer(found: u32): u32 {
+  return found >> 8;
+}
+
+// Each of these says which byte of the option is wrong.
+
+function sourceRoute(p: usize, length: u32): u32 {
+  if (length < 3) return LENGTH;
+  return load<u8>(p, POINTER) < 4 ? POINTER : GOOD;
+}
+
+function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): u32 {
+  if (length < 3) return LENGTH;
   const pointer = <u32>load<u8>(p, POINTER);
-  if (pointer < 4) return false;
-  if (pointer > length) return true;
-  if (pointer + 3 > length) return false;
+  if (pointer < 4) return POINTER;
+  if (pointer > length) return GOOD;
+  if (pointer + 3 > length) return POINTER;
   if (fill) {
     store<u32>(p + pointer - 1, addressBE);
     store<u8>(p, pointer + 4, POINTER);
   }
-  return true;
+  return GOOD;
 }
 
 /** What Linux takes to be somebody else's address; for all others it fills a prespecified timestamp in. */
@@ -101,43 +146,27 @@ function isUnicast(addressBE: u32): bool {
   return addressBE != BROADCAST && !isThisNet(addressBE) && !isMulticast(addressBE);
 }
 
-function timestamp(p: usize, length: u32, fill: bool, addressBE: u32): bool {
-  if (length < 4) return false;
+function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {
+  if (length < 4) return LENGTH;
   const pointer = <u32>load<u8>(p, POINTER);
-  if (pointer < 5) return false;
+  if (pointer < 5) return POINTER;
   const flags = <u32>load<u8>(p, OVERFLOW_FLAG);
+  const kind = flags & 15;
   if (pointer > length) {
     // No room: one more host that could not write. The count must not wrap.
-    if ((flags & 15) == TIME_PRESPECIFIED) return true;
-    if (flags >> 4 == 15) return false;
+    if (kind == TIME_PRESPECIFIED) return GOOD;
+    if (flags >> 4 == 15) return OVERFLOW_FLAG;
     if (fill) store<u8>(p, flags + 16, OVERFLOW_FLAG);
-    return true;
+    return GOOD;
   }
-  if (pointer + 3 > length) return false;
+  if (pointer + 3 > length) return POINTER;
+  if (kind != TIME_ONLY && kind != TIME_AND_ADDRESS && kind != TIME_PRESPECIFIED) return GOOD;
+  const size: u32 = kind == TIME_ONLY ? 4 : 8;
+  if (pointer + size - 1 > length) return POINTER;
   const slot = p + pointer - 1;
-  switch (flags & 15) {
-    case TIME_ONLY:
-      if (fill) {
-        store<u32>(slot, timeOfDayBE());
-        store<u8>(p, pointer + 4, POINTER);
-      }
-      return true;
-    case TIME_AND_ADDRESS:
-      if (pointer + 7 > length) return false;
-      if (fill) {
-        store<u32>(slot, addressBE);
-        store<u32>(slot, timeOfDayBE(), 4);
-        store<u8>(p, pointer + 8, POINTER);
-      }
-      return true;
-    case TIME_PRESPECIFIED:
-      if (pointer + 7 > length) return false;
-      if (fill && !isUnicast(load<u32>(slot))) {
-        store<u32>(slot, timeOfDayBE(), 4);
-        store<u8>(p, pointer + 8, POINTER);
-      }
-      return true;
-    default:
-      return true;
-  }
+  if (!fill || (kind == TIME_PRESPECIFIED && isUnicast(load<u32>(slot)))) return GOOD;
+  if (kind == TIME_AND_ADDRESS) store<u32>(slot, ownBE);
+  store<u32>(slot + size - 4, timeOfDayBE());
+  store<u8>(p, pointer + size, POINTER);
+  return GOOD;
 }

@@ -11,7 +11,7 @@ import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
-import { walkOptions } from '../flow/options';
+import { recordPassing } from '../flow/options';
 import { endOf, findQuoted, icmpChecksumOk, isIcmp, isRelatedError, quoteOf } from '../flow/quote';
 import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
@@ -36,10 +36,7 @@ export function icmpOut(frame: Descriptor, packet: Scratch, hop: Hop): bool {
   const conn = connOf(ref);
   if (!isReply(ref)) return passIn(frame, packet, conn);
   if (isRefused(frame, packet, conn)) return true;
-  if (packet.hasOptions) {
-    walkOptions(packet.header, true, conn.vaddrBE);
-    packet.header.fillChecksum();
-  }
+  if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
   completeChecksum(frame, packet);
   countHopOf(packet, translateErrorOut(packet, conn));
   countOut(changetype<Dest>(conn.dest), packet.totalLength);

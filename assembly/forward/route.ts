@@ -13,7 +13,6 @@ import {
   SB_DEST_MAX,
   SB_DESTS,
   SB_HOP,
-  SB_HOP_BACK,
   SB_IP_FORWARD,
   SB_IPV6_FORWARDING,
   SB_NAT_ICMP_SEND,
@@ -29,10 +28,10 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
-import { walkOptions } from '../flow/options';
+import { backAddressBE, recordPassing, walkOptions } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { findByTuple } from '../flow/tuple';
-import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
+import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { field, netGeneration } from '../superblock';
@@ -102,10 +101,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.TransportTruncated);
       return;
     }
-    if (packet.hasOptions) {
-      walkOptions(packet.header, true, conn.vaddrBE);
-      packet.header.fillChecksum();
-    }
+    if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
     seeReply(packet, conn);
     completeChecksum(frame, packet);
     if (v6) countHop<v128>(packet, translateOut<v128>(packet, conn));
@@ -119,10 +115,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
     }
-    if (packet.hasOptions) {
-      walkOptions(packet.header, true, hop.sourceBE);
-      packet.header.fillChecksum();
-    }
+    if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
   }
   if (!canLeave(frame, packet.ip, hop)) return;
   send(frame, packet, packet.ip, hop, mtu, conn != null ? Reason.NatOut : Reason.Routed);
@@ -134,14 +127,14 @@ function mustNotBeCut(packet: Scratch, mtu: u32): bool {
   return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
 }
 
-/** A packet that is answered was received: its options hold our address on the way back to its source. */
+/**
+ * A packet that is answered was received: its options hold our address on the way back to its source. Its checksum would
+ * be set right when it leaves.
+ */
 function recordBeforeAnswer(packet: Scratch): void {
   if (!packet.hasOptions) return;
-  const header = packet.header;
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
-  resolveHop(header.sourceBE, hop);
-  walkOptions(header, true, hop.sourceBE);
-  header.fillChecksum();
+  const addressBE = backAddressBE(packet.header);
+  walkOptions(packet.header, true, addressBE, addressBE);
 }
 
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */

@@ -5,18 +5,26 @@
  *
  * @module
  */
-import { HopKind, InterfaceFlag, SB_HOP, SB_PIECE_MAX, SB_PMTU_DISC, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  HopKind,
+  InterfaceFlag,
+  SB_CHECKSUM_BEFORE,
+  SB_HOP,
+  SB_PIECE_MAX,
+  SB_PMTU_DISC,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
 import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
-import { walkOptions } from '../flow/options';
+import { recordArrival } from '../flow/options';
 import { Hop, resolveAny } from '../net/hop';
 import { interfaceHas } from '../net/interface';
 import { Dest } from '../service/dest';
-import { field } from '../superblock';
+import { field, setField } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
@@ -40,10 +48,8 @@ function hopOf(conn: Conn, packet: Scratch): Hop {
 
 /** Whether the packet can be sent to where `hop` leads; judges the frame when not. */
 function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
-  if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) {
-    walkOptions(packet.header, true, packet.header.destinationBE);
-    packet.header.fillChecksum();
-  }
+  const options = !isIpv6<A>() && packet.header.headerLength != IPV4_MIN;
+  if (options) recordArrival(packet.header);
   if (hop.kind == HopKind.NoRoute || hop.kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
@@ -57,6 +63,11 @@ function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return false;
+  }
+  if (options) {
+    // Linux sets it right when the packet leaves: what it quotes has the one that came.
+    setField(SB_CHECKSUM_BEFORE, packet.header.checksum);
+    packet.header.fillChecksum();
   }
   return true;
 }
@@ -207,6 +218,7 @@ export function fits(frame: Descriptor, packet: Scratch, mtu: u32): bool {
     packet.header6.hopLimit = packet.header6.hopLimit - 1;
   } else {
     if (packet.totalLength <= mtu || (packet.header.fragmentBE & DF_BE) == 0 || isAboutError(packet)) return true;
+    if (packet.hasOptions) packet.header.checksum = field(SB_CHECKSUM_BEFORE);
     packet.header.decrementTtl();
   }
   answerTooBig(frame, packet, mtu);

@@ -19,7 +19,7 @@ import { connOf, endConnection, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
-import { walkOptions } from '../flow/options';
+import { recordArrival } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
@@ -123,10 +123,7 @@ function schedule(frame: Descriptor, packet: Scratch): void {
   const service = changetype<Service>(address);
   const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
-    if (packet.hasOptions) {
-      walkOptions(packet.header, true, packet.header.destinationBE);
-      packet.header.fillChecksum();
-    }
+    if (packet.hasOptions) recordArrival(packet.header);
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);
     return;

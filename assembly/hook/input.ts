@@ -10,9 +10,9 @@ import { DescriptorFlag, InterfaceFlag, RouteType, SB_SERVICE6_COUNT, ScratchFla
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather } from '../flow/gather';
-import { walkOptions } from '../flow/options';
+import { foundPointer, foundReason, walkOptions } from '../flow/options';
 import { parsePacket } from '../flow/parse';
-import { answerParameterProblem } from '../forward/answer';
+import { answerMalformedOption, answerParameterProblem } from '../forward/answer';
 import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
 import { routePacket } from '../forward/route';
 import { routeType, routeTypeAny } from '../net/hop';
@@ -32,9 +32,10 @@ export function input(frame: Descriptor, packet: Scratch): void {
 }
 
 function input4(frame: Descriptor, packet: Scratch): void {
-  const reason = admit4(packet);
-  if (reason != Reason.None) {
-    frame.judge(Verdict.Drop, reason);
+  const found = admit4(packet);
+  if (found != Reason.None) {
+    if (foundReason(found) == Reason.Ipv4Option) answerMalformedOption(frame, packet, foundPointer(found));
+    frame.judge(Verdict.Drop, foundReason(found));
     return;
   }
   const destinationBE = packet.header.destinationBE;
@@ -81,12 +82,12 @@ function takeIn(frame: Descriptor, packet: Scratch): void {
   deliver(frame, packet);
 }
 
-/** Reason.None, or why a host takes no packet like this: its addresses, its options. */
-function admit4(packet: Scratch): Reason {
+/** Reason.None, or why a host takes no packet like this: its addresses, its options (foundReason, foundPointer). */
+function admit4(packet: Scratch): u32 {
   const header = packet.header;
   const onLoopback = interfaceHas(packet.receivedOn, InterfaceFlag.Loopback);
   const reason = checkAddresses4(header.sourceBE, header.destinationBE, onLoopback);
-  return reason == Reason.None && header.headerLength != IPV4_MIN ? walkOptions(header, false, 0) : reason;
+  return reason == Reason.None && header.headerLength != IPV4_MIN ? walkOptions(header, false, 0, 0) : reason;
 }
 
 /** Reason.None, or why no packet can have these addresses. */

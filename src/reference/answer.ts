@@ -4,6 +4,7 @@
  * @module
  */
 import type { Host } from './host.js';
+import { isForAll } from './martians.js';
 import type { Interface, Route } from './network.js';
 import { isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
@@ -113,6 +114,7 @@ function makeIcmp(
 ): IpPacket | undefined {
   const icmpType = packet.payload[0];
   if (packet.fragmentOffset !== 0 || host.network.isSubnetBroadcast(packet.source)) return undefined;
+  if (isForAll(host, packet.destination)) return undefined;
   if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
   const source = host.network.isLocal(packet.destination) ? packet.destination : back.source;
   if (typeof source !== 'number') return undefined;

@@ -140,7 +140,8 @@ function processTimestamp(
   if (flag !== 0 && flag !== 1 && flag !== 3) return undefined;
   if (pointer + size - 1 > length) return 2;
   if (flag === 3 && isAnotherHost(view.getUint32(slot), context)) return undefined;
-  if (flag === 1) recordAddress(filled, slot, context.address);
+  // Unlike that of record route it stays when the packet is forwarded.
+  if (flag === 1) view.setUint32(slot, context.address);
   view.setUint32(slot + size - 4, time);
   view.setUint8(at + 2, pointer + size);
   filled.changed = true;

@@ -14,7 +14,7 @@ import { processOptions } from './options.js';
 import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
-import { findIpv4Fault, type Ipv4Packet, isFragment, parseIpv4, withChecksum } from './packet/ipv4.js';
+import { findIpv4Fault, type Ipv4Packet, isFragment, parseIpv4 } from './packet/ipv4.js';
 import { findIpv6Fault, parseIpv6 } from './packet/ipv6.js';
 import { findFragmentHeader, findHopByHopFault } from './packet/ipv6-extensions.js';
 import { leaveTunnel } from './terminate.js';
@@ -134,7 +134,8 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
   }
   return take(host, {
     ...origin,
-    packet: options.changed ? withChecksum({ ...packet, options: options.options }) : packet,
+    // The checksum is set right when the packet leaves.
+    packet: { ...packet, options: options.options },
     givenOptions: packet.options,
     addressSlots: options.addressSlots,
     arrival: undefined,

@@ -83,7 +83,10 @@ export const CASES_4: Record<string, Case> = {
   'IHL 4': { expect: ['ipv4-header-length'], frame: changed((packet) => packet.fill(0x44, 0, 1)) },
   'a wrong IP checksum': { expect: ['ipv4-checksum'], frame: changed((packet) => packet.fill(9, 10, 11), false) },
   'longer than it is': { expect: ['ipv4-total-length'], frame: changed((packet) => packet.fill(200, 3, 4)) },
-  'a malformed option': { expect: ['ipv4-option'], frame: fromClient(request('tcp', { options: hex('07000000') })) },
+  'a malformed option': {
+    expect: ['ipv4-option', 'parameter-problem'],
+    frame: fromClient(request('tcp', { options: hex('07000000') })),
+  },
   'a source route': {
     expect: ['source-route'],
     frame: fromClient(request('tcp', { options: hex('8307040a00000200') })),

@@ -19,7 +19,7 @@ import {
   SERVERS,
   TCP_KEY,
 } from '../support/lab.js';
-import { ACK, checksum, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
+import { ACK, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
 
 const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const reply = (words = {}): Uint8Array =>
@@ -156,7 +156,36 @@ describe.each(BINARIES)('%s', (binary) => {
       const [, error] = director.send(frame, 'cli', 0);
       const quote = error?.frame.subarray(14 + 28) as Uint8Array;
       expect(toHex(quote.subarray(20, 28))).toBe('0707080a00000100');
-      expect(checksum(quote.subarray(0, 28))).toBe(0);
+      // The checksum is set right only in what is sent on.
+      expect(toHex(quote.subarray(0, 20))).toBe(toHex(frame.subarray(14, 34)));
+    }
+  });
+
+  it('a packet that is too big is quoted with the checksum for the options that came, and one hop less', () => {
+    const network = networkWith({ srv: { mtu: 300 } });
+    const frame = fromClient(request('tcp', { df: true, options: hex('00ffffff'), payload: new Uint8Array(400) }));
+    for (const director of both(binary, network)) {
+      const [, error] = director.send(frame, 'cli', 0);
+      const quote = error?.frame.subarray(14 + 28) as Uint8Array;
+      const sent = frame.slice(14, 14 + 24);
+      sent[8] = 63;
+      sent.set(fixIpv4(sent.slice()).subarray(10, 12), 10);
+      sent.fill(0, 20);
+      expect(toHex(quote.subarray(0, 24))).toBe(toHex(sent));
+    }
+  });
+
+  it('a timestamp’s address is that on the way back, a route’s the one that a packet leaves from', () => {
+    const options = hex('440c0501 00000000 00000000 070704 00000000 00');
+    for (const director of both(binary)) {
+      director.send(fromClient(request('tcp')), 'cli', 0);
+      const recorded = (frame: Uint8Array): string => {
+        const [{ frame: left } = {}] = director.send(frame, 'srv', 0);
+        return toHex(left?.subarray(34, 34 + 20) as Uint8Array);
+      };
+      expect(recorded(reply({ options }))).toBe('440c0d010a010001000000000707080a00006400');
+      const routed = fromServer(tcp({ source: SERVERS[1], destination: CLIENT, sport: 1, dport: 2, options }));
+      expect(recorded(routed)).toBe('440c0d010a010001000000000707080a00000100');
     }
   });
 

@@ -23,17 +23,29 @@ createDirector('release', {
 const core = innerCore(memory);
 const AT = memory.buffer.byteLength - 4096 + 1;
 
+interface Walked {
+  reason: string | undefined;
+  /** The byte that is wrong, from the first option. */
+  pointer?: number;
+  options: string;
+}
+
 /** Walks the options; says the reason, and what they have become. */
-function walk(options: Uint8Array, fill: boolean): { reason: string | undefined; options: string } {
+function walk(options: Uint8Array, fill: boolean): Walked {
   const padded = join(options, new Uint8Array((4 - (options.length % 4)) % 4));
   const packet = ipv4({ source: '10.0.0.2', destination: VIP, options: padded });
   core.bytes.fill(0xa5, AT - 16, AT + 100);
   core.bytes.set(packet, AT);
-  const reason = reasonName(core.call.options(AT, fill ? 1 : 0, swap32(VIP)));
+  const found = core.call.options(AT, fill ? 1 : 0, swap32(VIP));
+  const reason = reasonName(found & 0xff);
   const end = AT + packet.length;
   expect(toHex(core.bytes.slice(end, end + 16)), 'behind the header').toBe('a5'.repeat(16));
   expect(toHex(core.bytes.slice(AT, AT + 20)), 'before the options').toBe(toHex(packet.subarray(0, 20)));
-  return { reason, options: toHex(core.bytes.slice(AT + 20, end)) };
+  return {
+    reason,
+    ...(found >> 8 !== 0 && { pointer: (found >> 8) - 20 }),
+    options: toHex(core.bytes.slice(AT + 20, end)),
+  };
 }
 
 const vip = toHex(hex('0a000064'));
@@ -121,7 +133,11 @@ property(
     const expected = processOptions(padded, { address: VIP, now: NOW, isLocal });
     const checked = walk(padded, false);
     if ('reason' in expected) {
-      expect(checked.reason).toBe(expected.reason);
+      const { reason, pointer, options } = expected;
+      expect([checked.reason, checked.pointer]).toEqual([reason, pointer]);
+      // What came before the fault is filled in.
+      const filled = toHex(recordAgain(options, [], VIP));
+      if (pointer !== undefined) expect(walk(padded, true).options).toBe(filled);
       return;
     }
     expect(checked).toEqual({ reason: undefined, options: toHex(padded) });

@@ -114,9 +114,9 @@ export function isFragment(packet: Ipv4Packet): boolean {
   return packet.fragmentOffset !== 0 || (packet.flags & IP_FLAG.moreFragments) !== 0;
 }
 
-/** The packet with the TTL one lower and the header checksum to match. */
+/** The packet with the TTL one lower and the checksum exactly as wrong as before. */
 export function withLowerTtl(packet: Ipv4Packet): Ipv4Packet {
-  return withChecksum({ ...packet, ttl: packet.ttl - 1 });
+  return carriedOver(packet, { ...packet, ttl: packet.ttl - 1 });
 }
 
 /** The packet with its checksum field made right. */
@@ -131,7 +131,10 @@ export function withChecksum(packet: Ipv4Packet): Ipv4Packet {
  */
 export function withEcn(packet: Ipv4Packet, ecn: number): Ipv4Packet {
   const changed = { ...packet, tos: (packet.tos & 0xfc) | ecn };
-  if (changed.tos === packet.tos) return packet;
-  const checksum = carryChecksum(serialiseHeader(packet, packet.checksum), serialiseHeader(changed, 0));
-  return { ...changed, checksum };
+  return changed.tos === packet.tos ? packet : carriedOver(packet, changed);
+}
+
+function carriedOver(before: Ipv4Packet, after: Ipv4Packet): Ipv4Packet {
+  const checksum = carryChecksum(serialiseHeader(before, before.checksum), serialiseHeader(after, 0));
+  return { ...after, checksum };
 }

@@ -1,0 +1,69 @@
+/** Who sends malformed IPv4 options hears which byte is wrong (ICMP parameter problem, RFC 792), as from Linux. */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import { CLIENT, fromClient, judged, lab, NETWORK, request, SERVERS, TCP_KEY, VIP } from '../support/lab.js';
+import { hex, tcp, toHex } from '../support/packets.js';
+
+const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
+const REFUSED = ['drop ipv4-option', 'forward parameter-problem'];
+
+function reference(): ReferenceDirector {
+  const director = new ReferenceDirector({ network: NETWORK });
+  director.addService({ ...TCP_KEY, scheduler: 'rr' });
+  director.addDest(TCP_KEY, NAT);
+  return director;
+}
+
+const twins: readonly (readonly [string, () => Director | ReferenceDirector])[] = [
+  ['core', () => lab([NAT])],
+  ['reference', reference],
+];
+
+describe.each(twins)('%s', (_, make) => {
+  /** The IP packet of the answer. */
+  const answerTo = (packet: Uint8Array): Uint8Array => {
+    const outcomes = make().send(fromClient(packet), 'cli', 0);
+    expect(judged(outcomes)).toEqual(REFUSED);
+    return outcomes[1]?.frame.slice(14) as Uint8Array;
+  };
+
+  it.each([
+    ['an option of no length', '07000000', 20],
+    ['a record route that points into its own head', '0107070300000000', 23],
+    ['a timestamp without room for what it asks', '440c0b010000000000000000', 22],
+    ['an overflow that is full', '440405f0', 23],
+    ['a second timestamp', '44040530 44040530', 24],
+    ['a router alert without value', '94020000', 21],
+    ['a source route that points into its own head', '83030301', 22],
+  ])('%s', (_, options, pointer) => {
+    const packet = request('tcp', { options: hex(options) });
+    const answer = answerTo(packet);
+    expect(toHex(answer.subarray(20, 22)), 'type and code').toBe('0c00');
+    expect(toHex(answer.subarray(24, 28)), 'pointer').toBe(`${pointer.toString(16)}000000`);
+    expect(toHex(answer.subarray(12, 20)), 'from whom to whom').toBe('0a0000640a000002');
+  });
+
+  it('the quotation has what was filled in before the fault, and the checksum of before', () => {
+    const packet = request('tcp', { options: hex('070704 00000000 9e') });
+    const quoted = answerTo(packet).subarray(28);
+    expect(toHex(quoted.subarray(20, 28))).toBe('0707080a0000649e');
+    expect(toHex(quoted.subarray(0, 20))).toBe(toHex(packet.subarray(0, 20)));
+  });
+
+  it('what passes through records the address on the way back', () => {
+    const words = { source: CLIENT, destination: SERVERS[1], sport: 1, dport: 2 };
+    const quoted = answerTo(tcp({ ...words, options: hex('070704 00000000 9e') })).subarray(28);
+    expect(toHex(quoted.subarray(20, 28))).toBe('0707080a0000019e');
+  });
+
+  it.each(['255.255.255.255', '224.0.0.5', '10.0.0.255'])('nobody hears about what was sent to %s', (destination) => {
+    const packet = tcp({ source: CLIENT, destination, sport: 1, dport: 2, options: hex('07000000') });
+    expect(judged(make().send(fromClient(packet), 'cli', 0))).toEqual(['drop ipv4-option']);
+  });
+
+  it('a source route that is well-formed is refused without a word', () => {
+    const packet = tcp({ source: CLIENT, destination: VIP, sport: 1, dport: 2, options: hex('8307040a00000200') });
+    expect(judged(make().send(fromClient(packet), 'cli', 0))).toEqual(['drop source-route']);
+  });
+});
