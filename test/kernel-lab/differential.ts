@@ -53,7 +53,9 @@ async function main(): Promise<number> {
   const tally = new Tally();
   const until = performance.now() + seconds * 1000;
   for (let number = only ?? 0; performance.now() < until; number++) {
-    const failure = await doCase(kernel, tally, seed, number, packets);
+    const failure = await doCase(kernel, tally, seed, number, packets).catch((cause: Error) => {
+      throw new Error(`case ${number}: ${cause.message}`, { cause });
+    });
     if (failure !== undefined && tally.isNew(failure.difference.signature) && tally.kinds <= SHRUNK) {
       await report(kernel, failure, `seed ${seed} case ${number}`, join(values.save, `seed-${seed}-case-${number}`));
     }

@@ -216,11 +216,13 @@ class Judge {
 
 /** Whether the kernel gave a next hop up that it did not find, and says so, about a packet of some seconds before. */
 function isLate(data: Uint8Array, ours: readonly Sent[]): boolean {
+  return isHostUnreachable(data) && !ours.some(({ frame }) => isHostUnreachable(frame.data));
+}
+
+function isHostUnreachable(data: Uint8Array): boolean {
   const packet = packetOf(data);
   const [type, code] = packet?.body ?? [];
-  const isUnreachable =
-    packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
-  return isUnreachable && ours.every(({ frame }) => frame.reason !== 'host-unreachable');
+  return packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
 }
 
 /** Numbers and addresses make no difference. */

@@ -17,7 +17,7 @@ import type { Arrival, Emitted } from './uml.js';
 export const PROBED = '192.0.0.8';
 
 const PROBES = 2;
-const ANSWER_MS = 5000;
+const ANSWER_MS = 30_000;
 const BUFFER = 4 << 20;
 /** Whose hardware addresses probes have: locally administered, the rest counts. */
 const MARK = [0x02, 0xff];

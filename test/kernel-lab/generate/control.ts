@@ -12,7 +12,7 @@ const command = (text: string): Step => ({ kind: 'command', text });
 
 function ruleChange(context: Context, service: ServiceWorld): string[] {
   const { random, world } = context;
-  const fresh = randomDest(random, service);
+  const fresh = context.withItsMethod(service, randomDest(random, service));
   const there = service.dests.length === 0 ? fresh : random.of(service.dests);
   switch (random.below(8)) {
     case 0:
@@ -23,7 +23,6 @@ function ruleChange(context: Context, service: ServiceWorld): string[] {
       return [deleteDestRule(service, there)];
     case 4:
     case 5:
-      // It keeps its method: the connections of another one go astray in the kernel.
       return [destRule('-e', service, there, random, world.zeroWeights)];
     case 6:
       return serviceRule(service, random, '-E');
@@ -33,11 +32,7 @@ function ruleChange(context: Context, service: ServiceWorld): string[] {
 }
 
 /** A switch that changes now and then. */
-const SWITCHES = [
-  'sloppy_tcp',
-  ...(FEATURES.natIcmpSendLocal ? ['nat_icmp_send'] : []),
-  ...(FEATURES.cut ? ['pmtu_disc'] : []),
-];
+const SWITCHES = ['sloppy_tcp', 'sloppy_sctp', 'pmtu_disc', ...(FEATURES.natIcmpSendLocal ? ['nat_icmp_send'] : [])];
 
 export const control: Kind = {
   weight: 1,

@@ -44,11 +44,10 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
     case 1:
       packet[0] = (random.below(16) << 4) | ((packet[0] ?? 0) & 15);
       return fixed(packet);
-    case 2: {
+    case 2:
       // More header than there was: what comes then are no options.
-      packet[0] = 0x40 | random.below(FEATURES.malformedOptions ? 16 : 6);
+      packet[0] = 0x40 | random.below(16);
       return packet.length < 60 ? packet : fixed(packet);
-    }
     case 3:
       if (!FEATURES.cutTransport) packet[8] = 64;
       return fixed(withLength(packet, random.below(packet.length + 40)));

@@ -11,10 +11,6 @@ export const FEATURES = {
   zeroNet: false,
   /** Directed broadcast addresses as sources, which only `rp_filter` refuses. */
   broadcastSource: false,
-  /** IPv4 options with something after their end, which the kernel clears without setting the checksum right in quotes. */
-  optionsAfterEnd: false,
-  /** The timestamp option with addresses, in replies: the kernel writes its address towards the server. */
-  timestampAddresses: false,
   /** TCP and UDP headers that are cut off, with a TTL that has run out. */
   cutTransport: false,
   /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
@@ -27,18 +23,6 @@ export const FEATURES = {
   v6: false,
   /** Extension headers of IPv6. */
   extensions: false,
-  /** Packets larger than the MTU that may be cut, and `pmtu_disc` 0. */
-  cut: false,
-  /** Packets that come in as fragments. */
-  fragments: false,
-  /** ICMP errors about connections and about the director's own tunnels. */
-  icmpErrors: false,
-  /** Malformed IPv4 options. */
-  malformedOptions: false,
-  /** SCTP services. */
-  sctp: false,
-  /** AH and ESP of clients that have an ISAKMP connection. */
-  ahEsp: false,
   /** Tunnels of GRE to servers. */
   gre: false,
   /** Tunnels of GUE to servers. */

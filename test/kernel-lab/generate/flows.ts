@@ -15,7 +15,7 @@ export interface Flow {
   readonly client: string;
   readonly clientPort: number;
   server: Server | undefined;
-  /** The last packet that left to the server, and the last that left to the client. */
+  /** The last packet that left to the server, and the last that left to the client, or their first fragments. */
   toServer?: Uint8Array;
   toClient?: Uint8Array;
 }
@@ -68,8 +68,10 @@ export class Flows {
       const packet = packetOf(data);
       if (packet === undefined || (outInterface !== 'cli' && outInterface !== 'srv')) continue;
       if (direction === 'reply') {
-        if (packet.src === flow.service.vip && isOf(packet, flow.protocol)) flow.toClient = packet.whole.slice();
-        continue;
+        if (packet.src !== flow.service.vip || !isOf(packet, flow.protocol)) continue;
+        flow.toClient = packet.whole.slice();
+        // What follows are its further fragments.
+        return;
       }
       const server = serverOf(flow, packet, outInterface, data);
       if (server === undefined) continue;

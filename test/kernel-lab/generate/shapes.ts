@@ -7,13 +7,10 @@ import { counting, hex } from '../../support/packets.js';
 import type { Wire } from '../case.js';
 import type { Random } from '../random.js';
 import { type IpWords, ip, isSix, SCTP, sctp, TCP, tcp, UDP, udp } from './bytes.js';
-import { FEATURES } from './features.js';
 import type { Protocol, World } from './world.js';
 
 /** Bytes of a packet beyond the MTU that an interface of the guest still takes in. */
 const RECEIVED_BEYOND = 12;
-/** What a tunnel adds at most: IPv6, UDP, GUE with remote checksum. */
-const TUNNEL = 60;
 
 const TCP_FLAGS: readonly (readonly [number, number])[] = [
   [6, 0x02], // SYN
@@ -51,6 +48,8 @@ export interface Wish {
   readonly chunk?: number;
   /** Bytes of payload. */
   readonly length?: number;
+  /** Bytes that the packet may have; default: what the guest takes in by the wire. */
+  readonly longest?: number;
   readonly ttl?: number;
   readonly ip?: Partial<IpWords>;
   readonly sum?: number;
@@ -61,19 +60,13 @@ export function receivedLength({ mtu }: World, wire: Wire): number {
   return mtu[wire] + RECEIVED_BEYOND;
 }
 
-/** The largest packet that no way out has to cut. */
-export function safeLength({ mtu }: World): number {
-  return Math.min(mtu.cli, mtu.srv) - TUNNEL;
-}
-
-/** Header fields, of a packet of `length` bytes. */
-export function ipWords(random: Random, world: World, length: number): Partial<IpWords> {
-  const mustNotBeCut = !FEATURES.cut && length > safeLength(world);
+/** Header fields. */
+export function ipWords(random: Random): Partial<IpWords> {
   return {
     ttl: random.of([64, 64, 64, 64, 64, 64, 64, 64, 255, 128, 3, 2, 1, 0]),
     tos: random.of([0, 0, 0, 0, 1, 2, 3, 0xb8, 0xb9, 0xbb, 0xff]),
     id: random.below(0x1_0000),
-    df: mustNotBeCut || random.once(2),
+    df: random.once(2),
     reserved: random.once(40),
     flow: random.of([0, 0, 0x12345, 0xfffff]),
   };
@@ -96,9 +89,9 @@ export function transportPacket(random: Random, world: World, ends: Ends, wish: 
   const options = wish.ip?.options?.length ?? 0;
   const extensions = (wish.ip?.extensions ?? []).reduce((sum, { rest }) => sum + rest.length + 1, 0);
   const headers = ipHeader + options + extensions + HEADERS[protocol];
-  const limit = receivedLength(world, wish.wire ?? 'cli') - headers;
+  const limit = (wish.longest ?? receivedLength(world, wish.wire ?? 'cli')) - headers;
   const length = Math.max(0, Math.min(limit, wish.length ?? packetLength(random, world) - headers));
-  const words = { ...ipWords(random, world, headers + length), ...wish.ip };
+  const words = { ...ipWords(random), ...wish.ip };
   if (wish.ttl !== undefined) words.ttl = wish.ttl;
   const sum =
     wish.sum ??
@@ -146,13 +139,13 @@ const GOOD_OPTIONS = [
   '070b04 00000000 00000000 00',
   '070b0c 00000000 00000000 00', // full
   '440c0500 00000000 00000000', // timestamps
-  ...(FEATURES.timestampAddresses ? ['440c0501 00000000 00000000'] : []),
+  '440c0501 00000000 00000000', // with addresses
   '440c0503 0a000001 00000000', // asked of us
   '440c0503 0a000002 00000000', // asked of another
   '44040500', // full
   '830704 0a000002 00', // loose source route
   '890704 0a000002 00', // strict source route
-  ...(FEATURES.optionsAfterEnd ? ['00ffffff'] : []),
+  '00ffffff', // something after the end
   '820b0000 00000000 00000000', // security
   '1e04abcd', // of no known kind
 ].map(hex);
@@ -176,5 +169,5 @@ const MALFORMED_OPTIONS = [
 
 /** Options of an IPv4 header. */
 export function ipOptions(random: Random): Uint8Array {
-  return random.of(FEATURES.malformedOptions && random.once(3) ? MALFORMED_OPTIONS : GOOD_OPTIONS);
+  return random.of(random.once(3) ? MALFORMED_OPTIONS : GOOD_OPTIONS);
 }

@@ -9,13 +9,24 @@ import type { StepSource } from '../record.js';
 import { Context, type Kind, type Move } from './context.js';
 import { control } from './control.js';
 import { FEATURES } from './features.js';
+import { fragments } from './fragments.js';
+import { icmpErrors } from './icmp-errors.js';
+import { ipsec } from './ipsec.js';
 import { arp, link } from './link.js';
 import { requests } from './requests.js';
 import { receivedLength } from './shapes.js';
 import type { World } from './world.js';
 
 /** All kinds that are switched on. */
-const KINDS: readonly Kind[] = [...requests, link, arp, ...(FEATURES.control ? [control] : [])];
+const KINDS: readonly Kind[] = [
+  ...requests,
+  fragments,
+  icmpErrors,
+  ipsec,
+  link,
+  arp,
+  ...(FEATURES.control ? [control] : []),
+];
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;

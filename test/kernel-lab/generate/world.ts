@@ -90,11 +90,11 @@ export function makeWorld(random: Random): World {
   // The core does not expire connections of dests whose weight is 0.
   const zeroWeights = random.once(2);
   const sysctl = {
-    pmtu_disc: FEATURES.cut ? random.of([1, 1, 0]) : 1,
+    pmtu_disc: random.of([1, 1, 0]),
     sloppy_tcp: random.of([0, 0, 0, 1]),
     expire_nodest_conn: FEATURES.expireNodest && !zeroWeights ? random.below(2) : 0,
     nat_icmp_send: random.of([0, 0, 1]),
-    ...(FEATURES.sctp && { sloppy_sctp: random.of([0, 0, 1]) }),
+    sloppy_sctp: random.of([0, 0, 1]),
     ...(FEATURES.bypass && { cache_bypass: random.of([0, 1]) }),
     ...(FEATURES.scheduleIcmp && { schedule_icmp: random.of([0, 1]) }),
   };
@@ -176,7 +176,7 @@ function servicesOf(
   families: readonly Family[],
   zeroWeights: boolean,
 ): { service: ServiceWorld; rules: string[] }[] {
-  const protocols: Protocol[] = FEATURES.sctp ? ['tcp', 'tcp', 'udp', 'sctp'] : ['tcp', 'tcp', 'udp'];
+  const protocols: Protocol[] = ['tcp', 'tcp', 'udp', 'sctp'];
   const found = new Map<string, { service: ServiceWorld; rules: string[] }>();
   for (let left = 1 + random.below(4); left > 0; left--) {
     const [family, protocol] = [random.of(families), random.of(protocols)];
