@@ -6,6 +6,7 @@
  */
 import { RouteType, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/memory';
 import { Reason } from '../../src/abi/verdict';
+import { Scratch } from '../descriptor';
 import { Hop, resolveHop, routeType } from '../net/hop';
 import { now } from '../superblock';
 import { BROADCAST, isMulticast, isThisNet } from '../wire/address';
@@ -44,8 +45,17 @@ export function backAddressBE(header: Ipv4): u32 {
 }
 
 /** Fills in the options of a packet to one of our addresses, which is what it records. */
-export function recordArrival(header: Ipv4): void {
-  walkOptions(header, true, header.destinationBE, header.destinationBE);
+export function recordArrival(packet: Scratch): void {
+  recordBeforeAnswer(packet, packet.header.destinationBE);
+}
+
+/**
+ * Fills in the options of a packet as a host does that receives it. Its checksum is set right only when the packet leaves,
+ * or when it was put together: so it is quoted.
+ */
+export function recordBeforeAnswer(packet: Scratch, addressBE: u32): void {
+  walkOptions(packet.header, true, addressBE, addressBE);
+  if (packet.isReassembled) packet.header.fillChecksum();
 }
 
 /**

@@ -49,7 +49,7 @@ function hopOf(conn: Conn, packet: Scratch): Hop {
 /** Whether the packet can be sent to where `hop` leads; judges the frame when not. */
 function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
   const options = !isIpv6<A>() && packet.header.headerLength != IPV4_MIN;
-  if (options) recordArrival(packet.header);
+  if (options) recordArrival(packet);
   if (hop.kind == HopKind.NoRoute || hop.kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);

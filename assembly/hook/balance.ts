@@ -123,7 +123,7 @@ function schedule(frame: Descriptor, packet: Scratch): void {
   const service = changetype<Service>(address);
   const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
-    if (packet.hasOptions) recordArrival(packet.header);
+    if (packet.hasOptions) recordArrival(packet);
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);
     return;

@@ -6,6 +6,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { BINARIES, type Binary, createDirector } from '../support/core.js';
+import { fragmentsOf } from '../support/fragments.js';
 import {
   CLIENT,
   fromClient,
@@ -19,7 +20,7 @@ import {
   SERVERS,
   TCP_KEY,
 } from '../support/lab.js';
-import { ACK, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
+import { ACK, checksum, counting, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
 
 const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const reply = (words = {}): Uint8Array =>
@@ -172,6 +173,17 @@ describe.each(BINARIES)('%s', (binary) => {
       sent.set(fixIpv4(sent.slice()).subarray(10, 12), 10);
       sent.fill(0, 20);
       expect(toHex(quote.subarray(0, 24))).toBe(toHex(sent));
+    }
+  });
+
+  it('a datagram is quoted with the checksum that it got when it was put together', () => {
+    const packet = request('tcp', { ttl: 1, options: hex('00ffffff'), payload: counting(40) });
+    for (const director of both(binary)) {
+      const [first, last] = fragmentsOf(packet, [24]).map((fragment) => fromClient(fragment));
+      expect(reasonsOf(director, first as Uint8Array, 'cli')).toBe('held fragment-held');
+      const [, error] = director.send(last as Uint8Array, 'cli', 0);
+      const quote = error?.frame.subarray(14 + 28) as Uint8Array;
+      expect(checksum(quote.subarray(0, 24))).toBe(0);
     }
   });
 
