@@ -37,25 +37,17 @@ function timeOfDayBE(): u32 {
 }
 
 /** Our address on the way back to where the packet came from: what a packet that passes records when it is received. */
-export function backAddressBE(header: Ipv4): u32 {
+function backAddressBE(header: Ipv4): u32 {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
   hop.sourceBE = 0;
   resolveHop(header.sourceBE, hop);
   return hop.sourceBE;
 }
 
-/** Fills in the options of a packet to one of our addresses, which is what it records. */
-export function recordArrival(packet: Scratch): void {
-  recordBeforeAnswer(packet, packet.header.destinationBE);
-}
-
-/**
- * Fills in the options of a packet as a host does that receives it. Its checksum is set right only when the packet leaves,
- * or when it was put together: so it is quoted.
- */
-export function recordBeforeAnswer(packet: Scratch, addressBE: u32): void {
-  walkOptions(packet.header, true, addressBE, addressBE);
-  if (packet.isReassembled) packet.header.fillChecksum();
+/** Fills in the options of a packet to one of our addresses, which is what it records, when it is sent on. */
+export function recordArrival(header: Ipv4): void {
+  walkOptions(header, true, header.destinationBE, header.destinationBE);
+  header.fillChecksum();
 }
 
 /**
@@ -65,6 +57,23 @@ export function recordBeforeAnswer(packet: Scratch, addressBE: u32): void {
 export function recordPassing(header: Ipv4, addressBE: u32): void {
   walkOptions(header, true, addressBE, backAddressBE(header));
   header.fillChecksum();
+}
+
+/**
+ * Fills in the options of a packet that is answered, up to a fault, as a host does when it receives one. Its checksum would
+ * be set right when it leaves; that of a datagram was when it was put together.
+ */
+export function recordReceived(packet: Scratch): void {
+  const header = packet.header;
+  const destinationBE = header.destinationBE;
+  const addressBE = routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
+  walkOptions(header, true, addressBE, addressBE);
+  if (packet.isReassembled) header.fillChecksum();
+}
+
+/** Whether an address is that of many: a group's, everybody's, a connected network's. */
+export function isForMany(addressBE: u32): bool {
+  return addressBE == BROADCAST || isMulticast(addressBE) || routeType(addressBE) == RouteType.Broadcast;
 }
 
 /** Of an option without fault: no byte of it is wrong. */
@@ -151,9 +160,7 @@ function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): u32 {
 
 /** What Linux takes to be somebody else's address; for all others it fills a prespecified timestamp in. */
 function isUnicast(addressBE: u32): bool {
-  const type = routeType(addressBE);
-  if (type == RouteType.Local || type == RouteType.Broadcast) return false;
-  return addressBE != BROADCAST && !isThisNet(addressBE) && !isMulticast(addressBE);
+  return !isForMany(addressBE) && !isThisNet(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
 function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {

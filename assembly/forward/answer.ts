@@ -9,10 +9,9 @@ import { HopKind, RouteType, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { backAddressBE, walkOptions } from '../flow/options';
-import { Hop, resolveAny, routeType, routeTypeAny } from '../net/hop';
+import { isForMany, recordReceived } from '../flow/options';
+import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { nextIpId } from '../superblock';
-import { BROADCAST, isMulticast } from '../wire/address';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
 import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
@@ -80,14 +79,8 @@ export function answerParameterProblem(frame: Descriptor, packet: Scratch, code:
   answer6(frame, packet, v6.PARAMETER_PROBLEM6, code, pointer, Reason.ParameterProblem);
 }
 
-/**
- * Sends parameter problem (12/0) about the byte at `pointer` of the IPv4 header. The options before it are quoted as a
- * host has filled them in that comes upon the fault.
- */
+/** Sends parameter problem (12/0) about the byte at `pointer` of the IPv4 header. */
 export function answerMalformedOption(frame: Descriptor, packet: Scratch, pointer: u32): void {
-  const header = packet.header;
-  const addressBE = isOwn(packet) ? header.destinationBE : backAddressBE(header);
-  walkOptions(header, true, addressBE, addressBE);
   answer4(frame, packet, PARAMETER_PROBLEM, 0, pointer << 24, Reason.ParameterProblem);
 }
 
@@ -104,9 +97,11 @@ function answerUnreachable(frame: Descriptor, packet: Scratch, code: u32, code6:
 /** Makes an error about an IPv4 packet and sends it to where that came from, if it may and can be sent. */
 function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
   const offending = packet.header;
-  if (offending.isLaterFragment || isAboutError(packet) || isForAll(offending.destinationBE)) return;
+  if (offending.isLaterFragment || isAboutError(packet) || isForMany(offending.destinationBE)) return;
   // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
   if ((packet.flags & ScratchFlag.Marked) != 0) return;
+  // What a tunnel packet of ours holds was received before.
+  if (packet.hasOptions && reason != Reason.IcmpRelayed) recordReceived(packet);
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
   const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
@@ -184,11 +179,6 @@ function wayBack(packet: Scratch): Hop {
 /** Whether the packet was addressed to this host: then that address answers. */
 function isOwn(packet: Scratch): bool {
   return routeTypeAny(packet.isV6, packet.destination) == RouteType.Local;
-}
-
-/** RFC 1122 §3.2.2: about what was sent to many, no error is. */
-function isForAll(destinationBE: u32): bool {
-  return destinationBE == BROADCAST || isMulticast(destinationBE) || routeType(destinationBE) == RouteType.Broadcast;
 }
 
 /** Whether the packet is itself an ICMP error, or cannot be told not to be one. */

@@ -28,7 +28,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
-import { backAddressBE, recordBeforeAnswer, recordPassing } from '../flow/options';
+import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { findByTuple } from '../flow/tuple';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
@@ -67,13 +67,11 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(v6, packet.destination, hop);
   if (hop.kind == HopKind.NoRoute) {
-    recordReceived(packet);
     answerNetUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
     return;
   }
   if (packet.ttl <= 1) {
-    recordReceived(packet);
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
@@ -85,7 +83,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   }
   const mtu = hop.mtu;
   if (mustNotBeCut(packet, mtu)) {
-    recordReceived(packet);
     answerTooBig(frame, packet, mtu);
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
@@ -110,7 +107,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     completeChecksum(frame, packet);
     decrementHop(packet);
     if (isStrayFromServer(packet)) {
-      recordReceived(packet);
       answerPortUnreachable(frame, packet);
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
@@ -125,11 +121,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
 function mustNotBeCut(packet: Scratch, mtu: u32): bool {
   if (packet.isV6) return (packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength) > mtu;
   return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
-}
-
-/** A packet that is answered was received: its options hold our address on the way back to its source. */
-function recordReceived(packet: Scratch): void {
-  if (packet.hasOptions) recordBeforeAnswer(packet, backAddressBE(packet.header));
 }
 
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */

@@ -5,15 +5,7 @@
  *
  * @module
  */
-import {
-  HopKind,
-  InterfaceFlag,
-  SB_CHECKSUM_BEFORE,
-  SB_HOP,
-  SB_PIECE_MAX,
-  SB_PMTU_DISC,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { HopKind, InterfaceFlag, SB_HOP, SB_PIECE_MAX, SB_PMTU_DISC, SUPERBLOCK } from '../../src/abi/memory';
 import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
@@ -24,7 +16,7 @@ import { recordArrival } from '../flow/options';
 import { Hop, resolveAny } from '../net/hop';
 import { interfaceHas } from '../net/interface';
 import { Dest } from '../service/dest';
-import { field, setField } from '../superblock';
+import { field } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
@@ -48,8 +40,6 @@ function hopOf(conn: Conn, packet: Scratch): Hop {
 
 /** Whether the packet can be sent to where `hop` leads; judges the frame when not. */
 function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
-  const options = !isIpv6<A>() && packet.header.headerLength != IPV4_MIN;
-  if (options) recordArrival(packet);
   if (hop.kind == HopKind.NoRoute || hop.kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
@@ -63,11 +53,6 @@ function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
     answerTimeExceeded(frame, packet);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return false;
-  }
-  if (options) {
-    // Linux sets it right when the packet leaves: what it quotes has the one that came.
-    setField(SB_CHECKSUM_BEFORE, packet.header.checksum);
-    packet.header.fillChecksum();
   }
   return true;
 }
@@ -86,6 +71,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   }
   const mtu = mtuOf(conn, hop);
   if (!mayPass(frame, packet, hop, mtu)) return;
+  if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
   completeChecksum(frame, packet);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
@@ -118,6 +104,7 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
   }
   const mtu = mtuOf(conn, hop);
   if (!mayPass(frame, packet, hop, mtu)) return;
+  if (packet.hasOptions) recordArrival(packet.header);
   completeChecksum(frame, packet);
   countHopOf(packet, conn.method == Method.Masq ? translateErrorIn(packet, conn) : 0);
   send(frame, packet, packet.ip, hop, mtu, Reason.IcmpIn);
@@ -170,6 +157,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     return;
   }
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
+  if (packet.hasOptions) recordArrival(packet.header);
   countHopOf(packet, 0);
   const outer = encapsulate(frame, packet, hop, dest);
   send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
@@ -218,7 +206,6 @@ export function fits(frame: Descriptor, packet: Scratch, mtu: u32): bool {
     packet.header6.hopLimit = packet.header6.hopLimit - 1;
   } else {
     if (packet.totalLength <= mtu || (packet.header.fragmentBE & DF_BE) == 0 || isAboutError(packet)) return true;
-    if (packet.hasOptions) packet.header.checksum = field(SB_CHECKSUM_BEFORE);
     packet.header.decrementTtl();
   }
   answerTooBig(frame, packet, mtu);

@@ -19,7 +19,6 @@ import { connOf, endConnection, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
-import { recordArrival } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
@@ -123,7 +122,6 @@ function schedule(frame: Descriptor, packet: Scratch): void {
   const service = changetype<Service>(address);
   const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
-    if (packet.hasOptions) recordArrival(packet);
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);
     return;

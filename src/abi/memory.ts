@@ -151,9 +151,6 @@ export const SB_DATAGRAM_FREE = 632;
 /** u32 × 4: the oldest and the newest datagram of IPv4, then of IPv6. */
 export const SB_DATAGRAM_AGES = 636;
 
-/** u32: the header checksum of a packet whose IPv4 options were filled in last, as it was before: so it is quoted. */
-export const SB_CHECKSUM_BEFORE = 652;
-
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;
 export const CRC_TABLES_SIZE = 16384;
