@@ -81,8 +81,21 @@ function parseIpv6(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): b
   return true;
 }
 
-/** Finds the transport header of the IPv6 packet of `total` bytes behind its extension headers. */
+/** Finds the transport header of the IPv6 packet of `total` bytes. */
 function locateTransport(scratch: Scratch, total: u32): void {
+  const ip = scratch.ip;
+  const next = scratch.header6.nextHeader;
+  if (!hasPorts(next)) {
+    locateBehind(scratch, total);
+    return;
+  }
+  scratch.l4 = ip + IPV6_SIZE;
+  scratch.l4Length = total - IPV6_SIZE;
+  scratch.protocol = next;
+}
+
+/** The same behind extension headers. */
+function locateBehind(scratch: Scratch, total: u32): void {
   const ip = scratch.ip;
   // A chain that ends nowhere has the protocol NoNext: nothing balances it.
   const found = walkExtensions(ip, ip + total);

@@ -10,7 +10,7 @@ export const RARE = [
   // What no known connection takes the short way, and frames that are not what they mostly are.
   'assembly/hook/input/input',
   'assembly/net/interface/findVlan',
-  'assembly/wire/extension/walkExtensions',
+  'assembly/flow/parse/locateBehind',
   'assembly/wire/extension/checkHopByHop',
   'assembly/flow/options/walkOptions',
   'assembly/hook/input/parseInner',
