@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { ACK, counting, FIN, icmp, ipv4, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, counting, FIN, fixIpv4, icmp, ipv4, SYN, tcp, udp } from '../support/packets.js';
 
 const CLIENT = '192.0.2.1';
 const VIP = '10.0.0.100';
@@ -158,6 +158,45 @@ describe('ICMP errors', () => {
     expect(fate(error)).toBe('forward icmp-in');
     error[42] = (error[42] ?? 0) ^ 1;
     expect(fate(error)).toBe('drop icmp-checksum');
+  });
+
+  test('a quoted header that is too short is nobody’s', () => {
+    fate(segment(SYN));
+    const ends = { source: CLIENT, destination: VIP };
+    expect(fate(icmp(ends, 3, 3, reply))).toBe('forward icmp-in');
+    const short = Uint8Array.from(reply, (byte, i) => (i === 0 ? 0x44 : byte));
+    expect(fate(icmp(ends, 3, 3, short))).toBe('local local-delivery');
+  });
+
+  test('a learnt path MTU counts for the dest, not for what is routed to its address', () => {
+    director.deleteDest(WEB, { address: RIP, port: 8080 });
+    director.addDest(WEB, { address: RIP, method: 'tun' });
+    const [tunnelled] = director.send(segment(SYN), 'cli', T0);
+    const quote = tunnelled?.frame as Uint8Array;
+    fate(icmp({ source: '10.1.0.9', destination: '10.1.0.1' }, 3, 4, quote, 300), 'srv');
+    const long = { df: true, payload: new Uint8Array(1000) };
+    expect(fate(segment(ACK, long))).toBe('drop too-big');
+    expect(fate(tcp({ source: CLIENT, destination: RIP, sport: 1, dport: 2, ...long }))).toBe('forward routed');
+  });
+});
+
+describe('fragments', () => {
+  const lengths = (fragments: readonly Uint8Array[], by: string): number[] =>
+    fragments
+      .flatMap((fragment) => director.send(fragment, by, T0))
+      .flatMap(({ verdict, frame }) => (verdict === 'forward' ? [frame.length - 20] : []));
+
+  test('fragments of unequal lengths leave as they came', () => {
+    expect(lengths(fragmentsOf(segment(SYN, { payload: counting(100) }), [16, 72]), 'cli')).toEqual([16, 56, 48]);
+  });
+
+  test('fragments with DF pass through', () => {
+    const words = { source: '10.1.0.12', destination: CLIENT, sport: 1, dport: 2 };
+    const withDf = fragmentsOf(udp({ ...words, payload: counting(100) }), [64]).map((fragment) => {
+      fragment[6] = (fragment[6] ?? 0) | 0x40;
+      return fixIpv4(fragment);
+    });
+    expect(lengths(withDf, 'srv')).toEqual([64, 44]);
   });
 });
 
