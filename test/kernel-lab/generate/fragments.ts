@@ -7,13 +7,26 @@
 import { fixIpv4, join } from '../../support/packets.js';
 import type { Wire } from '../case.js';
 import type { Random } from '../random.js';
-import { FRAGMENT, fragmentHeader } from './bytes.js';
+import { FRAGMENT, fragmentHeader, ICMP } from './bytes.js';
 import type { Context, Kind, Move } from './context.js';
 import { replyEnds, requestEnds } from './context.js';
 import { errorAbout } from './icmp-errors.js';
 import { opening } from './requests.js';
 import { ipOptions, transportPacket, type Wish } from './shapes.js';
 import { HOSTS } from './world.js';
+
+/** How a packet is cut. */
+interface Shape {
+  /** Of the wire that it comes in by. */
+  readonly mtu: number;
+  /**
+   * Into fragments of equal lengths, but for the last one. The guest's network card leaves so much room behind each frame
+   * that its kernel moves what is for itself together there, and loses sight of other boundaries (docs/deviations.md).
+   */
+  readonly isEven: boolean;
+  /** Only what is answered for being too long: all else leaves with DF or without it for the same reason. */
+  readonly mayHaveDf: boolean;
+}
 
 /** A part of a datagram's payload, in bytes. */
 interface Piece {
@@ -50,10 +63,10 @@ function cutsOf(random: Random, length: number, mtu: number, isEven: boolean): n
   return cuts;
 }
 
-function piecesOf(random: Random, packet: Uint8Array, mtu: number, isEven: boolean): Piece[] {
+function piecesOf(random: Random, packet: Uint8Array, { mtu, isEven, mayHaveDf }: Shape): Piece[] {
   const payload = packet.subarray(headerLength(packet));
   const edges = [0, ...cutsOf(random, payload.length, mtu, isEven), payload.length];
-  const df = random.of([() => false]);
+  const df = random.of([() => false, () => mayHaveDf, () => mayHaveDf && random.once(2)]);
   const tos = random.of([undefined, undefined, undefined, () => random.of([0, 1, 2, 3]), () => random.of([1, 2, 3])]);
   const id = random.word();
   return edges.slice(1).map((to, i) => {
@@ -138,15 +151,10 @@ function ordered<T>(random: Random, values: readonly T[]): T[] {
   }
 }
 
-/**
- * The fragments of a packet, as they come in by a wire of that MTU.
- *
- * @param isEven they are of equal lengths, but for the last one. The guest's network card leaves so much room behind
- * each frame that its kernel moves what is for itself together there, and loses sight of other boundaries.
- */
-function cutUp(random: Random, packet: Uint8Array, mtu: number, isEven: boolean): Uint8Array[] {
-  const pieces = ordered(random, piecesOf(random, packet, mtu, isEven));
-  const sent = random.once(4) ? spoilt(random, pieces, isEven) : pieces;
+/** The fragments of a packet. */
+function cutUp(random: Random, packet: Uint8Array, shape: Shape): Uint8Array[] {
+  const pieces = ordered(random, piecesOf(random, packet, shape));
+  const sent = random.once(4) ? spoilt(random, pieces, shape.isEven) : pieces;
   return sent.map((piece) => fragmentOf(packet, piece));
 }
 
@@ -197,8 +205,10 @@ export const fragments: Kind = {
     const found = source(context);
     if (found === undefined) return [];
     const { packet, wire, mac, move } = found;
-    const isEven = isForDirector(packet) || random.once(2);
-    return cutUp(random, packet, world.mtu[wire], isEven).map((fragment) => ({
+    const isOwn = isForDirector(packet);
+    const isTooLong = packet.length > Math.max(world.mtu.cli, world.mtu.srv) && packet[9] !== ICMP;
+    const shape = { mtu: world.mtu[wire], isEven: isOwn || random.once(2), mayHaveDf: isOwn && isTooLong };
+    return cutUp(random, packet, shape).map((fragment) => ({
       step: context.frame(wire, fragment, 'fragment', mac),
       ...move,
     }));
