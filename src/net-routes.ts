@@ -8,7 +8,7 @@
 import { RouteType } from './abi/memory.js';
 import { type AddressBytes, addressBytes, type Family, type PrefixBytes, parseMac, prefixBytes } from './address.js';
 import { at, bad } from './net-errors.js';
-import { defaultSources, type OwnAddress, type SourceRange, type Way } from './net-source.js';
+import { defaultSources, isLoopback6, type OwnAddress, type SourceRange, type Way } from './net-source.js';
 import { broadcastOf, compareBytes, networkOf } from './prefix-bits.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
 
@@ -16,6 +16,8 @@ import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
 export interface Route extends Way, SourceRange {
   readonly type: RouteType;
   readonly metric: number;
+  /** ROUTE6_SOURCE. */
+  readonly sourceWord: number;
 }
 
 /** A route in rows: one for each part of it that has a source of its own, the whole of it last. */
@@ -60,7 +62,7 @@ export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexO
   for (const [interfaceIndex, config] of network.interfaces.entries()) {
     if (interfaceKind(config) !== 'loopback') continue;
     const [taken, source] = LOOPBACK[family];
-    local.push({ ...taken, interfaceIndex, type: RouteType.Local, source, metric: 0 });
+    local.push({ ...taken, interfaceIndex, type: RouteType.Local, source, metric: 0, sourceWord: 0 });
   }
   const main: Given[] = [];
   for (const each of own) {
@@ -69,7 +71,7 @@ export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexO
     if (!up || length === bytes.length * 8) continue;
     if (family === 4 && length < 31) local.push(hostRoute(each, broadcastOf(bytes, length), RouteType.Broadcast));
     const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex };
-    main.push(inRows(way, IMPLIED, family === 4 ? [{ ...way, source: bytes }] : defaultSources(own, way)));
+    main.push(inRows(way, IMPLIED, 0, family === 4 ? [{ ...way, source: bytes }] : defaultSources(own, way)));
   }
   for (const [index, route] of (network.routes ?? []).entries()) {
     if (routeFamily(route) !== family) continue;
@@ -125,11 +127,13 @@ function readRoute(
   }
   const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex, gateway: address('gateway', gateway) };
   const source = address('prefsrc', prefsrc);
-  return inRows(way, metric, source === undefined ? defaultSources(own, way) : [{ ...way, source }]);
+  return source === undefined
+    ? inRows(way, metric, 0, defaultSources(own, way))
+    : inRows(way, metric, 1, [{ ...way, source }]);
 }
 
-function inRows(way: Way, metric: number, ranges: readonly SourceRange[]): Given {
-  const rows = ranges.map((range) => ({ ...way, ...range, type: RouteType.Unicast, metric }));
+function inRows(way: Way, metric: number, sourceWord: number, ranges: readonly SourceRange[]): Given {
+  const rows = ranges.map((range) => ({ ...way, ...range, type: RouteType.Unicast, metric, sourceWord }));
   return { length: way.length, metric, rows };
 }
 
@@ -143,6 +147,8 @@ function meant(text: string): Family {
   return text.includes(':') ? 6 : 4;
 }
 
-function hostRoute({ family, bytes: source, interfaceIndex }: OwnAddress, bytes: Uint8Array, type: RouteType): Route {
-  return { family, bytes, length: bytes.length * 8, interfaceIndex, type, source, metric: 0 };
+function hostRoute(own: OwnAddress, bytes: Uint8Array, type: RouteType): Route {
+  const { family, bytes: source, interfaceIndex } = own;
+  const sourceWord = family === 6 && !isLoopback6(source) ? own.length : 0;
+  return { family, bytes, length: bytes.length * 8, interfaceIndex, type, source, metric: 0, sourceWord };
 }

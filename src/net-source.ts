@@ -87,7 +87,7 @@ function candidates6(own: readonly OwnAddress[], { bytes, interfaceIndex }: Way)
 }
 
 /** ::1 */
-function isLoopback6(bytes: Uint8Array): boolean {
+export function isLoopback6(bytes: Uint8Array): boolean {
   return bytes.every((byte, i) => byte === (i === 15 ? 1 : 0));
 }
 

@@ -204,6 +204,7 @@ function writeRoute6(view: DataView, bytes: Uint8Array, base: number, route: Rou
   view.setUint32(base + abi.ROUTE6_LENGTH, route.length, true);
   view.setUint32(base + abi.ROUTE6_INTERFACE, route.interfaceIndex, true);
   view.setUint32(base + abi.ROUTE6_TYPE, route.type, true);
+  view.setUint32(base + abi.ROUTE6_SOURCE, route.sourceWord, true);
 }
 
 function refuseOverflow(what: string, count: number, room: number): void {

@@ -93,7 +93,7 @@ export interface InterfaceConfig {
   /**
    * `ether` frames carry an Ethernet header, `raw` ones are bare IP packets, `loopback` is the host's own. The others take
    * packets addressed to the host out of their tunnel: `ipip` IPv4 in IPv4 (Linux's `tunl0`), `sit` IPv6 in IPv4
-   * (`sit0`), `ip6tnl` either in IPv6 (`ip6tnl0`), `gre` either in GRE over IPv4 (`gre0`), `ip6gre` the same over IPv6.
+   * (`sit0`), `ip6tnl` either in IPv6 (`ip6tnl0` in mode `any`), `gre` either in GRE over IPv4 (`gre0`), `ip6gre` the same over IPv6.
    * Default: `ether`, `loopback` for an interface called `lo`.
    */
   kind?: 'ether' | 'raw' | 'loopback' | 'ipip' | 'sit' | 'ip6tnl' | 'gre' | 'ip6gre';
@@ -103,7 +103,7 @@ export interface InterfaceConfig {
   mtu?: number;
   /** Default true. */
   up?: boolean;
-  /** `10.0.0.1/24`, `fd00::1/64`. */
+  /** `10.0.0.1/24`, `fd00::1/64`; in the order of `ip addr`: of equal ones the first is the source of the director's own packets. */
   addresses?: readonly string[];
   /** 802.1Q: this interface is VLAN `id` (1..4094) on the interface `parent`. */
   vlan?: { parent: string; id: number };

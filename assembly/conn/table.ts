@@ -149,7 +149,9 @@ export function makeConnection(
     conn.dest = changetype<usize>(dest);
     bindDest(dest);
   }
-  conn.flags = ConnFlag.Used | ConnFlag.Inactive | (nat ? ConnFlag.Reply : ConnFlag.NoOutput) | (v6 ? ConnFlag.V6 : 0);
+  conn.flags = ConnFlag.Used | ConnFlag.Inactive | (v6 ? ConnFlag.V6 : 0);
+  if (nat) conn.flags |= ConnFlag.Reply;
+  else if (dest != null) conn.flags |= ConnFlag.NoOutput;
   // A generation that never is the current one: nothing about the way to the client is known.
   conn.hopGeneration = 0;
   conn.touched = now32();

@@ -11,6 +11,7 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { isForMany, recordReceived } from '../flow/options';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
+import { errorSource6 } from '../net/source';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
 import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
@@ -136,6 +137,7 @@ function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   if (!mayAnswer6(packet, type)) return;
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
+  const source = isOwn(packet) ? offending.destination : errorSource6(offending.source, packet.receivedOn);
   const quoted = min<u32>(packet.totalLength, ERROR_MAX_V6 - IPV6_SIZE - ICMP_SIZE);
   const length = IPV6_SIZE + ICMP_SIZE + quoted;
   const made = takeFrame(cause, length);
@@ -147,7 +149,9 @@ function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   header.payloadLength = ICMP_SIZE + quoted;
   header.nextHeader = Protocol.Icmpv6;
   header.hopLimit = TTL;
-  copyAddress6(header.source, isOwn(packet) ? offending.destination : hop.source);
+  // Without an address of its own it says nothing about itself: ::.
+  if (source != 0) copyAddress6(header.source, source);
+  else v128.store(header.source, i64x2(0, 0));
   copyAddress6(header.destination, offending.source);
 
   putError(ip + IPV6_SIZE, type, code, rest, packet.ip, quoted);
@@ -172,7 +176,7 @@ function putError(at: usize, type: u32, code: u32, rest: u32, quotation: usize, 
 /** Looks up the way to where the packet came from. */
 function wayBack(packet: Scratch): Hop {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
-  resolveAny(packet.isV6, packet.source, hop);
+  resolveAny(packet.isV6, packet.source, hop, packet.receivedOn);
   return hop;
 }
 

@@ -4,17 +4,18 @@
  *
  * @module
  */
-import { Family, FOU_MAX, InterfaceFlag, SB_FOU, SUPERBLOCK } from '../../src/abi/memory';
+import { Family, FOU_MAX, InterfaceFlag, RouteType, SB_FOU, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { checkIpv4, checkIpv6 } from '../flow/parse';
+import { routeTypeAny } from '../net/hop';
 import { finish, fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
 import { TYPE_IPV4_BE, TYPE_IPV6_BE } from '../wire/ethernet';
 import { GRE_SIZE, Gre } from '../wire/gre';
 import { GUE_SIZE, Gue } from '../wire/gue';
 import { Ipv4 } from '../wire/ipv4';
-import { Ipv6 } from '../wire/ipv6';
+import { Ipv6, isLinkLocal6, isUnspecified6, isV4Mapped6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { UDP_SIZE, Udp } from '../wire/udp';
 
@@ -100,7 +101,20 @@ export function decapsulate(packet: Scratch): u64 {
   if (fault == Reason.Ipv4Checksum) return refused(fault);
   if (fault != Reason.None) return refused(Reason.TunnelMalformed);
   const outerTos = packet.isV6 ? packet.header6.trafficClass : packet.header.tos;
-  return combineEcn(inner, innerIsV6(found), outerTos) ? found : refused(Reason.TunnelEcn);
+  if (!combineEcn(inner, innerIsV6(found), outerTos)) return refused(Reason.TunnelEcn);
+  return packet.isV6 && packet.protocol != Protocol.Gre && !isTunnelEnd(packet.source)
+    ? refused(Reason.MartianSource)
+    : found;
+}
+
+/** Whether Linux's ip6_tunnel takes packets from that address: global, and of another host. */
+function isTunnelEnd(source: usize): bool {
+  return !(
+    isUnspecified6(source) ||
+    isLinkLocal6(source) ||
+    isV4Mapped6(source) ||
+    routeTypeAny(true, source) == RouteType.Local
+  );
 }
 
 /** Goes past what is between the outer IP header and the inner packet. */
@@ -127,8 +141,11 @@ function openGre(packet: Scratch): u64 {
 }
 
 function openGue(packet: Scratch): u64 {
-  const length = packet.l4Length;
-  if (length < UDP_SIZE + GUE_SIZE) return refused(Reason.TunnelMalformed);
+  let length = <u32>changetype<Udp>(packet.l4).length;
+  // In IPv6 that is the length of a jumbogram (RFC 2675 §4): all there is.
+  if (length == 0 && packet.isV6) length = packet.l4Length;
+  if (length < UDP_SIZE + GUE_SIZE || length > packet.l4Length) return refused(Reason.TunnelMalformed);
+  packet.l4Length = length;
   if (changetype<Udp>(packet.l4).checksum != 0) {
     const pseudo = packet.isV6
       ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Udp, length)
@@ -137,13 +154,10 @@ function openGue(packet: Scratch): u64 {
   }
   const gue = changetype<Gue>(packet.l4 + UDP_SIZE);
   const size = gue.size;
-  if (!gue.isData || length < UDP_SIZE + size) return refused(Reason.TunnelMalformed);
+  if (!gue.isData || length < UDP_SIZE + size || !gue.isKnown) return refused(Reason.TunnelMalformed);
   const inner = packet.l4 + UDP_SIZE + size;
-  if (gue.hasOptions) {
-    if (!gue.hasRemoteChecksum) return refused(Reason.TunnelMalformed);
-    if (!fillRemote(inner, length - UDP_SIZE - size, gue.remoteStart, gue.remoteOffset)) {
-      return refused(Reason.TunnelMalformed);
-    }
+  if (gue.hasRemoteChecksum && !fillRemote(inner, length - UDP_SIZE - size, gue.remoteStart, gue.remoteOffset)) {
+    return refused(Reason.TunnelMalformed);
   }
   return opened(inner, gue.protocol == Protocol.Ipv6);
 }

@@ -21,8 +21,9 @@ import {
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import { connOf, isReply } from '../conn/table';
+import { connOf, find, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
@@ -34,10 +35,10 @@ import { findByTuple } from '../flow/tuple';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
-import { field, netGeneration } from '../superblock';
+import { field, netGeneration, now32 } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { DF_BE } from '../wire/ipv4';
-import { isLinkLocal6, isLoopback6, sameAddress6 } from '../wire/ipv6';
+import { isLinkLocal6, isLoopback6, isUnspecified6, sameAddress6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
 import { portsBE } from '../wire/ports';
 import { hasChunk, SCTP_ABORT, sctpChunkType } from '../wire/sctp';
@@ -65,7 +66,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     return;
   }
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
-  resolveAny(v6, packet.destination, hop);
+  resolveAny(v6, packet.destination, hop, packet.receivedOn);
   if (hop.kind == HopKind.NoRoute) {
     answerNetUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
@@ -76,7 +77,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
   }
-  if (v6 && isLinkLocal6(packet.source)) {
+  if (v6 && hop.outInterface != packet.receivedOn && isBoundToLink(packet.source)) {
     answerBeyondScope(frame, packet);
     frame.judge(Verdict.Drop, Reason.MartianSource);
     return;
@@ -106,7 +107,10 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   } else {
     completeChecksum(frame, packet);
     decrementHop(packet);
-    if (isStrayFromServer(packet)) {
+    const passing = findPassing(packet);
+    if (passing != null) {
+      seePassing(packet, passing);
+    } else if (isStrayFromServer(packet)) {
       answerPortUnreachable(frame, packet);
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
@@ -147,6 +151,31 @@ export function routeReply<A>(frame: Descriptor, packet: Scratch, conn: Conn): b
 function findReply(packet: Scratch): Conn | null {
   const ref = findByTuple(packet);
   return ref != 0 && isReply(ref) ? connOf(ref) : null;
+}
+
+/**
+ * The connection, not of NAT, whose server answers by way of this host: from the VIP, an address of this host's own, which
+ * only IPv6 lets pass.
+ */
+function findPassing(packet: Scratch): Conn | null {
+  if (!packet.isV6 || packet.bucket == 0 || routeTypeAny(true, packet.source) != RouteType.Local) return null;
+  const ports = rotl<u32>(portsBE(packet.l4), 16);
+  const protocol = packet.protocol;
+  const hash = hashAny(true, packet.destination, packet.source, ports, protocol);
+  const ref = find(hash, true, packet.destination, packet.source, ports, protocol);
+  return ref != 0 && !isReply(ref) && connOf(ref).method != Method.Masq ? connOf(ref) : null;
+}
+
+/** Counts such a packet; the state follows it if it is whole. */
+function seePassing(packet: Scratch, conn: Conn): void {
+  if (conn.dest != 0) countOut(changetype<Dest>(conn.dest), packet.totalLength);
+  if (hasTransportHeader(packet)) seeSegment(packet, conn, Direction.Out);
+  else conn.touched = now32();
+}
+
+/** Source addresses that mean nothing on another link (RFC 4291 §2.5.2, §2.5.6). */
+function isBoundToLink(source: usize): bool {
+  return isUnspecified6(source) || isLinkLocal6(source);
 }
 
 /** Counts a server's packet and moves the state on. */

@@ -21,7 +21,7 @@ import { field } from '../superblock';
 import { BROADCAST, isLoopback, isMulticast, isThisNet } from '../wire/address';
 import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
 import { IPV4_MIN } from '../wire/ipv4';
-import { isLoopback6, isMulticast6, isV4Mapped6, multicastScope6 } from '../wire/ipv6';
+import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
 import { deliver, keepLocal } from './balance';
 import { isMarked } from './schedule';
 
@@ -126,7 +126,7 @@ function checkAddresses6(packet: Scratch): Reason {
     const scope = multicastScope6(destination);
     if (scope == 0 || (scope == 1 && !onLoopback)) return Reason.MartianDestination;
   }
-  return isMulticast6(source) || isV4Mapped6(source) ? Reason.MartianSource : Reason.None;
+  return isMulticast6(source) ? Reason.MartianSource : Reason.None;
 }
 
 /**
@@ -144,8 +144,8 @@ export function openTunnel(frame: Descriptor, packet: Scratch): void {
   ) {
     return;
   }
-  const room = packet.l4 + packet.l4Length;
   const found = decapsulate(packet);
+  const room = packet.l4 + packet.l4Length;
   packet.ip = 0;
   const inner = innerAddress(found);
   if (inner == 0) {

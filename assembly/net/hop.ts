@@ -50,9 +50,9 @@ import {
   SB_ROUTES6,
 } from '../../src/abi/memory';
 import { field } from '../superblock';
-import { copyAddress6, isUnspecified6, matchesPrefix6 } from '../wire/ipv6';
+import { copyAddress6, isLinkLocal6, isUnspecified6, matchesPrefix6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
-import { interfaceAt } from './interface';
+import { interfaceAt, NO_INTERFACE } from './interface';
 
 /** No IPv4 packet is longer, whatever the MTU (loopback has 65536). */
 const PACKET_MAX: u32 = 0xffff;
@@ -153,12 +153,21 @@ export function resolveHop(addressBE: u32, hop: Hop): void {
   else copyMac(hop.mac, mac);
 }
 
-/** The route to the IPv6 address at `address`; 0 when there is none. */
-function findRoute6(address: usize): usize {
+/**
+ * The route to the IPv6 address at `address`; 0 when there is none. A link-local one is on the link of the interface `on`
+ * (RFC 4291 §2.5.6), or anywhere for NO_INTERFACE.
+ */
+export function findRoute6(address: usize, on: u32 = NO_INTERFACE): usize {
+  const anywhere = on == NO_INTERFACE || !isLinkLocal6(address);
   let route = <usize>field(SB_ROUTES6);
   const end = route + <usize>field(SB_ROUTE6_COUNT) * ROUTE6_SIZE;
   for (; route < end; route += ROUTE6_SIZE) {
-    if (matchesPrefix6(address, route + ROUTE6_DST, load<u32>(route, ROUTE6_LENGTH))) return route;
+    if (
+      matchesPrefix6(address, route + ROUTE6_DST, load<u32>(route, ROUTE6_LENGTH)) &&
+      (anywhere || load<u32>(route, ROUTE6_INTERFACE) == on)
+    ) {
+      return route;
+    }
   }
   return 0;
 }
@@ -188,8 +197,8 @@ function findNeighbour6(address: usize, interfaceIndex: u32): usize {
 }
 
 /** Looks up the way to the IPv6 address at `address` and writes it to `hop`. */
-function resolveHop6(address: usize, hop: Hop): void {
-  const route = findRoute6(address);
+function resolveHop6(address: usize, hop: Hop, on: u32): void {
+  const route = findRoute6(address, on);
   if (route == 0) {
     hop.kind = HopKind.NoRoute;
     return;
@@ -211,8 +220,8 @@ function resolveHop6(address: usize, hop: Hop): void {
   else copyMac(hop.mac, mac);
 }
 
-/** Looks up the way to the address of either family at `address` and writes it to `hop`. */
-export function resolveAny(v6: bool, address: usize, hop: Hop): void {
-  if (v6) resolveHop6(address, hop);
+/** Looks up the way to the address of either family at `address` and writes it to `hop`; `on` as for findRoute6. */
+export function resolveAny(v6: bool, address: usize, hop: Hop, on: u32 = NO_INTERFACE): void {
+  if (v6) resolveHop6(address, hop, on);
   else resolveHop(load<u32>(address), hop);
 }

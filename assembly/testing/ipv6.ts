@@ -15,7 +15,6 @@ import {
   isLoopback6,
   isMulticast6,
   isUnspecified6,
-  isV4Mapped6,
   matchesPrefix6,
   multicastScope6,
   sameAddress6,
@@ -49,13 +48,12 @@ export function writeTrafficClass(address: usize, from: usize): void {
   changetype<Ipv6>(address).trafficClass = load<u32>(from);
 }
 
-/** Bit by bit: unspecified, loopback, link-local, IPv4-mapped, multicast; the scope of the latter from bit 8 on. */
+/** Bit by bit: unspecified, loopback, link-local, multicast; the scope of the latter from bit 8 on. */
 export function kindOfAddress6(address: usize): u32 {
   return (
     (isUnspecified6(address) ? 1 : 0) |
     (isLoopback6(address) ? 2 : 0) |
     (isLinkLocal6(address) ? 4 : 0) |
-    (isV4Mapped6(address) ? 8 : 0) |
     (isMulticast6(address) ? 16 | (multicastScope6(address) << 8) : 0)
   );
 }

@@ -31,6 +31,10 @@ const OFFSET_BITS_BE: u32 = 0xf8ff;
 const PAD1: u32 = 0;
 const PADN: u32 = 1;
 const ROUTER_ALERT: u32 = 5;
+/** A label (RFC 5570): Linux drops packets of domains that it does not know. */
+const CALIPSO: u32 = 7;
+/** In situ measurement (RFC 9486), aligned to four bytes. */
+const IOAM: u32 = 49;
 const JUMBO: u32 = 194;
 
 /** Linux's default limits: bytes of padding in a row, options in a header. */
@@ -191,6 +195,10 @@ function checkOption(header: Ipv6, option: usize, kind: u32): u64 {
   switch (kind) {
     case ROUTER_ALERT:
       return load<u8>(option, LENGTH) == 2 ? 0 : refused(Reason.Ipv6Extension);
+    case CALIPSO:
+      return refused(Reason.Ipv6Extension);
+    case IOAM:
+      return ((option - changetype<usize>(header)) & 3) == 0 ? 0 : refused(Reason.Ipv6Extension);
     case JUMBO:
       return checkJumbo(header, option);
     default:

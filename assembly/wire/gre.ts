@@ -1,12 +1,13 @@
 /**
- * GRE header (RFC 2784 §2.1): the checksum is its only option here; key and sequence number (RFC 2890) are not taken.
+ * GRE header (RFC 2784 §2.1) as it is written: with a checksum or without. Read are also those with key and sequence number
+ * (RFC 2890), which nobody here asks for.
  *
  * @module
  */
 
 //   0       2          4            8
 //   ├───────┼──────────┼────────────┤
-//   │ flags │ protocol │ checksum,0 │   the last word only with the flag C
+//   │ flags │ protocol │ checksum,0 │   the last word only with the flag C; then a word each for K and S
 const FLAGS: usize = 0;
 const PROTOCOL: usize = 2;
 const CHECKSUM: usize = 4;
@@ -15,20 +16,24 @@ const CHECKSUM: usize = 4;
 export const GRE_SIZE: u32 = 4;
 export const GRE_CHECKSUM_SIZE: u32 = 8;
 
-/** Flag C, as loaded; every other bit, version included, is 0. */
+/** Flags C, K and S, as loaded. */
 const CHECKSUM_PRESENT_BE: u32 = 0x0080;
+const KEY_PRESENT_BE: u32 = 0x0020;
+const SEQUENCE_PRESENT_BE: u32 = 0x0010;
+/** Source routes (RFC 1701) and versions other than 0, which make the header unknown. */
+const REFUSED_BE: u32 = 0x0740;
 
 /** View of a GRE header; valid where `size` bytes were seen. */
 @unmanaged
 @final
 export class Gre {
-  /** Flags and version; no other than C can be told apart, so whatever else is set makes the header unknown. */
+  /** Whether the header is one that can be gone past. */
   get isKnown(): bool {
-    return (load<u16>(changetype<usize>(this), FLAGS) & ~CHECKSUM_PRESENT_BE) == 0;
+    return (load<u16>(changetype<usize>(this), FLAGS) & REFUSED_BE) == 0;
   }
 
   get hasChecksum(): bool {
-    return load<u16>(changetype<usize>(this), FLAGS) == CHECKSUM_PRESENT_BE;
+    return (load<u16>(changetype<usize>(this), FLAGS) & CHECKSUM_PRESENT_BE) != 0;
   }
 
   /** Writes the first word, and a checksum of 0 when there is to be one. */
@@ -52,6 +57,7 @@ export class Gre {
 
   /** Bytes of the header. */
   get size(): u32 {
-    return this.hasChecksum ? GRE_CHECKSUM_SIZE : GRE_SIZE;
+    const flags = <u32>load<u16>(changetype<usize>(this), FLAGS);
+    return GRE_SIZE + ((<u32>popcnt(flags & (CHECKSUM_PRESENT_BE | KEY_PRESENT_BE | SEQUENCE_PRESENT_BE))) << 2);
   }
 }

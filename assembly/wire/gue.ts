@@ -45,17 +45,18 @@ export class Gue {
     return load<u8>(changetype<usize>(this), PROTOCOL);
   }
 
-  get hasOptions(): bool {
-    return load<u16>(changetype<usize>(this), FLAGS) != 0;
+  /** Whether every option that is there is known and lies within the header; what follows them does not count. */
+  get isKnown(): bool {
+    const flags = load<u16>(changetype<usize>(this), FLAGS);
+    if (flags == 0) return true;
+    if (flags != PRIVATE_FLAG_BE || this.size == GUE_SIZE) return false;
+    const options = load<u32>(changetype<usize>(this), PRIVATE);
+    return options == 0 || (options == REMCSUM_BE && this.size >= GUE_REMCSUM_SIZE);
   }
 
-  /** Whether the remote checksum is the one and only option. */
+  /** Whether there is a remote checksum, in a header that is known. */
   get hasRemoteChecksum(): bool {
-    return (
-      this.size == GUE_REMCSUM_SIZE &&
-      load<u16>(changetype<usize>(this), FLAGS) == PRIVATE_FLAG_BE &&
-      load<u32>(changetype<usize>(this), PRIVATE) == REMCSUM_BE
-    );
+    return load<u16>(changetype<usize>(this), FLAGS) != 0 && load<u32>(changetype<usize>(this), PRIVATE) != 0;
   }
 
   /** Where the sum starts, and where its checksum goes: bytes of the payload. */

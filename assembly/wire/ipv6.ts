@@ -123,9 +123,15 @@ export function isLinkLocal6(address: usize): bool {
   return (load<u16>(address) & 0xc0ff) == 0x80fe;
 }
 
-/** ::ffff:0:0/96: an IPv4 address, which has no business in an IPv6 header. */
+/** ::ffff:0:0/96, which means an IPv4 address. */
 export function isV4Mapped6(address: usize): bool {
   return load<u64>(address) == 0 && load<u32>(address, 8) == 0xffff0000;
+}
+
+/** How many bits the addresses have in common from the first on. */
+export function commonBits6(a: usize, b: usize): u32 {
+  const high = bswap<u64>(load<u64>(a) ^ load<u64>(b));
+  return <u32>(high != 0 ? clz(high) : 64 + clz(bswap<u64>(load<u64>(a, 8) ^ load<u64>(b, 8))));
 }
 
 /** Whether the first `bits` bits (0…128) of the addresses are the same. */

@@ -27,6 +27,10 @@ export class Udp {
   }
 
   /** Bytes of header and payload. */
+  get length(): u32 {
+    return bswap<u16>(load<u16>(changetype<usize>(this), LENGTH));
+  }
+
   set length(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), LENGTH);
   }

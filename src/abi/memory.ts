@@ -243,6 +243,8 @@ export const ROUTE6_LENGTH = 48;
 export const ROUTE6_INTERFACE = 52;
 /** u32: RouteType. */
 export const ROUTE6_TYPE = 56;
+/** u32: of an own address the bits of its link's prefix, 0 for one that nothing is sent from; else 1 where ROUTE6_SRC is the route's own word. */
+export const ROUTE6_SOURCE = 60;
 
 // --- neighbour record: sorted by address (host order), then interface ---------------------------
 

@@ -93,10 +93,10 @@ export function answerWith(
   quoted = serialiseAsIs(packet),
 ): ReferenceOutcome | undefined {
   if (host.network.isLocal(packet.source)) return undefined;
-  const route = host.network.route(packet.source);
+  const route = host.network.route(packet.source, device);
   if (route === undefined) return undefined;
   const error = isIpv6(packet)
-    ? makeIcmpv6(host, message, packet, device, quoted)
+    ? makeIcmpv6(host, message, packet, route, device, quoted)
     : makeIcmp(host, message, packet, route, quoted);
   if (error === undefined) return undefined;
   const departure = host.network.depart(route, serialiseIp(error));
@@ -136,11 +136,15 @@ function makeIcmp(
   };
 }
 
-/** From the packet's destination if that is ours, else from an address of the interface that it came in by. */
+/**
+ * From the packet's destination if that is ours, else from the address that the way back names, or from one of the
+ * interface that the packet came in by.
+ */
 function makeIcmpv6(
   host: Host,
   { type, code, rest }: ErrorMessage,
   packet: Ipv6Packet,
+  back: Route,
   device: Interface,
   quoted: Uint8Array,
 ): IpPacket | undefined {
@@ -154,7 +158,8 @@ function makeIcmpv6(
     if (icmpType === undefined || isIcmpv6Error(icmpType)) return undefined;
   }
   const isOurs = host.network.isLocal(packet.destination);
-  const source = isOurs ? packet.destination : host.network.sourceTowards(packet.source, device);
+  const named = back.preferredSource ?? host.network.sourceTowards(packet.source, device);
+  const source = isOurs ? packet.destination : named;
   if (typeof source !== 'bigint') return undefined;
   const destination = packet.source;
   const payload = quoted.slice(0, IPV6_MIN_MTU - IPV6_HEADERS);

@@ -37,6 +37,8 @@ export interface Connection {
   expiresAt: number;
   /** Packets from the client. */
   inPackets: number;
+  /** Whether a packet of its server came by. */
+  outputSeen: boolean;
 }
 
 /** Addresses and ports of a packet. */
@@ -104,6 +106,7 @@ export class ConnectionTable {
       timeout: FIRST_TIMEOUT,
       expiresAt: now + FIRST_TIMEOUT,
       inPackets: 0,
+      outputSeen: false,
     };
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     this.#requests.set(tupleName(tuple), connection);
@@ -122,8 +125,9 @@ export class ConnectionTable {
    */
   pass(connection: Connection, direction: 'input' | 'output', event: TransportEvent | undefined, now: number): void {
     if (event !== undefined) {
-      // The servers' answers of DR and TUN go past the director.
-      const isOneWay = connection.method === 'dr' || connection.method === 'tun';
+      if (direction === 'output') connection.outputSeen = true;
+      // The servers' answers of DR and TUN go past the director, usually.
+      const isOneWay = connection.method !== 'nat' && connection.method !== 'bypass' && !connection.outputSeen;
       const state = nextState(connection.state, isOneWay ? 'input-only' : direction, event);
       const active = connection.protocol !== 'udp' && isActiveState(state);
       if (active !== connection.active && connection.dest !== undefined) {

@@ -3,33 +3,39 @@
  *
  * @module
  */
-import { answer } from './answer.js';
+import { answer, answerWith } from './answer.js';
 import { emit } from './emit.js';
 import { gather } from './gather.js';
 import { drop, type Host, type Judgement, pass, type Received } from './host.js';
 import type { Route } from './network.js';
 import { recordAgain } from './options.js';
 import { isLinkLocal, isUnspecified } from './packet/address.js';
+import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withLowerHops } from './packet/ip.js';
 import { IP_FLAG, isFragment } from './packet/ipv4.js';
 import { isReset, readTransport, type Transport } from './ports.js';
 import { judgePassingError } from './related.js';
-import { passReply } from './reply.js';
+import { passDirect, passReply } from './reply.js';
 import { translate } from './translate.js';
 import { isIcmp, UPPER, upperLayer } from './upper.js';
 
 /** Protocols whose fragments IPVS wants whole when they pass. */
 const WHOLE: readonly number[] = [UPPER.icmp, UPPER.tcp, UPPER.udp, UPPER.sctp];
 
+/** Beyond scope of source address (RFC 4443 §3.1). */
+const BEYOND_SCOPE = { reason: 'net-unreachable', type: ICMPV6_TYPE.destinationUnreachable, code: 2, rest: 0 };
+
 /** Routes a packet (RFC 1812 §5.2.1, RFC 8200 §3), and translates it on its way if a NAT connection's server sent it. */
 export function forward(host: Host, received: Received): Judgement {
   const { packet, interface: device } = received;
   const isOn = isIpv6(packet) ? host.sysctl.ipv6_forwarding : host.sysctl.ip_forward;
   if (isOn === 0) return pass('not-forwarding');
-  const route = host.network.route(packet.destination);
+  const route = host.network.route(packet.destination, device);
   if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet, device));
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet, device));
-  if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) return drop('martian-source');
+  if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) {
+    return drop('martian-source', answerWith(host, BEYOND_SCOPE, packet, device));
+  }
   if (isTooBig(received, route.mtu)) {
     return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
   }
@@ -86,6 +92,7 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
   if (transport?.tuple === undefined) return { packet, reason: 'routed' };
   const connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
+    if (passDirect(host, received, transport)) return { packet, reason: 'routed' };
     if (!wantsPortUnreachable(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }

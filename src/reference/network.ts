@@ -42,6 +42,8 @@ export interface Route {
   nextHop: Address;
   /** Address that the director takes for packets of its own. */
   source: Address;
+  /** That address where the route itself says so; for IPv6 only. */
+  preferredSource: Address | undefined;
   /** Bytes. */
   mtu: number;
 }
@@ -168,10 +170,14 @@ export class Network {
     );
   }
 
-  /** The route to `destination`: longest prefix, then lowest metric (RFC 1812 §5.2.4.3). */
-  route(destination: Address): Route | undefined {
+  /**
+   * The route to `destination`: longest prefix, then lowest metric (RFC 1812 §5.2.4.3). A link-local one is on the link of
+   * the interface `on` (RFC 4291 §2.5.6), where that is known.
+   */
+  route(destination: Address, on?: Interface): Route | undefined {
     let best: RouteEntry | undefined;
     for (const entry of this.#routes) {
+      if (on !== undefined && isLinkLocal(destination) && entry.interface !== on) continue;
       if (!inPrefix(destination, entry.prefix)) continue;
       const longer = best === undefined || entry.prefix.length > best.prefix.length;
       const cheaper = entry.prefix.length === best?.prefix.length && entry.metric < best.metric;
@@ -183,6 +189,7 @@ export class Network {
       interface: best.interface,
       nextHop: best.gateway ?? destination,
       source: best.source ?? this.sourceTowards(destination, best.interface),
+      preferredSource: best.source,
       mtu: familyOf(destination) === 6 ? Math.max(mtu, SMALLEST_IPV6_MTU) : mtu,
     };
   }

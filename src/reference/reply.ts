@@ -1,16 +1,16 @@
 /**
- * Packets of a NAT connection from its server.
+ * Packets of a connection from its server.
  *
  * @module
  */
 import type { Connection } from './connections.js';
 import { countReply } from './counts.js';
-import type { Host } from './host.js';
+import type { Host, Received } from './host.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Transport } from './ports.js';
 
 /**
- * A packet from the server passes: it is counted, and the connection follows it.
+ * A packet from the server of a NAT connection passes: it is counted, and the connection follows it.
  *
  * @returns whether it may be translated; one whose transport header is cut short changes nothing
  */
@@ -24,5 +24,28 @@ export function passReply(
   if (transport.truncated) return false;
   countReply(ipLength(packet), connection);
   host.connections.pass(connection, 'output', transport.event, now);
+  return true;
+}
+
+/**
+ * A packet that may be from a DR or TUN connection's server, which answers by way of the director instead of past it, from
+ * the virtual address: it is counted, and the connection follows it; nothing is translated. Of IPv4 none gets here: its
+ * source is the host's own.
+ *
+ * @returns whether it is
+ */
+export function passDirect(host: Host, { packet, now }: Received, { tuple, truncated, event }: Transport): boolean {
+  if (tuple === undefined) return false;
+  const { source, sourcePort, destination, destinationPort } = tuple;
+  const connection = host.connections.findRequest({
+    protocol: tuple.protocol,
+    source: destination,
+    sourcePort: destinationPort,
+    destination: source,
+    destinationPort: sourcePort,
+  });
+  if (connection === undefined || connection.method === 'nat') return false;
+  countReply(ipLength(packet), connection);
+  host.connections.pass(connection, 'output', truncated ? undefined : event, now);
   return true;
 }

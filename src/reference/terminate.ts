@@ -6,6 +6,7 @@
 import { finished } from './emit.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import type { Interface, InterfaceKind } from './network.js';
+import { isIpv4Mapped, isLinkLocal, isUnspecified } from './packet/address.js';
 import { type IpPacket, isIpv6, parseIp } from './packet/ip.js';
 import { findIpv4Fault } from './packet/ipv4.js';
 import { finishChecksum, partialChecksumOf } from './packet/partial.js';
@@ -38,8 +39,15 @@ export function leaveTunnel(host: Host, received: Received): Arrival | Judgement
   if (upper.protocol === IPIP && findIpv4Fault(upper.bytes) === 'ipv4-checksum') return drop('ipv4-checksum');
   const inner = decapsulate(outer);
   if (typeof inner === 'string') return drop(inner);
+  if (isIpv6(packet) && upper.protocol !== UPPER.gre && !isTunnelEnd(host, packet.source))
+    return drop('martian-source');
   const arrivesOn = device ?? tunnelDevice(host, packet, inner.family === 6 ? UPPER.ipv6 : IPIP);
   return arrivesOn === undefined ? undefined : arrival(received, inner, arrivesOn, !isGue && received.partialChecksum);
+}
+
+/** Whether Linux's IPv6 tunnels take packets from there: from another host, whose address means something beyond its link. */
+function isTunnelEnd(host: Host, source: bigint): boolean {
+  return !isUnspecified(source) && !isLinkLocal(source) && !isIpv4Mapped(source) && !host.network.isLocal(source);
 }
 
 function isGuePort(host: Host, packet: IpPacket, datagram: Uint8Array): boolean {

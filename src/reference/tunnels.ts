@@ -194,7 +194,9 @@ export function decapsulate(outer: IpPacket): Decapsulated | DecapsulationFault 
 
 function decapsulateGue(outer: IpPacket, bytes: Uint8Array): Decapsulated | DecapsulationFault {
   if (bytes.length < UDP_LENGTH) return 'tunnel-malformed';
-  const { length, checksum } = parseUdp(bytes);
+  const { length: said, checksum } = parseUdp(bytes);
+  // In IPv6 0 is the length of a jumbogram (RFC 2675 §4): all there is.
+  const length = said === 0 && isIpv6(outer) ? bytes.length : said;
   if (length < UDP_LENGTH || length > bytes.length) return 'tunnel-malformed';
   const datagram = bytes.subarray(0, length);
   const pseudo = pseudoHeader(outer.source, outer.destination, PROTOCOL.udp, length);

@@ -67,6 +67,11 @@ function changedNetwork(network: NetworkConfig, words: readonly string[], isIPv6
       return { ...one, addresses: change === 'add' ? [...others, prefix] : others };
     });
   }
+  const [, added, type] = /^link add (\S+) type (gre|ip6gre) local \S+ icsum$/.exec(text) ?? [];
+  if (added !== undefined) {
+    const device: InterfaceConfig = { name: added, kind: type === 'gre' ? 'gre' : 'ip6gre', up: false };
+    return { ...network, interfaces: [...network.interfaces, device] };
+  }
   const [, link, state] = /^link set (?:dev )?(\S+) (up|down|mtu \d+)$/.exec(text) ?? [];
   if (link !== undefined && state !== undefined) {
     const mtu = /^mtu (\d+)$/.exec(state)?.[1];
@@ -80,8 +85,8 @@ function changedNetwork(network: NetworkConfig, words: readonly string[], isIPv6
   if (/^route add local (0\.0\.0\.0\/0|default) dev lo table \d+$/.test(text)) return network;
   const port = /^fou add port (\d+) gue$/.exec(text)?.[1];
   if (port === undefined) return undefined;
-  const added = { port: Number(port), ...(isIPv6 && ({ family: 6 } as const)) };
-  return { ...network, fou: [...(network.fou ?? []), added] };
+  const taken = { port: Number(port), ...(isIPv6 && ({ family: 6 } as const)) };
+  return { ...network, fou: [...(network.fou ?? []), taken] };
 }
 
 /** The network with one interface changed; a tunnel device is there once it is named. */

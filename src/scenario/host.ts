@@ -52,6 +52,13 @@ const TUNNELS = [4, 41, 47];
 /** Type and code of the errors with which a host refuses, by IP version (RFC 792, RFC 4443). */
 const PORT_UNREACHABLE = { 4: [3, 3], 6: [1, 4] } as const;
 const PROTOCOL_UNREACHABLE = { 4: [3, 2], 6: [4, 1] } as const;
+/** Bytes without extension headers. */
+const IPV6_HEADER = 40;
+/** Of extension headers: a field that cannot be, an option that is not known. */
+const HEADER_PROBLEMS = [
+  { 4: [], 6: [4, 0] },
+  { 4: [], 6: [4, 2] },
+] as const;
 /** ICMP types of replies, by request: echo, timestamp. */
 const REPLIES: Readonly<Record<number, number>> = { 8: 0, 13: 14 };
 const REPLIES6: Readonly<Record<number, number>> = { 128: 129 };
@@ -128,7 +135,7 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
   if (answer === undefined) return isArpReply(input.data, frame);
   const asked = input.packet ?? packetOf(input.data);
   if (asked === undefined || asked.fragment || answer.fragment) return false;
-  if (isAdvertisement(asked, answer)) return true;
+  if (isAdvertisement(asked, answer) || isHeaderProblem(asked, answer)) return true;
   // The host answers from the very address that was asked.
   if (answer.src !== asked.dst || answer.dst !== asked.src) return false;
   if (isServer(input)) return answer.protocol === asked.protocol && isSwapped(asked, answer);
@@ -177,8 +184,14 @@ function isReply({ protocol: by, body: asked }: Packet, { protocol, body: answer
   return answer[0] === reply && readUint(answer, 4, 4) === readUint(asked, 4, 4);
 }
 
+/** An error about extension headers. */
+function isHeaderProblem(asked: Packet, answer: Packet): boolean {
+  const hasExtensions = asked.version === 6 && asked.whole.length - asked.body.length > IPV6_HEADER;
+  return hasExtensions && HEADER_PROBLEMS.some((problem) => isError(problem, asked, answer));
+}
+
 /** An ICMP error that quotes the packet itself: its headers and 8 bytes at least (RFC 792). */
-function isError(error: typeof PORT_UNREACHABLE | typeof PROTOCOL_UNREACHABLE, asked: Packet, answer: Packet): boolean {
+function isError(error: Record<4 | 6, readonly number[]>, asked: Packet, answer: Packet): boolean {
   const { version, protocol, body } = answer;
   const [type, code] = error[version];
   if (protocol !== (version === 4 ? ICMP : ICMP6) || body[0] !== type || body[1] !== code) return false;

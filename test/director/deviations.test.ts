@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { ACK, counting, FIN, fixIpv4, icmp, ipv4, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, counting, FIN, fixIpv4, icmp, ipv4, ipv6, SYN, tcp, udp } from '../support/packets.js';
+import { gre } from '../support/tunnels.js';
 
 const CLIENT = '192.0.2.1';
 const VIP = '10.0.0.100';
@@ -128,6 +129,65 @@ describe('addresses of IPv6', () => {
     director.setNetwork({ interfaces });
     expect(fate(ping('fd00:1::1'))).toBe('local local-delivery');
     expect(fate(ping('fd00:1::'))).toBe('forward routed');
+  });
+});
+
+describe('IPv6', () => {
+  const ends = { source: 'fd00::2', destination: 'fd00::100' };
+  const web = { ...WEB, address: ends.destination };
+
+  beforeEach(() => {
+    director.setNetwork({
+      interfaces: [
+        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', 'fd00::100/128'] },
+        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
+      ],
+    });
+    director.addService({ ...web, scheduler: 'rr' });
+    director.addDest(web, { address: 'fd00:1::11', method: 'dr' });
+  });
+
+  test('an error to itself is not sent', () => {
+    const dying = udp({ source: ends.destination, destination: 'fd00:1::11', sport: 1, dport: 2, ttl: 1 });
+    expect(director.send(dying, 'srv', T0).map(({ reason }) => reason)).toEqual(['ttl-exceeded']);
+  });
+
+  test('the state behind extension headers is that of the segment', () => {
+    // Destination options, all padding.
+    const extensions = [[60, Uint8Array.of(0, 1, 4, 0, 0, 0, 0)]] as const;
+    const syn = tcp({ ...ends, sport: 40_000, dport: 80, flags: SYN, extensions });
+    expect(fate(syn)).toBe('forward direct-route');
+    expect(director.connections(T0)[0]?.state).toBe('SYN_RECV');
+  });
+});
+
+describe('tunnels that end here', () => {
+  const ends = { source: CLIENT, destination: '10.1.0.1' };
+  const inner = udp({ ...ends, sport: 1, dport: 2 });
+
+  beforeEach(() => {
+    const { interfaces } = director.network;
+    const tunnels = (['ipip', 'gre', 'ip6tnl'] as const).map((kind) => ({ name: kind, kind }));
+    const six = { name: 'six', kind: 'raw', addresses: ['fd00::1/64'] } as const;
+    director.setNetwork({ interfaces: [...interfaces, six, ...tunnels], fou: [{ port: 6080 }] });
+  });
+
+  test('GRE with and without a checksum is taken out by one device', () => {
+    for (const words of [ends, { ...ends, sum: 'right' as const }])
+      expect(fate(gre(words, inner))).toBe('local decapsulated');
+  });
+
+  test('an unknown destination option of a tunnel packet is passed over', () => {
+    const extensions = [[60, Uint8Array.of(0, 0xc7, 0, 1, 2, 0, 0)]] as const;
+    const words = { source: 'fd00::2', destination: 'fd00::1', hopLimit: 64, extensions, protocol: 4 };
+    expect(fate(ipv6(words, inner), 'six')).toBe('local decapsulated');
+  });
+
+  test('GUE of version 1 is refused, and what is not IP left to the host', () => {
+    const outer = { ...ends, sport: 40_000, dport: 6080 };
+    expect(fate(udp({ ...outer, payload: Uint8Array.of(0, 4, 0, 0, ...inner) }))).toBe('local decapsulated');
+    expect(fate(udp({ ...outer, payload: Uint8Array.of(0x40, 4, 0, 0, ...inner) }))).toBe('drop tunnel-malformed');
+    expect(fate(udp({ ...outer, payload: Uint8Array.of(0, 17, 0, 0, ...inner) }))).toBe('local local-delivery');
   });
 });
 

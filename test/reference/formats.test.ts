@@ -253,16 +253,20 @@ describe('GRE', () => {
     const packet = { hasChecksum: false, protocolType: 0x0800, payload: hex('4500') };
     expect(toHex(serialiseGre(packet))).toBe('000008004500');
     expect(parseGre(hex('000008004500'))).toEqual(packet);
-    // Bits 6 to 12 are ignored (RFC 2784 §2.3).
-    expect(parseGre(hex('03f808004500'))).toEqual(packet);
+    // Bits 4 to 12 are ignored.
+    expect(parseGre(hex('0ff808004500'))).toEqual(packet);
+  });
+
+  it('with a key and a sequence number is read', () => {
+    const packet = { hasChecksum: false, protocolType: 0x0800, payload: hex('4500') };
+    expect(parseGre(hex('20000800000000014500'))).toEqual(packet);
+    expect(parseGre(hex('10000800000000014500'))).toEqual(packet);
+    expect(parseGre(hex('3000080000000001000000024500'))).toEqual(packet);
   });
 
   it.each([
-    ['key', '200008000000000145'],
-    ['sequence number', '100008000000000145'],
     ['routing', '4000080000000000'],
-    ['strict source route', '08000800'],
-    ['recursion', '04000800'],
+    ['key cut', '20000800000000'],
     ['version 1', '0001880b'],
     ['three bytes', '000008'],
     ['checksum cut', '80000800000000'],

@@ -1,6 +1,6 @@
 /**
- * GRE as RFC 2784 has it: a protocol type, and a checksum if the C bit is set. Keys, sequence numbers and source routes
- * (RFC 1701, RFC 2890) are refused.
+ * GRE as RFC 2784 has it: a protocol type, and a checksum if the C bit is set. Keys and sequence numbers (RFC 2890) are
+ * passed over, source routes (RFC 1701) refused.
  *
  * @module
  */
@@ -11,8 +11,11 @@ export const GRE_LENGTH = { nocsum: 4, csum: 8 } as const;
 
 const CHECKSUM_PRESENT = 0x8000;
 
-/** Bits 1 to 5, which a receiver must not ignore (§2.3), and the version. */
-const REFUSED = 0x7c07;
+/** A key, a sequence number: four bytes each, behind the checksum. */
+const FIELDS_PRESENT = [0x2000, 0x1000];
+
+/** A source route, or another version: what follows is not known. */
+const REFUSED = 0x4007;
 
 /** A GRE packet taken apart. */
 export interface GrePacket {
@@ -31,7 +34,8 @@ export function parseGre(bytes: Uint8Array): GrePacket | GreFault {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if ((view.getUint16(0) & REFUSED) !== 0) return 'tunnel-malformed';
   const hasChecksum = (view.getUint16(0) & CHECKSUM_PRESENT) !== 0;
-  const length = hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum;
+  const fields = FIELDS_PRESENT.filter((bit) => (view.getUint16(0) & bit) !== 0).length;
+  const length = (hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum) + fields * 4;
   if (bytes.length < length) return 'tunnel-malformed';
   if (hasChecksum && !checksumIsRight(bytes)) return 'tunnel-checksum';
   return { hasChecksum, protocolType: view.getUint16(2), payload: bytes.slice(length) };

@@ -172,7 +172,7 @@ export function withoutFragmentHeader(packet: Ipv6Packet): Ipv6Packet {
   return { ...packet, payload };
 }
 
-const OPTION = { pad1: 0x00, padN: 0x01, routerAlert: 0x05, jumbo: 0xc2 } as const;
+const OPTION = { pad1: 0x00, padN: 0x01, routerAlert: 0x05, calipso: 0x07, ioam: 0x31, jumbo: 0xc2 } as const;
 
 /** Padding beyond this aligns nothing (RFC 4942 §2.1.9.5). */
 const MOST_PADDING = 7;
@@ -223,6 +223,10 @@ export function findHopByHopFault(packet: Ipv6Packet): HopByHopFault | undefined
 function judgeOption(packet: Ipv6Packet, type: number, data: Uint8Array, pointer: number): HopByHopFault | undefined {
   const problem = (code: number, at: number): HopByHopFault => ({ ...SILENT, problem: { code, pointer: at } });
   if (type === OPTION.routerAlert) return data.length === 2 ? undefined : SILENT;
+  // A label (RFC 5570) of a domain that this host does not know.
+  if (type === OPTION.calipso) return SILENT;
+  // RFC 9486 §3: aligned to four bytes; without IOAM here no more is looked at.
+  if (type === OPTION.ioam) return pointer % 4 === 0 ? undefined : SILENT;
   if (type === OPTION.jumbo) {
     if (data.length !== 4 || pointer % 4 !== 2) return SILENT;
     // A length that needs no option, or an option beside a length (RFC 2675 §3).
