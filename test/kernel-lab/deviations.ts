@@ -4,14 +4,14 @@
  * @module
  */
 import type { SentFrame } from '../../src/scenario/compare.js';
-import { packetOf } from '../../src/scenario/packet.js';
+import { fieldOf, packetOf } from '../../src/scenario/packet.js';
 import type { Done } from './case.js';
 
 const ICMP = 1;
 
 interface Deviation {
   readonly name: string;
-  accounts(done: Done, sent: readonly SentFrame[]): boolean;
+  accounts(done: Done, sent: readonly SentFrame[], own: ReadonlySet<string>): boolean;
 }
 
 const DEVIATIONS: readonly Deviation[] = [
@@ -26,13 +26,26 @@ const DEVIATIONS: readonly Deviation[] = [
       return answered && sent.some(({ packet }) => packet.made);
     },
   },
+  {
+    // An ICMP error that the kernel owes itself goes through its own input, and from there to a server.
+    name: 'errors to itself',
+    accounts({ step, emitted }, sent, own) {
+      const cause = step.kind === 'frame' ? packetOf(step.frame) : undefined;
+      // Also of what was in a tunnel.
+      const sources = cause?.layers.map((layer) => fieldOf(layer, `${layer.kind}.src`)) ?? [];
+      if (!sources.some((source) => source !== undefined && own.has(source)) || sent.length > 0) return false;
+      return emitted.some(({ data }) =>
+        packetOf(data)?.layers.some(({ kind }) => kind === 'icmp' || kind === 'icmpv6'),
+      );
+    },
+  },
 ];
 
 function headerLength(packet: Uint8Array): number {
   return ((packet[0] ?? 0) & 15) * 4;
 }
 
-/** The name of the deviation that explains why the core sent something else; `undefined`: none does. */
-export function accountFor(done: Done, sent: readonly SentFrame[]): string | undefined {
-  return DEVIATIONS.find((one) => one.accounts(done, sent))?.name;
+/** The name of the deviation that explains why the core sent something else; `undefined`: none does. `own`: the director's addresses. */
+export function accountFor(done: Done, sent: readonly SentFrame[], own: ReadonlySet<string>): string | undefined {
+  return DEVIATIONS.find((one) => one.accounts(done, sent, own))?.name;
 }

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Director } from '../../src/director.js';
 import {
   type CapturedFrame,
@@ -20,9 +18,9 @@ import { Choices } from '../../src/scenario/masks.js';
 import { packetOf } from '../../src/scenario/packet.js';
 import { type Replay, replay } from '../../src/scenario/replay.js';
 import type { Done, Recording } from './case.js';
+import { CORE } from './core.js';
 import { accountFor } from './deviations.js';
 import { ICMP, ICMP6 } from './generate/bytes.js';
-import { ROOT } from './root.js';
 
 /** What came of it. */
 export interface Judgement {
@@ -58,14 +56,12 @@ const CLOCK_ERROR = 400_000_000n;
 const OUTPUTS = ['cli', 'srv'] as const;
 const PLAN = { connections: 1024, services: 16, dests: 64, routes: 64, neighbours: 64, interfaces: 16 } as const;
 
-const module = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
-
 /** What the core makes of the recording. */
 export function judge(recording: Recording): Judgement {
   const scenario = scenarioOf(recording);
   let outcome: Replay;
   try {
-    using director = Director.createSync({ network: recording.network, wasm: module, seed: 0n, plan: PLAN });
+    using director = Director.createSync({ network: recording.network, wasm: CORE, seed: 0n, plan: PLAN });
     outcome = replay(scenario, director);
   } catch (error) {
     // A trap, or an error that is not about what it was given.
@@ -160,7 +156,7 @@ class Judge {
       this.#packets++;
       const { texts, sent } = this.#compare(done);
       if (texts.length === 0) continue;
-      const known = accountFor(done, sent);
+      const known = accountFor(done, sent, this.#scenario.addresses);
       if (known === undefined) return this.#result(index, texts, sent);
       this.#accounted.set(known, (this.#accounted.get(known) ?? 0) + 1);
     }

@@ -26,6 +26,8 @@ export function networkScript(network: NetworkConfig): string {
   return `ip -batch - <<'END'\n${lines.join('\n')}\nEND`;
 }
 
+const isSix = (text: string): boolean => text.includes(':');
+
 function interfaceLines({
   name,
   kind = name === 'lo' ? 'loopback' : 'ether',
@@ -39,7 +41,12 @@ function interfaceLines({
   return [
     ...(mtu === undefined ? [] : [`link set ${name} mtu ${mtu}`]),
     ...(up === false ? [] : [`link set ${name} up`]),
-    ...addresses.map((text) => `addr replace ${text} dev ${name}${text.includes(':') ? ' nodad' : ''}`),
+    // Linux keeps the newest IPv6 address first, and we have the order in which it lists them.
+    ...addresses.filter((text) => !isSix(text)).map((text) => `addr replace ${text} dev ${name}`),
+    ...addresses
+      .filter(isSix)
+      .reverse()
+      .map((text) => `addr replace ${text} dev ${name} nodad`),
   ];
 }
 

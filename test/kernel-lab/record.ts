@@ -24,7 +24,18 @@ export interface StepSource {
 const ONE_WAY = [
   // A SYN on a connection in TIME_WAIT.
   'echo 0 >/proc/sys/net/ipv4/vs/conn_reuse_mode',
+  // IPv4 inside IPv6, too.
+  'ip -6 tunnel change ip6tnl0 mode any',
 ];
+
+/** What Linux does by itself with tunnel devices that come up, undone. */
+const UNASKED = [
+  // ::a.b.c.d for each IPv4 address of the host, and ::/96 as a link.
+  'for name in sit0 gre0; do ip -6 addr flush dev $name; done',
+];
+
+/** What comes out of a tunnel is not held back to be joined with more (GRO): it is handled before the probe behind it. */
+const AT_ONCE = [String.raw`ip -o link | sed -n 's/^[0-9]*: \([^@:]*\)@NONE: <[^>]*UP.*/ethtool -K \1 gro off/p' | sh`];
 
 /** The steps of a case, as they are. */
 export function sourceOf(steps: readonly Step[]): StepSource {
@@ -43,7 +54,7 @@ export async function record(
   source: StepSource,
 ): Promise<Recording> {
   await kernel.renew();
-  await kernel.must([networkScript(network), ...ONE_WAY, ...setupScript(setup)].join('\n'));
+  await kernel.must([networkScript(network), ...ONE_WAY, ...setupScript(setup), ...UNASKED, ...AT_ONCE].join('\n'));
   // What the kernel still had to say about the case before.
   kernel.spontaneous();
   const start = clock();

@@ -15,8 +15,9 @@ export interface Failure {
   readonly difference: CaseDifference;
 }
 
-/** How often a case is tried, at most. */
+/** How often a case is tried, and for how many ms, at most. */
 const TRIES = 120;
+const TIME = 20_000;
 
 /**
  * A smaller case with a difference of the same signature; `undefined` when it does not show again.
@@ -26,6 +27,7 @@ const TRIES = 120;
 export async function shrink(kernel: KernelDirector, failing: Failure): Promise<Failure | undefined> {
   const { signature } = failing.difference;
   let tries = 0;
+  const until = performance.now() + TIME;
   let best: Failure | undefined;
   const fails = async (tried: Case): Promise<boolean> => {
     tries++;
@@ -52,7 +54,7 @@ export async function shrink(kernel: KernelDirector, failing: Failure): Promise<
     await minimal(
       () => current()[part],
       (left) => fails({ ...current(), [part]: left }),
-      () => tries < TRIES,
+      () => tries < TRIES && performance.now() < until,
     );
   }
   return best;

@@ -10,7 +10,7 @@
  * @module
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,16 @@ export interface Ran {
 }
 
 const PROGRAM = 'linux.uml';
-const INSTALL = 'apt-get install user-mode-linux ipvsadm iproute2 kmod';
+/** What is run here or in the guest, which sees the same files, and the Debian package that it is in. */
+const NEEDED: Readonly<Record<string, string>> = {
+  [PROGRAM]: 'user-mode-linux',
+  insmod: 'kmod',
+  ip: 'iproute2',
+  ipvsadm: 'ipvsadm',
+  ethtool: 'ethtool',
+};
+/** Where the guest looks for programs; a user's own path may lack some. */
+const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const BOOT_MS = 60_000;
 const COMMAND_MS = 60_000;
 /** Characters of the guest's own log that are kept for errors. */
@@ -85,6 +94,7 @@ const endOnSignal = (signal: NodeJS.Signals) => {
  */
 export async function bootDirector(options: BootOptions = {}): Promise<KernelDirector> {
   const interfaces = options.interfaces ?? INTERFACES;
+  checkPrograms();
   const modules = await modulePaths(releaseOf());
   const folder = mkdtempSync(join(tmpdir(), 'kernel-lab-'));
   let kernel: KernelDirector | undefined;
@@ -102,13 +112,17 @@ export async function bootDirector(options: BootOptions = {}): Promise<KernelDir
   }
 }
 
+/** @throws Error that names the packages of programs which are not there */
+function checkPrograms(): void {
+  const missing = Object.keys(NEEDED).filter((name) => !PATH.some((folder) => existsSync(join(folder, name))));
+  if (missing.length === 0) return;
+  const packages = missing.map((name) => NEEDED[name]).join(' ');
+  throw new Error(`the kernel lab needs ${missing.join(', ')}; on Debian: apt-get install ${packages}`);
+}
+
 /** The release of the installed kernel. */
 function releaseOf(): string {
-  try {
-    return execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' }).trim();
-  } catch (cause) {
-    throw new Error(`${PROGRAM} does not run; on Debian: ${INSTALL}`, { cause });
-  }
+  return execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' }).trim();
 }
 
 function start(

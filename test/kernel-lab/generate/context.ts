@@ -90,11 +90,8 @@ export function requestEnds({ service, client, clientPort, protocol }: Flow) {
 }
 
 /** The ends of a packet of its server, as they are on the server's wire: by NAT from its own address, else from the VIP. */
-export function replyEnds({ server, client, clientPort, protocol, service }: Flow, { hasDefault }: World) {
+export function replyEnds({ server, client, clientPort, protocol }: Flow) {
   if (server === undefined) return undefined;
-  // Without a way to the client the kernel tells the VIP, that is, itself, and balances that.
-  const hasWay = hasDefault || client !== HOSTS[service.family].clients.at(-1);
-  if (server.method !== 'nat' && !hasWay) return undefined;
   return { protocol, source: server.address, destination: client, sport: server.port, dport: clientPort };
 }
 

@@ -65,6 +65,7 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
 
 function damaged6(random: Random, packet: Uint8Array): Uint8Array {
   const length = (value: number) => {
+    if (!FEATURES.cutTransport) packet[7] = 64;
     packet.set([value >> 8, value & 255], 4);
     return packet;
   };

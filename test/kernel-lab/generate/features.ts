@@ -19,20 +19,6 @@ export const FEATURES = {
   natIcmpSendLocal: false,
   /** `expire_nodest_conn`: the kernel ends all connections of a dest as soon as it is deleted. */
   expireNodest: false,
-  /** IPv6 services, clients and servers. */
-  v6: false,
-  /** Extension headers of IPv6. */
-  extensions: false,
-  /** Tunnels of GRE to servers. */
-  gre: false,
-  /** Tunnels of GUE to servers. */
-  gue: false,
-  /** Servers of the other family, by tunnel. */
-  mixedFamilies: false,
-  /** Packets that come in through a tunnel: IPIP. */
-  decapsulation: true,
-  /** Through 6in4, IPv6 tunnels, GRE and GUE. */
-  otherDecapsulation: false,
   /** `cache_bypass`. */
   bypass: false,
   /** `schedule_icmp`. */

@@ -21,7 +21,7 @@ export function request(context: Context, flow: Flow, label: string, wish: Wish 
 
 /** A packet of a flow's server; nothing when it is not known. */
 export function reply(context: Context, flow: Flow, label: string, wish: Wish = {}): Move[] {
-  const ends = replyEnds(flow, context.world);
+  const ends = replyEnds(flow);
   if (ends === undefined || flow.server === undefined) return [];
   const packet = transportPacket(context.random, context.world, ends, { ...wish, wire: flow.server.wire });
   return [{ step: context.frame(flow.server.wire, packet, label, flow.server.mac), flow, direction: 'reply' }];
@@ -83,7 +83,7 @@ const damage: Kind = {
   make(context) {
     const { random, world } = context;
     const flow = context.flow();
-    const ends = flow === undefined ? undefined : random.once(2) ? requestEnds(flow) : replyEnds(flow, context.world);
+    const ends = flow === undefined ? undefined : random.once(2) ? requestEnds(flow) : replyEnds(flow);
     if (flow === undefined || ends === undefined) return [];
     const wire = ends.source === flow.client ? 'cli' : (flow.server?.wire ?? 'srv');
     const packet = damaged(random, transportPacket(random, world, ends, { wire }));

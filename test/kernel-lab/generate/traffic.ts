@@ -8,6 +8,7 @@ import type { Random } from '../random.js';
 import type { StepSource } from '../record.js';
 import { Context, type Kind, type Move } from './context.js';
 import { control } from './control.js';
+import { extensions } from './extensions.js';
 import { FEATURES } from './features.js';
 import { fragments } from './fragments.js';
 import { icmpErrors } from './icmp-errors.js';
@@ -15,6 +16,7 @@ import { ipsec } from './ipsec.js';
 import { arp, link } from './link.js';
 import { requests } from './requests.js';
 import { receivedLength } from './shapes.js';
+import { tunnelled } from './tunnelled.js';
 import type { World } from './world.js';
 
 /** All kinds that are switched on. */
@@ -25,6 +27,8 @@ const KINDS: readonly Kind[] = [
   ipsec,
   link,
   arp,
+  tunnelled,
+  extensions,
   ...(FEATURES.control ? [control] : []),
 ];
 

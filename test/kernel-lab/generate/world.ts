@@ -41,6 +41,8 @@ export interface World {
   readonly services: readonly ServiceWorld[];
   /** Whether dests may have weight 0. */
   readonly zeroWeights: boolean;
+  /** Whether GRE that ends here has checksums. */
+  readonly greChecksum: boolean;
   /** Switches as they are at the start. */
   readonly sysctl: Readonly<Record<string, number>>;
   readonly mtu: { readonly cli: number; readonly srv: number };
@@ -84,7 +86,7 @@ export const GUE_PORT = 6080;
 
 /** A random world. */
 export function makeWorld(random: Random): World {
-  const families: Family[] = FEATURES.v6 ? random.of([[4], [6], [4, 6]] as Family[][]) : [4];
+  const families: Family[] = random.of([[4], [6], [4, 6]] as Family[][]);
   const mtus = families.includes(6) ? [1500, 1500, 1400, 1280] : [1500, 1500, 1500, 1400, 1006, 576, 300, 68];
   const mtu = { cli: random.of(mtus), srv: random.of(mtus) };
   // The core does not expire connections of dests whose weight is 0.
@@ -99,10 +101,11 @@ export function makeWorld(random: Random): World {
     ...(FEATURES.scheduleIcmp && { schedule_icmp: random.of([0, 1]) }),
   };
   const hasDefault = random.once(2);
+  const greChecksum = random.once(3);
   const services = servicesOf(random, families, zeroWeights);
   const setup: Step[] = [
     ...Object.entries(sysctl).map(([name, value]): Step => ({ kind: 'sysctl', text: `net/ipv4/vs/${name}=${value}` })),
-    ...tunnelDevices(random).map(command),
+    ...tunnelDevices(random, families, greChecksum).map(command),
     ...(FEATURES.lastService ? [] : families.map(lasting).map(command)),
     ...services.flatMap(({ service, rules }) => [...serviceRule(service, random), ...rules]).map(command),
   ];
@@ -112,6 +115,7 @@ export function makeWorld(random: Random): World {
     families,
     hasDefault,
     zeroWeights,
+    greChecksum,
     services: services.map(({ service }) => service),
     sysctl,
     mtu,
@@ -120,13 +124,34 @@ export function makeWorld(random: Random): World {
 
 const command = (text: string): Step => ({ kind: 'command', text });
 
-function tunnelDevices(random: Random): string[] {
+/** The devices that take what comes out of GUE: without them the host refuses a packet that it has cut down already. */
+const BEHIND_GUE = { '': ['tunl0', 'sit0'], ' -6': ['ip6tnl0'] } as const;
+
+/** Devices, all up, and ports of GUE. In Linux a GRE device takes packets with a checksum, or those without. */
+function tunnelDevices(random: Random, families: readonly Family[], greChecksum: boolean): string[] {
   const lines: string[] = [];
-  if (FEATURES.decapsulation && random.once(2)) lines.push('ip link set tunl0 up');
-  if (!FEATURES.otherDecapsulation) return lines;
-  for (const name of ['sit0', 'ip6tnl0', 'gre0', 'ip6gre0']) if (random.once(3)) lines.push(`ip link set ${name} up`);
-  if (random.once(3)) lines.push(`ip fou add port ${GUE_PORT} gue`);
-  return lines;
+  const up = new Set(['tunl0', 'sit0', 'ip6tnl0'].filter(() => random.once(2)));
+  for (const family of ['', ' -6'] as const) {
+    if (random.once(2)) continue;
+    lines.push(`ip fou add port ${GUE_PORT} gue${family}`);
+    for (const name of BEHIND_GUE[family]) up.add(name);
+  }
+  for (const family of families) {
+    if (random.once(2)) continue;
+    const type = family === 6 ? 'ip6gre' : 'gre';
+    if (!greChecksum) up.add(`${type}0`);
+    for (const [i, address] of greChecksum ? ownAddresses(family).entries() : []) {
+      lines.push(`ip link add ${type}${i + 1} type ${type} local ${address} icsum`);
+      up.add(`${type}${i + 1}`);
+    }
+  }
+  return [...lines, ...[...up].map((name) => `ip link set ${name} up`)];
+}
+
+/** Addresses of the director at which tunnels may end. */
+export function ownAddresses(family: Family): string[] {
+  const { own, inside, vips } = HOSTS[family];
+  return [own, inside, ...vips];
 }
 
 function networkOf(families: readonly Family[], mtu: World['mtu'], hasDefault: boolean): NetworkConfig {
@@ -200,7 +225,7 @@ function servicesOf(
 export function randomDest(random: Random, { family, protocol, port }: Omit<ServiceWorld, 'dests'>): DestWorld {
   const method = random.of<Method>(['nat', 'nat', 'dr', 'tun']);
   const other: Family = family === 4 ? 6 : 4;
-  const of = FEATURES.mixedFamilies && method === 'tun' && random.once(3) ? other : family;
+  const of = method === 'tun' && random.once(3) ? other : family;
   const { servers, inside } = HOSTS[of];
   const address = random.weighted<string>([
     [12, random.of(servers.slice(0, GOOD_SERVERS))],
@@ -261,8 +286,7 @@ export function deleteDestRule(service: ServiceWorld, { address, port }: DestWor
 
 function methodOption(method: Method, random: Random): string {
   if (method !== 'tun') return method === 'nat' ? '-m' : '-g';
-  const types = ['ipip', ...(FEATURES.gre ? ['gre'] : []), ...(FEATURES.gue ? ['gue'] : [])];
-  const type = random.of(types);
+  const type = random.of(['ipip', 'gre', 'gue']);
   if (type === 'ipip') return random.of(['-i', '-i --tun-type ipip']);
   const sums =
     type === 'gre' ? ['', ' --tun-nocsum', ' --tun-csum'] : ['', ' --tun-nocsum', ' --tun-csum', ' --tun-remcsum'];
