@@ -6,8 +6,6 @@
 import { SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
-import { hashAny } from '../conn/hash';
-import { find } from '../conn/table';
 import { Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { fold, pseudoHeader6, sum } from '../wire/checksum';
@@ -25,7 +23,7 @@ import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { hasPorts } from './parse';
-import { ISAKMP_PORTS_BE } from './tuple';
+import { findTuple, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
@@ -121,5 +119,5 @@ export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return find(hashAny(v6, source, destination, ports, protocol), v6, source, destination, ports, protocol);
+  return findTuple(v6, source, destination, ports, protocol);
 }

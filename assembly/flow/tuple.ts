@@ -20,9 +20,12 @@ export function findByTuple(packet: Scratch): u32 {
   if (packet.bucket != 0) {
     return find(packet.hash, v6, source, destination, portsBE(packet.l4), packet.protocol);
   }
-  if (!isIpsec(packet)) return 0;
-  const hash = hashAny(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp);
-  return find(hash, v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp);
+  return isIpsec(packet) ? findTuple(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp) : 0;
+}
+
+/** The same for a tuple that no packet has. */
+export function findTuple(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
+  return find(hashAny(v6, source, destination, portsBE, protocol), v6, source, destination, portsBE, protocol);
 }
 
 /** AH and ESP have no ports: they go where the ISAKMP of their two ends went. */

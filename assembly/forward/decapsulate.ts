@@ -4,20 +4,20 @@
  *
  * @module
  */
-import { Family, FOU_MAX, InterfaceFlag, RouteType, SB_FOU, SUPERBLOCK } from '../../src/abi/memory';
+import { Family, FOU_MAX, InterfaceFlag, SB_FOU, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { checkIpv4, checkIpv6 } from '../flow/parse';
-import { routeTypeAny } from '../net/hop';
 import { finish, fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
 import { TYPE_IPV4_BE, TYPE_IPV6_BE } from '../wire/ethernet';
 import { GRE_SIZE, Gre } from '../wire/gre';
 import { GUE_SIZE, Gue } from '../wire/gue';
 import { Ipv4 } from '../wire/ipv4';
-import { Ipv6, isLinkLocal6, isUnspecified6, isV4Mapped6 } from '../wire/ipv6';
+import { Ipv6, isUnspecified6, isV4Mapped6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { UDP_SIZE, Udp } from '../wire/udp';
+import { isOwn } from './route';
 
 /** ECN codepoints (RFC 3168 §5). */
 const ECN_MASK: u32 = 3;
@@ -109,12 +109,7 @@ export function decapsulate(packet: Scratch): u64 {
 
 /** Whether Linux's ip6_tunnel takes packets from that address: global, and of another host. */
 function isTunnelEnd(source: usize): bool {
-  return !(
-    isUnspecified6(source) ||
-    isLinkLocal6(source) ||
-    isV4Mapped6(source) ||
-    routeTypeAny(true, source) == RouteType.Local
-  );
+  return !isUnspecified6(source) && !isV4Mapped6(source) && !isOwn(true, source);
 }
 
 /** Goes past what is between the outer IP header and the inner packet. */

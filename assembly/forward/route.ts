@@ -21,9 +21,8 @@ import {
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import { connOf, find, isReply } from '../conn/table';
+import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
@@ -31,7 +30,7 @@ import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
 import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
-import { findByTuple } from '../flow/tuple';
+import { findByTuple, findTuple } from '../flow/tuple';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
@@ -158,11 +157,10 @@ function findReply(packet: Scratch): Conn | null {
  * only IPv6 lets pass.
  */
 function findPassing(packet: Scratch): Conn | null {
-  if (!packet.isV6 || packet.bucket == 0 || routeTypeAny(true, packet.source) != RouteType.Local) return null;
+  const source = packet.source;
+  if (!packet.isV6 || packet.bucket == 0 || !isOwn(true, source)) return null;
   const ports = rotl<u32>(portsBE(packet.l4), 16);
-  const protocol = packet.protocol;
-  const hash = hashAny(true, packet.destination, packet.source, ports, protocol);
-  const ref = find(hash, true, packet.destination, packet.source, ports, protocol);
+  const ref = findTuple(true, packet.destination, source, ports, packet.protocol);
   return ref != 0 && !isReply(ref) && connOf(ref).method != Method.Masq ? connOf(ref) : null;
 }
 
@@ -209,7 +207,7 @@ function mayBeShort(conn: Conn): bool {
 }
 
 /** An address that no packet from outside may have as its source, nor as the one it is routed to. */
-function isOwn(v6: bool, address: usize): bool {
+export function isOwn(v6: bool, address: usize): bool {
   if (v6 ? isLoopback6(address) || isLinkLocal6(address) : isLoopback(load<u32>(address))) return true;
   return routeTypeAny(v6, address) == RouteType.Local;
 }

@@ -38,4 +38,6 @@ export const RARE = [
   'assembly/forward/tunnel/putUdp',
   'assembly/forward/decapsulate/openGre',
   'assembly/forward/decapsulate/openGue',
+  // One of several lookups that an IPv6 tunnel packet needs.
+  'assembly/forward/decapsulate/isTunnelEnd',
 ];

@@ -177,7 +177,7 @@ function source(
     const error = errorAbout(context, flow);
     return error === undefined ? undefined : { ...error, move: {} };
   }
-  const ends = random.once(2) ? replyEnds(flow, world) : undefined;
+  const ends = random.once(2) ? replyEnds(flow) : undefined;
   if (ends === undefined || flow.server === undefined) {
     const wish = { ...datagram(context, 'cli'), ...opening(context, flow.protocol) };
     return {
