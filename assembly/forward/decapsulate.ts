@@ -171,13 +171,15 @@ function combineEcn(inner: usize, v6: bool, outerTos: u32): bool {
   const innerEcn = tos & ECN_MASK;
   if (innerEcn == NOT_ECT) return outerEcn != CE;
   const marked = outerEcn == CE ? CE : outerEcn == ECT_1 && innerEcn == ECT_0 ? ECT_1 : innerEcn;
-  if (marked == innerEcn) return true;
-  const now = (tos & ~ECN_MASK) | marked;
+  if (marked != innerEcn) setTos(inner, v6, (tos & ~ECN_MASK) | marked);
+  return true;
+}
+
+function setTos(inner: usize, v6: bool, now: u32): void {
   if (v6) {
     changetype<Ipv6>(inner).trafficClass = now;
   } else {
     changetype<Ipv4>(inner).tos = now;
     changetype<Ipv4>(inner).fillChecksum();
   }
-  return true;
 }

@@ -38,6 +38,12 @@ export const RARE = [
   'assembly/forward/tunnel/putUdp',
   'assembly/forward/decapsulate/openGre',
   'assembly/forward/decapsulate/openGue',
-  // One of several lookups that an IPv6 tunnel packet needs.
+  // A packet that met congestion.
+  'assembly/forward/decapsulate/setTos',
+  // Of several lookups that an IPv6 tunnel packet needs.
   'assembly/forward/decapsulate/isTunnelEnd',
+  'assembly/net/hop/findRoute6',
+  'assembly/hook/input/checkAddresses6',
+  // UDP where GUE is taken.
+  'assembly/forward/decapsulate/isGue',
 ];
