@@ -19,8 +19,6 @@ interface Inside extends Pick<Move, 'flow' | 'direction'> {
   readonly packet: Uint8Array;
 }
 
-/** Room that the largest outer headers need. */
-const OUTER = 80;
 const DSCP = [0, 0, 0, 0xb8, 0xfc];
 
 const u16 = (value: number) => Uint8Array.of((value >> 8) & 255, value & 255);
@@ -177,7 +175,7 @@ export const tunnelled: Kind = {
       destination: random.once(12) ? random.of(servers) : random.of(ownAddresses(family)),
     };
     const body = middle.make(ends);
-    const words = { ...ipWords(random, world, body.length + OUTER), tos: tos(random), ...outerExtras(random, family) };
+    const words = { ...ipWords(random), tos: tos(random), ...outerExtras(random, family) };
     const whole = ip({ ...words, ...ends, protocol: middle.protocol }, body);
     const sent = random.once(20) ? damaged(random, whole) : whole;
     return [{ ...of, step: context.frame(wire, sent, 'tunnelled') }];
