@@ -63,7 +63,10 @@ export interface Outcome {
   reason: ReasonName;
   /** Interface it leaves by; only with the verdict `forward`. */
   outInterface: string | undefined;
-  /** A copy of the frame as it is now. What of a dropped frame was rewritten before it was dropped is not defined. */
+  /**
+   * A copy of the frame as it is now. What of a dropped frame was rewritten before it was dropped is not defined. A datagram
+   * that was put together from fragments starts with its IP header, unless it is forwarded.
+   */
   frame: Uint8Array;
   /** Whether the director made it, to answer the frame that was sent. */
   made: boolean;

@@ -77,7 +77,7 @@ export interface ConnectionInfo {
   virtualPort: number;
   destAddress: string;
   destPort: number;
-  /** `bypass`: it has no dest, see `cache_bypass`. */
+  /** `bypass`: it has no dest (`0.0.0.0` or `::`, port 0), see `cache_bypass`. */
   method: MethodName | 'bypass';
   state: ConnStateName;
   /** Seconds until it ends if no packet comes. */
@@ -248,15 +248,17 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const state = view.getUint8(at + abi.CONN_STATE);
   const isV6 = (flags & ConnFlag.V6) !== 0;
   const family = isV6 ? Family.V6 : Family.V4;
+  const method = nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD));
   return {
     protocol: nameOf(PROTOCOLS, view.getUint8(at + abi.CONN_PROTOCOL)),
     clientAddress: addressAt(view, at + (isV6 ? abi.CONN_CADDR6 : abi.CONN_CADDR_BE), family),
     clientPort: view.getUint16(at + abi.CONN_CPORT_BE, false),
     virtualAddress: addressAt(view, at + (isV6 ? abi.CONN_VADDR6 : abi.CONN_VADDR_BE), family),
     virtualPort: view.getUint16(at + abi.CONN_VPORT_BE, false),
-    destAddress: destAddress(view, at, family),
-    destPort: view.getUint16(at + abi.CONN_DPORT_BE, false),
-    method: nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD)),
+    ...(method === 'bypass'
+      ? { destAddress: isV6 ? '::' : '0.0.0.0', destPort: 0 }
+      : { destAddress: destAddress(view, at, family), destPort: view.getUint16(at + abi.CONN_DPORT_BE, false) }),
+    method,
     state: STATE_NAMES[state] ?? STATE_NAMES[ConnState.None],
     expires: (timeout - age) / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),

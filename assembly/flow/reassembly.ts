@@ -124,13 +124,12 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   const length = <u32>(ip + total - payload);
   const end = offset + length;
   if (length == 0 || end > LENGTH_MAX) return refuse(frame, Reason.FragmentMalformed);
-  // An atomic fragment has nothing to do with others of its identification (RFC 6946).
-  if (offset == 0 && !more) return unwrap(frame, packet, headerLength);
-  if (offset == 0 && isIncomplete(found, total)) return refuse(frame, Reason.FragmentMalformed);
-
   const header = packet.header6;
   const id = load<u32>(fragmentHeader, IDENTIFICATION);
   let at = findDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
+  // Whole (RFC 6946), unless others of its identification wait: Linux takes it for one of them.
+  if (offset == 0 && !more && at == 0) return unwrap(frame, packet, headerLength);
+  if (offset == 0 && more && isIncomplete(found, total)) return refuse(frame, Reason.FragmentMalformed);
   if (more && (length & 7) != 0) return refuseAll(frame, at, Reason.FragmentMalformed);
   if (conflicts(at, end, more)) return refuse(frame, Reason.FragmentMalformed);
   if (at == 0) at = openDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
@@ -155,9 +154,12 @@ function refuseAll(frame: Descriptor, at: usize, reason: Reason): bool {
   return refuse(frame, reason);
 }
 
-/** Whether a first fragment lacks part of the headers up to the transport header (RFC 8200 §4.5: discarded). */
+/**
+ * Whether a first fragment ends within the transport header, or before it (RFC 8200 §4.5: discarded). Where an extension
+ * header is cut off, or none that can be, the rest is waited for, as Linux does.
+ */
 function isIncomplete(found: u64, total: u32): bool {
-  return foundFault(found) != Reason.None || foundOffset(found) + transportMin(foundProtocol(found)) > total;
+  return foundFault(found) == Reason.None && foundOffset(found) + transportMin(foundProtocol(found)) > total;
 }
 
 /** Bytes that Linux wants to see of a transport header in a first fragment. */

@@ -14,7 +14,6 @@ import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
-import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
   DESTINATION_UNREACHABLE,
   FRAGMENTATION_NEEDED,
@@ -134,7 +133,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
 /** The same about an IPv6 packet. */
 function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
   const offending = packet.header6;
-  if (!mayAnswer6(packet, type)) return;
+  if (!mayAnswer6(packet, type, code)) return;
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
   const source = isOwn(packet) ? offending.destination : errorSource6(offending.source, packet.receivedOn);
@@ -195,12 +194,10 @@ export function isAboutError(packet: Scratch): bool {
 }
 
 /** RFC 4443 §2.4 (e): what no error is sent about. */
-function mayAnswer6(packet: Scratch, type: u32): bool {
+function mayAnswer6(packet: Scratch, type: u32, code: u32): bool {
   const header = packet.header6;
   if (isUnspecified6(header.source) || isMulticast6(header.source)) return false;
-  if (isMulticast6(header.destination) && type != v6.PACKET_TOO_BIG && type != v6.PARAMETER_PROBLEM6) return false;
-  if (isAboutError(packet)) return false;
-  if (!packet.isFragment) return true;
-  const fragment = foundFragment(walkExtensions(packet.ip, packet.ip + packet.totalLength));
-  return fragment == 0 || !isLaterFragment6(packet.ip + fragment);
+  const forAll = type == v6.PACKET_TOO_BIG || (type == v6.PARAMETER_PROBLEM6 && code == v6.UNKNOWN_OPTION);
+  if (isMulticast6(header.destination) && !forAll) return false;
+  return !isAboutError(packet);
 }

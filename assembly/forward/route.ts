@@ -104,7 +104,6 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     if (v6) countHop<v128>(packet, translateOut<v128>(packet, conn));
     else countHop<u32>(packet, translateOut<u32>(packet, conn));
   } else {
-    completeChecksum(frame, packet);
     decrementHop(packet);
     const passing = findPassing(packet);
     if (passing != null) {
@@ -114,6 +113,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.NoConnection);
       return;
     }
+    completeChecksum(frame, packet);
     if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
   }
   if (!canLeave(frame, packet.ip, hop)) return;

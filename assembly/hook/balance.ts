@@ -100,7 +100,9 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
 
 /** Makes a connection for a packet that may open one. */
 function schedule(frame: Descriptor, packet: Scratch): void {
-  if (packet.bucket == 0 || !hasTransportHeader(packet)) {
+  // Of SCTP the first chunk must be there, too, whatever it is.
+  const noChunk = packet.protocol == Protocol.Sctp && !hasChunk(packet.l4Length);
+  if (packet.bucket == 0 || !hasTransportHeader(packet) || noChunk) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
@@ -154,7 +156,6 @@ function mayOpen(packet: Scratch): bool {
       return (flags & RST) == 0 && ((flags & SYN) != 0 || field(SB_SLOPPY_TCP) != 0);
     }
     case Protocol.Sctp: {
-      if (!hasChunk(packet.l4Length)) return false;
       const chunk = sctpChunkType(packet.l4);
       return chunk == SCTP_INIT || (field(SB_SLOPPY_SCTP) != 0 && chunk != SCTP_ABORT);
     }

@@ -7,11 +7,13 @@
  * @module
  */
 import { DescriptorFlag, InterfaceFlag, RouteType, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
+import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather } from '../flow/gather';
 import { foundPointer, foundReason, walkOptions } from '../flow/options';
 import { parsePacket } from '../flow/parse';
+import { findByTuple } from '../flow/tuple';
 import { answerMalformedOption, answerParameterProblem } from '../forward/answer';
 import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
 import { routePacket } from '../forward/route';
@@ -22,8 +24,9 @@ import { BROADCAST, isLoopback, isMulticast, isThisNet } from '../wire/address';
 import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
 import { IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
+import { portsBE } from '../wire/ports';
 import { deliver, keepLocal } from './balance';
-import { isMarked } from './schedule';
+import { isMarked, serviceOf } from './schedule';
 
 /** Judges a parsed packet that no connection took the short way. */
 export function input(frame: Descriptor, packet: Scratch): void {
@@ -59,9 +62,14 @@ function input6(frame: Descriptor, packet: Scratch): void {
   }
   // Linux reassembles for all as soon as there is a service that needs it.
   if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) return;
-  if (isMulticast6(packet.destination)) keepLocal(frame, Reason.LocalDelivery);
-  else if (routeTypeAny(true, packet.destination) == RouteType.Local || takesMark(frame, packet)) takeIn(frame, packet);
-  else routePacket(frame, packet);
+  const forAll = isMulticast6(packet.destination);
+  if (forAll || routeTypeAny(true, packet.destination) == RouteType.Local || takesMark(frame, packet)) {
+    // A fragment that nobody here needs whole is for the host to gather.
+    if (forAll || packet.isFragment) keepLocal(frame, Reason.LocalDelivery);
+    else takeIn(frame, packet);
+  } else {
+    routePacket(frame, packet);
+  }
 }
 
 /** A firewall mark with a service: what policy routing (`ip rule … fwmark`) does for the kernel. */
@@ -73,11 +81,12 @@ function takesMark(frame: Descriptor, packet: Scratch): bool {
 
 /** A packet to this host: out of its tunnel, or to a service. What came out of a tunnel is looked at like any packet. */
 function takeIn(frame: Descriptor, packet: Scratch): void {
-  // Most tunnel packets were opened before; here come those that were put together from fragments.
-  if (packet.isReassembled && mayBeTunnel(packet) && findTunnel(tunnelKind(packet)) != NO_INTERFACE) {
-    openTunnel(frame, packet);
-    if (packet.ip != 0) input(frame, packet);
-    return;
+  // Most tunnel packets were opened before; here come those that were put together from fragments, or are for us by mark.
+  if ((packet.flags & (ScratchFlag.Reassembled | ScratchFlag.Marked)) != 0) {
+    if (openTunnel(frame, packet)) {
+      if (packet.ip != 0) input(frame, packet);
+      return;
+    }
   }
   deliver(frame, packet);
 }
@@ -131,18 +140,14 @@ function checkAddresses6(packet: Scratch): Reason {
 
 /**
  * Takes what is inside a tunnel packet to us out: it comes in by the tunnel's interface, and is judged later like any
- * packet. One level only. Every other packet is left as it is. Called before the stage that looks connections up, so
+ * packet. One level only. Every other packet is left as it is, and the answer is false. Called before the stage that looks connections up, so
  * that the inner packets' lookups overlap, too.
  */
-export function openTunnel(frame: Descriptor, packet: Scratch): void {
-  if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return;
+export function openTunnel(frame: Descriptor, packet: Scratch): bool {
+  if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return false;
   const tunnel = findTunnel(tunnelKind(packet));
-  if (
-    tunnel == NO_INTERFACE ||
-    routeTypeAny(packet.isV6, packet.destination) != RouteType.Local ||
-    !mayComeIn(packet)
-  ) {
-    return;
+  if (tunnel == NO_INTERFACE || !isOurs(packet) || !mayComeIn(packet) || isServed(frame, packet)) {
+    return false;
   }
   const found = decapsulate(packet);
   const room = packet.l4 + packet.l4Length;
@@ -150,7 +155,7 @@ export function openTunnel(frame: Descriptor, packet: Scratch): void {
   const inner = innerAddress(found);
   if (inner == 0) {
     frame.judge(Verdict.Drop, refusal(found));
-    return;
+    return true;
   }
   const floor = frame.floor;
   frame.address = inner;
@@ -160,10 +165,23 @@ export function openTunnel(frame: Descriptor, packet: Scratch): void {
   packet.receivedOn = tunnel;
   packet.flags = innerIsV6(found) ? <u32>ScratchFlag.V6 : 0;
   parseInner(frame, packet, inner, <u32>(room - inner));
+  return true;
 }
 
 function parseInner(frame: Descriptor, packet: Scratch, inner: usize, room: u32): void {
   parsePacket(frame, packet, inner, room);
+}
+
+function isOurs(packet: Scratch): bool {
+  const isMarked = (packet.flags & ScratchFlag.Marked) != 0;
+  return isMarked || routeTypeAny(packet.isV6, packet.destination) == RouteType.Local;
+}
+
+/** Whether a connection or a service takes the datagram before the port of GUE can. */
+function isServed(frame: Descriptor, packet: Scratch): bool {
+  if (packet.protocol != Protocol.Udp) return false;
+  if (findByTuple(packet) != 0) return true;
+  return serviceOf(frame, packet.isV6, packet.destination, Protocol.Udp, portsBE(packet.l4) >> 16) != 0;
 }
 
 /** Whether a host would take this packet in; without an answer when not. */

@@ -1,5 +1,5 @@
 /**
- * UDP header (RFC 768). Its length field is not looked at: the IP length says where the datagram ends.
+ * UDP header (RFC 768). IPVS does not look at its length field: the IP length says where the datagram ends.
  *
  * @module
  */

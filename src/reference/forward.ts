@@ -87,7 +87,7 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
   const { packet, now, partialChecksum } = received;
   const upper = upperLayer(packet);
   if (upper === undefined) return { packet, reason: 'routed' };
-  if (isIcmp(packet, upper)) return judgePassingError(host, received, upper.bytes);
+  if (isIcmp(packet, upper) && !upper.isLaterFragment) return judgePassingError(host, received, upper.bytes);
   const transport = readTransport(packet);
   if (transport?.tuple === undefined) return { packet, reason: 'routed' };
   const connection = host.connections.findReply(transport.tuple);

@@ -73,7 +73,9 @@ function cutIpv6(packet: Ipv6Packet, { mtu, identification, arrival }: Exit): Ip
 function pieceSizes(length: number, room: number, arrival: Arrival | undefined): { sizes: number[]; isNew: boolean } {
   const rest = arrival?.rest ?? [];
   const sizes = [length - rest.reduce((sum, size) => sum + size, 0), ...rest];
-  const fit = sizes.every((size, i) => size <= room && (size % 8 === 0 || (i > 0 && i === sizes.length - 1)));
+  const fit = sizes.every(
+    (size, i) => size > 0 && size <= room && (size % 8 === 0 || (i > 0 && i === sizes.length - 1)),
+  );
   if (rest.length > 0 && fit) return { sizes, isNew: false };
   const most = room - (room % 8);
   const cuts: number[] = [];

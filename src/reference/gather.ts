@@ -9,7 +9,7 @@ import { given } from './transmit.js';
 
 /** Takes a fragment in; `proceed` judges the datagram once it is whole. */
 export function gather(host: Host, received: Received, proceed: (whole: Received) => Judgement): Judgement {
-  const { packet, now, interface: device, link } = received;
+  const { packet, now, interface: device } = received;
   const taken = host.reassembly.take(packet, now, received);
   if (taken.state === 'held') return { verdict: 'held', reason: 'fragment-held' };
   if (taken.state === 'refused') {
@@ -29,7 +29,8 @@ export function gather(host: Host, received: Received, proceed: (whole: Received
     givenOptions,
     addressSlots,
     interface: device,
-    link,
+    // Pieced together, it begins with its IP header.
+    link: new Uint8Array(0),
     partialChecksum: false,
   };
   return { frame: given(whole, (same) => same), partialChecksum: false, ...proceed(whole) };

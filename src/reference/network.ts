@@ -159,7 +159,10 @@ export class Network {
   /** Whether `address` is one of the director's own: all of 127/8 and ::1, where there is a loopback interface. */
   isLocal(address: Address): boolean {
     if (isLoopback(address) && [...this.#interfaces.values()].some(({ kind }) => kind === 'loopback')) return true;
-    return [...this.#interfaces.values()].some(({ addresses }) => addresses.some((own) => own.address === address));
+    // An interface that goes down loses its addresses of IPv6, but not those of IPv4.
+    return [...this.#interfaces.values()]
+      .filter(({ up }) => up || familyOf(address) === 4)
+      .some(({ addresses }) => addresses.some((own) => own.address === address));
   }
 
   /** Whether `address` is the directed broadcast address of a connected subnet (RFC 919 §7; none below /30, RFC 3021). */

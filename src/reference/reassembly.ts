@@ -126,8 +126,10 @@ export class Reassembler<A> {
     const fragment = isIpv6(packet) ? readIpv6(packet) : readIpv4(packet);
     if ('reason' in fragment) return fragment;
     const known = this.#datagrams.get(fragment.key);
+    // What is whole at once waits for nothing.
+    const isWhole = known === undefined && fragment.start === 0 && !fragment.more;
     const isFull = known === undefined && this.#datagrams.size >= this.#limits.datagrams;
-    if (isFull || this.bytes + ipLength(packet) > this.#limits.bytes) return refused('fragment-limit');
+    if ((isFull && !isWhole) || this.bytes + ipLength(packet) > this.#limits.bytes) return refused('fragment-limit');
     const datagram = known ?? newDatagram<A>(now + LIFETIME[isIpv6(packet) ? 6 : 4]);
     const fault = place(datagram, fragment);
     if (fault === undefined) {
@@ -182,7 +184,8 @@ function readIpv6(packet: Ipv6Packet): Fragment | Refusal {
   const { header, at } = fragment;
   const data = packet.payload.subarray(at + FRAGMENT_LENGTH);
   const start = header.offset * 8;
-  if (start === 0 && lacksUpperHeader(packet)) return incomplete(packet);
+  // What is whole (RFC 6946) is judged like any packet.
+  if (start === 0 && header.more && lacksUpperHeader(packet)) return incomplete(packet);
   if (start + data.length > LARGEST) return refused('fragment-malformed');
   const { source, destination } = packet;
   const key = [formatAddress(source), formatAddress(destination), header.identification].join(' ');

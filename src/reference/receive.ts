@@ -117,7 +117,7 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
   const martian = findMartian(host, packet, origin.interface);
   if (martian !== undefined) return drop(martian);
 
-  const toUs = host.network.isLocal(packet.destination);
+  const toUs = host.network.isLocal(packet.destination) || hasServiceMark(host, { packet, mark: origin.mark });
   const back = host.network.route(packet.source)?.source;
   const options = processOptions(packet.options, {
     // Forwarding overwrites it; until then, in errors, it is the address on the way back.
@@ -148,13 +148,18 @@ function take(host: Host, received: Received): Judgement {
   const isOwn = host.network.isLocal(packet.destination) || hasServiceMark(host, received);
   const isTaken = isOwn || isForAll(host, packet.destination);
   if (!isTaken) return forward(host, received);
-  const keep = (whole: Received): Judgement => (isOwn ? receiveOwn(host, whole) : hand(whole, local('local-delivery')));
-  // Fragments of IPv6 were put together before, where anybody wants that.
+  const keep = (whole: Received): Judgement =>
+    isOwn && !isFragmentOfIpv6(whole.packet) ? receiveOwn(host, whole) : hand(whole, local('local-delivery'));
+  // Fragments of IPv6 were put together before, where anybody wants that; else that is the host's business.
   return !isIpv6(packet) && isFragment(packet) ? gather(host, received, keep) : keep(received);
 }
 
+function isFragmentOfIpv6(packet: IpPacket): boolean {
+  return isIpv6(packet) && findFragmentHeader(packet) !== undefined;
+}
+
 /** Who marks packets for a service routes them to it, too, wherever they are addressed to. */
-function hasServiceMark(host: Host, { packet, mark }: Received): boolean {
+function hasServiceMark(host: Host, { packet, mark }: Pick<Received, 'packet' | 'mark'>): boolean {
   return mark !== 0 && host.services.hasMark(mark, isIpv6(packet) ? 6 : 4);
 }
 

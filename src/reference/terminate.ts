@@ -8,7 +8,6 @@ import { drop, type Host, type Judgement, type Received } from './host.js';
 import type { Interface, InterfaceKind } from './network.js';
 import { isIpv4Mapped, isLinkLocal, isUnspecified } from './packet/address.js';
 import { type IpPacket, isIpv6, parseIp } from './packet/ip.js';
-import { findIpv4Fault } from './packet/ipv4.js';
 import { finishChecksum, partialChecksumOf } from './packet/partial.js';
 import type { Origin } from './receive.js';
 import { decapsulate, isTunnelProtocol } from './tunnels.js';
@@ -20,7 +19,8 @@ export interface Arrival {
   origin: Origin;
 }
 
-const IPIP = 4;
+/** Where a UDP datagram of GUE names what is inside. */
+const GUE_PROTOCOL = 9;
 
 /**
  * Takes the outer headers off a packet that the host got, be it IP in IP, GRE, or GUE at a port for it; `undefined` when
@@ -34,15 +34,13 @@ export function leaveTunnel(host: Host, received: Received): Arrival | Judgement
   if (isGue ? !isGuePort(host, packet, upper.bytes) : !isTunnelProtocol(upper.protocol)) return undefined;
   // A checksum outside that is only begun is finished now: it is verified next.
   const outer = isGue && received.partialChecksum ? finished(packet) : packet;
-  const device = isGue ? undefined : tunnelDevice(host, packet, upper.protocol);
-  if (!isGue && device === undefined) return undefined;
-  if (upper.protocol === IPIP && findIpv4Fault(upper.bytes) === 'ipv4-checksum') return drop('ipv4-checksum');
+  const device = tunnelDevice(host, packet, isGue ? (upper.bytes[GUE_PROTOCOL] ?? 0) : upper.protocol);
+  if (device === undefined) return undefined;
   const inner = decapsulate(outer);
   if (typeof inner === 'string') return drop(inner);
   if (isIpv6(packet) && upper.protocol !== UPPER.gre && !isTunnelEnd(host, packet.source))
     return drop('martian-source');
-  const arrivesOn = device ?? tunnelDevice(host, packet, inner.family === 6 ? UPPER.ipv6 : IPIP);
-  return arrivesOn === undefined ? undefined : arrival(received, inner, arrivesOn, !isGue && received.partialChecksum);
+  return arrival(received, inner, device, !isGue && received.partialChecksum);
 }
 
 /** Whether Linux's IPv6 tunnels take packets from there: from another host, whose address means something beyond its link. */
@@ -56,8 +54,9 @@ function isGuePort(host: Host, packet: IpPacket, datagram: Uint8Array): boolean 
   return host.network.takesGue(isIpv6(packet) ? 6 : 4, port);
 }
 
-/** The interface for what a protocol of the outer header carries. */
+/** The interface for what a protocol of the outer header, or of GUE, carries. */
 function tunnelDevice(host: Host, outer: IpPacket, protocol: number): Interface | undefined {
+  if (!isTunnelProtocol(protocol)) return undefined;
   const over4: InterfaceKind = protocol === UPPER.gre ? 'gre' : protocol === UPPER.ipv6 ? 'sit' : 'ipip';
   const over6: InterfaceKind = protocol === UPPER.gre ? 'ip6gre' : 'ip6tnl';
   return host.network.tunnelInterface(isIpv6(outer) ? over6 : over4);

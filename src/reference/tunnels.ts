@@ -10,7 +10,7 @@ import { checksumIsRight, concatenate, internetChecksum, pseudoHeader } from './
 import { GRE_LENGTH, parseGre, serialiseGre } from './packet/gre.js';
 import { GUE_LENGTH, parseGue, REMOTE_CHECKSUM_LENGTH, serialiseGue } from './packet/gue.js';
 import { carriedBy, hopsOf, type IpPacket, ipLength, isIpv6, parseIp, serialiseIp, serviceOf } from './packet/ip.js';
-import { IP_FLAG, serialiseIpv4, withEcn } from './packet/ipv4.js';
+import { findIpv4Fault, IP_FLAG, serialiseIpv4, withEcn } from './packet/ipv4.js';
 import { IPV6_LENGTH, IPV6_MIN_MTU } from './packet/ipv6.js';
 import { finishChecksum, type PartialChecksum, partialChecksumOf } from './packet/partial.js';
 import { parseUdp, serialiseUdp, UDP_LENGTH } from './packet/udp.js';
@@ -148,11 +148,11 @@ function outerPacket(inner: IpPacket, tunnel: Tunnel, protocol: number, payload:
 }
 
 /** Why a packet does not come out of its tunnel. */
-export type DecapsulationFault = 'tunnel-malformed' | 'tunnel-checksum' | 'tunnel-ecn';
+export type DecapsulationFault = 'tunnel-malformed' | 'tunnel-checksum' | 'tunnel-ecn' | 'ipv4-checksum';
 
 /** What came out of a tunnel. */
 export interface Decapsulated {
-  /** The inner packet; an IPv4 header checksum is not verified, a wrong one comes out exactly as wrong. */
+  /** The inner packet. */
   bytes: Uint8Array;
   /** IP version of the inner packet. */
   family: 4 | 6;
@@ -216,6 +216,7 @@ function innerPacket(
   const family = protocol === PROTOCOL.ipv6 ? 6 : 4;
   if (protocol !== PROTOCOL.ipv6 && protocol !== PROTOCOL.ipv4) return 'tunnel-malformed';
   if ((bytes[0] ?? 0) >>> 4 !== family) return 'tunnel-malformed';
+  if (family === 4 && findIpv4Fault(bytes) === 'ipv4-checksum') return 'ipv4-checksum';
   let inner: IpPacket;
   try {
     inner = parseIp(bytes);

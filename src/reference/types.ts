@@ -208,7 +208,7 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
   dests: ReferenceDestInfo[];
 };
 
-/** A connection as it stands; one that goes past its service has its destination as its dest. */
+/** A connection as it stands; one that goes past its service has no dest: `0.0.0.0` or `::`, port 0. */
 export interface ReferenceConnectionInfo {
   protocol: ReferenceProtocol;
   clientAddress: string;

@@ -83,13 +83,16 @@ const RULES: readonly MaskRule[] = [
     name: 'gue-port',
     ranges(context, got, expected) {
       const [udp, gue] = ['udp', 'gue'].map((kind) => got.layers.find((one) => one.prefix === '' && one.kind === kind));
-      if (!isTunnel(context, got) || udp === undefined || gue === undefined) return [];
+      // In a first fragment what is within cannot be told.
+      const isGue = gue !== undefined ? isTunnel(context, got) : context.reason === 'tunnel-gue' && got.fragment;
+      if (!isGue || udp === undefined) return [];
       const start = udp.start;
       const inRange = [context.expected, context.got].every(
         (frame) => readU16(frame, start) >= FIRST_PORT && readU16(frame, start) <= LAST_PORT,
       );
       if (!inRange || expected.layers.every((one) => one.kind !== 'udp' || one.start !== start)) return [];
-      return [{ start, length: 2, checksum: start + 6, none: true, key: `gue-port of ${flowOf(got)}` }];
+      const flow = gue === undefined ? `packet ${context.packet}` : flowOf(got);
+      return [{ start, length: 2, checksum: start + 6, none: true, key: `gue-port of ${flow}` }];
     },
   },
   {

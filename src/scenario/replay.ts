@@ -115,8 +115,8 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
 
 /** What the host got when that is not the packet of the frame. */
 function localPacket(frame: Uint8Array, { reason, frame: after }: ReplayOutcome): LocalInput['packet'] {
-  if (reason === 'decapsulated') return packetOf(after, 'raw');
-  return packetOf(frame)?.fragment ? packetOf(after) : undefined;
+  // What was taken out of a tunnel, or put together again, begins with its IP header.
+  return reason === 'decapsulated' || packetOf(frame)?.fragment ? packetOf(after, 'raw') : undefined;
 }
 
 /** Whole ms exactly, the rest as a fraction. */

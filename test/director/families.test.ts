@@ -228,13 +228,16 @@ describe.each(BINARIES)('connections, %s', (binary) => {
     expect(outcome?.connection).toMatchObject({ virtualAddress: VIP, virtualPort: 4242, destPort: 4242 });
   });
 
-  it('that bypass all have no dest but where they were addressed', () => {
+  it('that bypass all have no dest, as ipvsadm lists them', () => {
     const director = lab([], { binary, sysctl: { cache_bypass: 1 } }, {}, [MARK, MARK6]);
     const [four] = director.send(fromClient(request('tcp', { destination: SERVERS[1] })), 'cli', 0, { mark: 7 });
     const [six] = director.send(fromClient(request6('tcp', { destination: SERVERS6[1] })), 'cli', 0, { mark: 7 });
-    for (const [outcome, address] of [[four, SERVERS[1]] as const, [six, SERVERS6[1]] as const]) {
+    for (const [outcome, address, none] of [
+      [four, SERVERS[1], '0.0.0.0'],
+      [six, SERVERS6[1], '::'],
+    ] as const) {
       expect(outcome).toMatchObject({ reason: 'bypass', outInterface: 'srv' });
-      const expected = { virtualAddress: address, destAddress: address, destPort: 80, method: 'bypass' };
+      const expected = { virtualAddress: address, destAddress: none, destPort: 0, method: 'bypass' };
       expect(outcome?.connection).toMatchObject(expected);
     }
     director.advance(100_000);

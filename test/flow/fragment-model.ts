@@ -39,7 +39,7 @@ export class FragmentModel {
     const known = this.#datagrams.get(key);
     const length = more && !v6 ? payload.length - (payload.length % 8) : payload.length;
     const end = at + length;
-    if (v6 && length > 0 && at === 0 && !more) return toHex(payload);
+    if (v6 && known === undefined && length > 0 && at === 0 && !more) return toHex(payload);
 
     const high = known ? Math.max(...known.runs.map(([, to]) => to)) : 0;
     const conflict = more ? known?.end !== undefined && end > known.end : end < high || (known?.end ?? end) !== end;

@@ -104,7 +104,7 @@ describe('over IPv6 the host answers', () => {
     const script: Script = (_, i) =>
       i === 0
         ? [{ verdict: 'held', reason: 'fragment-held', outInterface: undefined }]
-        : [{ verdict: 'local', reason: 'local-delivery', outInterface: undefined, frame: whole }];
+        : [{ verdict: 'local', reason: 'local-delivery', outInterface: undefined, frame: whole.subarray(14) }];
     expect(await run(crafted, script)).toMatchObject({ passed: true, host: [{ cause: { frame: 2 } }] });
     expect(await run(crafted, leftTo('local-delivery'))).toMatchObject({ passed: false, host: [] });
   });

@@ -1,0 +1,181 @@
+/**
+ * What comparing core and reference over both families has brought to light, each as the shortest life that shows it.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import type { DestConfig, FrameNotes, NetworkConfig, ServiceKey, SysctlConfig } from '../../src/types.js';
+import { BINARIES, createDirector } from '../support/core.js';
+import { fragmentsOf } from '../support/fragments.js';
+import {
+  CLIENT,
+  CLIENT6,
+  FOU_PORT,
+  fromClient,
+  fromServer,
+  NETWORK,
+  networkWith,
+  onV6,
+  request,
+  request6,
+  SCTP_KEY,
+  SERVERS,
+  SERVERS6,
+  sctpRequest,
+  TUNNELS,
+  UDP_KEY,
+  VIP6,
+} from '../support/lab.js';
+import { counting, fixIpv4, hex, icmp, ipv6, udp } from '../support/packets.js';
+import { gre, gue, ipInIp } from '../support/tunnels.js';
+
+interface Around {
+  network?: NetworkConfig;
+  sysctl?: SysctlConfig;
+  services?: readonly ServiceKey[];
+  dests?: readonly DestConfig[];
+}
+
+const NAT: DestConfig = { address: SERVERS[0], method: 'nat' };
+const NAT6: DestConfig = { address: SERVERS6[0], method: 'nat' };
+const MARK = { fwmark: 7 } as const;
+const piece6 = (protocol: number, offset: number, more: boolean, body: Uint8Array, hopLimit = 64, to: string = VIP6) =>
+  ipv6({ source: CLIENT6, destination: to, protocol, hopLimit, extensions: [[44, fragmentWords(offset, more)]] }, body);
+const fragmentWords = (offset: number, more: boolean) =>
+  Uint8Array.of(0, offset >> 8, (offset & 0xf8) | (more ? 1 : 0), 1, 2, 3, 4);
+
+describe.each(BINARIES)('%s', (binary) => {
+  /** Core and reference. */
+  function both({ network = NETWORK, sysctl = {}, services = [UDP_KEY], dests = [NAT] }: Around) {
+    const plan = { connections: 16, connections6: 16, arenaBytes: 1 << 17 };
+    const directors = [createDirector(binary, { network, sysctl, plan }), new ReferenceDirector({ network, sysctl })];
+    for (const director of directors) {
+      for (const key of services) {
+        director.addService({ scheduler: 'rr', ...key });
+        for (const dest of dests) director.addDest(key, dest);
+      }
+    }
+    return directors;
+  }
+
+  /** What becomes of the last of the frames in both. */
+  function expectLast(around: Around, frames: readonly Uint8Array[], expected: string[], notes: FrameNotes = {}) {
+    for (const director of both(around)) {
+      const all = frames.map((frame) => director.send(frame, 'cli', 0, notes));
+      expect((all.at(-1) as ReturnType<Director['send']>).map(({ verdict, reason }) => `${verdict} ${reason}`)).toEqual(
+        expected,
+      );
+    }
+  }
+
+  it.each([12, 14, 15])('SCTP of %i bytes, without a whole chunk, is dropped', (length) => {
+    const cut = sctpRequest().slice(0, 20 + length);
+    new DataView(cut.buffer).setUint16(2, cut.length);
+    for (const services of [[SCTP_KEY], [UDP_KEY]]) {
+      expectLast({ services }, [fromClient(fixIpv4(cut))], ['drop transport-truncated']);
+    }
+  });
+
+  it('a marked tunnel packet to somebody else is opened, also one that came in pieces', () => {
+    const inner = request('udp', { payload: counting(64) });
+    const outer = ipInIp({ source: CLIENT, destination: SERVERS[1] }, inner);
+    const pieces = fragmentsOf(outer, [24, 48]).map(fromClient);
+    for (const frames of [pieces, [fromClient(outer)]]) {
+      expectLast({ network: TUNNELS, services: [MARK] }, frames, ['forward nat-in'], { mark: 7 });
+    }
+  });
+
+  it('a service is asked before the port of GUE', () => {
+    const outer = gue({ source: CLIENT, destination: '10.0.0.1', sport: 1, dport: FOU_PORT }, request('udp'));
+    const around = { network: TUNNELS, services: [UDP_KEY, MARK] };
+    expectLast(around, [fromClient(outer)], ['forward nat-in'], { mark: 7 });
+    expectLast(around, [fromClient(outer)], ['forward nat-in']);
+    const own = { protocol: 'udp', address: '10.0.0.1', port: FOU_PORT } as const;
+    for (const director of both({ network: TUNNELS, services: [own] })) {
+      const [outcome] = director.send(fromClient(outer), 'cli', 0);
+      expect(outcome).toMatchObject({ reason: 'nat-in', outInterface: 'srv' });
+      expect(outcome?.frame.length).toBe(fromClient(outer).length);
+    }
+  });
+
+  it('GUE of what there is no interface for is the host’s, whatever its checksum', () => {
+    const network = { ...TUNNELS, interfaces: TUNNELS.interfaces.filter(({ kind }) => kind !== 'ipip') };
+    const words = { source: CLIENT, destination: '10.0.0.1', sport: 1, dport: FOU_PORT, checksum: 1 };
+    expectLast({ network }, [fromClient(gue(words, request('udp')))], ['local local-delivery']);
+  });
+
+  it('fragments of IPv6 without a service of IPv6 are the host’s, tunnel or not', () => {
+    const tunnel = gre({ source: CLIENT6, destination: 'fd00::1' }, request('udp', { payload: counting(64) }));
+    for (const packet of [request6('udp', { payload: counting(64) }), tunnel]) {
+      const [first] = fragmentsOf(packet, [48]) as [Uint8Array];
+      expectLast({ network: TUNNELS }, [fromClient(first)], ['local local-delivery']);
+    }
+  });
+
+  it('an atomic fragment belongs to those that wait', () => {
+    const whole = request6('udp', { payload: counting(4) }).slice(40);
+    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
+    expectLast(around, [fromClient(piece6(17, 0, false, whole))], ['forward nat-in']);
+    const waiting = fromClient(piece6(17, 8, true, counting(24)));
+    expectLast(around, [waiting, fromClient(piece6(17, 0, false, whole))], ['drop fragment-malformed']);
+  });
+
+  it('an atomic fragment too short for its transport is cut short, not malformed', () => {
+    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
+    expectLast(around, [fromClient(piece6(17, 0, false, counting(5)))], ['drop transport-truncated']);
+  });
+
+  it('a first fragment that ends within its extension headers waits for the rest', () => {
+    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
+    const first = fromClient(piece6(60, 0, true, hex('1101 0104 00000000')));
+    expectLast(around, [first], ['held fragment-held']);
+    const rest = fromClient(piece6(60, 8, false, hex('0104 0000 00000000 9c40 0035 0008 0000')));
+    expectLast(around, [first, rest], ['forward nat-in']);
+  });
+
+  it('what came in pieces that its headers do not fit in is cut anew', () => {
+    const to = 'fd00:1::12';
+    const body = hex('1102 0200 00000000 fd00000000000000 0000000000000002 9c40 0051 04d8 0000');
+    const pieces = [8, 8, 8, 8, 1208].map((length, i) => {
+      const part = i < 4 ? body.slice(i * 8, i * 8 + 8) : counting(length);
+      return fromClient(piece6(43, i * 8, i < 4, part, 64, to));
+    });
+    expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces, ['forward routed', 'forward fragment']);
+  });
+
+  it('a sender of IPv6 hears about its later fragments, too', () => {
+    const later = piece6(17, 8, false, counting(24), 1, SERVERS6[1]);
+    expectLast({}, [fromClient(later)], ['drop ttl-exceeded', 'forward time-exceeded']);
+  });
+
+  it('a later fragment of ICMP that nobody gathers is just routed', () => {
+    const words = { source: CLIENT, destination: SERVERS[1] };
+    const pieces = fragmentsOf(icmp(words, 3, 3, request('udp')), [32]).map(fromClient);
+    expectLast({ services: [], dests: [] }, pieces, ['forward routed']);
+  });
+
+  it('an interface that is down has its addresses of IPv4 only', () => {
+    const network = networkWith({ srv: { up: false } });
+    const to = (source: string, destination: string) => fromClient(udp({ source, destination, sport: 1, dport: 2 }));
+    expectLast({ network }, [to(CLIENT, '10.1.0.1')], ['local local-delivery']);
+    expectLast({ network }, [to(CLIENT6, 'fd00:1::1')], ['drop no-route', 'forward net-unreachable']);
+  });
+
+  it('a datagram that is whole again begins with its IP header, where it is not forwarded', () => {
+    const packet = udp({ source: CLIENT, destination: '10.0.0.1', sport: 1, dport: 2, payload: counting(64) });
+    for (const director of both({})) {
+      const [, last] = fragmentsOf(packet, [32]).map((piece) => director.send(fromClient(piece), 'cli', 0)[0]);
+      expect(last).toMatchObject({ verdict: 'local', frame: packet });
+    }
+  });
+
+  it('what a server sends without a connection is quoted as it came, its checksum only begun', () => {
+    const words = { source: SERVERS6[0], destination: CLIENT6, sport: 53, dport: 1, partial: true };
+    const around = { sysctl: { nat_icmp_send: 1 }, services: [onV6(UDP_KEY)], dests: [NAT6] };
+    for (const director of both(around)) {
+      const packet = udp(words);
+      const [, made] = director.send(fromServer(packet), 'srv', 0, { partialChecksum: true });
+      expect(made?.frame.slice(14 + 48 + 40)).toEqual(packet.slice(40));
+    }
+  });
+});
