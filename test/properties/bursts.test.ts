@@ -8,8 +8,9 @@ import { reasonName, verdictName } from '../../src/reasons.js';
 import { BINARIES, type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { toHex } from '../support/packets.js';
 import { properties } from '../support/property.js';
-import { type Arrival, frameOf } from './frames.js';
+import { frameOf } from './frames.js';
 import { flowsOf, type Step, steps } from './steps.js';
+import type { Arrival } from './twins.js';
 import { networkOf, type World, worlds } from './world.js';
 
 const property = properties(import.meta.url);

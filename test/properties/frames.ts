@@ -6,13 +6,8 @@
 import type { NetworkConfig } from '../../src/types.js';
 import { counting, ethernet, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, udp } from '../support/packets.js';
 import { type Flow, protocolOf, type Shape, type Step } from './steps.js';
+import type { Arrival } from './twins.js';
 import { CLIENTS, KEYS, MAC, OWN, SERVERS } from './world.js';
-
-/** A frame and the interface that it comes in by. */
-export interface Arrival {
-  frame: Uint8Array;
-  inInterface: string;
-}
 
 /** The frame of a packet step; `undefined` for a step that is none, or that needs a connection where there is none. */
 export function frameOf(step: Step, network: NetworkConfig, flows: readonly Flow[]): Arrival | undefined {

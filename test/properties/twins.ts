@@ -3,23 +3,40 @@
  *
  * @module
  */
-import type { Director, Outcome } from '../../src/director.js';
-import { ReferenceDirector, type ReferenceOutcome } from '../../src/reference/index.js';
-import type { DestConfig, NetworkConfig } from '../../src/types.js';
+import type { Director, EcnName, Outcome } from '../../src/director.js';
+import { type ReferenceConnectionInfo, ReferenceDirector, type ReferenceOutcome } from '../../src/reference/index.js';
+import { Choices, matchFrames } from '../../src/scenario/masks.js';
+import type { FrameNotes, InterfaceConfig, NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
-import { checksum, toHex } from '../support/packets.js';
-import { frameOf } from './frames.js';
-import { flowsOf, type Step } from './steps.js';
-import { KEYS, networkOf, type World } from './world.js';
+import { ethernet, toHex } from '../support/packets.js';
+import { finishedFrame } from './finish.js';
+import type { ServiceWorld } from './world.js';
 
 /** Few, so that the table is full now and then. */
 const CONNECTIONS = 6;
+/** The same for datagrams that wait for fragments. */
+const DATAGRAMS = 3;
 /** The core ends a connection at most a tick of its wheel after it is due; nobody can tell by packets of its own. */
 const LATENESS = 256;
 const START = 1_700_000_000_000;
 
 /** How often each reason was given, over all runs of a file. */
 export type Tally = Map<string, number>;
+
+/** A frame, the interface that it comes in by, and what it carries beside its bytes. */
+export interface Arrival {
+  frame: Uint8Array;
+  inInterface: string;
+  notes?: FrameNotes;
+}
+
+/** Everything that directors start with. */
+export interface Start {
+  network: NetworkConfig;
+  sysctl: SysctlConfig;
+  ecn?: EcnName;
+  services: readonly ServiceWorld[];
+}
 
 const memories = new Map<Binary, WebAssembly.Memory>();
 
@@ -38,148 +55,192 @@ export class Twins {
   now = START;
   #network: NetworkConfig;
   readonly #tally: Tally;
+  /** What the core chose at random, and the reference by counting. */
+  readonly #chosen = new Choices();
+  #packets = 0;
+  /** What happened so far, for people. */
+  readonly #story: unknown[] = [];
 
-  constructor(world: World, binary: Binary, tally: Tally) {
-    this.#network = networkOf(world.network);
+  constructor(start: Start, binary: Binary, tally: Tally) {
+    const { network, sysctl, services, ecn = 'kernel' } = start;
+    this.#network = network;
     this.#tally = tally;
-    const { sysctl } = world;
-    const plan = { ...SMALL_PLAN, connections: CONNECTIONS };
-    this.core = createDirector(binary, { plan, network: this.#network, sysctl, memory: memoryOf(binary) });
-    this.reference = new ReferenceDirector({ network: this.#network, sysctl, connections: CONNECTIONS });
-    for (const { service, dests } of world.services) {
-      this.#both((director) => director.addService(service));
-      for (const dest of dests) this.#both((director) => director.addDest(service, dest));
+    const plan = { ...SMALL_PLAN, connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
+    this.core = createDirector(binary, { plan, network, sysctl, ecn, memory: memoryOf(binary) });
+    const limits = { connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
+    this.reference = new ReferenceDirector({ network, sysctl, ecn, ...limits });
+    this.#story.push({ network, sysctl, ecn });
+    for (const { service, dests } of services) {
+      this.both('addService', service);
+      for (const dest of dests) this.both('addDest', service, dest);
     }
   }
 
-  /** Does the step to both. @throws Error that names the first difference. */
-  take(step: Step): void {
-    switch (step.kind) {
-      case 'time':
-        this.#pass(step.ms);
-        break;
-      case 'sysctl':
-        this.#both((director) => director.setSysctl(step.sysctl));
-        break;
-      case 'network':
-        this.#network = networkOf(step.network);
-        this.#both((director) => director.setNetwork(this.#network));
-        break;
-      case 'timeouts':
-        this.#both((director) => director.setTimeouts(step));
-        break;
-      case 'service':
-        this.#both((director) => director[`${step.what}Service`](step.service));
-        break;
-      case 'dest': {
-        const key = KEYS[step.key] as (typeof KEYS)[number];
-        const { dests = [] } =
-          this.reference
-            .services()
-            .find((each) => 'address' in each && each.address === key.address && each.port === key.port) ?? {};
-        const { address, port } = (step.what === 'add' ? undefined : dests[step.there]) ?? step.dest;
-        // A dest keeps its port only with NAT.
-        const method = port === key.port ? step.dest.method : 'nat';
-        const dest = { ...step.dest, address, port, method } as DestConfig;
-        this.#both((director) => director[`${step.what}Dest`](key, dest));
-        break;
-      }
-      default:
-        this.#send(step);
-    }
+  /** The network as it is. */
+  get network(): NetworkConfig {
+    return this.#network;
   }
 
-  /** Compares what both know at the end. */
-  compareState(): void {
-    const { core, reference, now } = this;
-    const ofConnection = (flow: object): string => text(Object.entries(flow).sort());
-    same(
-      'connections',
-      core.connections(now).map(ofConnection).sort().join('\n'),
-      reference.connections(now).map(ofConnection).sort().join('\n'),
-    );
-    const ofService = (service: object): string => text(Object.entries(service).sort());
-    same(
-      'services',
-      core.services().map(ofService).sort().join('\n'),
-      reference.services().map(ofService).sort().join('\n'),
-    );
+  setNetwork(network: NetworkConfig): void {
+    this.#network = network;
+    this.both('setNetwork', network);
   }
 
-  #send(step: Step): void {
-    const flows = flowsOf(this.reference.connections(this.now));
-    const arrival = frameOf(step, this.#network, flows);
-    if (arrival === undefined) return;
-    const expected = this.reference.send(arrival.frame, arrival.inInterface, this.now);
-    const outcomes = this.core.send(arrival.frame, arrival.inInterface, this.now);
-    for (const { verdict, reason, made } of outcomes) {
-      const name = `${made ? 'made ' : ''}${verdict} ${reason}`;
-      this.#tally.set(name, (this.#tally.get(name) ?? 0) + 1);
-    }
-    const where = `frame ${toHex(arrival.frame)} in by ${arrival.inInterface}`;
-    same(
-      where,
-      outcomes.map((each) => this.#describe(each)).join('\n'),
-      expected.map((each) => this.#describe(each)).join('\n'),
-    );
+  /** The connections that there are. */
+  connections(): ReferenceConnectionInfo[] {
+    return this.reference.connections(this.now);
   }
 
-  /** What must be the same of an outcome. The bytes of a dropped frame are nobody's. */
-  #describe(outcome: Outcome | ReferenceOutcome): string {
-    const { verdict, reason, outInterface, made } = outcome;
-    const frame = verdict === 'drop' ? '' : toHex(this.#masked(outcome));
-    return `${made ? 'made ' : ''}${verdict} ${reason} ${outInterface} ${frame}`;
-  }
-
-  /** The frame without the identification that the director chose, and the checksum over it, which must be right. */
-  #masked({ frame, reason, made, outInterface }: Outcome | ReferenceOutcome): Uint8Array {
-    const { kind, vlan } = this.#network.interfaces.find(({ name }) => name === outInterface) ?? {};
-    const at = kind === 'raw' ? 0 : vlan === undefined ? 14 : 18;
-    const header = frame.slice(at, at + ((frame[at] as number) & 15) * 4);
-    const tunnelled = (reason === 'tunnel-ipip' || reason === 'icmp-in' || reason === 'fragment') && header[9] === 4;
-    if (!tunnelled && (!made || reason === 'fragment')) return frame;
-    if (checksum(header) !== 0) throw new Error(`wrong checksum in a header of the director's own: ${toHex(header)}`);
-    // With DF set it chooses nothing: the identification is 0 (RFC 6864 §4.1).
-    if (((header[6] as number) & 0x40) !== 0) return frame;
-    const masked = frame.slice();
-    masked.fill(0, at + 4, at + 6);
-    masked.fill(0, at + 10, at + 12);
-    return masked;
-  }
-
-  #pass(ms: number): void {
-    const due = this.reference.connections(this.now).map(({ expires }) => this.now + expires * 1000);
-    let to = this.now + ms;
-    while (due.some((at) => at <= to && to - at <= LATENESS)) to += LATENESS;
-    this.now = to;
-    this.#both((director) => director.advance(to));
-  }
-
-  /** Both refuse, or none. */
-  #both(act: (director: Director & ReferenceDirector) => void): void {
-    const refusals = [this.core, this.reference].map((director) => {
+  /** Tells both; both refuse, or none. */
+  both<M extends Command>(method: M, ...words: Parameters<Director[M]>): void {
+    this.#story.push([method, ...words]);
+    const [core, reference] = [this.core, this.reference].map((director) => {
       try {
-        act(director as Director & ReferenceDirector);
+        (director as unknown as Record<M, (...given: unknown[]) => void>)[method](...words);
         return 'done';
       } catch {
         return 'refused';
       }
     });
-    same('control', refusals[0] as string, refusals[1] as string);
+    this.#same(method, core as string, reference as string);
+  }
+
+  /** Lets time pass. */
+  pass(ms: number): void {
+    const due = this.connections().map(({ expires }) => this.now + expires * 1000);
+    let to = this.now + ms;
+    while (due.some((at) => at <= to && to - at <= LATENESS)) to += LATENESS;
+    this.now = to;
+    this.both('advance', to);
+  }
+
+  /** Sends both the frame. @returns what became of it. @throws Error that names the first difference. */
+  send({ frame, inInterface, notes = {} }: Arrival): Outcome[] {
+    this.#story.push([toHex(frame), inInterface, notes]);
+    const expected = this.reference.send(frame, inInterface, this.now, notes).filter(isAnswered);
+    const outcomes = this.core.send(frame, inInterface, this.now, notes);
+    for (const { verdict, reason, made } of outcomes) {
+      const name = `${made ? 'made ' : ''}${verdict} ${reason}`;
+      this.#tally.set(name, (this.#tally.get(name) ?? 0) + 1);
+    }
+    this.#same('judgement', outcomes.map(words).join('\n'), expected.map(words).join('\n'));
+    let packet = { number: 0, reason: '', made: false };
+    outcomes.forEach((outcome, i) => {
+      const { reason, made } = outcome;
+      if (reason !== 'fragment') packet = { number: ++this.#packets, reason, made };
+      const other = expected[i] as ReferenceOutcome;
+      if (outcome.verdict !== 'drop') this.#compareFrames(outcome, other, frame, packet);
+    });
+    return outcomes;
+  }
+
+  /** Compares what both know at the end. */
+  compareState(): void {
+    const { core, reference, now } = this;
+    const sorted = (all: readonly object[]): string =>
+      all
+        .map((one) => text(one))
+        .sort()
+        .join('\n');
+    this.#same('connections', sorted(core.connections(now)), sorted(reference.connections(now)));
+    this.#same('services', sorted(core.services()), sorted(reference.services()));
+  }
+
+  /** Everything must be the same but what the director itself chose: identifications, and source ports of GUE. */
+  #compareFrames(ours: Outcome, theirs: ReferenceOutcome, offered: Uint8Array, packet: SentPacket): void {
+    const frame = ours.partialChecksum ? theirs.frame : completed(theirs);
+    const [got, expected] = [toHex(ours.frame), toHex(frame)];
+    if (got === expected || (packet.made && got.length === expected.length && sameButSource(ours.frame, frame))) return;
+    const onEthernet = (frame: Uint8Array): Uint8Array =>
+      this.#interface(ours.outInterface)?.kind === 'raw'
+        ? ethernet('000000000000', '000000000000', frame, etherType(frame))
+        : frame;
+    const time = BigInt(this.now) * 1_000_000n;
+    const match =
+      ours.verdict === 'forward'
+        ? matchFrames({
+            expected: onEthernet(frame),
+            got: onEthernet(ours.frame),
+            offered,
+            reason: packet.reason,
+            made: packet.made,
+            packet: packet.number,
+            arrival: time,
+            departure: time,
+          })
+        : undefined;
+    const conflict = this.#chosen.conflict(match?.choices ?? []);
+    if (match === undefined || conflict !== undefined)
+      this.#same(conflict?.key ?? `frame, ${ours.reason}`, got, expected);
+    else this.#chosen.keep(match.choices);
+  }
+
+  #interface(name: string | undefined): InterfaceConfig | undefined {
+    return this.#network.interfaces.find((one) => one.name === name);
+  }
+
+  #same(what: string, core: string, reference: string): void {
+    if (core === reference) return;
+    const story = this.#story.map((each) => text(each)).join('\n');
+    throw new Error(`${what}\ncore:\n${core}\nreference:\n${reference}\nafter:\n${story}`);
   }
 }
 
-function text(value: unknown): string {
-  // The core names the kind of every tunnel, the reference none but GRE and GUE.
-  const plain = (name: string, each: unknown): unknown =>
-    typeof each === 'bigint'
-      ? String(each)
-      : name === 'tunnel' && Object.values(each as object)[0] === 'ipip'
-        ? undefined
-        : each;
-  return JSON.stringify(value, plain);
+type SentPacket = { number: number; reason: string; made: boolean };
+type Command =
+  | 'setNetwork'
+  | 'setSysctl'
+  | 'setTimeouts'
+  | 'advance'
+  | `${'add' | 'edit' | 'delete'}${'Service' | 'Dest'}`;
+
+const etherType = (packet: Uint8Array): number => ((packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800);
+
+/** The core answers no malformed options of IPv4 (docs/deviations.md), nor fragments that nobody can put together. */
+function isAnswered({ reason, made }: ReferenceOutcome, _: number, [first]: ReferenceOutcome[]): boolean {
+  const unanswered = first?.reason === 'ipv4-option' || first?.reason === 'fragment-malformed';
+  return !(made && reason === 'parameter-problem' && unanswered);
 }
 
-function same(what: string, core: string, reference: string): void {
-  if (core !== reference) throw new Error(`${what}\ncore:\n${core}\nreference:\n${reference}`);
+/** Where an IP header begins: all MAC addresses here begin with 02, no IP packet does. */
+function ipAt(frame: Uint8Array): number {
+  return (frame[0] ?? 0) >> 4 !== 0 ? 0 : frame[12] === 0x81 ? 18 : 14;
+}
+
+/** Which of the director's addresses an ICMPv6 error comes from is not compared here, nor the checksum over it. */
+function sameButSource(a: Uint8Array, b: Uint8Array): boolean {
+  const at = ipAt(a);
+  if ((a[at] ?? 0) >> 4 !== 6) return false;
+  const [ours, theirs] = [a, b].map((frame) => {
+    const copy = frame.slice();
+    copy.fill(0, at + 8, at + 24);
+    copy.fill(0, at + 42, at + 44);
+    return toHex(copy);
+  });
+  return ours === theirs;
+}
+
+/** The reference may leave the checksum of what it rewrites to the card. */
+function completed({ verdict, reason, frame, partialChecksum }: ReferenceOutcome): Uint8Array {
+  const isRewritten = verdict === 'forward' || reason === 'local-dest' || reason === 'local-client';
+  if (!isRewritten || !partialChecksum) return frame;
+  return finishedFrame(frame, ipAt(frame), reason.startsWith('tunnel-'));
+}
+
+/** What must be the same of an outcome beside its bytes. */
+function words({ verdict, reason, outInterface, made, partialChecksum }: Outcome | ReferenceOutcome): string {
+  const unfinished = (verdict === 'pass' || reason === 'local-delivery') && partialChecksum ? ' unfinished' : '';
+  return `${made ? 'made ' : ''}${verdict} ${reason} ${outInterface}${unfinished}`;
+}
+
+/** The value as JSON, its keys in order. */
+function text(value: unknown): string {
+  const plain = (name: string, each: unknown): unknown => {
+    if (typeof each === 'bigint') return String(each);
+    if (typeof each !== 'object' || each === null || Array.isArray(each)) return each;
+    // The core names the kind of every tunnel, the reference none but GRE and GUE.
+    if (name === 'tunnel' && (each as { type?: string }).type === 'ipip') return undefined;
+    return Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return JSON.stringify(value, plain);
 }

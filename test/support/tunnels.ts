@@ -31,7 +31,7 @@ export function gre(words: GreWords, inner: Uint8Array): Uint8Array {
 export function gue(
   words: Omit<TransportWords, 'payload'>,
   inner: Uint8Array,
-  options = new Uint8Array(0),
+  options: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
   const header = Uint8Array.of(options.length / 4, isV6(inner) ? 41 : 4, 0, 0);
   if (options.length > 0) header[2] = 1;

@@ -1,0 +1,101 @@
+/**
+ * The life of two directors of both families, step by step.
+ *
+ * @module
+ */
+import type { Outcome } from '../../../src/director.js';
+import type { DestKey, ServiceKey } from '../../../src/types.js';
+import type { Binary } from '../../support/core.js';
+import { type Tally, Twins } from '../twins.js';
+import { Choices } from './choices.js';
+import type { LifeChoices, Step } from './steps.js';
+import { framesOf } from './traffic.js';
+import { destOf, KEYS, networkOf, serviceOf, sysctlOf, worldOf } from './world.js';
+
+/** Sent packets that errors may be about; the newest first. */
+const REMEMBERED = 6;
+
+const TIMES = [
+  ...[1, 10, 1000, 1000, 2500, 9000, 11_000, 29_000],
+  ...[31_000, 59_000, 61_000, 121_000, 301_000, 601_000, 901_000, 4e9],
+];
+
+class Life {
+  readonly #twins: Twins;
+  #seen: Uint8Array[] = [];
+
+  constructor(twins: Twins) {
+    this.#twins = twins;
+  }
+
+  take({ kind, drawn }: Step): void {
+    const choices = new Choices(drawn);
+    if (kind === 'time') this.#twins.pass(choices.of(TIMES));
+    else if (kind === 'control') this.#control(choices);
+    else this.#send(kind, choices);
+  }
+
+  #send(kind: Step['kind'], choices: Choices): void {
+    const twins = this.#twins;
+    const context = { network: twins.network, connections: twins.connections(), seen: this.#seen };
+    for (const arrival of framesOf(kind, choices, context)) {
+      for (const outcome of twins.send(arrival)) this.#remember(outcome);
+    }
+  }
+
+  #remember({ verdict, frame, outInterface }: Outcome): void {
+    const device = this.#twins.network.interfaces.find(({ name }) => name === outInterface);
+    if (verdict !== 'forward' || device === undefined) return;
+    const link = device.kind === 'raw' ? 0 : device.vlan === undefined ? 14 : 18;
+    this.#seen = [frame.slice(link), ...this.#seen].slice(0, REMEMBERED);
+  }
+
+  #control(choices: Choices): void {
+    const twins = this.#twins;
+    const key = choices.of<ServiceKey>(KEYS);
+    switch (choices.below(8)) {
+      case 0:
+        twins.setNetwork(networkOf(choices));
+        break;
+      case 1:
+        twins.both('setSysctl', sysctlOf(choices));
+        break;
+      case 2:
+        twins.both(choices.of(['addService', 'editService'] as const), serviceOf(key, choices));
+        break;
+      case 3:
+        if (choices.once(3)) twins.both('deleteService', key);
+        break;
+      case 4:
+        twins.both('setTimeouts', {
+          tcp: choices.of([0, 1, 1000]),
+          tcpfin: choices.of([0, 30]),
+          udp: choices.of([0, 5]),
+        });
+        break;
+      default:
+        this.#changeDest(choices);
+    }
+  }
+
+  /** Of a service that there is, one that there is, or another. */
+  #changeDest(choices: Choices): void {
+    const services = this.#twins.reference.services();
+    if (services.length === 0) return;
+    const service = choices.of(services);
+    const dest = destOf(service, choices);
+    const there = choices.once(3) ? undefined : service.dests[choices.below(4)];
+    const what = choices.of(['addDest', 'editDest', 'deleteDest'] as const);
+    const { address, port } = (what === 'addDest' ? undefined : there) ?? (dest as Required<DestKey>);
+    if (what === 'deleteDest') this.#twins.both(what, service, { address, port });
+    else this.#twins.both(what, service, { ...dest, address, port });
+  }
+}
+
+/** Lives it. @throws Error that names the first difference */
+export function live({ world, steps }: LifeChoices, binary: Binary, tally: Tally): void {
+  const twins = new Twins(worldOf(new Choices(world)), binary, tally);
+  const life = new Life(twins);
+  for (const step of steps) life.take(step);
+  twins.compareState();
+}

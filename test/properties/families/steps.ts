@@ -1,0 +1,48 @@
+/**
+ * Random steps in the life of a director of both families, as choices of which packets are made when it is their turn.
+ *
+ * @module
+ */
+import fc from 'fast-check';
+import { type Drawn, drawn } from './choices.js';
+
+const WEIGHTS = {
+  /** A client's first packet to a service. */
+  open: 16,
+  /** A packet of a connection there is. */
+  again: 30,
+  /** Of no connection. */
+  stray: 5,
+  /** An ICMP error about a packet that was sent. */
+  error: 14,
+  /** Frames that are none of the director's. */
+  link: 1,
+  time: 6,
+  /** Rules, switches and the network change. */
+  control: 5,
+} as const;
+
+export interface Step {
+  kind: keyof typeof WEIGHTS;
+  drawn: Drawn;
+}
+
+const CHOICES = 40;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  ...Object.entries(WEIGHTS).map(([kind, weight]) => ({
+    weight,
+    arbitrary: fc.record({ kind: fc.constant(kind as Step['kind']), drawn: drawn(CHOICES) }),
+  })),
+);
+
+/** A world and what happens in it. */
+export interface LifeChoices {
+  world: Drawn;
+  steps: Step[];
+}
+
+export const lives: fc.Arbitrary<LifeChoices> = fc.record({
+  world: drawn(200),
+  steps: fc.noBias(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' })),
+});

@@ -1,0 +1,151 @@
+/**
+ * The frames of a step: a packet, perhaps damaged, in a tunnel, or in pieces, on the wire where it comes in.
+ *
+ * @module
+ */
+import type { NetworkConfig, ServiceKey } from '../../../src/types.js';
+import { counting, ethernet, join, SYN, tcp } from '../../support/packets.js';
+import type { Arrival } from '../twins.js';
+import type { Choices } from './choices.js';
+import { errorAbout } from './errors.js';
+import { inPieces } from './fragments.js';
+import { type Family, familyOf, HOSTS, MAC } from './hosts.js';
+import { damaged, type Ends, type Made, otherPacket, transportPacket } from './packets.js';
+import type { Step } from './steps.js';
+import { wrapped } from './tunnels.js';
+import { KEYS, MARK } from './world.js';
+
+/** What can be known of a connection. */
+export interface Known {
+  protocol: string;
+  clientAddress: string;
+  clientPort: number;
+  virtualAddress: string;
+  virtualPort: number;
+  destAddress: string;
+  destPort: number;
+  method: string;
+}
+
+/** What packets are about. */
+export interface Context {
+  network: NetworkConfig;
+  connections: readonly Known[];
+  /** Packets that the director sent. */
+  seen: readonly Uint8Array[];
+}
+
+export type Wire = 'cli' | 'srv';
+type Packet = Made & { wire: Wire };
+
+const PORTS = [1000, 1000, 1001, 1002, 40_000, 20, 65_535];
+
+/** The frames of a step of that kind, in order. */
+export function framesOf(kind: Step['kind'], choices: Choices, context: Context): Arrival[] {
+  if (kind === 'link') return [linkFrame(choices)];
+  const made = packetOf(kind, choices, context);
+  if (made === undefined) return [];
+  const isDamaged = choices.once(10) && kind !== 'error';
+  const inner = isDamaged ? { ...made, packet: damaged(choices, made.packet) } : made;
+  const whole = choices.once(7) ? { ...inner, ...wrapped(choices, inner), wire: made.wire } : inner;
+  const isCut = choices.once(6);
+  const pieces = isCut ? inPieces(choices, whole.packet) : [whole.packet];
+  // Marks are for what clients ask of services.
+  const mark = choices.once(6) && kind !== 'stray' && whole.wire === 'cli' ? MARK : 0;
+  const partialChecksum = whole.partial && !isCut && !isDamaged;
+  return pieces.map((packet) => ({ ...arrive(context.network, whole.wire, packet), notes: { mark, partialChecksum } }));
+}
+
+function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: Context): Packet | undefined {
+  switch (kind) {
+    case 'open':
+      return { ...transportPacket(choices, opening(choices)), wire: 'cli' };
+    case 'again': {
+      const known = connections[choices.below(Math.max(1, connections.length))];
+      return known === undefined ? undefined : about(choices, known);
+    }
+    case 'stray':
+      return stray(choices);
+    case 'error': {
+      const packet = seen[choices.below(Math.max(1, seen.length))];
+      const made = packet === undefined ? undefined : errorAbout(choices, packet);
+      return made === undefined ? undefined : { ...made, wire: wireOf(made.source) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** A client calls a service. */
+function opening(choices: Choices): Ends {
+  const key = choices.of<ServiceKey>(KEYS);
+  const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
+  const { clients, own, vips, servers } = HOSTS[family];
+  const source = choices.once(5) ? choices.of(clients) : choices.of(clients.slice(0, 2));
+  const ends = { source, sport: choices.of(PORTS) };
+  if (!('fwmark' in key)) return { ...ends, protocol: key.protocol, destination: key.address, dport: key.port };
+  // Of a mark, or of nobody.
+  const protocol = choices.of(['tcp', 'udp', 'sctp'] as const);
+  const destination = choices.of([own, vips[0], servers[0] as string, '198.51.100.9', vips[1]]);
+  return { ...ends, protocol, destination: familyOf(destination) === family ? destination : own, dport: 8080 };
+}
+
+/** From the client or from the server of a connection, or what goes with it. */
+function about(choices: Choices, known: Known): Packet {
+  const { protocol, clientAddress, clientPort, virtualAddress, virtualPort, destAddress, destPort } = known;
+  const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(clientAddress);
+  const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
+  const [destination, dport] = isReply ? [clientAddress, clientPort] : [virtualAddress, virtualPort];
+  const wire = isReply && destAddress !== HOSTS[familyOf(destAddress)].servers[5] ? 'srv' : 'cli';
+  // ISAKMP: what it agrees upon comes as AH and ESP.
+  if (virtualPort === 500 && choices.once(2)) return { ...otherPacket(choices, source, destination), wire };
+  const ends = { protocol: protocol as Ends['protocol'], source, destination, sport, dport };
+  return { ...transportPacket(choices, ends), wire };
+}
+
+/** The wire that an address is on. */
+function wireOf(address: string): Wire {
+  return /^(10\.1\.|10\.2\.|fd00:1:|fd00:2:)/.test(address) ? 'srv' : 'cli';
+}
+
+/** To the director, through it, or from a server that nobody asked. */
+function stray(choices: Choices): Packet {
+  const { own, inside, vips, clients, servers, odd } = HOSTS[choices.of<Family>([4, 6])];
+  const source = choices.of([...clients, ...servers, ...odd]);
+  const destination = choices.of([own, inside, ...vips, ...clients, ...servers, ...odd]);
+  const wire = wireOf(source);
+  if (choices.once(8)) return { ...otherPacket(choices, source, destination), wire };
+  const [sport, dport] = [choices.of([80, 8080, 53, 1000]), choices.of([81, 80, 1000, 6080, 53])];
+  const protocol = choices.of(['tcp', 'udp', 'sctp'] as const);
+  return { ...transportPacket(choices, { protocol, source, destination, sport, dport }), wire };
+}
+
+/** The packet on the link of an interface. */
+function arrive(network: NetworkConfig, name: Wire, packet: Uint8Array): Arrival {
+  const { kind, vlan } = network.interfaces.find((each) => each.name === name) ?? {};
+  if (kind === 'raw') return { frame: packet, inInterface: name };
+  const [to, from] = name === 'cli' ? [MAC.cli, MAC.client] : [MAC.srv, MAC.server];
+  const type = (packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800;
+  return {
+    frame: ethernet(to, from, packet, type, vlan === undefined ? undefined : 0xa000 | vlan.id),
+    inInterface: vlan?.parent ?? name,
+  };
+}
+
+/** Not for the director, not IP, or not what it says it is. */
+function linkFrame(choices: Choices): Arrival {
+  const [source, destination] = choices.of([
+    ['fd00::2', 'fd00::100'],
+    ['10.0.0.2', '10.0.0.100'],
+  ]) as [string, string];
+  const packet = tcp({ source, destination, sport: 1000, dport: 80, flags: SYN });
+  const frames = [
+    () => ethernet('333300000001', MAC.client, packet, 0x86dd),
+    () => ethernet('02:00:00:00:00:77', MAC.client, packet, 0x86dd),
+    () => ethernet(MAC.cli, MAC.client, packet, choices.of([0x0800, 0x86dd, 0x0806, 0x88a8])),
+    () => ethernet(MAC.cli, MAC.client, packet, 0x86dd, choices.word()),
+    () => ethernet(MAC.cli, MAC.client, packet, 0x86dd).slice(0, choices.below(60)),
+    () => join(packet, counting(8)),
+  ];
+  return { frame: choices.of(frames)(), inInterface: 'cli' };
+}

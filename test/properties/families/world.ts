@@ -1,0 +1,177 @@
+/**
+ * Random worlds of both families: network, switches, services and dests of every method and tunnel.
+ *
+ * @module
+ */
+import type {
+  DestConfig,
+  InterfaceConfig,
+  NetworkConfig,
+  ServiceConfig,
+  ServiceKey,
+  SysctlConfig,
+  TunnelConfig,
+} from '../../../src/types.js';
+import type { Start } from '../twins.js';
+import type { ServiceWorld } from '../world.js';
+import type { Choices } from './choices.js';
+import { type Family, familyOf, GOOD_SERVERS, GUE_PORT, HOSTS, MAC } from './hosts.js';
+
+/** The mark of the services that have one. */
+export const MARK = 7;
+
+/** The services that there may be, in either family. */
+export function keysOf(family: Family): ServiceKey[] {
+  const [vip, other] = HOSTS[family].vips;
+  return [
+    { protocol: 'tcp', address: vip, port: 80 },
+    { protocol: 'udp', address: vip, port: 53 },
+    { protocol: 'sctp', address: vip, port: 5000 },
+    { protocol: 'udp', address: other, port: 500 },
+    { protocol: 'tcp', address: other, port: 443 },
+    { fwmark: MARK, family },
+  ];
+}
+
+export const KEYS: readonly ServiceKey[] = [...keysOf(4), ...keysOf(6)];
+
+export function worldOf(choices: Choices): Start {
+  const network = networkOf(choices);
+  const ecn = choices.of(['kernel', 'rfc6040', 'copy'] as const);
+  const sysctl = sysctlOf(choices);
+  const first = choices.below(KEYS.length);
+  const services = Array.from({ length: 1 + choices.below(6) }, (_, i) => {
+    // In steps that meet every key once.
+    const key = KEYS[(first + i * 7) % KEYS.length] as ServiceKey;
+    return serviceWorld(key, choices);
+  });
+  return { network, sysctl, ecn, services };
+}
+
+function serviceWorld(key: ServiceKey, choices: Choices): ServiceWorld {
+  const dests = new Map<string, DestConfig>();
+  for (let left = choices.of([1, 2, 3, 0]); left > 0; left--) {
+    const dest = destOf(key, choices);
+    dests.set(`${dest.address} ${dest.port}`, dest);
+  }
+  return { service: serviceOf(key, choices), dests: [...dests.values()] };
+}
+
+/** A service with that name. */
+export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
+  return {
+    ...key,
+    scheduler: choices.of(['rr', 'wrr', 'wlc', 'sh']),
+    flags: choices.of([[], ['sh-port'], ['sh-fallback'], ['sh-fallback', 'sh-port']] as const),
+  };
+}
+
+/** A dest that such a service may have, now and then one that it may not. */
+export function destOf(key: ServiceKey, choices: Choices): DestConfig {
+  const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
+  const method = choices.of(['nat', 'tun', 'dr', 'nat', 'tun'] as const);
+  const mixes = choices.once(method === 'tun' ? 3 : 40);
+  const { servers } = HOSTS[mixes ? (family === 4 ? 6 : 4) : family];
+  const own = 'fwmark' in key ? 0 : key.port;
+  const [upperThreshold, lowerThreshold] = choices.of([
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [2, 1],
+    [1, 0],
+  ]) as [number, number];
+  return {
+    address: choices.once(8) ? choices.of(servers) : choices.of(servers.slice(0, GOOD_SERVERS)),
+    port: method === 'nat' && own !== 0 && choices.once(2) ? 8080 : own,
+    method,
+    weight: choices.of([1, 1, 1, 2, 3, 5, 0]),
+    upperThreshold,
+    lowerThreshold,
+    ...(method === 'tun' && { tunnel: tunnelOf(choices) }),
+  };
+}
+
+function tunnelOf(choices: Choices): TunnelConfig {
+  const type = choices.of(['ipip', 'gre', 'gue', 'gue'] as const);
+  if (type === 'ipip') return { type };
+  if (type === 'gre') return { type, checksum: choices.of(['nocsum', 'csum']) };
+  return { type, port: GUE_PORT, checksum: choices.of(['nocsum', 'csum', 'remcsum']) };
+}
+
+export function sysctlOf(choices: Choices): Required<SysctlConfig> {
+  const often = (value: number) => (choices.once(6) ? 1 - value : value);
+  return {
+    ip_forward: often(1),
+    ipv6_forwarding: often(1),
+    pmtu_disc: choices.of([1, 1, 0]),
+    sloppy_tcp: often(0),
+    sloppy_sctp: often(0),
+    expire_nodest_conn: choices.below(2),
+    nat_icmp_send: choices.below(2),
+    // What passes through opens nothing in the core (docs/deviations.md).
+    schedule_icmp: 0,
+    cache_bypass: choices.below(2),
+    ignore_tunneled: often(0),
+  };
+}
+
+const TUNNEL_KINDS = ['ipip', 'sit', 'ip6tnl', 'gre', 'ip6gre'] as const;
+
+export function networkOf(choices: Choices): NetworkConfig {
+  const mtus = [1500, 1500, 1500, 1400, 1280, 1300, 9000];
+  const [cliMtu, srvMtu] = [choices.of(mtus), choices.of(mtus)];
+  const srv = choices.of(['ether', 'ether', 'raw', 'vlan'] as const);
+  const defaultRoute = !choices.once(3);
+  const up = !choices.once(12);
+  const both = (pick: (hosts: (typeof HOSTS)[Family]) => string[]) => [...pick(HOSTS[4]), ...pick(HOSTS[6])];
+  const addresses = ['10.0.0.1/24', 'fd00::1/64', ...both(({ vips }) => [...vips])];
+  const inside = { name: 'srv', mtu: srvMtu, up, addresses: ['10.1.0.1/24', 'fd00:1::1/64'] };
+  const servers: Record<typeof srv, InterfaceConfig[]> = {
+    ether: [{ ...inside, mac: MAC.srv }],
+    raw: [{ ...inside, kind: 'raw' }],
+    vlan: [
+      { name: 'trunk', mac: MAC.trunk, mtu: srvMtu },
+      { ...inside, mac: MAC.srv, vlan: { parent: 'trunk', id: 7 } },
+    ],
+  };
+  const tunnels = TUNNEL_KINDS.filter(() => !choices.once(4)).map(
+    (kind): InterfaceConfig => ({
+      name: `${kind}0`,
+      kind,
+      mtu: 1480,
+      up: !choices.once(8),
+    }),
+  );
+  return {
+    interfaces: [
+      { name: 'lo', mtu: 65_536, addresses: ['127.0.0.1/8', '::1/128'] },
+      choices.once(5)
+        ? { name: 'cli', kind: 'raw', mtu: cliMtu, addresses }
+        : { name: 'cli', mac: MAC.cli, mtu: cliMtu, addresses },
+      ...servers[srv],
+      ...tunnels,
+    ],
+    routes: [
+      ...['10.9.0.0/16', 'fd00:9::/32'].map((dst) => ({
+        dst,
+        dev: 'cli',
+        gateway: dst.includes(':') ? 'fd00::2' : '10.0.0.2',
+      })),
+      ...['10.2.0.0/16', 'fd00:2::/32'].map((dst) => ({
+        dst,
+        dev: 'srv',
+        gateway: dst.includes(':') ? 'fd00:1::12' : '10.1.0.12',
+      })),
+      ...(defaultRoute ? ['10.0.0.254', 'fd00::fe'].map((gateway) => ({ dst: 'default', dev: 'cli', gateway })) : []),
+    ],
+    neighbours: [
+      ...['10.0.0.2', 'fd00::2'].map((dst) => ({ dst, dev: 'cli', lladdr: MAC.client })),
+      ...['10.0.0.3', 'fd00::3'].map((dst) => ({ dst, dev: 'cli', lladdr: '02:00:00:00:00:03' })),
+      ...['10.0.0.254', 'fd00::fe'].map((dst) => ({ dst, dev: 'cli', lladdr: MAC.gateway })),
+      ...[11, 12, 13, 14].flatMap((n) =>
+        [`10.1.0.${n}`, `fd00:1::${n}`].map((dst) => ({ dst, dev: 'srv', lladdr: `02:00:00:00:01:${n}` })),
+      ),
+    ],
+    fou: ([4, 6] as const).filter(() => !choices.once(4)).map((family) => ({ port: GUE_PORT, family })),
+  };
+}
