@@ -1,0 +1,100 @@
+/**
+ * What is thrown at a director: frames of its own traffic, damaged in a few places, and noise.
+ *
+ * @module
+ */
+import type { NetworkConfig } from '../../src/types.js';
+import type { Random } from '../kernel-lab/random.js';
+import { Choices } from '../properties/families/choices.js';
+import type { Step } from '../properties/families/steps.js';
+import { framesOf } from '../properties/families/traffic.js';
+import { worldOf } from '../properties/families/world.js';
+import type { Arrival, Start } from '../properties/twins.js';
+import { fixIpv4 } from '../support/packets.js';
+import type { Target } from './target.js';
+
+/** Steps of ordinary traffic that a director has seen before. */
+const WARM = 80;
+const KINDS: readonly Step['kind'][] = ['open', 'open', 'open', 'again', 'again', 'again', 'error', 'error', 'stray'];
+/** Packets that errors are about. */
+const REMEMBERED = 8;
+
+/** Values that are the end of something. */
+const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x3f, 0x40, 0x45, 0x60, 0x2c, 0x3a, 4, 41, 47, 17, 6, 132, 50, 51];
+
+export class Attack {
+  readonly world: Start;
+  readonly #random: Random;
+  readonly #pool: Arrival[] = [];
+  #now = 1_700_000_000_000;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.world = worldOf(this.#choices(200));
+  }
+
+  /** Ordinary traffic, which opens connections; what it was is damaged later. */
+  warm(target: Target): void {
+    let seen: Uint8Array[] = [];
+    for (let i = 0; i < WARM; i++) {
+      const { network } = this.world;
+      const context = { network, connections: target.director.connections(this.#now), seen };
+      for (const arrival of framesOf(this.#random.of(KINDS), this.#choices(40), context)) {
+        this.#pool.push(arrival);
+        const sent = target.director.send(arrival.frame, arrival.inInterface, this.#now, arrival.notes);
+        const packets = sent.flatMap(({ verdict, frame, outInterface }) =>
+          verdict === 'forward' ? [packetOf(frame, outInterface, network)] : [],
+        );
+        seen = [...packets, ...seen].slice(0, REMEMBERED);
+      }
+    }
+  }
+
+  /** The time of the next burst, ms. */
+  later(): number {
+    this.#now += this.#random.weighted([
+      [6, 1],
+      [2, 1000],
+      [1, 61_000],
+    ]);
+    return this.#now;
+  }
+
+  /** Frames of a burst. */
+  burst(count: number): Arrival[] {
+    return Array.from({ length: count }, () => this.#frame());
+  }
+
+  #frame(): Arrival {
+    const random = this.#random;
+    if (random.once(20) || this.#pool.length === 0)
+      return { frame: random.bytes(random.below(200)), inInterface: 'cli' };
+    const { frame, inInterface, notes } = random.of(this.#pool);
+    // Shorter now and then; never longer than it was.
+    const copy = frame.slice(0, random.once(8) ? random.below(frame.length + 1) : frame.length);
+    const link = random.once(30) ? 0 : linkLength(frame);
+    for (let left = random.of([0, 1, 1, 2, 3]); left > 0 && copy.length > link; left--) {
+      // Headers more than payload.
+      const at = link + random.below(random.once(4) ? copy.length - link : Math.min(copy.length - link, 100));
+      copy[at] = random.once(2) ? random.of(EDGES) : random.below(256);
+    }
+    if (!random.once(5) && copy.length >= link + 60 && (copy[link] ?? 0) >> 4 === 4) fixIpv4(copy.subarray(link));
+    const elsewhere = random.once(20) ? random.of(this.world.network.interfaces).name : inInterface;
+    return { frame: copy, inInterface: elsewhere, ...(notes && { notes }) };
+  }
+
+  #choices(count: number): Choices {
+    return new Choices(Array.from({ length: count }, () => this.#random.below(0x1_0000)));
+  }
+}
+
+/** Bytes in front of the packet, as long as nothing is damaged. */
+function linkLength(frame: Uint8Array): number {
+  if (frame[0] !== 2) return 0;
+  return frame[12] === 0x81 ? 18 : 14;
+}
+
+function packetOf(frame: Uint8Array, out: string | undefined, { interfaces }: NetworkConfig): Uint8Array {
+  const { kind, vlan } = interfaces.find(({ name }) => name === out) ?? {};
+  return frame.slice(kind === 'raw' ? 0 : vlan === undefined ? 14 : 18);
+}
