@@ -14,6 +14,7 @@ import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
+import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
   DESTINATION_UNREACHABLE,
   FRAGMENTATION_NEEDED,
@@ -188,9 +189,16 @@ function isOwn(packet: Scratch): bool {
 export function isAboutError(packet: Scratch): bool {
   const protocol = packet.protocol;
   if (packet.isV6) {
-    return protocol == Protocol.Icmpv6 && (packet.l4Length == 0 || v6.isError6(changetype<Icmp>(packet.l4).type));
+    if (protocol != Protocol.Icmpv6 || isLater6(packet)) return false;
+    return packet.l4Length == 0 || v6.isError6(changetype<Icmp>(packet.l4).type);
   }
   return protocol == Protocol.Icmp && (packet.l4Length == 0 || isError(changetype<Icmp>(packet.l4).type));
+}
+
+/** Whether it is a later fragment, which has no header of ICMPv6 to look at. */
+function isLater6(packet: Scratch): bool {
+  if (!packet.isFragment) return false;
+  return isLaterFragment6(packet.ip + foundFragment(walkExtensions(packet.ip, packet.ip + packet.totalLength)));
 }
 
 /** RFC 4443 §2.4 (e): what no error is sent about. */

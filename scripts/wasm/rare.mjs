@@ -13,6 +13,7 @@ export const RARE = [
   'assembly/flow/parse/locateBehind',
   'assembly/wire/extension/checkHopByHop',
   'assembly/flow/options/walkOptions',
+  'assembly/flow/tuple/findByTuple',
   'assembly/hook/input/parseInner',
   'assembly/hook/input/checkAddresses6',
   'assembly/flow/offload/fillChecksum',

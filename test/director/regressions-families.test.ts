@@ -148,6 +148,13 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({}, [fromClient(later)], ['drop ttl-exceeded', 'forward time-exceeded']);
   });
 
+  it('a sender of IPv6 hears about later fragments of an error, too, which nobody knows for one', () => {
+    const later = (type: number) => piece6(58, 40, false, Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0), 1, SERVERS6[1]);
+    expectLast({}, [fromClient(later(1))], ['drop ttl-exceeded', 'forward time-exceeded']);
+    const first = piece6(58, 0, true, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 1, SERVERS6[1]);
+    expectLast({}, [fromClient(first)], ['drop ttl-exceeded']);
+  });
+
   it('a later fragment of ICMP that nobody gathers is just routed', () => {
     const words = { source: CLIENT, destination: SERVERS[1] };
     const pieces = fragmentsOf(icmp(words, 3, 3, request('udp')), [32]).map(fromClient);

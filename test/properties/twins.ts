@@ -196,10 +196,9 @@ type Command =
 
 const etherType = (packet: Uint8Array): number => ((packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800);
 
-/** The core answers no malformed options of IPv4 (docs/deviations.md), nor fragments that nobody can put together. */
+/** The core answers no fragments that nobody can put together (docs/deviations.md). */
 function isAnswered({ reason, made }: ReferenceOutcome, _: number, [first]: ReferenceOutcome[]): boolean {
-  const unanswered = first?.reason === 'ipv4-option' || first?.reason === 'fragment-malformed';
-  return !(made && reason === 'parameter-problem' && unanswered);
+  return !(made && reason === 'parameter-problem' && first?.reason === 'fragment-malformed');
 }
 
 /** Where an IP header begins: all MAC addresses here begin with 02, no IP packet does. */
