@@ -21,8 +21,8 @@ const COMMON: readonly ReasonName[] = [
   ...(['net-unreachable', 'parameter-problem', 'fragment', 'local-delivery', 'not-opening', 'local-dest'] as const),
   ...(['ftp-data', 'decapsulated', 'not-forwarding', 'fragment-held', 'ipv6-truncated', 'ipv6-version'] as const),
   ...(['ipv6-payload-length', 'ipv6-extension', 'martian-source', 'martian-destination', 'fragment-overlap'] as const),
-  ...(['transport-truncated', 'icmp-checksum', 'tunnel-malformed', 'tunnel-checksum', 'tunnel-ecn'] as const),
-  ...(['fragment-duplicate', 'fragment-limit', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
+  ...(['transport-truncated', 'tunnel-malformed', 'tunnel-checksum', 'tunnel-ecn'] as const),
+  ...(['fragment-duplicate', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
   ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down'] as const),
 ];
 
