@@ -7,12 +7,12 @@ import { describe, expect, it } from 'vitest';
 import { BURST_MAX, HEADROOM } from '../../src/abi/memory.js';
 import type { Director } from '../../src/director.js';
 import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/reasons.js';
-import type { MethodName } from '../../src/types.js';
+import type { DestConfig, InterfaceConfig, ServiceConfig } from '../../src/types.js';
 import { BINARIES, type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { frames, scenarioNames } from '../support/fixtures.js';
 import { fixIpv4 } from '../support/packets.js';
 import { properties } from '../support/property.js';
-import { KEYS, networkOf, sysctls } from './world.js';
+import { KEYS, MAC, networkOf, sysctls } from './world.js';
 
 const property = properties(import.meta.url);
 
@@ -26,21 +26,63 @@ const NETWORK = networkOf({
   srvUp: true,
 });
 
-/** A raw interface more, on which an IP header stands right behind the headroom. */
-const INTERFACES = [...NETWORK.interfaces, { name: 'raw', kind: 'raw' as const, mtu: 1400 }];
+const ADDRESSES6: Record<string, string[]> = { cli: ['fd00::1/64', `fd00::100/128`], srv: ['fd00:1::1/64'] };
+const NEIGHBOURS6 = [
+  { dst: 'fd00::2', dev: 'cli', lladdr: MAC.client },
+  { dst: 'fd00:1::11', dev: 'srv', lladdr: '02:00:00:00:01:11' },
+  { dst: 'fd00:1::12', dev: 'srv', lladdr: '02:00:00:00:01:12' },
+];
+
+const TUNNELS = ['ipip', 'sit', 'ip6tnl', 'gre', 'ip6gre'] as const;
+
+/** Both families; a raw interface, on which an IP header stands right behind the headroom; an end of every tunnel. */
+const INTERFACES: InterfaceConfig[] = [
+  ...NETWORK.interfaces
+    .filter(({ kind }) => kind !== 'ipip')
+    .map((each) => ({ ...each, addresses: [...(each.addresses ?? []), ...(ADDRESSES6[each.name] ?? [])] })),
+  { name: 'raw', kind: 'raw', mtu: 1400 },
+  ...TUNNELS.map((kind) => ({ name: kind, kind, mtu: 1480 })),
+];
 const index = (name: string): number => INTERFACES.findIndex((each) => each.name === name);
+
+const VIP6 = 'fd00::100';
+const SERVICES: ServiceConfig[] = [
+  ...KEYS.map((key) => ({ ...key, scheduler: 'rr' as const })),
+  ...(['tcp', 'udp'] as const).map((protocol) => ({ protocol, address: VIP6, port: protocol === 'tcp' ? 80 : 53 })),
+  { protocol: 'sctp', address: '10.0.0.100', port: 5000 },
+];
+
+/** Methods, and what TUN wraps packets in. */
+const METHODS: Pick<DestConfig, 'method' | 'tunnel'>[] = [
+  { method: 'nat' },
+  { method: 'dr' },
+  { method: 'tun' },
+  { method: 'tun', tunnel: { type: 'gre', checksum: 'csum' } },
+  { method: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'nocsum' } },
+  { method: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'remcsum' } },
+];
 
 const memories = new Map<Binary, WebAssembly.Memory>();
 
-function ready(binary: Binary, method: MethodName = 'nat', sysctl = {}): Director {
+function ready(binary: Binary, how: (typeof METHODS)[number] = { method: 'nat' }, sysctl = {}): Director {
   const memory = memories.get(binary) ?? memoryFor(binary);
   memories.set(binary, memory);
-  const network = { ...NETWORK, interfaces: INTERFACES };
-  const director = createDirector(binary, { memory, plan: { ...SMALL_PLAN, connections: 8 }, network, sysctl });
-  for (const key of KEYS) {
-    director.addService({ ...key, scheduler: 'rr' });
-    const port = method === 'nat' ? 8080 : key.port;
-    for (const n of [99, 12, 11]) director.addDest(key, { address: `10.1.0.${n}`, port, method });
+  const network = {
+    ...NETWORK,
+    interfaces: INTERFACES,
+    neighbours: [...(NETWORK.neighbours ?? []), ...NEIGHBOURS6],
+    fou: [
+      { family: 4 as const, port: 6080 },
+      { family: 6 as const, port: 6080 },
+    ],
+  };
+  const plan = { ...SMALL_PLAN, connections: 8, connections6: 8, datagrams: 4, fragmentBytes: 1 << 13 };
+  const director = createDirector(binary, { memory, plan, network, sysctl });
+  for (const service of SERVICES) {
+    director.addService(service);
+    const port = how.method === 'nat' ? 8080 : (service as { port: number }).port;
+    const net = (service as { address: string }).address === VIP6 ? 'fd00:1::' : '10.1.0.';
+    for (const n of [99, 12, 11]) director.addDest(service, { ...how, address: `${net}${n}`, port });
   }
   return director;
 }
@@ -103,7 +145,7 @@ const arrivals = fc.array(
   { minLength: 1, maxLength: 6 },
 );
 
-const methods = fc.constantFrom<MethodName>('nat', 'nat', 'dr', 'tun');
+const methods = fc.constantFrom({ method: 'nat' as const }, ...METHODS);
 
 /** Bytes that a frame takes with headroom, shift and fences. */
 const room = ({ arrival }: { arrival: Arrival }): number => arrival.bytes.length + HEADROOM + 8 + 2 * FENCE;
@@ -160,13 +202,8 @@ describe.each(BINARIES)('%s', (binary) => {
     console.log(`${binary}: ${[...tally].map(([name, count]) => `${count} × ${name}`).join(', ')}`);
     if (lives < 1000) return;
     const common: ReasonName[] = [
-      'nat-in',
-      'direct-route',
-      'tunnel-ipip',
-      'routed',
-      'no-headroom',
-      'ipv4-checksum',
-      'port-unreachable',
+      ...(['nat-in', 'direct-route', 'tunnel-ipip', 'tunnel-gre', 'tunnel-gue', 'routed'] as const),
+      ...(['no-headroom', 'ipv4-checksum', 'ipv6-payload-length', 'fragment-held', 'port-unreachable'] as const),
     ];
     expect(common.filter((name) => !tally.has(name))).toEqual([]);
   });
@@ -182,7 +219,7 @@ describe.each(BINARIES)('%s', (binary) => {
           relative: fc.boolean(),
           length: fc.oneof(number, fc.nat(2000)),
           headroom: fc.constantFrom(0, 128, 0xffff),
-          inInterface: fc.oneof(fc.nat(6), fc.nat(0xffff)),
+          inInterface: fc.oneof(fc.nat(INTERFACES.length), fc.nat(0xffff)),
         }),
         { minLength: 1, maxLength: 4 },
       ),
