@@ -58,7 +58,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   decrementHop(packet);
   if (!isLocal) {
     sendErrorIn(frame, packet, conn);
-  } else if (!isRefused(frame, packet, conn)) {
+  } else if (!isRefusedIn(frame, packet, conn)) {
     countIn(changetype<Dest>(conn.dest), packet.totalLength);
     frame.judge(Verdict.Drop, Reason.LocalBoundary);
   }
@@ -67,7 +67,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
 
 /** Sends an error from the client's side to the server as the connection's packets go; NAT translates it. */
 export function sendErrorIn(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  if (isRefused(frame, packet, conn)) return;
+  if (isRefusedIn(frame, packet, conn)) return;
   if (conn.dest != 0) countIn(changetype<Dest>(conn.dest), packet.totalLength);
   // Linux counts for the connection only what it does not translate.
   if (conn.method != Method.Masq) conn.inPackets += 1;
@@ -80,4 +80,11 @@ export function isRefused(frame: Descriptor, packet: Scratch, conn: Conn): bool 
   if (conn.method != Method.Masq || frame.isPartial || icmpChecksumOk(packet)) return false;
   frame.judge(Verdict.Drop, Reason.IcmpChecksum);
   return true;
+}
+
+/** The same from the client's side. There Linux looks at IPv4's checksum alone: a wrong one of ICMPv6 is put right. */
+function isRefusedIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  if (!packet.isV6) return isRefused(frame, packet, conn);
+  frame.conn = <u32>changetype<usize>(conn);
+  return false;
 }

@@ -201,25 +201,6 @@ describe('ICMP errors', () => {
     expect(fate(icmp({ source: CLIENT, destination: VIP }, 3, 3, reply))).toBe('forward icmp-in');
   });
 
-  test('a damaged ICMPv6 error of a NAT client is dropped', () => {
-    const web = { ...WEB, address: 'fd00::100' };
-    director.setNetwork({
-      interfaces: [
-        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', 'fd00::100/128'] },
-        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
-      ],
-    });
-    director.addService({ ...web, scheduler: 'rr' });
-    director.addDest(web, { address: 'fd00:1::11', port: 8080, method: 'nat' });
-    const ends = { source: 'fd00::2', destination: 'fd00::100' };
-    fate(tcp({ ...ends, sport: 40_000, dport: 80, flags: SYN }));
-    const quote = tcp({ source: ends.destination, destination: ends.source, sport: 80, dport: 40_000, flags: ACK });
-    const error = icmp(ends, 1, 4, quote);
-    expect(fate(error)).toBe('forward icmp-in');
-    error[42] = (error[42] ?? 0) ^ 1;
-    expect(fate(error)).toBe('drop icmp-checksum');
-  });
-
   test('a quoted header that is too short is nobody’s', () => {
     fate(segment(SYN));
     const ends = { source: CLIENT, destination: VIP };

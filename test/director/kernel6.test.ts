@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { ACK, FIN, ip6, SYN, tcp, toHex, udp } from '../support/packets.js';
+import { ACK, FIN, icmp, ip6, SYN, tcp, toHex, udp } from '../support/packets.js';
 
 type Any = Director | ReferenceDirector;
 
@@ -61,6 +61,21 @@ describe.each(DIRECTORS)('%s', (_, make) => {
       expect(judged(make(), from(source), 'cli')).toEqual(['forward routed']);
       expect(judged(make(), from(source), 'srv')).toEqual(['drop martian-source']);
     }
+  });
+
+  it('a wrong checksum in a NAT client’s error is not looked at, and put right', () => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr' });
+    director.addDest(KEY, { address: 'fd00:1::11', port: 8080, method: 'nat' });
+    const ends = { source: CLIENT, destination: VIP };
+    director.send(tcp({ ...ends, sport: 40_000, dport: 80, flags: SYN }), 'cli', 0);
+    const quote = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK });
+    const right = icmp(ends, 1, 4, quote);
+    const wrong = right.slice();
+    wrong[42] = (wrong[42] ?? 0) ^ 1;
+    const [good, put] = [right, wrong].map((packet) => director.send(packet, 'cli', 0)[0]);
+    expect(good?.reason).toBe('icmp-in');
+    expect(toHex(put?.frame ?? new Uint8Array(0))).toBe(toHex(good?.frame ?? new Uint8Array(1)));
   });
 
   it('an IPv4-mapped source is one like any other', () => {
