@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Director } from '../director.js';
@@ -30,7 +31,7 @@ label of its own ICMPv6, and its clock. Frames of the captured host's own stack
 are listed as host.
 
 Exit code 0: all passed; 1: one failed, or none was verified; 2: wrong words,
-or a DIR without a scenario.
+or a DIR without a scenario.json.
 `,
 };
 
@@ -65,6 +66,11 @@ export async function verifyCommand(
   for (const word of options.positionals) {
     const found = await scenarioFolders(word);
     if (found.length === 0) throw usageError(`${word}: there is no scenario in this folder`);
+    for (const folder of found) {
+      if (!existsSync(join(folder, 'scenario.json'))) {
+        throw usageError(`${folder}: this is no scenario: it has captures, but no scenario.json`);
+      }
+    }
     folders.push(...found);
   }
   const names = new Set(folders.map(nameOf));
@@ -141,7 +147,7 @@ async function scenarioFolders(folder: string): Promise<string[]> {
   return found;
 }
 
-/** One file of a scenario is enough: a folder that lacks the others has to fail, not to go unseen. */
+/** One file of a scenario is enough: a folder that lacks the others is refused or fails, and does not go unseen. */
 async function isScenario(folder: string): Promise<boolean> {
   let entries: string[];
   try {

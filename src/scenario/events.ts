@@ -5,6 +5,7 @@
  */
 import { IpvsError } from '../errors.js';
 import { applyRules, parseRule, type RuleTarget } from '../rules/ipvsadm.js';
+import { JsonInput } from '../rules/json-input.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
 import { checksumOffload, runCommand, type Surroundings } from './commands.js';
 import { isRecord } from './note.js';
@@ -82,17 +83,12 @@ export function eventsOf(scenario: Record<string, unknown>): ScenarioEvent[] {
 /**
  * Parses `scenario.json`. Times in ns have more digits than a number holds: `t_ns` become strings.
  *
- * @throws {IpvsError} `BAD_INPUT` when it is not a JSON object
+ * @throws {RuleError} `BAD_INPUT` with line and column when it is not a JSON object
  */
-export function parseScenario(text: string): Record<string, unknown> {
-  let scenario: unknown;
-  try {
-    scenario = JSON.parse(text.replace(/("t_ns"\s*:\s*)(-?\d[\d.eE+-]*)/g, '$1"$2"'));
-  } catch (error) {
-    throw bad((error as Error).message);
-  }
-  if (!isRecord(scenario)) throw bad('expected an object');
-  return scenario;
+export function parseScenario(text: string, file = 'scenario.json'): Record<string, unknown> {
+  const input = new JsonInput(file, text);
+  input.entry(input.parse(), '');
+  return JSON.parse(text.replace(/("t_ns"\s*:\s*)(-?\d[\d.eE+-]*)/g, '$1"$2"')) as Record<string, unknown>;
 }
 
 /**

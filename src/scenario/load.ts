@@ -35,7 +35,7 @@ export interface Scenario {
  */
 export async function loadScenario(folder: string): Promise<Scenario> {
   const file = join(folder, 'scenario.json');
-  const scenario = parseScenario(await readFile(file, 'utf8'));
+  const scenario = parseScenario(await readFile(file, 'utf8'), file);
   const events = eventsOf(scenario);
   const topology = isRecord(scenario.topology) ? scenario.topology : {};
   const network = networkFromScenario(topology.director);

@@ -111,9 +111,28 @@ SKIP c-bad  asked for by --skip
     const other = join(parent, 'other');
     mkdirSync(other);
     rmSync(join(craft(other, 'half', { cliIn }), 'scenario.json'));
+    for (const word of [other, join(other, 'half')]) {
+      await expect(verify(word)).rejects.toMatchObject({
+        exitCode: 2,
+        message: `${join(other, 'half')}: this is no scenario: it has captures, but no scenario.json`,
+      });
+    }
+    rmSync(join(other, 'half'), { recursive: true });
+    rmSync(join(craft(other, 'half', { cliIn }), 'srv-in.pcap'));
     const { code, out } = await verify(other);
     expect(out).toMatch(/^FAIL half {2}0\/0 matched, .*ENOENT.*\n0 passed, 1 failed\n$/);
     expect(code).toBe(1);
+  });
+
+  it('says where a scenario.json is broken', async () => {
+    const place = temporary();
+    const folder = craft(place, 'broken', { cliIn });
+    const file = join(folder, 'scenario.json');
+    writeFileSync(file, '{\n  "events": [],\n  "topology": {,}\n}\n');
+    const { code, out } = await verify(folder);
+    expect(out).toContain(`; ${file}:3:16: expected JSON, got ","\n`);
+    expect(code).toBe(1);
+    rmSync(place, { recursive: true });
   });
 
   it('prints one JSON document', async () => {
