@@ -61,6 +61,8 @@ export const LAYERS = [
   [
     'core',
     [
+      'src/shape',
+      'src/net-shape',
       'src/plan',
       'src/burst',
       'src/records',

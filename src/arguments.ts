@@ -16,10 +16,12 @@ import {
   TUNNEL_CHECKSUMS,
   TUNNEL_TYPES,
 } from './records.js';
+import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
 import type {
   AddressServiceKey,
   DestConfig,
   DestKey,
+  FrameNotes,
   MarkServiceKey,
   ServiceConfig,
   ServiceKey,
@@ -48,6 +50,14 @@ const DEST_KEYS: Keys<DestConfig & DestInfo> = {
 };
 const TUNNEL_KEYS: Keys<TunnelConfig> = { type: true, port: true, checksum: true };
 
+/** @throws TypeError or RangeError for what a frame cannot carry. */
+export const checkNotes = objectOf<FrameNotes>({
+  mark: optional((mark) => assertInteger('mark', mark, 0xffffffff)),
+  partialChecksum: optional(ofKind('boolean')),
+});
+
+const checkFlags = optional(listOf((flag) => lookUp(SCHEDULER_FLAGS, 'scheduler flag', flag)));
+
 /** A service's address, and its numbers as the core's functions take them. */
 export interface ServiceArguments {
   /** ADDRESS_SIZE bytes. */
@@ -71,11 +81,12 @@ export function serviceLabel(service: ServiceKey): string {
 
 /** What names a service. @throws RangeError naming what is wrong. */
 export function serviceArguments(service: ServiceKey): ServiceArguments {
+  assertObject('service', service);
   if ('fwmark' in service) {
     assertKeys('service of a firewall mark', service, { ...MARK_KEYS, ...SETTINGS, ...LISTED });
     const { fwmark, family = 4 } = service;
     assertInteger('fwmark', fwmark, 0xffffffff, 1);
-    if (family !== 4 && family !== 6) throw new RangeError(`expected a family of 4 or 6, got ${family}`);
+    if (family !== 4 && family !== 6) throw new RangeError(`expected a family of 4 or 6, got ${shown(family)}`);
     return { address: new Uint8Array(ADDRESS_SIZE), key: [family, 0, 0, fwmark] };
   }
   assertKeys('service', service, { ...ADDRESS_KEYS, ...SETTINGS, ...LISTED });
@@ -85,8 +96,11 @@ export function serviceArguments(service: ServiceKey): ServiceArguments {
 }
 
 /** Scheduler and flags of a service. @throws RangeError naming what is wrong. */
-export function serviceSettings({ scheduler = 'wlc', flags = [] }: ServiceConfig): [Scheduler, number] {
-  const bits = flags.reduce((sum, flag) => sum | lookUp(SCHEDULER_FLAGS, 'scheduler flag', flag), 0);
+export function serviceSettings(service: ServiceConfig): [Scheduler, number] {
+  assertObject('service', service);
+  const { scheduler = 'wlc', flags = [] } = service;
+  checkFlags(flags, 'service.flags');
+  const bits = flags.reduce((sum, flag) => sum | SCHEDULER_FLAGS[flag], 0);
   return [lookUp(SCHEDULERS, 'scheduler', scheduler), bits];
 }
 
@@ -102,6 +116,8 @@ export function destArguments(service: ServiceKey, dest: DestKey): DestArguments
 
 /** A dest as it will be: DR and TUN send to the service's own port, whatever was given. */
 export function withForcedPort<D extends DestConfig>(service: ServiceKey, dest: D): D {
+  assertObject('service', service);
+  assertObject('dest', dest);
   return dest.method === 'nat' || 'fwmark' in service ? dest : { ...dest, port: service.port };
 }
 
@@ -153,28 +169,19 @@ function isUnicast({ family, bytes }: AddressBytes): boolean {
   return leadingZeros >= 0 && first !== 0xff && !isLinkLocal && !isMapped;
 }
 
-/** @throws RangeError naming the first key that is not known; what is `undefined` is not there. */
-export function assertKeys(what: string, given: object, known: Readonly<Record<string, true>>): void {
-  for (const [key, value] of Object.entries(given)) {
-    if (value !== undefined && !Object.hasOwn(known, key)) {
-      throw new RangeError(`${what}: expected a key of ${Object.keys(known).join(', ')}, got ${key}`);
-    }
-  }
-}
-
-/** @throws RangeError unless `now` is a time in milliseconds. */
+/** @throws TypeError unless `now` is a number; RangeError unless it is a time in milliseconds. */
 export function assertTime(now: number): void {
+  if (typeof now !== 'number') throw new TypeError(`expected a time in milliseconds as a number, got ${shown(now)}`);
   if (!(now >= 0 && now <= Number.MAX_SAFE_INTEGER)) {
     throw new RangeError(`expected a time in milliseconds from 0 on, got ${now}`);
   }
 }
 
-/** @throws RangeError unless `mark` is a firewall mark, 0 for none. */
-export function assertMark(mark: number): void {
-  assertInteger('mark', mark, 0xffffffff);
-}
-
-/** The 16 bytes of a seed; drawn by the host when none is given. @throws RangeError for another number of bytes. */
+/**
+ * The 16 bytes of a seed; drawn by the host when none is given.
+ *
+ * @throws TypeError for what is neither a bigint nor bytes; RangeError for another number of bytes.
+ */
 export function seedBytes(seed: bigint | Uint8Array | undefined): Uint8Array {
   let bytes: Uint8Array;
   if (typeof seed === 'bigint') {
@@ -184,15 +191,18 @@ export function seedBytes(seed: bigint | Uint8Array | undefined): Uint8Array {
     view.setBigUint64(8, BigInt.asUintN(64, seed >> 64n), true);
   } else {
     bytes = seed ?? crypto.getRandomValues(new Uint8Array(16));
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError(`expected a seed as a bigint or a Uint8Array of 16 bytes, got ${shown(seed)}`);
+    }
   }
   if (bytes.length !== 16) throw new RangeError(`expected a seed of 16 bytes, got ${bytes.length}`);
   return bytes;
 }
 
-function lookUp<T extends number>(table: Readonly<Record<string, T>>, what: string, name: string): T {
-  const value = Object.hasOwn(table, name) ? table[name] : undefined;
+function lookUp<T extends number>(table: Readonly<Record<string, T>>, what: string, name: unknown): T {
+  const value = typeof name === 'string' && Object.hasOwn(table, name) ? table[name] : undefined;
   if (value === undefined) {
-    throw new RangeError(`expected a ${what} of ${Object.keys(table).join(', ')}, got ${name}`);
+    throw new RangeError(`expected a ${what} of ${Object.keys(table).join(', ')}, got ${shown(name)}`);
   }
   return value;
 }
@@ -209,8 +219,8 @@ function portBE(port: number, what: string, min = 1): number {
   return ((port & 0xff) << 8) | (port >> 8);
 }
 
-function assertInteger(what: string, value: number, max: number, min = 0): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`expected a ${what} from ${min} to ${max}, got ${value}`);
+function assertInteger(what: string, value: unknown, max: number, min = 0): void {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`expected a ${what} from ${min} to ${max}, got ${shown(value)}`);
   }
 }

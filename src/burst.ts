@@ -11,6 +11,7 @@ import * as abi from './abi/memory.js';
 import type { Reason, Verdict } from './abi/verdict.js';
 import { IpvsError } from './errors.js';
 import type { Plan } from './plan.js';
+import { shown } from './shape.js';
 import type { WasmMemory } from './wasm.js';
 
 /** Frames begin on a cache line, so that a header touches as few lines as it can. */
@@ -105,10 +106,13 @@ export class Burst {
    * Makes room for a frame of at most `maxLength` bytes that came in by an interface.
    *
    * @returns the address, in `bytes`, where the frame is to be written before `commit`.
-   * @throws IpvsError BURST_FULL when 256 frames are there or the arena is full.
+   * @throws TypeError for what is no index, such as a name; IpvsError BURST_FULL when 256 frames are there or the arena is full.
    */
   reserveAt(maxLength: number, interfaceIndex: number): number {
     assertLength(maxLength);
+    if (!Number.isInteger(interfaceIndex)) {
+      throw new TypeError(`expected the index of an interface (director.interfaceIndex), got ${shown(interfaceIndex)}`);
+    }
     this.#assertOpen();
     if (!this.hasRoom(maxLength)) {
       throw new IpvsError('BURST_FULL', `expected room for a frame of ${maxLength} bytes, got ${this.#room()}`);
@@ -289,5 +293,5 @@ export class Burst {
 }
 
 function assertLength(length: number): void {
-  if (!Number.isInteger(length) || length < 0) throw new RangeError(`expected a number of bytes, got ${length}`);
+  if (!Number.isInteger(length) || length < 0) throw new RangeError(`expected a number of bytes, got ${shown(length)}`);
 }

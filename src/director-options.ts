@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assertKeys } from './arguments.js';
 import { IpvsError } from './errors.js';
 import { layOut, type Plan, type PlanOptions } from './plan.js';
 import type { EcnName } from './settings.js';
+import { assertKeys } from './shape.js';
 import type { NetworkConfig, SysctlConfig } from './types.js';
 import type { Variant, WasmMemory, WasmSource } from './wasm.js';
 
@@ -39,7 +39,7 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
   wasm: true,
 };
 
-/** The laid-out plan. @throws RangeError for an unknown option, or a plan out of bounds. */
+/** The laid-out plan. @throws TypeError for what is no object; RangeError for an unknown option, or a plan out of bounds. */
 export function planOf(options: DirectorOptions): Plan {
   assertKeys('director', options, OPTIONS);
   return layOut(options.plan);

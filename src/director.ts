@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The director: rules and network in, frames in, frames and verdicts out.
  *
@@ -12,10 +13,9 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { ConnState } from './abi/protocol.js';
 import {
-  assertMark,
   assertTime,
+  checkNotes,
   destArguments,
   destSettings,
   type ServiceArguments,
@@ -28,6 +28,7 @@ import {
 import { Burst } from './burst.js';
 import { type DirectorOptions, memoryFor, planOf } from './director-options.js';
 import { IpvsError } from './errors.js';
+import { checkNetworkShape } from './net-shape.js';
 import { buildTables, type NetTables, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
@@ -38,10 +39,11 @@ import {
   DEFAULT_TIMEOUTS,
   ecnMode,
   readSysctl,
-  type Timeouts,
+  timeoutsOf,
   writeSysctl,
   writeTimeouts,
 } from './settings.js';
+import { shown } from './shape.js';
 import type {
   DestConfig,
   DestKey,
@@ -98,10 +100,11 @@ export class Director implements Disposable {
     this.plan = plan;
     // All that may be refused comes first: an embedder's memory is touched only by a director that there will be.
     const seed = seedBytes(options.seed);
-    const sysctl = { ...DEFAULT_SYSCTL, ...options.sysctl };
-    checkSysctl(sysctl);
+    const { network: given = { interfaces: [] }, sysctl: switches = {} } = options;
+    checkSysctl(switches);
     const ecn = ecnMode(options.ecn ?? 'kernel');
-    this.#network = structuredClone(options.network ?? { interfaces: [] });
+    checkNetworkShape(given, 'network');
+    this.#network = structuredClone(given);
     this.#tables = buildTables(this.#network, plan);
 
     // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
@@ -110,7 +113,8 @@ export class Director implements Disposable {
     this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
     this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
-    writeSysctl(this.#view, sysctl);
+    writeSysctl(this.#view, DEFAULT_SYSCTL);
+    writeSysctl(this.#view, switches);
     writeTables(this.#view, plan, this.#tables);
     this.burst = new Burst(memory, plan);
   }
@@ -118,7 +122,7 @@ export class Director implements Disposable {
   /**
    * Makes a director.
    *
-   * @throws RangeError when the plan is out of bounds; IpvsError MEMORY_TOO_SMALL, BAD_NETWORK, TABLE_FULL or ABI_MISMATCH.
+   * @throws TypeError for a value of the wrong kind; RangeError for an unknown key, or when the plan is out of bounds; IpvsError MEMORY_TOO_SMALL, BAD_NETWORK, TABLE_FULL or ABI_MISMATCH.
    */
   static async create(options: DirectorOptions = {}): Promise<Director> {
     const plan = planOf(options);
@@ -141,10 +145,11 @@ export class Director implements Disposable {
   /**
    * Replaces interfaces, routes and neighbours. Connections live on; each looks its way up anew.
    *
-   * @throws IpvsError BAD_NETWORK or TABLE_FULL, and nothing has changed.
+   * @throws TypeError, RangeError for an unknown key, IpvsError BAD_NETWORK or TABLE_FULL, and nothing has changed.
    */
   setNetwork(network: NetworkConfig): void {
     this.#assertOpen();
+    checkNetworkShape(network, 'network');
     const copy = structuredClone(network);
     const tables = buildTables(copy, this.plan);
     writeTables(this.#view, this.plan, tables);
@@ -155,7 +160,7 @@ export class Director implements Disposable {
   /** Index of an interface, for bursts. @throws RangeError when there is none of that name. */
   interfaceIndex(name: string): number {
     const index = this.#tables.indices.get(name);
-    if (index === undefined) throw new RangeError(`expected the name of an interface, got ${name}`);
+    if (index === undefined) throw new RangeError(`expected the name of an interface, got ${shown(name)}`);
     return index;
   }
 
@@ -178,12 +183,7 @@ export class Director implements Disposable {
   /** Sets timeouts in seconds, as `ipvsadm --set`; 0 and `undefined` leave one as it is. */
   setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void {
     this.#assertOpen();
-    const changes: Timeouts = {};
-    const { tcp = 0, tcpfin = 0, udp = 0 } = timeouts;
-    if (tcp !== 0) changes[ConnState.Established] = tcp;
-    if (tcpfin !== 0) changes[ConnState.FinWait] = tcpfin;
-    if (udp !== 0) changes[ConnState.Udp] = udp;
-    writeTimeouts(this.#view, changes);
+    writeTimeouts(this.#view, timeoutsOf(timeouts));
   }
 
   /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
@@ -316,13 +316,13 @@ export class Director implements Disposable {
    *
    * @returns the frame's own outcome first, then the frames that the director made because of it.
    * @param notes what the frame carries beside its bytes.
-   * @throws RangeError for an unknown interface; IpvsError BURST_FULL when the frame does not fit in the arena.
+   * @throws TypeError for what is no frame or no time; RangeError for an unknown interface or note; IpvsError BURST_FULL when the frame does not fit in the arena.
    */
   send(frame: Uint8Array, inInterface: string, now: number, notes: FrameNotes = {}): Outcome[] {
     this.#assertOpen();
-    if (!(frame instanceof Uint8Array)) throw new TypeError(`expected a frame as a Uint8Array, got ${typeof frame}`);
+    if (!(frame instanceof Uint8Array)) throw new TypeError(`expected a frame as a Uint8Array, got ${shown(frame)}`);
+    checkNotes(notes, 'notes');
     const { mark = 0, partialChecksum = false } = notes;
-    assertMark(mark);
     const { burst } = this;
     burst.reset();
     burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);

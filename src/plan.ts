@@ -5,6 +5,7 @@
  */
 import * as abi from './abi/memory.js';
 import { REASON_COUNT } from './abi/verdict.js';
+import { assertKeys } from './shape.js';
 
 /** How many of each thing a director can hold. Its memory never grows. */
 export interface PlanOptions {
@@ -103,10 +104,7 @@ export interface Plan {
  * @throws RangeError for an unknown key, when a number is not an integer within its limits, or all together exceed 4 GiB.
  */
 export function layOut(given: Partial<PlanOptions> = {}): Plan {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(DEFAULTS, name));
-  if (unknown !== undefined) {
-    throw new RangeError(`plan: expected a key of ${Object.keys(DEFAULTS).join(', ')}, got ${unknown}`);
-  }
+  assertKeys('plan', given, DEFAULTS);
   const options = { ...DEFAULTS, ...given };
   for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
     const value = options[name];

@@ -6,6 +6,7 @@
 import * as abi from './abi/memory.js';
 import { ConnState, EcnMode } from './abi/protocol.js';
 import { voidCaches } from './net-tables.js';
+import { assertKeys, assertObject, shown } from './shape.js';
 import type { SysctlConfig } from './types.js';
 
 const FIELDS: Readonly<Record<keyof SysctlConfig, number>> = {
@@ -46,8 +47,8 @@ const ECN_MODES: Readonly<Record<EcnName, EcnMode>> = {
 
 /** The core's number of an ECN mode. @throws RangeError for an unknown name. */
 export function ecnMode(name: EcnName): EcnMode {
-  if (!Object.hasOwn(ECN_MODES, name)) {
-    throw new RangeError(`expected an ecn of ${Object.keys(ECN_MODES).join(', ')}, got ${name}`);
+  if (typeof name !== 'string' || !Object.hasOwn(ECN_MODES, name)) {
+    throw new RangeError(`expected an ecn of ${Object.keys(ECN_MODES).join(', ')}, got ${shown(name)}`);
   }
   return ECN_MODES[name];
 }
@@ -90,11 +91,12 @@ const TIMEOUT_MAX = 31 * 24 * 3600;
 
 /** @throws RangeError for a value other than 0 and 1, or an unknown name. */
 export function checkSysctl(sysctl: SysctlConfig): void {
+  assertObject('sysctl', sysctl);
   for (const [name, value] of Object.entries(sysctl)) {
     if (!Object.hasOwn(FIELDS, name))
       throw new RangeError(`expected a sysctl of ${Object.keys(FIELDS).join(', ')}, got ${name}`);
     if (value !== undefined && value !== 0 && value !== 1) {
-      throw new RangeError(`sysctl ${name}: expected 0 or 1, got ${value}`);
+      throw new RangeError(`sysctl ${name}: expected 0 or 1, got ${shown(value)}`);
     }
   }
 }
@@ -115,12 +117,25 @@ export function readSysctl(view: DataView): Required<SysctlConfig> {
   return Object.fromEntries(entries) as Required<SysctlConfig>;
 }
 
+const TIMEOUT_KEYS = { tcp: true, tcpfin: true, udp: true };
+
+/** Those that `ipvsadm --set` knows, by their states; 0 and `undefined` leave one as it is. @throws RangeError for an unknown key. */
+export function timeoutsOf(given: { tcp?: number; tcpfin?: number; udp?: number }): Timeouts {
+  assertKeys('timeouts', given, TIMEOUT_KEYS);
+  const { tcp = 0, tcpfin = 0, udp = 0 } = given;
+  return {
+    ...(tcp !== 0 && { [ConnState.Established]: tcp }),
+    ...(tcpfin !== 0 && { [ConnState.FinWait]: tcpfin }),
+    ...(udp !== 0 && { [ConnState.Udp]: udp }),
+  };
+}
+
 /** Writes the timeouts that are given, in seconds. @throws RangeError outside 1 s to 31 days, and nothing has changed. */
 export function writeTimeouts(view: DataView, timeouts: Timeouts): void {
   const entries = Object.entries(timeouts);
   for (const [, seconds] of entries) {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > TIMEOUT_MAX) {
-      throw new RangeError(`expected a timeout from 1 to ${TIMEOUT_MAX} seconds, got ${seconds}`);
+      throw new RangeError(`expected a timeout from 1 to ${TIMEOUT_MAX} seconds, got ${shown(seconds)}`);
     }
   }
   for (const [state, seconds] of entries) {

@@ -55,6 +55,13 @@ describe('a burst', () => {
     expect(burst.commit(54)).toBe(0);
   });
 
+  it.each(['cli', undefined, 0.5, 1n])('takes no interface %s', (index) => {
+    const { burst } = lab([NAT]);
+    burst.reset();
+    expect(() => burst.reserve(64, index as never)).toThrow(TypeError);
+    expect(() => burst.commit(54)).toThrow(RangeError);
+  });
+
   it('holds nothing while a frame is reserved', () => {
     const { burst } = lab([NAT]);
     burst.reset();
@@ -168,6 +175,132 @@ describe('names and numbers', () => {
 
   it('a plan of 4 GiB is refused', () => {
     expect(() => Director.createSync({ plan: { connections: 33_554_432, arenaBytes: 1 << 30 } })).toThrow(RangeError);
+  });
+});
+
+describe('a key that nobody knows is refused, with its place', () => {
+  const plan = { connections: 64 };
+  const [cli, ...others] = NETWORK.interfaces;
+  const routes = [{ dst: 'default', dev: 'cli', via: '10.0.0.9' }];
+  it.each([
+    ['network', { network: { ...NETWORK, neighbors: [] } }, 'neighbors'],
+    ['network.interfaces[0]', { network: { ...NETWORK, interfaces: [{ ...cli, adresses: [] }] } }, 'adresses'],
+    ['network.interfaces[1]', { network: { ...NETWORK, interfaces: [cli, { ...others[0], Up: false }] } }, 'Up'],
+    ['network.interfaces[0]', { network: { ...NETWORK, interfaces: [{ ...cli, MTU: 100 }] } }, 'MTU'],
+    [
+      'network.interfaces[0].vlan',
+      { network: { ...NETWORK, interfaces: [{ ...cli, vlan: { parent: 'x', id: 5, ID: 5 } }] } },
+      'ID',
+    ],
+    ['network.routes[0]', { network: { ...NETWORK, routes } }, 'via'],
+    [
+      'network.neighbours[0]',
+      { network: { ...NETWORK, neighbours: [{ dst: 'x', dev: 'cli', lladdr: '', mac: '' }] } },
+      'mac',
+    ],
+    ['network.fou[0]', { network: { ...NETWORK, fou: [{ port: 1, gue: true }] } }, 'gue'],
+    ['plan', { plan: { conns: 1 } }, 'conns'],
+    ['director', { sysctls: {} }, 'sysctls'],
+  ])('of %s', (path, options, key) => {
+    const refused = { name: 'RangeError', message: expect.stringMatching(/: expected a key of .*, got /) };
+    const named = expect.objectContaining({ message: expect.stringContaining(`${path}: `) });
+    expect(() => Director.createSync({ plan, ...options } as never)).toThrow(expect.objectContaining(refused));
+    expect(() => Director.createSync({ plan, ...options } as never)).toThrow(named);
+    expect(() => Director.createSync({ plan, ...options } as never)).toThrow(new RegExp(`, got ${key}$`));
+    if (!('network' in options)) return;
+    const director = lab([NAT]);
+    expect(() => director.setNetwork(options.network as never)).toThrow(expect.objectContaining(refused));
+    expect(director.network).toEqual(NETWORK);
+  });
+
+  it('of notes and timeouts', () => {
+    const director = lab([NAT]);
+    const frame = fromClient(request('tcp'));
+    expect(() => director.send(frame, 'cli', 1, { marc: 3 } as never)).toThrow(
+      new RangeError('notes: expected a key of mark, partialChecksum, got marc'),
+    );
+    expect(() => director.setTimeouts({ tpc: 3 } as never)).toThrow(
+      new RangeError('timeouts: expected a key of tcp, tcpfin, udp, got tpc'),
+    );
+    expect(director.connectionCount).toBe(0);
+  });
+
+  it('but what is undefined is not there', () => {
+    const interfaces = NETWORK.interfaces.map((each) => ({ ...each, adresses: undefined, mtu: undefined }));
+    const network = { ...NETWORK, interfaces, neighbors: undefined } as never;
+    const director = Director.createSync({ plan, network, sysctl: { ip_forward: undefined } as never });
+    expect(director.getSysctl().ip_forward).toBe(1);
+  });
+});
+
+describe('a value of the wrong kind is refused, with its place', () => {
+  const [cli] = NETWORK.interfaces;
+  const one = (change: object) => ({ network: { ...NETWORK, interfaces: [{ ...cli, ...change }] } });
+  it.each([
+    ['options', null, 'director: expected an object, got null'],
+    ['a network', { network: 5 }, 'network: expected an object, got 5'],
+    ['no interfaces', { network: {} }, 'network.interfaces: expected a list, got undefined'],
+    ['an interface', { network: { interfaces: ['cli'] } }, 'network.interfaces[0]: expected an object, got "cli"'],
+    [
+      'addresses',
+      one({ addresses: '10.0.0.1/24' }),
+      'network.interfaces[0].addresses: expected a list, got "10.0.0.1/24"',
+    ],
+    ['an address', one({ addresses: [1n] }), 'network.interfaces[0].addresses[0]: expected a string, got 1n'],
+    ['a name', one({ name: undefined }), 'network.interfaces[0].name: expected a string, got undefined'],
+    ['up', one({ up: 'no' }), 'network.interfaces[0].up: expected a boolean, got "no"'],
+    ['a VLAN', one({ vlan: 5 }), 'network.interfaces[0].vlan: expected an object, got 5'],
+    [
+      'a route',
+      { network: { ...NETWORK, routes: [{ dev: 'cli' }] } },
+      'network.routes[0].dst: expected a string, got undefined',
+    ],
+    ['neighbours', { network: { ...NETWORK, neighbours: {} } }, 'network.neighbours: expected a list, got an object'],
+    ['a plan', { plan: 'large' }, 'plan: expected an object, got "large"'],
+    ['sysctls', { sysctl: 1 }, 'sysctl: expected an object, got 1'],
+    ['a seed', { seed: 5 }, 'expected a seed as a bigint or a Uint8Array of 16 bytes, got 5'],
+  ])('%s', (_, options, message) => {
+    expect(() => Director.createSync(options as never)).toThrow(new TypeError(message));
+  });
+
+  it('in calls', () => {
+    const director = lab([NAT]);
+    const frame = fromClient(request('tcp'));
+    const call =
+      (name: string, ...given: unknown[]) =>
+      () =>
+        (director as unknown as Record<string, (...all: unknown[]) => unknown>)[name]?.(...given);
+    const cases: [() => unknown, Error][] = [
+      [call('setNetwork'), new TypeError('network: expected an object, got undefined')],
+      [call('setSysctl'), new TypeError('sysctl: expected an object, got undefined')],
+      [call('setTimeouts'), new TypeError('timeouts: expected an object, got undefined')],
+      [call('setTimeouts', { tcp: '5' }), new RangeError('expected a timeout from 1 to 2678400 seconds, got "5"')],
+      [call('send', frame, 'cli', 1n), new TypeError('expected a time in milliseconds as a number, got 1n')],
+      [call('send', frame, 'cli'), new TypeError('expected a time in milliseconds as a number, got undefined')],
+      [call('send', frame, 1, 0), new RangeError('expected the name of an interface, got 1')],
+      [call('send', 'syn', 'cli', 0), new TypeError('expected a frame as a Uint8Array, got "syn"')],
+      [call('send', frame, 'cli', 0, 7), new TypeError('notes: expected an object, got 7')],
+      [call('send', frame, 'cli', 0, { mark: 1n }), new RangeError('expected a mark from 0 to 4294967295, got 1n')],
+      [call('addService'), new TypeError('service: expected an object, got undefined')],
+      [call('deleteService', 'web'), new TypeError('service: expected an object, got "web"')],
+      [
+        call('addService', { ...TCP_KEY, port: '80' }),
+        new RangeError('expected a service port from 1 to 65535, got "80"'),
+      ],
+      [
+        call('addService', { ...TCP_KEY, flags: 'sh-port' }),
+        new TypeError('service.flags: expected a list, got "sh-port"'),
+      ],
+      [call('addDest', TCP_KEY), new TypeError('dest: expected an object, got undefined')],
+      [call('addDest', undefined, NAT), new TypeError('service: expected an object, got undefined')],
+      [
+        call('addDest', TCP_KEY, { ...NAT, method: 'tun', tunnel: 'gue' }),
+        new TypeError('tunnel: expected an object, got "gue"'),
+      ],
+    ];
+    for (const [run, error] of cases) expect(run).toThrow(error);
+    expect(director.connectionCount).toBe(0);
+    expect(director.services()).toHaveLength(2);
   });
 });
 
