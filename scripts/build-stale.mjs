@@ -34,16 +34,26 @@ function isStale(outputs, sources) {
   return Math.min(...built) <= Math.max(...sources.map(changed));
 }
 
+/** Said once, as a build takes half a minute without a word. */
+let said = false;
+function sayBuilding() {
+  if (!said) console.error('building…');
+  said = true;
+}
+
 const run = (...args) => execFileSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
 
 /** Builds the binaries if need be. */
 export function buildBinaries() {
-  if (isStale(BINARIES, [...BINARY_SOURCES, 'package-lock.json'])) run('scripts/build-wasm.mjs');
+  if (!isStale(BINARIES, [...BINARY_SOURCES, 'package-lock.json'])) return;
+  sayBuilding();
+  run('scripts/build-wasm.mjs');
 }
 
 /** Compiles src/ to dist/ if need be. */
 export function buildModules() {
   if (!isStale(MODULES, MODULE_SOURCES)) return;
+  sayBuilding();
   rmSync(`${ROOT}dist`, { recursive: true, force: true });
   try {
     run('node_modules/typescript/bin/tsc', '-p', '.');

@@ -5,7 +5,7 @@
  */
 import { ADDRESS_SIZE } from './abi/memory.js';
 import type { Method, Scheduler, TunnelChecksum, TunnelType } from './abi/protocol.js';
-import { type AddressBytes, addressBytes, type Family } from './address.js';
+import { type AddressBytes, addressBytes, type Family, formatEndpoint } from './address.js';
 import {
   type DestInfo,
   METHODS,
@@ -75,8 +75,13 @@ export interface DestArguments {
 /** For messages: `tcp 10.0.0.100:80`, `tcp [fd00::100]:80`, `fwmark 7`, `fwmark 7 (IPv6)`. */
 export function serviceLabel(service: ServiceKey): string {
   if ('fwmark' in service) return `fwmark ${service.fwmark}${service.family === 6 ? ' (IPv6)' : ''}`;
-  const { protocol, address, port } = service;
-  return `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return `${service.protocol} ${formatEndpoint(service.address, service.port)}`;
+}
+
+/** For messages: `tcp 10.0.0.100:80 -> 10.1.0.11:8080`. */
+export function destLabel(service: ServiceKey, { address, port }: DestKey): string {
+  const own = 'fwmark' in service ? 0 : service.port;
+  return `${serviceLabel(service)} -> ${formatEndpoint(address, port ?? own)}`;
 }
 
 /** What names a service. @throws RangeError naming what is wrong. */

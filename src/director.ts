@@ -17,6 +17,7 @@ import {
   assertTime,
   checkNotes,
   destArguments,
+  destLabel,
   destSettings,
   type ServiceArguments,
   seedBytes,
@@ -224,7 +225,7 @@ export class Director implements Disposable {
     const settings = destSettings(service, dest);
     this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
     if (this.#core.findDest(at, ...key) !== 0) {
-      throw new IpvsError('DEST_EXISTS', `${serviceLabel(service)} -> ${dest.address}: already exists`);
+      throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
     }
     const added = this.#core.addDest(at, ...key);
     if (added === 0) {
@@ -384,7 +385,7 @@ export class Director implements Disposable {
     const { address, key } = destArguments(service, dest);
     this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
     const found = this.#core.findDest(at, ...key);
-    if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${serviceLabel(service)} -> ${dest.address}: no such dest`);
+    if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${destLabel(service, dest)}: no such dest`);
     return found;
   }
 }

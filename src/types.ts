@@ -151,7 +151,7 @@ export interface FrameNotes {
   mark?: number;
   /**
    * The transport checksum is only begun: it holds the folded sum of the pseudo header, not complemented (Linux's
-   * CHECKSUM_PARTIAL). What leaves is so, too. Default false.
+   * CHECKSUM_PARTIAL). The director completes it before it sends. Default false.
    */
   partialChecksum?: boolean;
 }

@@ -6,6 +6,7 @@
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { naming } from './source.js';
 
 const STDOUT = 1;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -30,17 +31,19 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 
 /** Writes chunks to a file; `-` is standard output, which stays open. */
 export class FileSink implements Disposable {
+  readonly #path: string;
   readonly #fd: number;
   #open: boolean;
 
   /** Opens the file anew. Throws what `fs` throws. */
   constructor(path: string) {
+    this.#path = path === '-' ? 'standard output' : path;
     this.#open = path !== '-';
     this.#fd = path === '-' ? STDOUT : openSync(path, 'w');
   }
 
   /** The sink for a writer. Throws what `fs` throws (`EPIPE` when the reader of a pipe has gone). */
-  readonly write = (chunk: Uint8Array): void => writeAll(this.#fd, chunk);
+  readonly write = (chunk: Uint8Array): void => naming(this.#path, () => writeAll(this.#fd, chunk));
 
   close(): void {
     if (this.#open) closeSync(this.#fd);

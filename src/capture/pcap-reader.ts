@@ -17,6 +17,8 @@ export const PCAP_HEADER_LENGTH = 24;
 /** Length of a record's header, in bytes. */
 export const PCAP_RECORD_LENGTH = 16;
 
+/** Offset of the link type in the file header. */
+const LINK_TYPE = 20;
 // The upper bits of the link type field tell of a frame check sequence.
 const LINK_TYPE_MASK = 0x03ffffff;
 
@@ -77,8 +79,8 @@ export class PcapScanner extends CaptureScanner {
     if (major !== 2 || minor !== 4) throw this.damaged(0, `version ${major}.${minor} is not 2.4`);
     const snaplen = view.getUint32(16, little);
     if (snaplen > 0 && snaplen < MAX_CAPTURED_LENGTH) this.#snaplen = snaplen;
-    const linkType = view.getUint32(20, little) & LINK_TYPE_MASK;
-    if (linkKind(linkType) === undefined) throw this.damaged(0, unreadLinkType(linkType));
+    const linkType = view.getUint32(LINK_TYPE, little) & LINK_TYPE_MASK;
+    if (linkKind(linkType) === undefined) throw this.damaged(LINK_TYPE, unreadLinkType(linkType));
     this.interfaces.push({ index: 0, name: undefined, linkType, snaplen });
     this.position = PCAP_HEADER_LENGTH;
     this.started = true;

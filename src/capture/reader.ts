@@ -47,9 +47,15 @@ export function createScanner(head: Uint8Array, options: CaptureInputOptions = {
   return newScanner(head, options.window, options.file);
 }
 
-function newScanner(head: Uint8Array, window?: Uint8Array, file?: string, growable?: boolean): CaptureScanner {
+function newScanner(
+  head: Uint8Array,
+  window?: Uint8Array,
+  file?: string,
+  growable?: boolean,
+  unpacked = false,
+): CaptureScanner {
   if (head.length < MAGIC_LENGTH) {
-    throw new CaptureError(`the file ends ${head.length} bytes into its header`, 0, 0, file);
+    throw new CaptureError(`the file ends ${head.length} bytes into its header`, 0, 0, file, { unpacked });
   }
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const big = view.getUint32(0, false);
@@ -60,7 +66,9 @@ function newScanner(head: Uint8Array, window?: Uint8Array, file?: string, growab
       return new PcapScanner(window, file, growable);
     }
   }
-  throw new CaptureError(`magic number 0x${big.toString(16).padStart(8, '0')} is not that of a capture`, 0, 0, file);
+  throw new CaptureError(`magic number 0x${big.toString(16).padStart(8, '0')} is not that of a capture`, 0, 0, file, {
+    unpacked,
+  });
 }
 
 /**
@@ -91,18 +99,21 @@ export class CaptureInput {
     const file = options.file ?? (source === '-' ? 'standard input' : typeof source === 'string' ? source : undefined);
     const window = options.window ?? new Uint8Array(DEFAULT_WINDOW);
     let bytes = openBytes(source);
+    let unpacked = false;
     try {
       let length = await readHead(bytes, window);
       if (isGzip(window.subarray(0, length))) {
+        unpacked = true;
         bytes = new ChunkSource(gunzip(chunksOf(new Uint8Array(window.subarray(0, length)), bytes)));
         length = await readHead(bytes, window);
       }
-      const scanner = newScanner(window.subarray(0, length), window, file, options.window === undefined);
+      const scanner = newScanner(window.subarray(0, length), window, file, options.window === undefined, unpacked);
+      scanner.unpacked = unpacked;
       scanner.commit(length);
       return new CaptureInput(scanner, bytes);
     } catch (error) {
       await bytes.close();
-      if (isZlibError(error)) throw new CaptureError(`gzip: ${error.message}`, 0, 0, file, { cause: error });
+      if (isZlibError(error)) throw new CaptureError(`gzip: ${error.message}`, 0, 0, file, { cause: error, unpacked });
       throw error;
     }
   }

@@ -73,6 +73,8 @@ export abstract class CaptureScanner {
   readonly interfaces: CaptureInterface[] = [];
   /** Name of the file for errors. */
   readonly file: string | undefined;
+  /** Whether the bytes come out of a gzip file: errors say so. */
+  unpacked = false;
   /** Which format this is. */
   abstract readonly format: 'pcap' | 'pcapng';
 
@@ -191,17 +193,27 @@ export abstract class CaptureScanner {
   /** An error placed where the scanner stands, also for what is wrong below the capture (gzip). */
   inputError(detail: string, cause?: Error): CaptureError {
     const offset = this.skip > 0 ? this.skipOffset : this.#base + this.position;
-    return new CaptureError(detail, offset, this.number, this.file, cause === undefined ? undefined : { cause });
+    return this.#error(detail, offset, this.number, cause);
+  }
+
+  /** An error about the packet that `next()` found. */
+  packetError(detail: string): CaptureError {
+    return this.#error(detail, this.offset, this.number - 1);
   }
 
   /** The error of damage at an index of the window. */
   protected damaged(at: number, detail: string): CaptureError {
-    return new CaptureError(detail, this.#base + at, this.number, this.file);
+    return this.#error(detail, this.#base + at, this.number);
   }
 
   /** Offset in the capture of an index of the window. */
   protected offsetOf(at: number): number {
     return this.#base + at;
+  }
+
+  #error(detail: string, offset: number, packet: number, cause?: Error): CaptureError {
+    const { unpacked, file } = this;
+    return new CaptureError(detail, offset, packet, file, { unpacked, ...(cause !== undefined && { cause }) });
   }
 }
 

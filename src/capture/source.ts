@@ -18,6 +18,20 @@ export interface ByteSource {
 }
 
 const CHUNK = 65536;
+
+/** Runs what reads or writes an open file; an error of the system gets the path, which it lacks where a descriptor is used. */
+export function naming<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw named(path, error);
+  }
+}
+
+function named(path: string, error: unknown): unknown {
+  return error instanceof Error && 'syscall' in error && !('path' in error) ? Object.assign(error, { path }) : error;
+}
+
 const readAsync = promisify(read);
 
 /** Opens a source, as it is: without a look at gzip. Throws what `fs` throws when a file does not open. */
@@ -29,19 +43,26 @@ export function openBytes(source: CaptureSource): ByteSource {
 
 /** A file. Plain ones are read synchronously (fastest by far); pipes and devices are not, as they may block for long. */
 class FileSource implements ByteSource {
+  readonly #path: string;
   readonly #fd: number;
   readonly #plain: boolean;
   #open = true;
 
   constructor(path: string) {
+    this.#path = path;
     this.#fd = openSync(path, 'r');
     this.#plain = fstatSync(this.#fd).isFile();
   }
 
   read(target: Uint8Array, offset: number): number | Promise<number> {
     const length = target.length - offset;
-    if (this.#plain) return readSync(this.#fd, target, offset, length, null);
-    return readAsync(this.#fd, target, offset, length, null).then(({ bytesRead }) => bytesRead);
+    if (this.#plain) return naming(this.#path, () => readSync(this.#fd, target, offset, length, null));
+    return readAsync(this.#fd, target, offset, length, null).then(
+      ({ bytesRead }) => bytesRead,
+      (error: unknown) => {
+        throw named(this.#path, error);
+      },
+    );
   }
 
   close(): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { IpvsError } from '../errors.js';
 import { CliError, type Io, isErrno } from './io.js';
 
@@ -12,6 +12,8 @@ type Command = (argv: readonly string[], io: Io) => Promise<number>;
 
 interface Entry {
   readonly summary: string;
+  /** What it needs beside the program: without it the overview does not offer it. */
+  readonly needs?: URL;
   /** Loads the command: only the code of the one that runs is read. */
   readonly load: () => Promise<Command>;
 }
@@ -31,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   demo: {
     summary: 'rewrite a recorded capture and show everything',
+    needs: new URL('../../test/fixtures/kernel/nat-tcp', import.meta.url),
     load: async () => (await import('./demo.js')).demoCommand,
   },
 };
@@ -41,6 +44,7 @@ Usage: ipvs-wasm COMMAND [OPTIONS]
 
 Commands:
 ${Object.entries(COMMANDS)
+  .filter(([, { needs }]) => needs === undefined || existsSync(needs))
   .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
   .join('\n')}
 
@@ -52,7 +56,8 @@ Data goes to standard output, messages to standard error.
 Exit codes:
   0    all went well
   1    a check failed, or the input is damaged (what came before it was written)
-  2    wrong options, or an error in the rules or the network
+  2    wrong options, an error in the rules or the network, or a file that
+       cannot be read or written
   70   a defect of ipvs-wasm itself: please report it
   130  stopped by an interrupt; the output is whole up to there
 `;
@@ -75,7 +80,10 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
     }
     const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (entry === undefined) {
-      throw new CliError(2, `${name.startsWith('-') ? 'unknown option' : 'unknown command'} '${name}'`);
+      throw new CliError(
+        2,
+        `${name.startsWith('-') ? 'unknown option' : 'unknown command'} '${name}': see ipvs-wasm --help`,
+      );
     }
     const command = await entry.load();
     return await command(rest, io);

@@ -60,6 +60,8 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   const { network } = scenario;
   const words = SIDES.map((side) => `${side}=${join(folder, `${side}-in.pcap`)}`);
 
+  const walk = await explainNumber(directorOf(scenario), await Inputs.open(words, network), packet);
+
   const director = directorOf(scenario);
   const inputs = await Inputs.open(words, network);
   mkdirSync(dirname(file), { recursive: true });
@@ -83,7 +85,6 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   io.out(heading(style, 'Services', 'ipvsadm -Ln --stats'));
   io.out(listServices(director.services(), { stats: true }));
   io.out(heading(style, `Packet ${packet} explained`));
-  const walk = await explainNumber(directorOf(scenario), await Inputs.open(words, network), packet);
   io.out(walkText(walk, style));
   io.out(heading(style, "Held to the kernel's own output"));
   const equal = compare(scenario, sent, io, style);

@@ -11,6 +11,7 @@ import { type CommandSpec, helpText, parseOptions } from './options.js';
 import { wholeMillis } from './rewrite-loop.js';
 import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
 import { styleOf } from './style.js';
+import { counted } from './summary.js';
 import { walkText } from './walk-text.js';
 
 const SPEC: CommandSpec = {
@@ -36,10 +37,13 @@ const SPEC: CommandSpec = {
   ],
   notes: `The packets before it are replayed, so that the connections are those that it met.
 The number is also the packet id (frame.packet_id) in what 'rewrite' writes.
+Packets that a pcapng marks as outbound, as 'rewrite' marks what left, were sent
+by the host: they are not counted.
 Of a damaged capture the packets before the damage count, as for 'rewrite'.
 
 Exit codes: 0 well; 1 there is no such packet, or a capture is damaged before
-it; 2 wrong options, rules or network; 70 a defect of ipvs-wasm.
+it; 2 wrong options, rules or network, or a file that cannot be read;
+70 a defect of ipvs-wasm.
 
 Example:
   ipvs-wasm explain -i cli=cli.pcap --packet 5 --rules rules.txt \\
@@ -104,7 +108,8 @@ export async function explainNumber(
   } finally {
     await merger.close();
   }
-  throw new CliError(1, `there is no packet ${wanted}: ${number === 1 ? 'there is 1' : `there are ${number}`}`);
+  const sent = inputs.sent === 0 ? '' : `, without ${counted(inputs.sent, 'outbound packet')}, which the host sent`;
+  throw new CliError(1, `there is no packet ${wanted}: there ${number === 1 ? 'is 1' : `are ${number}`}${sent}`);
 }
 
 /** The walk as JSON; frames as hexadecimal. */

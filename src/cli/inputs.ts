@@ -182,7 +182,7 @@ export class Inputs {
     }
     if (!(scanner.seconds >= 0 && scanner.seconds < MAX_SECONDS)) {
       const detail = 'the time is before 1970 or after 2554, which the director and the outputs cannot hold';
-      merger.endDamaged(new CaptureError(detail, scanner.offset, scanner.number - 1, scanner.file));
+      merger.endDamaged(scanner.packetError(detail));
       return -1;
     }
     const index = this.#indexes[merger.interfaceIndex] ?? this.#resolve(merger.interfaceIndex);
@@ -193,15 +193,17 @@ export class Inputs {
   /** The director's interface of that name, or the only one that it can be. */
   #resolve(merged: number): number {
     const { name, linkType } = this.merger.interfaces[merged]!;
+    const { scanner } = this.merger;
     const { interfaces } = this.#network;
     const up = interfaces.filter((one) => isEthernet(one) && one.up !== false);
     const found = interfaces.find((one) => one.name === name) ?? (up.length === 1 ? up[0] : undefined);
     const file = this.files[this.merger.input]!;
-    const where = `${file}: packet ${this.merger.scanner.number}`;
+    const where = `${file}: packet ${scanner.number}`;
     if (found === undefined) {
       const names = up.map((one) => one.name).join(', ');
       throw usageError(
-        `${where}, interface ${name}: which interface received it? Say NAME=${file}, NAME being one of ${names}`,
+        `${where}${scanner.format === 'pcap' ? '' : `, interface ${name}`}: which interface received it? ` +
+          `Say NAME=${file}, NAME being one of ${names}`,
       );
     }
     const kind = isEthernet(found) ? 'ether' : 'raw';

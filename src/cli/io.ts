@@ -5,6 +5,7 @@
  */
 import { isatty } from 'node:tty';
 import { writeAll } from '../capture/file-sink.js';
+import { naming } from '../capture/source.js';
 
 /** The streams of a command; tests give their own. */
 export interface Io {
@@ -43,7 +44,7 @@ export function isErrno(error: unknown, code: string): boolean {
 /** The process's own streams. */
 export function processIo(stop: AbortSignal, env: NodeJS.ProcessEnv = process.env): Io {
   return {
-    out: (text) => writeAll(1, Buffer.from(text)),
+    out: (text) => naming('standard output', () => writeAll(1, Buffer.from(text))),
     err: (text) => writeAll(2, Buffer.from(text)),
     color: wantsColor(env, isatty(1)),
     interactive: isatty(2),

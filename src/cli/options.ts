@@ -74,7 +74,7 @@ export class Options {
 /**
  * Parses the words after a command's name.
  *
- * @throws {CliError} exit code 2 for an unknown option or a missing value
+ * @throws {CliError} exit code 2 for an unknown option, a missing value, or a second one where one is taken
  */
 export function parseOptions(spec: CommandSpec, argv: readonly string[], positionals = false): Options {
   const options: NonNullable<ParseArgsConfig['options']> = {};
@@ -87,10 +87,15 @@ export function parseOptions(spec: CommandSpec, argv: readonly string[], positio
   }
   try {
     const parsed = parseArgs({ args: dashValues(spec, argv), options, allowPositionals: positionals, strict: true });
-    return new Options(parsed.values, parsed.positionals);
+    const given = new Options(parsed.values, parsed.positionals);
+    const twice = spec.options.find(({ name, multiple }) => multiple !== true && given.all(name).length > 1);
+    if (twice !== undefined) throw usageError(`--${twice.name} is given twice`);
+    return given;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw usageError(error.message.split('. ')[0] ?? error.message);
+    const [text = error.message] = error.message.split('. ');
+    const isUnknown = (error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
+    throw usageError(isUnknown ? `${text}: ipvs-wasm ${spec.name} --help lists them` : text);
   }
 }
 

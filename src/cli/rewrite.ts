@@ -57,8 +57,8 @@ The same input, rules and seed always give the same bytes.
 Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
 processed and written, and the other captures wholly; of a damaged gzip file all
 that its bytes before the damage unpack to), or a time does not fit in the output;
-2 wrong options, rules or network; 70 a defect of ipvs-wasm; 130 interrupted. The
-output is whole up to where it ended; when damage is all that was read there is
+2 wrong options, rules or network, or a file that cannot be read or written;
+70 a defect of ipvs-wasm; 130 interrupted. The output is whole up to where it ended; when damage is all that was read there is
 none.
 
 Example:

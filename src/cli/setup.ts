@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
+import { naming } from '../capture/source.js';
 import { Director, type EcnName } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { applyRules, parseRules } from '../rules/ipvsadm.js';
@@ -73,6 +74,7 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
  */
 export function marksOf(options: Options, network: NetworkConfig): Uint32Array {
   const marks = new Uint32Array(network.interfaces.length);
+  const given = new Set<string>();
   for (const text of options.all('mark')) {
     const [, name, mark] = /^([^=]+)=(\d+|0x[0-9a-f]+)$/i.exec(text) ?? [];
     const value = Number(mark);
@@ -81,6 +83,8 @@ export function marksOf(options: Options, network: NetworkConfig): Uint32Array {
     }
     const index = network.interfaces.findIndex((one) => one.name === name);
     if (index < 0) throw usageError(`--mark ${text}: the network has no interface ${name}`);
+    if (given.has(name)) throw usageError(`--mark ${text}: ${name} has a mark already`);
+    given.add(name);
     marks[index] = value;
   }
   return marks;
@@ -104,6 +108,7 @@ function parseSysctl(texts: readonly string[], known: readonly string[]): Sysctl
     const short = shortSysctl(name.trim());
     if (!known.includes(short)) throw usageError(`--sysctl: '${name}' is none of ${known.join(', ')}`);
     if (value !== '0' && value !== '1') throw usageError(`--sysctl: ${name} takes 0 or 1, not '${value}'`);
+    if (short in sysctl) throw usageError(`--sysctl: ${name} is given twice`);
     sysctl[short] = Number(value);
   }
   return sysctl;
@@ -137,7 +142,7 @@ export function parseCount(name: string, text: string, least: number, most: numb
 }
 
 function readText(file: string): string {
-  return readFileSync(file === '-' ? 0 : file, 'utf8');
+  return naming(nameOf(file), () => readFileSync(file === '-' ? 0 : file, 'utf8'));
 }
 
 function nameOf(file: string): string {

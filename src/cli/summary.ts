@@ -42,15 +42,21 @@ export function countFates(counts: RewriteLoop['reasons']): FateCount[] {
 /** The summary for people, at most 80 columns. */
 export function summaryText(summary: RewriteSummary): string {
   const { packets, fates, made, connections, outputs } = summary;
-  let text = `${grouped(packets.in)} packets in, ${grouped(packets.out)} out, ${grouped(connections)} connections\n\n`;
+  const left = `${grouped(packets.out)} out, ${counted(connections, 'connection')}`;
+  let text = `${counted(packets.in, 'packet')} in, ${left}\n\n`;
   text += fateTable(fates);
   if (made.length > 0) text += `\nmade by the director\n${fateTable(made)}`;
-  if (packets.cut > 0) text += `\n${grouped(packets.cut)} packets were cut off by the capture (snap length)\n`;
+  if (packets.cut > 0) text += `\ncut off by the capture (snap length): ${counted(packets.cut, 'packet')}\n`;
   if (outputs.length > 0) {
     text += '\n';
-    for (const { file, packets: count } of outputs) text += `wrote ${file}: ${grouped(count)} packets\n`;
+    for (const { file, packets: count } of outputs) text += `wrote ${file}: ${counted(count, 'packet')}\n`;
   }
   return text;
+}
+
+/** `1 packet`, `1,000 packets`. */
+export function counted(count: number, what: string): string {
+  return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** One line a fate: packets, verdict, reason and the reason's sentence. */

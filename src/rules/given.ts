@@ -16,6 +16,7 @@ import type {
 import { RuleError, type RuleSource } from './error.js';
 import type { GivenOption, OptionName, Word } from './options.js';
 import {
+  bracketHint,
   type Endpoint,
   parseEndpoint,
   parseNumber,
@@ -140,8 +141,8 @@ export class Given {
   private virtual(word: Word): { address: string; port: number } {
     const { address, port } = parseEndpoint(word, this.at);
     if (port !== undefined && port !== 0) return { address, port };
-    const why = 'port 0 needs persistence, which is not handled by this version';
-    return this.fail(word.column, `expected a service port of 1 to 65535, got "${word.text}": ${why}`);
+    const why = bracketHint(word.text) || ': port 0 needs persistence, which is not handled by this version';
+    return this.fail(word.column, `expected a service port of 1 to 65535, got "${word.text}"${why}`);
   }
 
   private server(): Endpoint {

@@ -16,6 +16,9 @@ export interface Endpoint {
 }
 
 const DECIMAL = /^(0|[1-9]\d*)$/;
+/** What is meant as the name of a host or a port. */
+const NAME = /^[a-z\d.-]*[a-z][\w.-]*$/i;
+const NUMBERS = ': names are not resolved here, ipvsadm -S -n writes numbers';
 const SCHEDULERS: readonly string[] = ['rr', 'wrr', 'wlc', 'sh'] satisfies SchedulerName[];
 const LATER_SCHEDULERS = ['lc', 'lblc', 'lblcr', 'dh', 'mh', 'sed', 'nq', 'fo', 'ovf', 'twos'];
 /** In the order in which ipvsadm prints them. */
@@ -52,6 +55,7 @@ export function parseEndpoint(word: Word, at: RuleSource): Endpoint {
   const { text, column } = word;
   const portAt = (colon: number): number => {
     const port = { text: text.slice(colon + 1), column: column + colon + 1 };
+    if (NAME.test(port.text)) fail(at, port, `expected a port number of 0 to 65535, got "${port.text}"${NUMBERS}`);
     return parseNumber(port, 65535, 'a port number', at);
   };
   if (text.startsWith('[')) {
@@ -65,7 +69,14 @@ export function parseEndpoint(word: Word, at: RuleSource): Endpoint {
   const address = colon < 0 ? text : text.slice(0, colon);
   if (isIPv4(address)) return { address, port: colon < 0 ? undefined : portAt(colon) };
   if (isIPv6(text) || text.includes('%')) return { address: ipv6(word, at), port: undefined };
-  return fail(at, word, `expected an address such as 10.0.0.1 or [fd00::1], got "${text}"`);
+  const hint = bracketHint(text) || (NAME.test(text.replace(/:[^:]*$/, '')) ? NUMBERS : '');
+  return fail(at, word, `expected an address such as 10.0.0.1 or [fd00::1], got "${text}"${hint}`);
+}
+
+/** What to write instead of an IPv6 address with a port behind it, as far as that can be told; else nothing. */
+export function bracketHint(text: string): string {
+  const [, address = '', port = ''] = /^(.*):(\d+)$/.exec(text) ?? [];
+  return isIPv6(address) ? `: write [${address}]:${port}` : '';
 }
 
 function ipv6(word: Word, at: RuleSource): string {

@@ -94,8 +94,10 @@ describe('rules', () => {
   ])('refuses link type %i by its number and name', async (linkType, text) => {
     const { packets, error } = await collect(pcap(true, MICRO, one, { linkType }).bytes);
     expect(packets).toEqual([]);
-    expect(error).toMatchObject({ code: 'BAD_CAPTURE', offset: 0, packet: 0 });
-    expect(error!.message).toContain(`link type ${text} is not read here, only Ethernet and raw IP are`);
+    expect(error).toMatchObject({ code: 'BAD_CAPTURE', offset: 20, packet: 0 });
+    expect(error!.message).toContain(
+      `at byte 20, before the first packet: link type ${text} is not read here, only Ethernet and raw IP are`,
+    );
   });
 
   it('does not take frame check sequence bits for the link type', async () => {

@@ -86,6 +86,16 @@ describe('sources', () => {
     expect(packets).toHaveLength(2 * RECORDS.length);
     expect(error).toMatchObject({ code: 'BAD_CAPTURE', packet: 2 * RECORDS.length });
     expect(error!.detail).toBe('gzip: incorrect data check');
+    expect(error!.message).toContain(` of what it unpacks to, after packet ${2 * RECORDS.length}: gzip: `);
+  });
+
+  it('say that an offset counts what gzip unpacks to, and only then', async () => {
+    const cut = bytes.subarray(0, 30);
+    expect((await collect(gzipSync(cut))).error!.message).toContain(': at byte 24 of what it unpacks to, before the ');
+    expect((await collect(cut)).error!.message).toContain(': at byte 24, before the first packet: ');
+    expect((await collect(gzipSync(Buffer.from('none')))).error!.message).toContain(
+      'at byte 0 of what it unpacks to, ',
+    );
   });
 
   it('give every packet that the bytes before the damage of gzip unpack to', async () => {

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { demoCommand } from '../../src/cli/demo.js';
@@ -31,6 +31,14 @@ test('demo writes what rewrite writes', async () => {
   await run('demo', '-o', demo);
   await run('rewrite', ...words, '-o', rewritten);
   expect(readFileSync(demo).equals(readFileSync(rewritten))).toBe(true);
+});
+
+test('demo says nothing when there is no such packet', async () => {
+  const file = join(scratch(), 'out.pcapng');
+  const { code, out, err } = await run('demo', '-p', '999', '-o', file);
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toMatch(/there is no packet 999/);
+  expect(existsSync(file)).toBe(false);
 });
 
 test('demo explains another packet, in colour', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { styleOf } from '../../src/cli/style.js';
-import { KERNEL, run, runWith, scenarioWords } from './support.js';
+import { KERNEL, run, runWith, scenarioWords, scratch } from './support.js';
 
 const { words } = scenarioWords('nat-tcp');
 
@@ -99,6 +99,18 @@ changed      eth.dst       02:00:00:00:00:01 -> 02:00:00:00:01:13
     });
     expect((await run('explain', ...words, '--packet', '0')).code).toBe(2);
     expect((await run('explain', ...words)).err).toBe('ipvs-wasm: --packet is needed\n');
+  });
+
+  test('does not count what the host sent, and says so', async () => {
+    const file = join(scratch(), 'out.pcapng');
+    await run('rewrite', ...words, '-o', file);
+    const given = ['-i', file, ...words.slice(4)];
+    expect(await run('explain', ...given, '-p', '98')).toMatchObject({ code: 0, err: '' });
+    expect(await run('explain', ...given, '-p', '99')).toEqual({
+      code: 1,
+      out: '',
+      err: 'ipvs-wasm: there is no packet 99: there are 98, without 98 outbound packets, which the host sent\n',
+    });
   });
 
   test('refuses a damaged capture before the packet', async () => {

@@ -380,7 +380,7 @@ describe('captures of which no packet can be read', () => {
   writeFileSync(raw, ofLinkType(101));
   writeFileSync(good, whole);
   const out = join(folder, 'out.pcap');
-  const message = `ipvs-wasm: ${sll}: at byte 0, before the first packet: link type 113 (LINUX_SLL) is not read here, only Ethernet and raw IP are\n`;
+  const message = `ipvs-wasm: ${sll}: at byte 20, before the first packet: link type 113 (LINUX_SLL) is not read here, only Ethernet and raw IP are\n`;
 
   test('name their link type and leave no output', async () => {
     expect(await run('rewrite', '-i', `cli=${sll}`, ...words.slice(4), '-o', out)).toEqual({
@@ -465,7 +465,7 @@ describe('errors', () => {
     ['no output', ['-i', `cli=${cli}`], '-o FILE is needed'],
     ['an unknown interface', ['-i', `eth9=${cli}`, '-o', out], 'the network has no interface eth9'],
     ['an unknown out interface', ['-i', `cli=${cli}`, '-o', `eth9=${out}`], 'the network has no interface eth9'],
-    ['an interface that is not said', ['-i', cli, '-o', out], 'which interface received it?'],
+    ['an interface that is not said', ['-i', cli, '-o', out], ': packet 1: which interface received it?'],
     ['an input that is not there', ['-i', 'cli=/nowhere.pcap', '-o', out], '/nowhere.pcap: no such file or directory'],
     ['an output as input', ['-i', `cli=${cli}`, '-o', cli], 'is an input'],
     ['one output twice', ['-i', `cli=${cli}`, '-o', out, '-o', `srv=${out}`], 'is named twice'],
@@ -482,7 +482,20 @@ describe('errors', () => {
     ['a bad format', ['-i', `cli=${cli}`, '-o', out, '--format', 'erf'], 'pcap or pcapng'],
     ['two users of standard output', ['-i', `cli=${cli}`, '-o', '-', '--json'], 'both want standard output'],
     ['two users of standard input', ['-i', 'cli=-', '-i', 'srv=-', '-o', out], 'can be given once'],
-    ['an unknown option', ['--nothing'], "'--nothing'"],
+    ['an unknown option', ['--nothing'], "'--nothing': ipvs-wasm rewrite --help lists them"],
+    ['an option given twice', ['--rules', rules], '--rules is given twice'],
+    [
+      'a mark given twice',
+      ['-i', `cli=${cli}`, '-o', out, '--mark', 'cli=7', '--mark', 'cli=8'],
+      'cli has a mark already',
+    ],
+    [
+      'a switch given twice',
+      ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forward=1,net.ipv4.ip_forward=0'],
+      'net.ipv4.ip_forward is given twice',
+    ],
+    ['an input that is a folder', ['-i', `cli=${folder}`, '-o', out], `${folder}: is a directory`],
+    ['a full device', ['-i', `cli=${cli}`, '-o', '/dev/full'], '/dev/full: no space left on device'],
   ])('name %s', async (_, argv, expected) => {
     expect(await refused('--rules', rules, '--network', network, ...argv)).toContain(expected);
   });
@@ -492,6 +505,8 @@ describe('errors', () => {
     expect(await refused('-i', cli, '--rules', '/nowhere', '--network', network)).toBe(
       '/nowhere: no such file or directory',
     );
+    expect(await refused('-i', cli, '--rules', folder, '--network', network)).toBe(`${folder}: is a directory`);
+    expect(await refused('-i', cli, '--rules', rules, '--network', folder)).toBe(`${folder}: is a directory`);
   });
 
   test('of a link type that does not fit name both', async () => {
@@ -553,7 +568,7 @@ test('frames have the mark of their interface, for the services of marks', async
   writeFileSync(packed, gzipSync(readFileSync(kernel('dr-tcp', 'cli-in'))));
   given[1] = `cli=${packed}`;
   expect(await reasons('--mark', 'cli=5')).toEqual(['direct-route']);
-  for (const options of [[], ['--mark', 'srv=5'], ['--mark', 'cli=6'], ['--mark', 'cli=5', '--mark', 'cli=0']]) {
+  for (const options of [[], ['--mark', 'srv=5'], ['--mark', 'cli=6'], ['--mark', 'cli=0']]) {
     expect(await reasons(...options), options.join(' ')).not.toContain('direct-route');
   }
   const { out } = await run('explain', ...given, '--mark', 'cli=5', '-p', '2');

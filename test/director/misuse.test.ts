@@ -304,6 +304,17 @@ describe('a value of the wrong kind is refused, with its place', () => {
   });
 });
 
+it('what is there already, or is not there, is named with its port', () => {
+  const director = lab([NAT]);
+  const dest = `tcp ${TCP_KEY.address}:80 -> ${SERVERS[0]}:8080`;
+  expect(() => director.addDest(TCP_KEY, NAT)).toThrow(`${dest}: already exists`);
+  expect(() => director.deleteDest(TCP_KEY, { ...NAT, port: 81 })).toThrow(`${SERVERS[0]}:81: no such dest`);
+  expect(() => director.deleteDest(TCP_KEY, { address: SERVERS[0] })).toThrow(`${SERVERS[0]}:80: no such dest`);
+  expect(() => director.deleteService({ protocol: 'tcp', address: 'fd00::1', port: 81 })).toThrow(
+    'tcp [fd00::1]:81: not defined',
+  );
+});
+
 describe('the source of packets of our own', () => {
   it.each([
     ['in the net of the next hop', ['10.1.0.100/32', '10.1.0.1/24'], '10.1.0.1'],
