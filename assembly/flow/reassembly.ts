@@ -129,8 +129,8 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   let at = findDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
   // Whole (RFC 6946), unless others of its identification wait: Linux takes it for one of them.
   if (offset == 0 && !more && at == 0) return unwrap(frame, packet, headerLength);
-  if (offset == 0 && more && isIncomplete(found, total)) return refuse(frame, Reason.FragmentMalformed);
-  if (more && (length & 7) != 0) return refuseAll(frame, at, Reason.FragmentMalformed);
+  if (isIncomplete(ip, found, total)) return refuse(frame, Reason.FragmentMalformed);
+  if (endsOdd(ip, found, total)) return refuseAll(frame, at, Reason.FragmentMalformed);
   if (conflicts(at, end, more)) return refuse(frame, Reason.FragmentMalformed);
   if (at == 0) at = openDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
   const fragment = keep(frame, at, offset, length, ip, headerLength, payload);
@@ -155,11 +155,21 @@ function refuseAll(frame: Descriptor, at: usize, reason: Reason): bool {
 }
 
 /**
- * Whether a first fragment ends within the transport header, or before it (RFC 8200 §4.5: discarded). Where an extension
- * header is cut off, or none that can be, the rest is waited for, as Linux does.
+ * Whether it is a first fragment that ends within the transport header, or before it (RFC 8200 §4.5: discarded). Where an
+ * extension header is cut off, or none that can be, the rest is waited for, as Linux does. `found`: of the IPv6 packet of
+ * `total` bytes at `ip`.
  */
-function isIncomplete(found: u64, total: u32): bool {
+export function isIncomplete(ip: usize, found: u64, total: u32): bool {
+  const word = <u32>load<u16>(ip + foundFragment(found), FRAGMENT_FIELD);
+  if ((word & OFFSET6_BE) != 0 || (word & MORE6_BE) == 0) return false;
   return foundFault(found) == Reason.None && foundOffset(found) + transportMin(foundProtocol(found)) > total;
+}
+
+/** Whether it is a fragment before the last that does not end at a multiple of eight, within what a packet may hold. */
+export function endsOdd(ip: usize, found: u64, total: u32): bool {
+  const word = <u32>load<u16>(ip + foundFragment(found), FRAGMENT_FIELD);
+  const end = <u32>bswap<u16>(<u16>(word & OFFSET6_BE)) + total - foundFragment(found) - FRAGMENT_SIZE;
+  return (word & MORE6_BE) != 0 && (end & 7) != 0 && end <= LENGTH_MAX;
 }
 
 /** Bytes that Linux wants to see of a transport header in a first fragment. */

@@ -26,6 +26,7 @@ import { IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { deliver, keepLocal } from './balance';
+import { answerFragment } from './fragment';
 import { isMarked, serviceOf } from './schedule';
 
 /** Judges a parsed packet that no connection took the short way. */
@@ -61,7 +62,10 @@ function input6(frame: Descriptor, packet: Scratch): void {
     return;
   }
   // Linux reassembles for all as soon as there is a service that needs it.
-  if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) return;
+  if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) {
+    answerFragment(frame, packet);
+    return;
+  }
   const forAll = isMulticast6(packet.destination);
   if (forAll || routeTypeAny(true, packet.destination) == RouteType.Local || takesMark(frame, packet)) {
     // A fragment that nobody here needs whole is for the host to gather.

@@ -26,6 +26,8 @@ export const REASSEMBLY_EXCEEDED: u32 = 1;
 export const HEADER_FIELD: u32 = 0;
 export const UNKNOWN_NEXT_HEADER: u32 = 1;
 export const UNKNOWN_OPTION: u32 = 2;
+/** RFC 7112 §5. */
+export const INCOMPLETE_HEADERS: u32 = 3;
 
 /** Whether a type reports an error about another packet: no error is sent about it, and it relates to the connection it quotes. */
 export function isError6(type: u32): bool {

@@ -14,6 +14,7 @@ const HOP_LIMIT: usize = 7;
 const SOURCE: usize = 8;
 const DESTINATION: usize = 24;
 /** Where the addresses are. */
+export const IPV6_PAYLOAD_LENGTH: usize = PAYLOAD_LENGTH;
 export const IPV6_SOURCE: usize = SOURCE;
 export const IPV6_DESTINATION: usize = DESTINATION;
 /** Bytes of the header, extension headers apart. */

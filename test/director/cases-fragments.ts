@@ -71,7 +71,7 @@ export const CASES_FRAGMENTS: Record<string, Case> = {
     frame: fromClient(renumbered(third, 0x1fff)),
   },
   'a fragment of IPv6 whose length is no multiple of 8': {
-    expect: ['fragment-malformed'],
+    expect: ['fragment-malformed', 'parameter-problem'],
     dests: [NAT6],
     frame: fromClient(shortened(first6)),
   },

@@ -183,6 +183,12 @@ describe('tunnels that end here', () => {
     expect(fate(ipv6(words, inner), 'six')).toBe('local decapsulated');
   });
 
+  test('GRE that carries ERSPAN is refused', () => {
+    expect(fate(ipv4({ ...ends, protocol: 47 }, Uint8Array.of(0, 0, 0x88, 0xbe, ...inner)))).toBe(
+      'drop tunnel-malformed',
+    );
+  });
+
   test('GUE of version 1 is refused, and what is not IP left to the host', () => {
     const outer = { ...ends, sport: 40_000, dport: 6080 };
     expect(fate(udp({ ...outer, payload: Uint8Array.of(0, 4, 0, 0, ...inner) }))).toBe('local decapsulated');
@@ -199,6 +205,24 @@ describe('ICMP errors', () => {
     expect(fate(icmp({ source: CLIENT, destination: '10.1.0.99' }, 3, 3, reply))).toBe('forward routed');
     expect(director.connectionCount).toBe(0);
     expect(fate(icmp({ source: CLIENT, destination: VIP }, 3, 3, reply))).toBe('forward icmp-in');
+  });
+
+  test('an ICMPv6 error of a server is translated', () => {
+    const web = { ...WEB, address: 'fd00::100' };
+    director.setNetwork({
+      interfaces: [
+        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', 'fd00::100/128'] },
+        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
+      ],
+    });
+    director.addService({ ...web, scheduler: 'rr' });
+    director.addDest(web, { address: 'fd00:1::11', port: 8080, method: 'nat' });
+    const syn = tcp({ source: 'fd00::2', destination: 'fd00::100', sport: 40_000, dport: 80, flags: SYN });
+    const sent = director.send(syn, 'cli', T0)[0]?.frame as Uint8Array;
+    const error = icmp({ source: 'fd00:1::11', destination: 'fd00::2' }, 1, 3, sent);
+    expect(fate(error, 'srv')).toBe('forward icmp-out');
+    error[42] = (error[42] ?? 0) ^ 1;
+    expect(fate(error, 'srv')).toBe('drop icmp-checksum');
   });
 
   test('a quoted header that is too short is nobody’s', () => {
@@ -229,6 +253,36 @@ describe('fragments', () => {
 
   test('fragments of unequal lengths leave as they came', () => {
     expect(lengths(fragmentsOf(segment(SYN, { payload: counting(100) }), [16, 72]), 'cli')).toEqual([16, 56, 48]);
+  });
+
+  test('a fragment that cannot be one is dropped', () => {
+    director.setNetwork({
+      interfaces: [
+        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', 'fd00::100/128'] },
+        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
+      ],
+    });
+    director.addService({ ...WEB, address: 'fd00::100', scheduler: 'rr' });
+    const piece = (destination: string, protocol: number, offset: number, length: number) => {
+      const extensions = [[44, Uint8Array.of(0, offset >> 8, (offset & 0xf8) | 1, 1, 2, 3, 4)]] as const;
+      const frame = ipv6({ source: 'fd00::2', destination, protocol, hopLimit: 64, extensions }, counting(length));
+      return director.send(frame, 'cli', T0).map(({ reason, frame: sent }) => [reason, ...sent.subarray(40, 48)]);
+    };
+    const dropped = [expect.arrayContaining(['fragment-malformed'])];
+    const told = (code: number, pointer: number) => {
+      const words = [4, code, expect.any(Number), expect.any(Number), 0, 0, 0, pointer];
+      return [...dropped, ['parameter-problem', ...words]];
+    };
+    for (const offset of [0, 80]) {
+      expect(piece('fd00::100', 6, offset, 79)).toEqual(told(0, 4));
+      expect(piece('fd00:1::11', 6, offset, 79)).toEqual(dropped);
+    }
+    // There is nothing of its transport header.
+    expect(piece('fd00::100', 47, 0, 0)).toEqual(told(3, 0));
+    // These are dropped before the host looks at them.
+    expect(piece('fd00::100', 6, 0, 16)).toEqual(dropped);
+    // Beyond what a packet may hold, nobody is told.
+    expect(piece('fd00::100', 6, 65_528, 79)).toEqual(dropped);
   });
 
   test('fragments with DF pass through', () => {

@@ -1,0 +1,30 @@
+/**
+ * What the sender of an IPv6 fragment is told that nobody can put together (RFC 8200 §4.5).
+ *
+ * @module
+ */
+import { RouteType } from '../../src/abi/memory';
+import { Protocol } from '../../src/abi/protocol';
+import { Descriptor, Scratch } from '../descriptor';
+import { hasPorts } from '../flow/parse';
+import { endsOdd, isIncomplete } from '../flow/reassembly';
+import { answerParameterProblem } from '../forward/answer';
+import { routeTypeAny } from '../net/hop';
+import { foundProtocol, walkExtensions } from '../wire/extension';
+import { HEADER_FIELD, INCOMPLETE_HEADERS } from '../wire/icmpv6';
+import { IPV6_PAYLOAD_LENGTH } from '../wire/ipv6';
+
+/** Answers a fragment to this host that was not taken in; nothing when there is nothing to be said about it. */
+export function answerFragment(frame: Descriptor, packet: Scratch): void {
+  if (routeTypeAny(true, packet.destination) != RouteType.Local) return;
+  const total = packet.totalLength;
+  const found = walkExtensions(packet.ip, packet.ip + total);
+  if (isIncomplete(packet.ip, found, total)) {
+    // What is too short of a protocol that may be balanced is dropped before the host could complain.
+    const protocol = foundProtocol(found);
+    if (hasPorts(protocol) || protocol == Protocol.Icmpv6) return;
+    answerParameterProblem(frame, packet, INCOMPLETE_HEADERS, 0);
+  } else if (endsOdd(packet.ip, found, total)) {
+    answerParameterProblem(frame, packet, HEADER_FIELD, <u32>IPV6_PAYLOAD_LENGTH);
+  }
+}
