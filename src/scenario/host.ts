@@ -54,9 +54,10 @@ const PORT_UNREACHABLE = { 4: [3, 3], 6: [1, 4] } as const;
 const PROTOCOL_UNREACHABLE = { 4: [3, 2], 6: [4, 1] } as const;
 /** Bytes without extension headers. */
 const IPV6_HEADER = 40;
-/** Of extension headers: a field that cannot be, an option that is not known. */
+/** Of extension headers: a field that cannot be, a header that may not be there, an option that is not known. */
 const HEADER_PROBLEMS = [
   { 4: [], 6: [4, 0] },
+  { 4: [], 6: [4, 1] },
   { 4: [], 6: [4, 2] },
 ] as const;
 /** ICMP types of replies, by request: echo, timestamp. */

@@ -10,6 +10,7 @@ import type { CapturedFrame, SentFrame, SentPacket } from './compare.js';
 import { applyEvent, type EventTarget } from './events.js';
 import type { LocalInput } from './host.js';
 import type { Scenario } from './load.js';
+import { equal } from './masks.js';
 import { packetOf } from './packet.js';
 
 /** What became of a frame: the `Director`'s `Outcome`, as far as a replay looks at it. */
@@ -51,6 +52,9 @@ export interface Replay {
   /** Why and when it ended early. */
   readonly stopped: { readonly message: string; readonly time: bigint } | undefined;
 }
+
+/** Bytes of an Ethernet header's addresses. */
+const MACS = 12;
 
 interface Step {
   readonly time: bigint;
@@ -114,9 +118,9 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
 }
 
 /** What the host got when that is not the packet of the frame. */
-function localPacket(frame: Uint8Array, { reason, frame: after }: ReplayOutcome): LocalInput['packet'] {
+function localPacket(frame: Uint8Array, { frame: after }: ReplayOutcome): LocalInput['packet'] {
   // What was taken out of a tunnel, or put together again, begins with its IP header.
-  return reason === 'decapsulated' || packetOf(frame)?.fragment ? packetOf(after, 'raw') : undefined;
+  return equal(frame.subarray(0, MACS), after.subarray(0, MACS)) ? undefined : packetOf(after, 'raw');
 }
 
 /** Whole ms exactly, the rest as a fraction. */

@@ -73,6 +73,9 @@ const NEEDED: Readonly<Record<string, string>> = {
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const BOOT_MS = 60_000;
 const COMMAND_MS = 60_000;
+/** How long setting the clock may take, and how often it is tried. */
+const CLOCK_MS = 200;
+const CLOCK_TRIES = 20;
 /** Characters of the guest's own log that are kept for errors. */
 const LOG_LENGTH = 4000;
 
@@ -202,9 +205,17 @@ export class KernelDirector implements AsyncDisposable {
     await this.must(
       [...modules.map((path) => `insmod ${path}`), ...INITIAL_SYSCTLS.map(setSysctl), ...names].join('\n'),
     );
-    // What it read at its start may be off by some 100 ms.
-    await this.must(`date -s @${Date.now() / 1000} >/dev/null`);
+    await this.#setClock();
     await this.renew();
+  }
+
+  /** What the guest read at its start may be off by some 100 ms, and so is what is set while the machine is busy. */
+  async #setClock(): Promise<void> {
+    for (let tries = 0; tries < CLOCK_TRIES; tries++) {
+      const at = Date.now();
+      await this.must(`date -s @${at / 1000} >/dev/null`);
+      if (Date.now() - at < CLOCK_MS) return;
+    }
   }
 
   /**

@@ -103,11 +103,13 @@ describe('frames of the host', () => {
 
   it('may answer a packet that came in a tunnel', async () => {
     const outer = toHost({ src: '10.1.0.9', dst: '10.0.0.1', protocol: 4, payload: asked.slice(14) });
-    const script: Script = (frame) => [{ verdict: 'local', reason: 'decapsulated', frame: frame.slice(34) }];
-    expect(await run({ ...crafted, cliIn: timed([outer]) }, script)).toMatchObject({
-      passed: true,
-      host: [{ frame: 1 }],
-    });
+    for (const reason of ['decapsulated', 'not-opening']) {
+      const script: Script = (frame) => [{ verdict: 'local', reason, frame: frame.slice(34) }];
+      expect(await run({ ...crafted, cliIn: timed([outer]) }, script)).toMatchObject({
+        passed: true,
+        host: [{ frame: 1 }],
+      });
+    }
   });
 
   it('do not shift the frames of ours around them', async () => {

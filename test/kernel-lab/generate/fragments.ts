@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { addressBytes, type Family } from '../../../src/address.js';
 import { fixIpv4, join } from '../../support/packets.js';
 import type { Wire } from '../case.js';
 import type { Random } from '../random.js';
@@ -26,6 +27,8 @@ interface Shape {
   readonly isEven: boolean;
   /** Only what is answered for being too long: all else leaves with DF or without it for the same reason. */
   readonly mayHaveDf: boolean;
+  /** Whether the sender of a malformed fragment is told: it was for the director itself. */
+  readonly isAnswered: boolean;
 }
 
 /** A part of a datagram's payload, in bytes. */
@@ -155,7 +158,16 @@ function ordered<T>(random: Random, values: readonly T[]): T[] {
 function cutUp(random: Random, packet: Uint8Array, shape: Shape): Uint8Array[] {
   const pieces = ordered(random, piecesOf(random, packet, shape));
   const sent = random.once(4) ? spoilt(random, pieces, shape.isEven) : pieces;
-  return sent.map((piece) => fragmentOf(packet, piece));
+  const six = (packet[0] as number) >> 4 === 6;
+  return (six ? sent.flatMap((piece) => possible(piece, shape)) : sent).map((piece) => fragmentOf(packet, piece));
+}
+
+/** Linux passes IPv6 fragments on that nobody can put together, but for those the host answers (docs/deviations.md). */
+function possible(piece: Piece, { isAnswered }: Shape): Piece[] {
+  if (!piece.more) return [piece];
+  const data =
+    isAnswered && piece.offset > 0 ? piece.data : piece.data.subarray(0, piece.data.length - (piece.data.length % 8));
+  return piece.offset > 0 || data.length >= HEADERS ? [{ ...piece, data }] : [];
 }
 
 /** How long a datagram is: some fit the MTU, others do not. */
@@ -191,11 +203,11 @@ function source(
   return { packet, wire, mac, move: { flow, direction: 'reply' } };
 }
 
-/** Whether the packet is addressed to the director itself, over IPv4. */
-function isForDirector(packet: Uint8Array): boolean {
-  const { own, inside, vips } = HOSTS[4];
-  const destination = packet.subarray(16, 20).join('.');
-  return (packet[0] as number) >> 4 === 4 && [own, inside, ...vips].some((address) => address === destination);
+/** Whether the packet is addressed to the director itself. */
+function isForDirector(packet: Uint8Array, family: Family): boolean {
+  const { own, inside, vips } = HOSTS[family];
+  const destination = family === 6 ? packet.subarray(24, 40) : packet.subarray(16, 20);
+  return [own, inside, ...vips].some((address) => Buffer.compare(addressBytes(address).bytes, destination) === 0);
 }
 
 export const fragments: Kind = {
@@ -205,9 +217,16 @@ export const fragments: Kind = {
     const found = source(context);
     if (found === undefined) return [];
     const { packet, wire, mac, move } = found;
-    const isOwn = isForDirector(packet);
+    const family = (packet[0] as number) >> 4 === 6 ? 6 : 4;
+    const isTold = isForDirector(packet, family);
+    const isOwn = isTold && family === 4;
     const isTooLong = packet.length > Math.max(world.mtu.cli, world.mtu.srv) && packet[9] !== ICMP;
-    const shape = { mtu: world.mtu[wire], isEven: isOwn || random.once(2), mayHaveDf: isOwn && isTooLong };
+    const shape = {
+      mtu: world.mtu[wire],
+      isEven: isOwn || random.once(2),
+      mayHaveDf: isOwn && isTooLong,
+      isAnswered: isTold,
+    };
     return cutUp(random, packet, shape).map((fragment) => ({
       step: context.frame(wire, fragment, 'fragment', mac),
       ...move,
