@@ -34,7 +34,7 @@ function isStale(outputs, sources) {
   return Math.min(...built) <= Math.max(...sources.map(changed));
 }
 
-/** Said once, as a build takes half a minute without a word. */
+/** Said once: a build takes long, and says nothing itself. */
 let said = false;
 function sayBuilding() {
   if (!said) console.error('building…');

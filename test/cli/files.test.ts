@@ -1,4 +1,4 @@
-import { copyFileSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileIdentity } from '../../src/cli/file-identity.js';
@@ -100,13 +100,10 @@ describe('the commands of the documentation run as they stand', async () => {
     examples.push(out.slice(out.indexOf('Example:\n') + 9).replaceAll('\\\n', ' '));
   }
   const folder = scratch();
-  for (const side of ['cli', 'srv']) {
-    for (const name of [side, `${side}-in`]) {
-      copyFileSync(join(KERNEL, `nat-tcp/${side}-in.pcap`), join(folder, `${name}.pcap`));
-    }
-  }
-  copyFileSync(join(KERNEL, 'nat-tcp/rules.txt'), join(folder, 'rules.txt'));
-  writeFileSync(join(folder, 'net.json'), networkJson('nat-tcp'));
+  // What README.md sends its reader to.
+  expect(readme).toContain('`cd examples/nat`');
+  cpSync(join(ROOT, 'examples/nat'), folder, { recursive: true });
+  for (const side of ['cli', 'srv']) copyFileSync(join(folder, `${side}-in.pcap`), join(folder, `${side}.pcap`));
 
   test('there are some', () => {
     expect(examples).toHaveLength(4);
