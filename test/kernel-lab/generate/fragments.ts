@@ -53,6 +53,9 @@ function headerLength(packet: Uint8Array): number {
  */
 const HEADERS = 80;
 
+/** Bytes of the longest transport header that Linux wants whole in a fragment that is the first, or all. */
+const TRANSPORT = 20;
+
 /** Where a payload of `length` bytes is cut: after multiples of eight. */
 function cutsOf(random: Random, length: number, mtu: number, isEven: boolean): number[] {
   const eights = (bytes: number) => Math.max(8, Math.ceil(bytes / 8) * 8);
@@ -164,7 +167,7 @@ function cutUp(random: Random, packet: Uint8Array, shape: Shape): Uint8Array[] {
 
 /** Linux passes IPv6 fragments on that nobody can put together, but for those the host answers (docs/deviations.md). */
 function possible(piece: Piece, { isAnswered }: Shape): Piece[] {
-  if (!piece.more) return [piece];
+  if (!piece.more) return piece.offset > 0 || piece.data.length >= TRANSPORT ? [piece] : [];
   const data =
     isAnswered && piece.offset > 0 ? piece.data : piece.data.subarray(0, piece.data.length - (piece.data.length % 8));
   return piece.offset > 0 || data.length >= HEADERS ? [{ ...piece, data }] : [];

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { addressBytes } from '../../../src/address.js';
 import type { Wire } from '../case.js';
 import type { Random } from '../random.js';
 import { ICMP, ICMP6, icmp, ip, isSix } from './bytes.js';
@@ -91,7 +92,9 @@ function isSix4(packet: Uint8Array): boolean {
 /** The error about `quoted` from one address to another. */
 function errorPacket(context: Context, wire: Wire, source: string, destination: string, about: Uint8Array): Uint8Array {
   const { random, world } = context;
-  const message = random.of<readonly [number, number]>(isSix(source) ? MESSAGES6 : MESSAGES);
+  // Over IPv6 the host's own tunnels learn the path MTU, which then counts for all that goes there.
+  const messages6 = isOwnTunnel6(about) ? MESSAGES6.filter(([type]) => type !== 2) : MESSAGES6;
+  const message = random.of<readonly [number, number]>(isSix(source) ? messages6 : MESSAGES);
   const isTunnels = isOwnTunnel(about);
   // The host's own tunnels learn from such an error, too, if IPVS leaves it to them.
   const [type, code] = isTunnels && hasTunnels(world) && message === FRAGMENTATION_NEEDED ? HOST_UNREACHABLE : message;
@@ -121,6 +124,12 @@ function hasWayBack({ hasDefault }: World, source: string): boolean {
 function isOwnTunnel(packet: Uint8Array): boolean {
   const source = addressIn(packet, 'source');
   return !isSix4(packet) && (source === HOSTS[4].own || source === HOSTS[4].inside);
+}
+
+function isOwnTunnel6(packet: Uint8Array): boolean {
+  const { own, inside } = HOSTS[6];
+  const source = packet.subarray(8, 24);
+  return isSix4(packet) && [own, inside].some((one) => Buffer.compare(addressBytes(one).bytes, source) === 0);
 }
 
 /** Whether the director takes packets out of tunnels. */

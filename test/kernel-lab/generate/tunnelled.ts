@@ -65,7 +65,9 @@ function strangeEnds(context: Context): Ends {
     [1, random.of([own, back])],
     [1, oddAddress(random, six, 'destination')],
   ]);
-  return { protocol, source: client, destination, sport: random.of([1000, 1001, 1002]), dport };
+  // Past a service: as in extensions.ts.
+  const ports = six && (servers as readonly string[]).includes(destination) ? [1100] : [1000, 1001, 1002];
+  return { protocol, source: client, destination, sport: random.of(ports), dport };
 }
 
 /** The middle of a tunnel packet: its protocol, and the bytes before and with what it carries. */
