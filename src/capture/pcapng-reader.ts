@@ -5,7 +5,6 @@
  * @module
  */
 
-import { CaptureError } from './capture-error.js';
 import { linkKind, unreadLinkType } from './link-type.js';
 import {
   EPB_FLAGS,
@@ -248,7 +247,7 @@ export class PcapngScanner extends CaptureScanner {
   }
 
   #badOption(detail: string): Error {
-    return new CaptureError(detail, this.offset, this.number - 1, this.file);
+    return this.packetError(detail);
   }
 }
 
