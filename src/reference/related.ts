@@ -30,7 +30,7 @@ export interface Report {
 
 /** An ICMP message to the host. */
 export function judgeOwnError(host: Host, received: Received, message: Uint8Array): Judgement {
-  const report = readReport(received, message);
+  const report = readReport(host, received, message);
   if ('verdict' in report) return report;
   const answered = findAnswered(host, report.quote);
   if (answered !== undefined) {
@@ -47,7 +47,7 @@ export function judgePassingError(
   received: Received,
   message: Uint8Array,
 ): { packet: IpPacket; reason: string } | Judgement {
-  const report = readReport(received, message);
+  const report = readReport(host, received, message);
   if ('verdict' in report) {
     return report.verdict === 'drop' ? report : { packet: received.packet, reason: 'routed' };
   }
@@ -61,8 +61,10 @@ export function judgePassingError(
   return 'verdict' in changed ? changed : { packet: changed.translate(received.packet), reason: 'icmp-out' };
 }
 
-function readReport(received: Received, message: Uint8Array): Report | Judgement {
+function readReport(host: Host, received: Received, message: Uint8Array): Report | Judgement {
   const { packet } = received;
+  // Without a service of the family Linux has no hooks for it.
+  if (!host.services.any(isIpv6(packet) ? 6 : 4)) return local('local-delivery');
   if (message.length < ICMP_LENGTH) return drop('transport-truncated');
   if (!isRelated(packet, message[0]!)) return local('local-delivery');
   const quote = readQuote(message.subarray(ICMP_LENGTH), isIpv6(packet));

@@ -26,7 +26,7 @@ import {
   UDP_KEY,
   VIP6,
 } from '../support/lab.js';
-import { counting, fixIpv4, hex, icmp, ipv6, udp } from '../support/packets.js';
+import { counting, fixIpv4, hex, icmp, ipv4, ipv6, udp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
 interface Around {
@@ -153,6 +153,13 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({}, [fromClient(later(1))], ['drop ttl-exceeded', 'forward time-exceeded']);
     const first = piece6(58, 0, true, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 1, SERVERS6[1]);
     expectLast({}, [fromClient(first)], ['drop ttl-exceeded']);
+  });
+
+  it('nobody looks at ICMP of a family without a service', () => {
+    const ends = { source: CLIENT, destination: SERVERS[1] };
+    const short = ipv4({ ...ends, protocol: 1 }, Uint8Array.of(3, 3, 0, 0, 0, 0, 0));
+    expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, [fromClient(short)], ['forward routed']);
+    expectLast({}, [fromClient(short)], ['drop transport-truncated']);
   });
 
   it('a later fragment of ICMP that nobody gathers is just routed', () => {

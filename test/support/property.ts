@@ -15,7 +15,7 @@ const { env } = process;
 /** Runs of each property. */
 export const RUNS = Number(env.PROPERTY_RUNS ?? 1000);
 
-const SEED = env.PROPERTY_SEED === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(env.PROPERTY_SEED);
+const SEED = env.PROPERTY_SEED === undefined ? undefined : Number(env.PROPERTY_SEED);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs after which the test runner hears that the worker is alive. */
@@ -26,12 +26,16 @@ const PATIENCE = 120_000;
 /** Properties of one test file: `property('name', fc.property(…))` declares a test. */
 export type Declare = <Ts>(name: string, property: fc.IProperty<Ts>) => void;
 
-/** For the test file at `url` (its `import.meta.url`). Prints seed, runs and time once all of its tests are done. */
-export function properties(url: string): Declare {
+/**
+ * For the test file at `url` (its `import.meta.url`). Prints seed, runs and time once all of its tests are done. Without
+ * PROPERTY_SEED the seed is `usual`, or a random one.
+ */
+export function properties(url: string, usual = Math.floor(Math.random() * 0x7fffffff)): Declare {
+  const base = SEED ?? usual;
   const file = relative(ROOT, fileURLToPath(url));
   const done: string[] = [];
   afterAll(() => {
-    if (done.length > 0) console.log(`${file}: seed ${SEED}; ${done.join('; ')}`);
+    if (done.length > 0) console.log(`${file}: seed ${base}; ${done.join('; ')}`);
   });
   return (name, property) => {
     it(name, { timeout: PATIENCE * Math.max(1, RUNS / CHUNK) }, async () => {
@@ -39,7 +43,7 @@ export function properties(url: string): Declare {
       const { PROPERTY_PATH: path } = env;
       for (let from = 0; from < RUNS; from += CHUNK) {
         // Each chunk has a seed of its own, so that a failure is replayed without the chunks before it.
-        const seed = (SEED + from / CHUNK) | 0;
+        const seed = (base + from / CHUNK) | 0;
         const numRuns = Math.min(CHUNK, RUNS - from);
         const details = fc.check(property, {
           seed,

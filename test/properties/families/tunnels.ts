@@ -21,15 +21,17 @@ export function wrapped(choices: Choices, inner: Made): Made {
   const { own, inside, vips, clients, servers } = HOSTS[family];
   const source = choices.of([clients[0], servers[0], clients[2]] as string[]);
   const outer = ipWords(choices, source, choices.of([own, own, inside, vips[0]]), !choices.once(6));
+  // Nobody leaves the checksum of a fragment to a card.
+  const partial = inner.partial && !(outer.extensions ?? []).some(([number]) => number === 44);
   switch (choices.below(4)) {
     case 0:
-      return { ...inner, packet: ipInIp(outer, inner.packet) };
+      return { partial, packet: ipInIp(outer, inner.packet) };
     case 1: {
       const sum = choices.of(['right', undefined, undefined, 'wrong'] as const);
       const packet = gre({ ...outer, ...(sum && { sum }) }, inner.packet);
       // With routing, which nobody takes.
       if (choices.once(10)) packet[family === 4 ? 20 : 40] = 0x40;
-      return { ...inner, packet };
+      return { partial, packet };
     }
     default: {
       const dport = choices.once(8) ? GUE_PORT + 1 : GUE_PORT;
