@@ -16,15 +16,17 @@ import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 /** Notes the time, and moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
   conn.touched = now32();
-  if (!isSteady(packet, conn)) moveState(packet, conn, direction);
+  if (!isSteady(packet, conn, direction)) moveState(packet, conn, direction);
 }
 
 /** Whether it is like nearly all segments of established connections, which leave everything as it is, in every table. */
-function isSteady(packet: Scratch, conn: Conn): bool {
+function isSteady(packet: Scratch, conn: Conn, direction: Direction): bool {
   return (
     conn.state == ConnState.Established &&
     (changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) == ACK &&
-    conn.timeout == timeoutOf(ConnState.Established)
+    conn.timeout == timeoutOf(ConnState.Established) &&
+    // The first that a server sends this way makes the other tables count.
+    (direction == Direction.In || !conn.has(ConnFlag.NoOutput))
   );
 }
 

@@ -30,7 +30,7 @@ import { gather, gathersOnTheWay } from '../flow/gather';
 import { completeChecksum } from '../flow/offload';
 import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
-import { findByTuple, findTuple } from '../flow/tuple';
+import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
@@ -152,15 +152,17 @@ function findReply(packet: Scratch): Conn | null {
   return ref != 0 && isReply(ref) ? connOf(ref) : null;
 }
 
-/**
- * The connection, not of NAT, whose server answers by way of this host: from the VIP, an address of this host's own, which
- * only IPv6 lets pass.
- */
+/** The connection, not of NAT, whose server answers by way of this host, from the VIP. */
 function findPassing(packet: Scratch): Conn | null {
-  const source = packet.source;
-  if (!packet.isV6 || packet.bucket == 0 || !isOwn(true, source)) return null;
-  const ports = rotl<u32>(portsBE(packet.l4), 16);
-  const ref = findTuple(true, packet.destination, source, ports, packet.protocol);
+  let ports = ISAKMP_PORTS_BE;
+  let protocol: u32 = Protocol.Udp;
+  if (packet.bucket != 0) {
+    ports = rotl<u32>(portsBE(packet.l4), 16);
+    protocol = packet.protocol;
+  } else if (!isIpsec(packet)) {
+    return null;
+  }
+  const ref = findTuple(packet.isV6, packet.destination, packet.source, ports, protocol);
   return ref != 0 && !isReply(ref) && connOf(ref).method != Method.Masq ? connOf(ref) : null;
 }
 

@@ -85,14 +85,10 @@ function takesMark(frame: Descriptor, packet: Scratch): bool {
 
 /** A packet to this host: out of its tunnel, or to a service. What came out of a tunnel is looked at like any packet. */
 function takeIn(frame: Descriptor, packet: Scratch): void {
-  // Most tunnel packets were opened before; here come those that were put together from fragments, or are for us by mark.
-  if ((packet.flags & (ScratchFlag.Reassembled | ScratchFlag.Marked)) != 0) {
-    if (openTunnel(frame, packet)) {
-      if (packet.ip != 0) input(frame, packet);
-      return;
-    }
-  }
-  deliver(frame, packet);
+  // Most tunnel packets were opened before; here come GUE, what was put together from fragments, and what is ours by mark.
+  const wasLooked = (packet.flags & (ScratchFlag.Reassembled | ScratchFlag.Marked)) == 0;
+  if ((wasLooked && packet.bucket == 0) || !openTunnel(frame, packet)) deliver(frame, packet);
+  else if (packet.ip != 0) input(frame, packet);
 }
 
 /** Reason.None, or why a host takes no packet like this: its addresses, its options (foundReason, foundPointer). */

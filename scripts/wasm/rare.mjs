@@ -44,7 +44,6 @@ export const RARE = [
   // Of several lookups that an IPv6 tunnel packet needs.
   'assembly/forward/decapsulate/isTunnelEnd',
   'assembly/net/hop/findRoute6',
-  'assembly/hook/input/checkAddresses6',
   // UDP where GUE is taken.
   'assembly/forward/decapsulate/isGue',
 ];

@@ -21,8 +21,11 @@ export function split(file, shared) {
   const folder = mkdtempSync('build/split-');
   try {
     const [fast, rest, merged] = ['fast', 'rest', 'merged'].map((name) => join(folder, `${name}.wasm`));
-    const called = writeFast(file, fast, shared);
-    writeRest(file, rest, called);
+    const first = writeFast(file, fast, shared);
+    const second = writeRest(file, rest, first.called);
+    // Each part has globals of its own.
+    const both = first.variables.filter((name) => second.variables.includes(name));
+    if (both.length > 0) throw new Error(`both parts of the module change ${both}, each for itself`);
     const features = ['--enable-simd', '--enable-bulk-memory', '--enable-bulk-memory-opt', '--enable-sign-ext'];
     features.push('--enable-mutable-globals', '--enable-nontrapping-float-to-int', '--enable-multimemory');
     if (shared) features.push('--enable-threads');
@@ -33,10 +36,11 @@ export function split(file, shared) {
   }
 }
 
-/** The part that packets go through, to `out`; the functions of the rest that it calls. */
+/** The part that packets go through, to `out`; the functions of the rest that it calls, and its mutable globals. */
 function writeFast(file, out, shared) {
   const module = readModule(file);
   for (const { name } of exportsOf(module)) if (!FAST_EXPORTS.has(name)) module.removeExport(name);
+  if (new Set(RARE).size < RARE.length) throw new Error('scripts/wasm/rare.mjs: a function stands there twice');
   for (const name of RARE) {
     const there = module.getFunction(name);
     if (there === 0) throw new Error(`scripts/wasm/rare.mjs: there is no function ${name}`);
@@ -52,11 +56,12 @@ function writeFast(file, out, shared) {
   module.addMemoryImport(memoryOf(module), REST, 'memory', shared);
   writeFileSync(out, module.emitBinary());
   const called = functionsOf(module).filter((each) => each.module === REST);
+  const variables = variablesOf(module);
   module.dispose();
-  return called.map(({ base }) => base);
+  return { called: called.map(({ base }) => base), variables };
 }
 
-/** All the rest, to `out`, with `called` exported. */
+/** All the rest, to `out`, with `called` exported; its mutable globals. */
 function writeRest(file, out, called) {
   const module = readModule(file);
   for (const name of FAST_EXPORTS) module.removeExport(name);
@@ -65,7 +70,9 @@ function writeRest(file, out, called) {
   optimise(module, SMALL);
   optimise(module, SMALL);
   writeFileSync(out, module.emitBinary());
+  const variables = variablesOf(module);
   module.dispose();
+  return { variables };
 }
 
 /** The merged module with the exports of the one in `file`. */
@@ -75,8 +82,6 @@ function finish(file, merged) {
   const exported = new Set(exportsOf(before).map(({ name }) => name));
   for (const { name } of exportsOf(module)) if (!exported.has(name)) module.removeExport(name);
   module.runPasses(['remove-unused-module-elements', 'duplicate-function-elimination', 'reorder-functions']);
-  // A global that both parts use would be there twice, each part with its own.
-  if (module.getNumGlobals() > before.getNumGlobals()) throw new Error('a global is used by both parts of the module');
   binaryen.setDebugInfo(false);
   const bytes = module.emitBinary();
   binaryen.setDebugInfo(true);
@@ -87,6 +92,13 @@ function finish(file, merged) {
 
 function exportsOf(module) {
   return Array.from({ length: module.getNumExports() }, (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)));
+}
+
+function variablesOf(module) {
+  const globals = Array.from({ length: module.getNumGlobals() }, (_, i) =>
+    binaryen.getGlobalInfo(module.getGlobalByIndex(i)),
+  );
+  return globals.filter(({ mutable }) => mutable).map(({ name }) => name);
 }
 
 function functionsOf(module) {

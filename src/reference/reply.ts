@@ -29,8 +29,8 @@ export function passReply(
 
 /**
  * A packet that may be from a DR or TUN connection's server, which answers by way of the director instead of past it, from
- * the virtual address: it is counted, and the connection follows it; nothing is translated. Of IPv4 none gets here: its
- * source is the host's own.
+ * the virtual address: it is counted, and the connection follows it; nothing is translated. Of IPv4 it gets here only when
+ * that address is none of the host's own.
  *
  * @returns whether it is
  */

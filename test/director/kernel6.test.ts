@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { ACK, FIN, icmp, ip6, SYN, tcp, toHex, udp } from '../support/packets.js';
+import { ACK, FIN, icmp, ip6, ipv6, SYN, tcp, toHex, udp } from '../support/packets.js';
 
 type Any = Director | ReferenceDirector;
 
@@ -76,6 +76,32 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     const [good, put] = [right, wrong].map((packet) => director.send(packet, 'cli', 0)[0]);
     expect(good?.reason).toBe('icmp-in');
     expect(toHex(put?.frame ?? new Uint8Array(0))).toBe(toHex(good?.frame ?? new Uint8Array(1)));
+  });
+
+  it('the first that is seen of a server’s answers may be a plain ACK', () => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr' });
+    director.addDest(KEY, { address: 'fd00:1::11', method: 'dr' });
+    const request = (flags: number) => tcp({ source: CLIENT, destination: VIP, sport: 1000, dport: 80, flags });
+    director.send(request(SYN), 'cli', 0);
+    director.send(request(ACK), 'cli', 0);
+    director.send(tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 1000, flags: ACK }), 'srv', 0);
+    director.send(request(FIN | ACK), 'cli', 0);
+    expect([...director.connections(0)]).toMatchObject([{ state: 'CLOSE_WAIT', expires: 60 }]);
+  });
+
+  it('answers from a VIP that is not the director’s count, too, and those of AH and ESP', () => {
+    const mark = 7;
+    const director = make();
+    director.addService({ fwmark: mark, family: 6, scheduler: 'rr' });
+    director.addDest({ fwmark: mark, family: 6 }, { address: 'fd00:1::11', method: 'dr' });
+    const far = '2001:db8::80';
+    const outPackets = () => director.services()[0]?.stats.outPackets;
+    director.send(udp({ source: CLIENT, destination: far, sport: 500, dport: 500 }), 'cli', 0, { mark });
+    director.send(udp({ source: far, destination: CLIENT, sport: 500, dport: 500 }), 'srv', 0);
+    expect(outPackets()).toBe(1n);
+    director.send(ipv6({ source: far, destination: CLIENT, protocol: 50 }, new Uint8Array(32)), 'srv', 0);
+    expect(outPackets()).toBe(2n);
   });
 
   it('an IPv4-mapped source is one like any other', () => {

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
+import { reasonName } from '../../src/reasons.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { DestConfig, FrameNotes, NetworkConfig, ServiceKey, SysctlConfig } from '../../src/types.js';
 import { BINARIES, createDirector } from '../support/core.js';
@@ -67,6 +68,22 @@ describe.each(BINARIES)('%s', (binary) => {
       );
     }
   }
+
+  it('a GUE datagram of a connection goes its way also in the burst that made the connection', () => {
+    const dest = { address: SERVERS[0], method: 'dr' } as const;
+    const director = createDirector(binary, { network: TUNNELS, plan: { connections: 16, arenaBytes: 1 << 17 } });
+    director.addService({ ...MARK, scheduler: 'rr' });
+    director.addDest(MARK, dest);
+    const inner = udp({ source: CLIENT, destination: '10.0.0.1', sport: 1, dport: 2 });
+    const frame = fromClient(gue({ source: CLIENT, destination: '10.0.0.1', sport: 40_000, dport: 6080 }, inner));
+    const { burst } = director;
+    for (const mark of [7, 0]) {
+      burst.reserve(frame.length, director.interfaceIndex('cli')).set(frame);
+      burst.commit(frame.length, 0, mark);
+    }
+    director.process(0);
+    expect([0, 1].map((at) => reasonName(burst.reason(at)))).toEqual(['direct-route', 'direct-route']);
+  });
 
   it.each([12, 14, 15])('SCTP of %i bytes, without a whole chunk, is dropped', (length) => {
     const cut = sctpRequest().slice(0, 20 + length);
