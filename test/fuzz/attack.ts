@@ -10,12 +10,15 @@ import type { Step } from '../properties/families/steps.js';
 import { framesOf } from '../properties/families/traffic.js';
 import { worldOf } from '../properties/families/world.js';
 import type { Arrival, Start } from '../properties/twins.js';
-import { fixIpv4 } from '../support/packets.js';
+import { repairHeader, repairLength, repairTransport } from './repair.js';
 import type { Target } from './target.js';
 
 /** Steps of ordinary traffic that a director has seen before. */
-const WARM = 80;
-const KINDS: readonly Step['kind'][] = ['open', 'open', 'open', 'again', 'again', 'again', 'error', 'error', 'stray'];
+const WARM = 160;
+const KINDS: readonly Step['kind'][] = [
+  ...(['open', 'open', 'open', 'open', 'open', 'open', 'again', 'again', 'again', 'again', 'again', 'again'] as const),
+  ...(['error', 'error', 'error', 'error', 'stray', 'stray', 'link'] as const),
+];
 /** Packets that errors are about. */
 const REMEMBERED = 8;
 
@@ -71,14 +74,19 @@ export class Attack {
       return { frame: random.bytes(random.below(200)), inInterface: 'cli' };
     const { frame, inInterface, notes } = random.of(this.#pool);
     // Shorter now and then; never longer than it was.
-    const copy = frame.slice(0, random.once(8) ? random.below(frame.length + 1) : frame.length);
+    const isCut = random.once(8);
+    const copy = frame.slice(0, isCut ? random.below(frame.length + 1) : frame.length);
     const link = random.once(30) ? 0 : linkLength(frame);
     for (let left = random.of([0, 1, 1, 2, 3]); left > 0 && copy.length > link; left--) {
       // Headers more than payload.
       const at = link + random.below(random.once(4) ? copy.length - link : Math.min(copy.length - link, 100));
       copy[at] = random.once(2) ? random.of(EDGES) : random.below(256);
     }
-    if (!random.once(5) && copy.length >= link + 60 && (copy[link] ?? 0) >> 4 === 4) fixIpv4(copy.subarray(link));
+    const packet = copy.subarray(link);
+    if (isCut && random.once(2)) repairLength(packet);
+    // Frames whose checksum is the card's to fill in come as they are.
+    if (random.once(2) && !notes?.partialChecksum) repairTransport(packet);
+    if (!random.once(20)) repairHeader(packet);
     const elsewhere = random.once(20) ? random.of(this.world.network.interfaces).name : inInterface;
     return { frame: copy, inInterface: elsewhere, ...(notes && { notes }) };
   }
