@@ -5,15 +5,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HEADROOM } from '../../src/abi/memory.js';
+import { DESC_HEADROOM, DESCRIPTOR_SIZE, HEADROOM } from '../../src/abi/memory.js';
 import { Director } from '../../src/director.js';
 import { REASONS, reasonName, type VerdictName, verdictName } from '../../src/reasons.js';
 import { ROOT } from '../kernel-lab/root.js';
 import type { Arrival, Start } from '../properties/twins.js';
+import { Guards, type Room } from './guards.js';
 
-const GUARD = 0xa5;
-/** Bytes of guard in front of each slot and behind the last. */
-const FENCE = 64;
+/** Bytes of guard in front of each slot: more than a store is likely to go astray by. */
+const FENCE = 512;
 const PLAN = {
   connections: 48,
   connections6: 48,
@@ -23,14 +23,16 @@ const PLAN = {
   neighbours: 64,
   interfaces: 16,
   arenaBytes: 1 << 21,
-  fragmentBytes: 1 << 16,
-  datagrams: 16,
+  fragmentBytes: 1 << 18,
+  datagrams: 64,
 } as const;
 /** 4 MiB: more than the plan needs, so that what is behind it is a guard, too. */
 const PAGES = 64;
 
 const module = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
 const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+/** Of a frame that cannot be cut. */
+const NO_ROOM = 'drop no-room';
 const VERDICTS = new Map<string, VerdictName>(REASONS.map(({ name, verdict }) => [name, verdict]));
 
 /** What became of a burst: frames by verdict and reason. */
@@ -39,20 +41,18 @@ export interface Judged {
   readonly all: ReadonlyMap<string, number>;
 }
 
-interface Slot {
-  readonly from: number;
-  readonly to: number;
-}
-
 export class Target {
   readonly director: Director;
+  readonly #guards: Guards;
+  /** The arena: frames given lie in its first part, the core makes its own in the second. */
   readonly #base: number;
+  readonly #middle: number;
   readonly #end: number;
+  readonly #descriptors: DataView;
 
-  /** There is one at a time: they share their memory. */
-  constructor({ network, sysctl, ecn = 'kernel', services }: Start) {
-    const bytes = new Uint8Array(memory.buffer);
-    bytes.fill(GUARD);
+  /** `made`: bytes for frames that the core makes. There is one at a time: they share their memory. */
+  constructor({ network, sysctl, ecn = 'kernel', services }: Start, made: number) {
+    Guards.fence(memory);
     this.director = Director.createSync({ wasm: module, memory, network, sysctl, ecn, seed: 1n, plan: PLAN });
     for (const { service, dests } of services) {
       this.director.addService(service);
@@ -65,41 +65,51 @@ export class Target {
         }
       }
     }
-    this.#base = this.director.burst.hold(PLAN.arenaBytes / 2);
-    this.#end = this.#base + PLAN.arenaBytes / 2;
+    const { burst, plan } = this.director;
+    this.#base = burst.hold(PLAN.arenaBytes - made);
+    this.#middle = this.#base + PLAN.arenaBytes - made;
+    this.#end = plan.arena.base + plan.arena.count;
+    this.#descriptors = new DataView(memory.buffer, plan.descriptors.base);
+    this.#guards = new Guards(memory, plan);
   }
 
-  /** Judges the burst at `now`, ms. @throws Error for a trap, an unknown verdict, or a byte beside a slot */
+  /** Judges the burst at `now`, ms. @throws Error for a trap, an unknown verdict, or a byte outside of all rooms */
   judge(arrivals: readonly Arrival[], now: number): Judged {
-    const { burst } = this.director;
-    burst.reset();
-    const { bytes } = burst;
-    bytes.fill(GUARD, this.#base, this.#end);
-    const slots = arrivals.map((arrival, i) => this.#place(arrival, i));
-    const last = this.#next;
-    this.#next = 0;
+    this.director.burst.reset();
+    this.#guards.raise();
+    let next = this.#base;
+    const slots = arrivals.map((arrival, i) => {
+      const slot = this.#place(arrival, i, next + FENCE);
+      next = slot.to;
+      return slot;
+    });
+    if (next > this.#middle) throw new Error(`the frames of a burst end at ${next}, beyond ${this.#middle}`);
     const count = this.director.process(now);
-    this.#checkGuards(slots, last);
     const all = new Map<string, number>();
+    const made: Room[] = [];
     for (let i = 0; i < count; i++) {
       const name = this.#judgement(i);
       all.set(name, (all.get(name) ?? 0) + 1);
-      this.#checkPlace(i, slots[i]);
+      const room = this.#roomOf(i, slots[i]);
+      if (room !== undefined) made.push(room);
     }
+    // Pieces that were made before it was clear that there is no room for all lie anywhere in the rest.
+    const rest = { from: this.#middle, to: this.#end };
+    this.#guards.check([...slots, ...(all.has(NO_ROOM) ? [rest] : made)]);
     return { given: arrivals.length, all };
   }
 
-  #next = 0;
-
-  #place({ frame, inInterface, notes: { mark = 0, partialChecksum = false } = {} }: Arrival, index: number): Slot {
+  #place(
+    { frame, inInterface, notes: { mark = 0, partialChecksum = false } = {} }: Arrival,
+    index: number,
+    from: number,
+  ): Room {
     const { burst } = this.director;
-    const from = (this.#next || this.#base) + FENCE;
-    // Frames of odd addresses, too.
-    const at = from + HEADROOM + (index & 7);
+    // Frames of odd addresses, too, and some that hardly anything fits in front of.
+    const at = from + (index % 16 === 5 ? index % 61 : HEADROOM + (index & 7));
     burst.bytes.set(frame, at);
     const interfaceIndex = this.director.interfaceIndex(inInterface);
     burst.place(at, frame.length, at - from, interfaceIndex, index, mark, partialChecksum);
-    this.#next = at + frame.length;
     return { from, to: at + frame.length };
   }
 
@@ -112,31 +122,17 @@ export class Target {
     return `${verdict} ${reason}`;
   }
 
-  /** A frame lies in its slot, or where the core makes its own. */
-  #checkPlace(index: number, slot: Slot | undefined): void {
-    const { burst, plan } = this.director;
+  /** The room of a frame outside of its slot: the core made it, or made it whole. */
+  #roomOf(index: number, slot: Room | undefined): Room | undefined {
+    const { burst } = this.director;
     const from = burst.address(index);
     const to = from + burst.frameLength(index);
-    const isInSlot = slot !== undefined && from >= slot.from && to <= slot.to;
-    const isMade = from >= this.#end && to <= plan.arena.base + plan.arena.count;
-    if (!isInSlot && !isMade) throw new Error(`frame ${index} left its slot: ${from} to ${to}`);
-  }
-
-  #checkGuards(slots: readonly Slot[], last: number): void {
-    const { burst, plan } = this.director;
-    let at = this.#base;
-    for (const { from, to } of slots) {
-      this.#checkGuard(at, from);
-      at = to;
-    }
-    this.#checkGuard(last, last + FENCE);
-    this.#checkGuard(plan.bytes, plan.bytes + 4096);
-    this.#checkGuard(0, 1024);
-    if (burst.bytes[burst.bytes.length - 1] !== GUARD) throw new Error('the last byte of the memory was written');
-  }
-
-  #checkGuard(from: number, to: number): void {
-    const { bytes } = this.director.burst;
-    for (let at = from; at < to; at++) if (bytes[at] !== GUARD) throw new Error(`byte ${at} was written`);
+    const floor = from - this.#descriptors.getUint16(index * DESCRIPTOR_SIZE + DESC_HEADROOM, true);
+    const isInSlot = slot !== undefined && floor >= slot.from && to <= slot.to;
+    if (isInSlot) return undefined;
+    if (floor < this.#middle || to > this.#end) throw new Error(`frame ${index} left its slot: ${floor} to ${to}`);
+    // Nothing is put in front of a frame that was made.
+    if (slot === undefined) return { from, to };
+    return { from: floor, to, goesOn: true, hasOuter: burst.decapsulated(index) };
   }
 }
