@@ -21,6 +21,7 @@ const HELP = `usage: npm run test:kernel -- [options]
 
   --seconds N    how long; default 60
   --seed S       default: by the clock; printed
+  --cases N      at most so many; default: as many as there is time for
   --case K       only this case of the seed
   --packets N    packets of a case; default 400
   --save DIR     where differences are saved as scenarios for ipvs-wasm verify;
@@ -30,6 +31,7 @@ const HELP = `usage: npm run test:kernel -- [options]
 const OPTIONS = {
   seconds: { type: 'string', default: '60' },
   seed: { type: 'string' },
+  cases: { type: 'string', default: '999999999' },
   case: { type: 'string' },
   packets: { type: 'string', default: '400' },
   save: { type: 'string', default: join(ROOT, 'build/differences') },
@@ -52,14 +54,15 @@ async function main(): Promise<number> {
   await using kernel = await bootDirector();
   const tally = new Tally();
   const until = performance.now() + seconds * 1000;
-  for (let number = only ?? 0; performance.now() < until; number++) {
+  const first = only ?? 0;
+  const end = first + (only === undefined ? whole(values.cases, '--cases') : 1);
+  for (let number = first; number < end && performance.now() < until; number++) {
     const failure = await doCase(kernel, tally, seed, number, packets).catch((cause: Error) => {
       throw new Error(`case ${number}: ${cause.message}`, { cause });
     });
     if (failure !== undefined && tally.isNew(failure.difference.signature) && tally.kinds <= SHRUNK) {
       await report(kernel, failure, `seed ${seed} case ${number}`, join(values.save, `seed-${seed}-case-${number}`));
     }
-    if (only !== undefined) break;
   }
   console.log(tally.text());
   return tally.differences === 0 ? 0 : 1;
