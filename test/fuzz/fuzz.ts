@@ -26,7 +26,7 @@ const OPTIONS = {
 const BURSTS = 20;
 
 /** Bytes for what the core makes: plenty, and in one world of eight hardly enough. */
-const [ROOM, LITTLE_ROOM] = [1 << 20, 1 << 14];
+const [ROOM, LITTLE_ROOM] = [1 << 20, 1 << 13];
 
 /** From so many frames on each reason must have been met, but these. */
 const MILLION = 1_000_000;
