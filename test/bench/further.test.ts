@@ -25,7 +25,8 @@ describe.each(MODES)('%s', (mode) => {
   ] as const)('%s does it with every packet', (_, make) => {
     const scenario = { mode, connections: 50 };
     // A packet that gets anything else makes the measurement throw.
-    expect(make(scenario, makeFrames(scenario)).core(32).measure(0.02).ns).toBeGreaterThan(0);
+    const contender = make(scenario, makeFrames(scenario)).core(32);
+    expect(() => contender.measure(0.02)).not.toThrow();
   });
 });
 
