@@ -119,7 +119,7 @@ const NETWORK_JSON = {
     address: mac,
     addr_info: addresses.map((text) => {
       const [local, prefixlen] = text.split('/');
-      return { family: 'inet', local, prefixlen: Number(prefixlen), scope: 'global' };
+      return { family: text.includes(':') ? 'inet6' : 'inet', local, prefixlen: Number(prefixlen), scope: 'global' };
     }),
   })),
   route: [{ dst: '172.16.0.0/12', gateway: ROUTER.dst, dev: ROUTER.dev }],
