@@ -140,8 +140,8 @@ function checkAddresses6(packet: Scratch): Reason {
 
 /**
  * Takes what is inside a tunnel packet to us out: it comes in by the tunnel's interface, and is judged later like any
- * packet. One level only. Every other packet is left as it is, and the answer is false. Called before the stage that looks connections up, so
- * that the inner packets' lookups overlap, too.
+ * packet. One level only. Every other packet is left as it is, and the answer is false. Called before the stage that looks
+ * connections up, so that the inner packets' lookups overlap, too; for GUE and what was in pieces only afterwards.
  */
 export function openTunnel(frame: Descriptor, packet: Scratch): bool {
   if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return false;

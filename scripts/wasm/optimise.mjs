@@ -22,8 +22,8 @@ export function readModule(file) {
 }
 
 /**
- * How far to go. `always`, `flexible`, `oneCaller`: the largest functions that are inlined everywhere; where calls take
- * constants or there are no calls in them; where there is one caller. In nodes of Binaryen's tree.
+ * How far to go. `always`, `flexible`, `oneCaller`: the largest functions that are inlined everywhere; that are
+ * inlined if they call nothing; that are inlined into their only caller. In nodes of Binaryen's tree.
  */
 export function optimise(module, { always, flexible, oneCaller, loops, shrink }) {
   binaryen.setOptimizeLevel(3);

@@ -1,5 +1,5 @@
 /**
- * What cases are made of. The kernel knows all of it; what the core does not handle yet is switched off.
+ * What cases leave out: where core and kernel are known to differ, or nobody has held them together yet.
  *
  * @module
  */
@@ -23,12 +23,7 @@ export const FEATURES = {
   bypass: false,
   /** `schedule_icmp`. */
   scheduleIcmp: false,
-  /** Rules and switches change between packets. */
-  control: true,
 };
-
-/** Names of all. */
-export type Feature = keyof typeof FEATURES;
 
 /** Schedulers that the core has. */
 export const SCHEDULERS = ['rr', 'wrr', 'wlc', 'sh'] as const;

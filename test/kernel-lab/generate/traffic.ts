@@ -9,7 +9,6 @@ import type { StepSource } from '../record.js';
 import { Context, type Kind, type Move } from './context.js';
 import { control } from './control.js';
 import { extensions } from './extensions.js';
-import { FEATURES } from './features.js';
 import { fragments } from './fragments.js';
 import { icmpErrors } from './icmp-errors.js';
 import { ipsec } from './ipsec.js';
@@ -20,17 +19,7 @@ import { tunnelled } from './tunnelled.js';
 import type { World } from './world.js';
 
 /** All kinds that are switched on. */
-const KINDS: readonly Kind[] = [
-  ...requests,
-  fragments,
-  icmpErrors,
-  ipsec,
-  link,
-  arp,
-  tunnelled,
-  extensions,
-  ...(FEATURES.control ? [control] : []),
-];
+const KINDS: readonly Kind[] = [...requests, fragments, icmpErrors, ipsec, link, arp, tunnelled, extensions, control];
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
