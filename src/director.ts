@@ -30,7 +30,7 @@ import { Burst } from './burst.js';
 import { type DirectorOptions, memoryFor, planOf } from './director-options.js';
 import { IpvsError } from './errors.js';
 import { checkNetworkShape } from './net-shape.js';
-import { buildTables, type NetTables, writeTables } from './net-tables.js';
+import { buildTables, type NetTables, voidCaches, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import { type ConnectionInfo, readConnection, readService, type ServiceInfo } from './records.js';
@@ -234,13 +234,19 @@ export class Director implements Disposable {
         `${serviceLabel(service)}: the plan has room for ${this.plan.dests.count} dests`,
       );
     }
-    this.#core.setDest(added, ...settings);
+    this.#setDest(added, settings);
   }
 
   /** Changes a dest's method, tunnel, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
   editDest(service: ServiceKey, dest: DestConfig): void {
     const at = this.#dest(service, withForcedPort(service, dest));
-    this.#core.setDest(at, ...destSettings(service, dest));
+    this.#setDest(at, destSettings(service, dest));
+  }
+
+  #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
+    this.#core.setDest(at, ...settings);
+    // Clients at the end of a NAT server are no clients then: what connections know of the way to theirs is void.
+    if (this.getSysctl().nat_icmp_send !== 0) voidCaches(this.#view);
   }
 
   /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */

@@ -87,6 +87,12 @@ export function quotedTransport(v6: bool, ip: usize, end: usize): usize {
   return length >= IPV4_MIN && ip + length <= end ? ip + length : 0;
 }
 
+/** Whether the IPv4 header at `ip` goes on behind `end`: no later fragment's. */
+export function isCutHeader(ip: usize, end: usize): bool {
+  const header = changetype<Ipv4>(ip);
+  return ip + IPV4_MIN <= end && !header.isLaterFragment && ip + header.headerLength > end;
+}
+
 function transport6(ip: usize, end: usize): usize {
   const found = walkExtensions(ip, end);
   const fragment = foundFragment(found);

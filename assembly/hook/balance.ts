@@ -39,6 +39,7 @@ import { hasChunk, SCTP_ABORT, SCTP_INIT, sctpChunkType } from '../wire/sctp';
 import { RST, SYN, Tcp } from '../wire/tcp';
 import { icmpIn } from './icmp';
 import { connect, FTP_DATA_BE, foldClient, serviceOf } from './schedule';
+import { refuseStray } from './stray';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
@@ -58,12 +59,13 @@ export function keepLocal(frame: Descriptor, reason: Reason): void {
 /** Looks for the connection, or makes one. */
 function balance(frame: Descriptor, packet: Scratch): void {
   const ref = findByTuple(packet);
+  if (ref != 0 && isReply(ref)) {
+    answerLocalClient(frame, packet, connOf(ref));
+    return;
+  }
+  if (refuseStray(frame, packet)) return;
   if (ref != 0) {
     const conn = connOf(ref);
-    if (isReply(ref)) {
-      answerLocalClient(frame, packet, conn);
-      return;
-    }
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       checkAddresses(conn);
       serveAny(frame, packet, conn);

@@ -1,20 +1,23 @@
 /**
- * ICMP and ICMPv6 that are addressed to this host: errors about connections, which go to a server, or to a client that is
- * this host itself.
+ * ICMP and ICMPv6 errors about connections, addressed to this host or passing through: they go to a server, or to a client,
+ * which may be this host itself.
  *
  * @module
  */
-import { SB_SCHEDULE_ICMP } from '../../src/abi/memory';
+import { HopKind, SB_SCHEDULE_ICMP } from '../../src/abi/memory';
+import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
+import { recordPassing } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import {
   endOf,
   findQuoted,
+  isCutHeader,
   isIcmp,
   isRelatedError,
   quotedDestination,
@@ -23,12 +26,14 @@ import {
   quotedTransport,
   quoteOf,
 } from '../flow/quote';
-import { isRefused, sendErrorIn } from '../forward/icmp';
+import { isRefused, isRefusedIn, sendErrorIn } from '../forward/icmp';
 import { translateErrorOut } from '../forward/translate-error';
+import { canLeave, countHopOf, decrementHop, send } from '../forward/transmit';
+import { Hop } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
-import { countOut } from '../service/stats';
+import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
@@ -45,10 +50,62 @@ export function icmpIn(frame: Descriptor, packet: Scratch): bool {
   if (!isRelatedError(packet)) return false;
   if (!packet.isV6 && relayTunnelError(frame, packet)) return true;
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
-  if (ref == 0) return field(SB_SCHEDULE_ICMP) != 0 && openFor(frame, packet);
+  if (ref == 0) return openFor(frame, packet, false);
   const conn = connOf(ref);
   if (isReply(ref)) answerLocalClient(frame, packet, conn);
   else sendErrorIn(frame, packet, conn);
+  return true;
+}
+
+/**
+ * Judges an ICMP packet that passes through, and whose route, TTL and length were looked at: when it is an error about a
+ * connection. False when not: it is routed.
+ */
+export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool {
+  if (!isIcmp(packet)) return false;
+  if (packet.l4Length < ICMP_SIZE) {
+    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return true;
+  }
+  if (!isRelatedError(packet)) return false;
+  const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
+  if (ref == 0 || isReply(ref)) {
+    // What is quoted may be a service's even so.
+    if (openFor(frame, packet, true)) return true;
+    if (ref != 0) passOut(frame, packet, connOf(ref), hop);
+    return ref != 0;
+  }
+  return passIn(frame, packet, connOf(ref));
+}
+
+/** An error about a request, on its way to the client. */
+function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void {
+  if (isRefused(frame, packet, conn)) return;
+  if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
+  completeChecksum(frame, packet);
+  countHopOf(packet, translateErrorOut(packet, conn));
+  countOut(changetype<Dest>(conn.dest), packet.totalLength);
+  if (canLeave(frame, packet.ip, hop)) send(frame, packet, packet.ip, hop, hop.mtu, Reason.IcmpOut);
+}
+
+/**
+ * An error about a reply that is not addressed to this host, but passes through. The router has counted its hop when IPVS
+ * takes it. A dest that is this host is out of reach by NAT, and nothing to the other methods.
+ */
+function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
+  if (isLocal && conn.method != Method.Masq) {
+    conn.inPackets += 1;
+    countIn(changetype<Dest>(conn.dest), packet.totalLength);
+    return false;
+  }
+  decrementHop(packet);
+  if (!isLocal) {
+    sendErrorIn(frame, packet, conn);
+  } else if (!isRefusedIn(frame, packet, conn)) {
+    countIn(changetype<Dest>(conn.dest), packet.totalLength);
+    frame.judge(Verdict.Drop, Reason.LocalBoundary);
+  }
   return true;
 }
 
@@ -62,12 +119,18 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
-/** schedule_icmp: makes the connection that an error tells of, and sends the error to its dest. False: no service's. */
-function openFor(frame: Descriptor, packet: Scratch): bool {
+/**
+ * schedule_icmp: makes the connection that an error tells of, and sends the error to its dest. False: no service's, or one
+ * that passes a dest which is this host.
+ */
+function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
+  if (field(SB_SCHEDULE_ICMP) == 0) return false;
   const v6 = packet.isV6;
   const quote = quoteOf(packet);
   const end = endOf(packet);
-  const transport = quotedTransport(v6, quote, end);
+  let transport = quotedTransport(v6, quote, end);
+  // Linux looks for ports behind the header's length, wherever that is.
+  if (transport == 0 && !v6 && isCutHeader(quote, end)) transport = end;
   if (transport == 0) return false;
   const protocol = quotedProtocol(v6, quote, end);
   if (!hasPorts(protocol)) return false;
@@ -90,6 +153,7 @@ function openFor(frame: Descriptor, packet: Scratch): bool {
   const hash = hashAny(v6, client, virtual, ports, protocol);
   const conn = connect(hash, v6, client, virtual, ports, protocol, changetype<Dest>(picked));
   if (conn == null) frame.judge(Verdict.Drop, Reason.TableFull);
+  else if (passing) return passIn(frame, packet, conn);
   else sendErrorIn(frame, packet, conn);
   return true;
 }

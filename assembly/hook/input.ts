@@ -16,7 +16,6 @@ import { parsePacket } from '../flow/parse';
 import { findByTuple } from '../flow/tuple';
 import { answerMalformedOption, answerParameterProblem } from '../forward/answer';
 import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
-import { routePacket } from '../forward/route';
 import { routeType, routeTypeAny } from '../net/hop';
 import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
 import { field } from '../superblock';
@@ -26,8 +25,10 @@ import { IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { deliver, keepLocal } from './balance';
+import { routePacket } from './forward';
 import { answerFragment } from './fragment';
 import { isMarked, serviceOf } from './schedule';
+import { isStray } from './stray';
 
 /** Judges a parsed packet that no connection took the short way. */
 export function input(frame: Descriptor, packet: Scratch): void {
@@ -177,10 +178,10 @@ function isOurs(packet: Scratch): bool {
   return isMarked || routeTypeAny(packet.isV6, packet.destination) == RouteType.Local;
 }
 
-/** Whether a connection or a service takes the datagram before the port of GUE can. */
+/** Whether a connection or a service takes the datagram before the port of GUE can, or it is refused. */
 function isServed(frame: Descriptor, packet: Scratch): bool {
   if (packet.protocol != Protocol.Udp) return false;
-  if (findByTuple(packet) != 0) return true;
+  if (findByTuple(packet) != 0 || isStray(packet)) return true;
   return serviceOf(frame, packet.isV6, packet.destination, Protocol.Udp, portsBE(packet.l4) >> 16) != 0;
 }
 

@@ -37,6 +37,7 @@ import {
   SB_DEST_MAX,
   SB_DESTS,
 } from '../../src/abi/memory';
+import { Method } from '../../src/abi/protocol';
 import { Hop, resolveAny } from '../net/hop';
 import { field, netGeneration, now32 } from '../superblock';
 import { sameAddress6 } from '../wire/ipv6';
@@ -273,4 +274,25 @@ export function unbindDest(dest: Dest, wasActive: bool): void {
   const reopens = lower != 0 ? total < lower : upper == 0 || <u64>total * 4 < <u64>upper * 3;
   if (reopens) dest.flags = dest.flags & ~DestFlag.Overload;
   if (dest.conns == 0 && !dest.isAvailable) releaseTrashed(dest);
+}
+
+/** Whether this is the end of a dest by NAT; a firewall mark's dest takes any protocol. */
+export function hasNatDest(v6: bool, protocol: u32, address: usize, portBE: u32): bool {
+  const family: u32 = v6 ? Family.V6 : Family.V4;
+  let at = <usize>field(SB_DESTS);
+  const end = at + <usize>field(SB_DEST_MAX) * DEST_SIZE;
+  for (; at < end; at += DEST_SIZE) {
+    const dest = changetype<Dest>(at);
+    if (
+      dest.isAvailable &&
+      dest.method == Method.Masq &&
+      dest.portBE == portBE &&
+      (dest.protocol == protocol || dest.fwmark != 0) &&
+      dest.family == family &&
+      (v6 ? sameAddress6(dest.address, address) : dest.addressBE == load<u32>(address))
+    ) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -11,8 +11,9 @@ import { mayOpen, readTransport, type Transport } from './ports.js';
 import { judgeOwnError } from './related.js';
 import { passReply } from './reply.js';
 import { schedule } from './schedule.js';
+import { isStray } from './stray.js';
 import { translate } from './translate.js';
-import { given, transmit } from './transmit.js';
+import { given, tell, transmit } from './transmit.js';
 import { isIcmp, upperLayer } from './upper.js';
 
 /** Judges a packet that is addressed to the director, or has the mark of a service. */
@@ -29,6 +30,7 @@ export function deliver(host: Host, received: Received): Judgement {
     const answered = host.connections.findReply(transport.tuple);
     if (answered !== undefined) return reply(host, received, answered, transport);
   }
+  if (isStray(host, transport)) return drop('no-connection', tell(host, received, 'port-unreachable', packet));
   if (connection?.dest?.available === false) {
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
     host.connections.remove(connection);

@@ -13,9 +13,10 @@ import { isLinkLocal, isUnspecified } from './packet/address.js';
 import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withLowerHops } from './packet/ip.js';
 import { IP_FLAG, isFragment } from './packet/ipv4.js';
-import { isReset, readTransport, type Transport } from './ports.js';
+import { readTransport } from './ports.js';
 import { judgePassingError } from './related.js';
 import { passDirect, passReply } from './reply.js';
+import { isStray } from './stray.js';
 import { translate } from './translate.js';
 import { isIcmp, UPPER, upperLayer } from './upper.js';
 
@@ -93,17 +94,10 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
   const connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
     if (passDirect(host, received, transport)) return { packet, reason: 'routed' };
-    if (!wantsPortUnreachable(host, transport)) return { packet, reason: 'routed' };
+    if (!isStray(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }
   if (!passReply(host, packet, connection, transport, now)) return drop('transport-truncated');
   const { virtualAddress: source, virtualPort: sourcePort } = connection;
   return { packet: translate(packet, { source, sourcePort }, partialChecksum), reason: 'nat-out' };
-}
-
-/** `nat_icmp_send`: a server that speaks without a connection is told so. What ends a connection is never answered. */
-function wantsPortUnreachable(host: Host, transport: Transport): boolean {
-  const { tuple, isSecured } = transport;
-  if (host.sysctl.nat_icmp_send === 0 || tuple === undefined || isSecured || isReset(transport)) return false;
-  return host.services.hasNatDest(tuple.protocol, tuple.source, tuple.sourcePort);
 }

@@ -23,7 +23,7 @@ export interface Quote {
   destination: Address;
   /** Protocol number of what follows the headers. */
   protocol: number;
-  /** Where that begins, in bytes. */
+  /** Where that begins, in bytes: behind the end, if the header is cut short. */
   offset: number;
   /** Whether the packet was a fragment other than the first. */
   isLaterFragment: boolean;
@@ -55,7 +55,7 @@ function readIpv4(bytes: Uint8Array): Quote | undefined {
   if (bytes.length < 20) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const offset = (bytes[0]! & 0xf) * 4;
-  if (offset < 20 || offset > bytes.length) return undefined;
+  if (offset < 20) return undefined;
   return {
     bytes,
     isIpv6: false,
@@ -158,6 +158,7 @@ function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
   return bytes;
 }
 
-function hasPorts({ protocol }: Quote): boolean {
+/** Whether the quoted packet is of a protocol with ports. */
+export function hasPorts({ protocol }: Quote): boolean {
   return transportName(protocol) !== undefined;
 }

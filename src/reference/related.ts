@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection } from './connections.js';
 import { countReply, countRequest } from './counts.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ICMP_LENGTH } from './packet/icmp.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
 import {
+  hasPorts,
   icmpChecksumIsRight,
   isRelated,
   type Quote,
@@ -94,8 +95,8 @@ function translateBack(
 /** An error from the client's side, about a packet from the virtual address: it goes to the server. */
 function toServer(host: Host, { received, message, quote }: Report): Judgement | undefined {
   const tuple = quotedTuple(quote);
-  if (tuple === undefined) return undefined;
-  const connection = host.connections.findRequest(reversed(tuple)) ?? openFor(host, received, reversed(tuple));
+  const found = tuple === undefined ? undefined : host.connections.findRequest(reversed(tuple));
+  const connection = found ?? openFor(host, received, quote);
   if (connection === undefined || 'verdict' in connection) return connection;
   // Only NAT over IPv4 looks at the checksum; over IPv6 a wrong one is made right.
   const isVerified = connection.method === 'nat' && !isIpv6(received.packet);
@@ -117,9 +118,14 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   });
 }
 
-/** `schedule_icmp`: an error may open the connection that it speaks of. */
-function openFor(host: Host, received: Received, tuple: Tuple): Connection | Judgement | undefined {
-  if (host.sysctl.schedule_icmp === 0) return undefined;
+/** `schedule_icmp`: an error may open the connection that it speaks of. AH and ESP open nothing, as elsewhere. */
+function openFor(host: Host, received: Received, quote: Quote): Connection | Judgement | undefined {
+  if (host.sysctl.schedule_icmp === 0 || quote.isLaterFragment || !hasPorts(quote)) return undefined;
+  const quoted = quotedTuple(quote);
+  if (quoted === undefined) return drop('transport-truncated');
+  const tuple = reversed(quoted);
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
-  return service === undefined ? undefined : schedule(host, received, service, tuple, false);
+  if (service === undefined) return undefined;
+  const made = schedule(host, received, service, tuple, false);
+  return 'verdict' in made && made.verdict === 'local' ? undefined : made;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CLIENT, fromClient, fromServer, MAC, networkWith, request, SERVERS, TCP_KEY } from '../support/lab.js';
+import { CLIENT, fromClient, fromServer, MAC, networkWith, request, SERVERS, TCP_KEY, VIP } from '../support/lab.js';
 import { ACK, ethernet, fixIpv4, hex, icmp, ipv4, RST, SYN, tcp, udp } from '../support/packets.js';
 import { type Case, DR, NAT, open, reply, TUN } from './cases.js';
 
@@ -141,6 +141,18 @@ export const CASES_4: Record<string, Case> = {
     expect: ['no-connection', 'port-unreachable'],
     options: { sysctl: { nat_icmp_send: 1 } },
     frame: fromServer(reply()),
+    by: 'srv',
+  },
+  'a server without a connection that speaks to the director': {
+    expect: ['no-connection', 'port-unreachable'],
+    options: { sysctl: { nat_icmp_send: 1 } },
+    frame: fromServer(tcp({ source: SERVERS[0], destination: '10.1.0.1', sport: 8080, dport: 9, flags: ACK })),
+    by: 'srv',
+  },
+  'a client at the end of a server': {
+    expect: ['no-connection', 'port-unreachable'],
+    options: { sysctl: { nat_icmp_send: 1 } },
+    frame: fromServer(tcp({ source: SERVERS[0], destination: VIP, sport: 8080, dport: 80, flags: SYN })),
     by: 'srv',
   },
   'a reset of a server without a connection': {

@@ -20,7 +20,7 @@ import {
   VIP,
   VIP6,
 } from '../support/lab.js';
-import { ACK, ethernet, hex, type Ipv6Words, icmp, ipv4, ipv6, join, RST, tcp, udp } from '../support/packets.js';
+import { ACK, ethernet, hex, type Ipv6Words, icmp, ipv4, ipv6, join, RST, SYN, tcp, udp } from '../support/packets.js';
 import { ABORT, DATA, INIT } from '../support/sctp.js';
 import { type Case, DR6, NAT6, open6, reply6, TUN6 } from './cases.js';
 
@@ -138,6 +138,20 @@ export const CASES_6: Record<string, Case> = {
     dests: [NAT6],
     options: { sysctl: { nat_icmp_send: 1 } },
     frame: fromServer(reply6()),
+    by: 'srv',
+  },
+  'an IPv6 server without a connection that speaks to the director': {
+    expect: ['no-connection', 'port-unreachable'],
+    dests: [NAT6],
+    options: { sysctl: { nat_icmp_send: 1 } },
+    frame: fromServer(tcp({ source: SERVERS6[0], destination: 'fd00:1::1', sport: 8080, dport: 9, flags: ACK })),
+    by: 'srv',
+  },
+  'a client at the end of an IPv6 server': {
+    expect: ['no-connection', 'port-unreachable'],
+    dests: [NAT6],
+    options: { sysctl: { nat_icmp_send: 1 } },
+    frame: fromServer(tcp({ source: SERVERS6[0], destination: VIP6, sport: 8080, dport: 80, flags: SYN })),
     by: 'srv',
   },
   'a reset of an IPv6 server without a connection': {

@@ -79,13 +79,6 @@ describe('small differences', () => {
     expect(fate(segment(ACK))).toBe('forward nat-in');
     expect(fate(tcp({ source: '192.0.2.2', destination: VIP, sport: 1, dport: 80 }))).toBe('forward tunnel-ipip');
   });
-
-  test('a stray packet from a server to the director itself gets no answer, with nat_icmp_send', () => {
-    director.setSysctl({ nat_icmp_send: 1 });
-    const stray = (destination: string) => tcp({ source: RIP, destination, sport: 8080, dport: 9, flags: ACK });
-    expect(fate(stray('10.1.0.1'), 'srv')).toBe('local local-delivery');
-    expect(fate(stray(CLIENT), 'srv')).toBe('drop no-connection');
-  });
 });
 
 test('a packet too long for its tunnel is dropped', () => {
@@ -199,13 +192,6 @@ describe('tunnels that end here', () => {
 
 describe('ICMP errors', () => {
   const reply = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK });
-
-  test('an error that passes through opens no connection, with schedule_icmp', () => {
-    director.setSysctl({ schedule_icmp: 1 });
-    expect(fate(icmp({ source: CLIENT, destination: '10.1.0.99' }, 3, 3, reply))).toBe('forward routed');
-    expect(director.connectionCount).toBe(0);
-    expect(fate(icmp({ source: CLIENT, destination: VIP }, 3, 3, reply))).toBe('forward icmp-in');
-  });
 
   test('an ICMPv6 error of a server is translated', () => {
     const web = { ...WEB, address: 'fd00::100' };

@@ -296,6 +296,18 @@ describe('schedule_icmp', () => {
     ]);
   });
 
+  it.each([
+    ['NAT', NAT, 'forward icmp-in'],
+    ['DR', DR, 'forward icmp-in'],
+    ['DR to this host', { ...DR, address: '10.0.0.1' }, 'forward routed'],
+    ['NAT to this host', { ...NAT, address: '10.0.0.1' }, 'drop local-boundary'],
+  ] as const)('also of an error that passes through: %s', (_, dest, expected) => {
+    const director = lab([dest], { sysctl });
+    const passing = fromClient(icmp({ source: CLIENT, destination: SERVERS[1] }, ...UNREACHABLE, reply));
+    expect(judged(director.send(passing, 'cli', 0))).toEqual([expected]);
+    expect(director.connections(0)).toMatchObject([{ clientAddress: CLIENT, clientPort: 40_000, virtualPort: 80 }]);
+  });
+
   it('even when the error is dropped for its checksum', () => {
     const director = lab([NAT], { sysctl });
     const frame = error(reply);
@@ -313,6 +325,7 @@ describe('schedule_icmp', () => {
       'local local-delivery',
     ],
     ['half of the ports', [NAT], reply.subarray(0, 23), 'drop transport-truncated'],
+    ['a header that goes on', [NAT], Uint8Array.of(0x4a, ...reply.subarray(1, 39)), 'drop transport-truncated'],
     ['half of an IP header', [NAT], reply.subarray(0, 19), 'local local-delivery'],
     ['FTP’s data port', [NAT], tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 20 }), 'local local-delivery'],
     ['ESP', [NAT], ipv4({ source: VIP, destination: CLIENT, protocol: 50 }, new Uint8Array(8)), 'local local-delivery'],

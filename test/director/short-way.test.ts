@@ -55,6 +55,18 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(judged(director.send(spoofed, 'cli', 1))).toEqual(['drop martian-source']);
   });
 
+  it('a client that becomes the end of a NAT server is refused, with nat_icmp_send', () => {
+    const director = lab([NAT], { binary, sysctl: { nat_icmp_send: 1 } });
+    const send = () => judged(director.send(fromClient(request('tcp', { flags: SYN })), 'cli', 0));
+    expect([send(), send()]).toEqual([['forward nat-in'], ['forward nat-in']]);
+    director.addDest(TCP_KEY, { address: CLIENT, port: 40_000, method: 'nat' });
+    expect(send()).toEqual(['drop no-connection', 'forward port-unreachable']);
+    director.setSysctl({ nat_icmp_send: 0 });
+    expect([send(), send()]).toEqual([['forward nat-in'], ['forward nat-in']]);
+    director.setSysctl({ nat_icmp_send: 1 });
+    expect(send()).toEqual(['drop no-connection', 'forward port-unreachable']);
+  });
+
   it('a loopback source goes to no other host', () => {
     const director = lab([NAT], { binary });
     expect(judged(director.send(request('tcp', { source: '127.0.0.1' }), 'lo', 0))).toEqual(['drop local-boundary']);

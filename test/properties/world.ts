@@ -123,8 +123,7 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   expire_nodest_conn: bit,
   nat_icmp_send: bit,
   ipv6_forwarding: fc.constant(1),
-  // What passes through opens nothing in the core (docs/deviations.md).
-  schedule_icmp: fc.constant(0),
+  schedule_icmp: bit,
   cache_bypass: bit,
   ignore_tunneled: fc.constant(0),
   sloppy_sctp: bit,

@@ -5,7 +5,6 @@
  */
 import type { Step } from '../case.js';
 import type { Context, Kind } from './context.js';
-import { FEATURES } from './features.js';
 import { deleteDestRule, deleteServiceRule, destRule, randomDest, type ServiceWorld, serviceRule } from './world.js';
 
 const command = (text: string): Step => ({ kind: 'command', text });
@@ -32,7 +31,7 @@ function ruleChange(context: Context, service: ServiceWorld): string[] {
 }
 
 /** A switch that changes now and then. */
-const SWITCHES = ['sloppy_tcp', 'sloppy_sctp', 'pmtu_disc', ...(FEATURES.natIcmpSendLocal ? ['nat_icmp_send'] : [])];
+const SWITCHES = ['sloppy_tcp', 'sloppy_sctp', 'pmtu_disc', 'nat_icmp_send', 'schedule_icmp'];
 
 export const control: Kind = {
   weight: 1,

@@ -15,14 +15,10 @@ export const FEATURES = {
   cutTransport: false,
   /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
   lastService: false,
-  /** `nat_icmp_send` and servers' packets to the director itself. */
-  natIcmpSendLocal: false,
   /** `expire_nodest_conn`: the kernel ends all connections of a dest as soon as it is deleted. */
   expireNodest: false,
   /** `cache_bypass`. */
   bypass: false,
-  /** `schedule_icmp`. */
-  scheduleIcmp: false,
 };
 
 /** Schedulers that the core has. */

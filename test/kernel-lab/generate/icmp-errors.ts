@@ -7,11 +7,12 @@
 import { addressBytes } from '../../../src/address.js';
 import type { Wire } from '../case.js';
 import type { Random } from '../random.js';
-import { ICMP, ICMP6, icmp, ip, isSix } from './bytes.js';
+import { ICMP, ICMP6, IPIP, IPV6, icmp, ip, isSix } from './bytes.js';
 import type { Context, Kind } from './context.js';
 import { damaged } from './damage.js';
 import type { Flow } from './flows.js';
-import { ipOptions, ipWords, receivedLength } from './shapes.js';
+import { CLIENT_PORTS } from './requests.js';
+import { ipOptions, ipWords, receivedLength, transportPacket } from './shapes.js';
 import { HOSTS, type World } from './world.js';
 
 /** An error packet, and the wire that it comes in by. */
@@ -187,6 +188,35 @@ export function errorAbout(context: Context, flow: Flow): ErrorPacket | undefine
     return aboutRequest(context, flow, toServer);
   }
   return toClient === undefined ? undefined : aboutReply(context, flow, toClient);
+}
+
+/** An error about what a service never said, with `schedule_icmp` the start of a connection. */
+export const unaskedErrors: Kind = {
+  weight: 3,
+  make(context) {
+    const { random, world } = context;
+    const service = context.service();
+    if (service === undefined) return [];
+    const { protocol, family, vip, port } = service;
+    const client = context.client(family);
+    const clientPort = random.of(CLIENT_PORTS);
+    const [asked, answered] = [
+      { protocol, source: client, destination: vip, sport: clientPort, dport: port },
+      { protocol, source: vip, destination: client, sport: port, dport: clientPort },
+    ];
+    const flow = context.flows.of(service, client, clientPort);
+    const { packet, wire } = random.once(4)
+      ? aboutRequest(context, flow, inTunnel(context, family, transportPacket(random, world, asked)))
+      : aboutReply(context, flow, transportPacket(random, world, answered));
+    return [{ step: context.frame(wire, packet, 'icmp-unasked') }];
+  },
+};
+
+/** As if the director had sent it to a server. */
+function inTunnel({ random }: Context, family: 4 | 6, packet: Uint8Array): Uint8Array {
+  const { inside, servers } = HOSTS[4];
+  const ends = { source: inside, destination: random.of(servers) };
+  return ip({ ...ipWords(random), ...ends, protocol: family === 6 ? IPV6 : IPIP }, packet);
 }
 
 export const icmpErrors: Kind = {

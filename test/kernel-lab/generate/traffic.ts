@@ -10,7 +10,7 @@ import { Context, type Kind, type Move } from './context.js';
 import { control } from './control.js';
 import { extensions } from './extensions.js';
 import { fragments } from './fragments.js';
-import { icmpErrors } from './icmp-errors.js';
+import { icmpErrors, unaskedErrors } from './icmp-errors.js';
 import { ipsec } from './ipsec.js';
 import { arp, link } from './link.js';
 import { requests } from './requests.js';
@@ -19,7 +19,18 @@ import { tunnelled } from './tunnelled.js';
 import type { World } from './world.js';
 
 /** All kinds that are switched on. */
-const KINDS: readonly Kind[] = [...requests, fragments, icmpErrors, ipsec, link, arp, tunnelled, extensions, control];
+const KINDS: readonly Kind[] = [
+  ...requests,
+  fragments,
+  icmpErrors,
+  unaskedErrors,
+  ipsec,
+  link,
+  arp,
+  tunnelled,
+  extensions,
+  control,
+];
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;

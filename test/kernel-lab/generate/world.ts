@@ -98,7 +98,7 @@ export function makeWorld(random: Random): World {
     nat_icmp_send: random.of([0, 0, 1]),
     sloppy_sctp: random.of([0, 0, 1]),
     ...(FEATURES.bypass && { cache_bypass: random.of([0, 1]) }),
-    ...(FEATURES.scheduleIcmp && { schedule_icmp: random.of([0, 1]) }),
+    schedule_icmp: random.of([0, 0, 1]),
   };
   const hasDefault = random.once(2);
   const greChecksum = random.once(3);

@@ -108,8 +108,7 @@ export function sysctlOf(choices: Choices): Required<SysctlConfig> {
     sloppy_sctp: often(0),
     expire_nodest_conn: choices.below(2),
     nat_icmp_send: choices.below(2),
-    // What passes through opens nothing in the core (docs/deviations.md).
-    schedule_icmp: 0,
+    schedule_icmp: choices.below(2),
     cache_bypass: choices.below(2),
     ignore_tunneled: often(0),
   };

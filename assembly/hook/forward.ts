@@ -1,0 +1,127 @@
+/**
+ * Packets that are not addressed to this host: servers' replies, which are translated back, and
+ * the rest, which is routed.
+ *
+ * @module
+ */
+import { HopKind, SB_HOP, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_PIECE_MAX, SUPERBLOCK } from '../../src/abi/memory';
+import { Method, Protocol } from '../../src/abi/protocol';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { Conn } from '../conn/record';
+import { connOf, isReply } from '../conn/table';
+import { Direction } from '../conn/tcp-state';
+import { Descriptor, Scratch } from '../descriptor';
+import { gather, gathersOnTheWay } from '../flow/gather';
+import { completeChecksum } from '../flow/offload';
+import { recordPassing } from '../flow/options';
+import { seeSegment } from '../flow/segment';
+import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
+import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
+import { keepHop, seeReply } from '../forward/route';
+import { hasTransportHeader, translateOut } from '../forward/translate';
+import { canLeave, countHop, decrementHop, send } from '../forward/transmit';
+import { Hop, resolveAny } from '../net/hop';
+import { Dest } from '../service/dest';
+import { countOut } from '../service/stats';
+import { field, now32 } from '../superblock';
+import { DF_BE } from '../wire/ipv4';
+import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
+import { portsBE } from '../wire/ports';
+import { icmpPassing } from './icmp';
+import { refuseStray } from './stray';
+
+/** Forwards a packet, in the order of a router: route, TTL, MTU, then whose it is. */
+export function routePacket(frame: Descriptor, packet: Scratch): void {
+  const v6 = packet.isV6;
+  if (field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) == 0) {
+    frame.judge(Verdict.Pass, Reason.NotForwarding);
+    return;
+  }
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveAny(v6, packet.destination, hop, packet.receivedOn);
+  if (hop.kind == HopKind.NoRoute) {
+    answerNetUnreachable(frame, packet);
+    frame.judge(Verdict.Drop, Reason.NoRoute);
+    return;
+  }
+  if (packet.ttl <= 1) {
+    answerTimeExceeded(frame, packet);
+    frame.judge(Verdict.Drop, Reason.TtlExceeded);
+    return;
+  }
+  if (v6 && hop.outInterface != packet.receivedOn && isBoundToLink(packet.source)) {
+    answerBeyondScope(frame, packet);
+    frame.judge(Verdict.Drop, Reason.MartianSource);
+    return;
+  }
+  const mtu = hop.mtu;
+  if (mustNotBeCut(packet, mtu)) {
+    answerTooBig(frame, packet, mtu);
+    frame.judge(Verdict.Drop, Reason.TooBig);
+    return;
+  }
+  // From here on the kernel's FORWARD hook has the packet, and with it IPVS.
+  if (packet.isFragment && gathersOnTheWay(packet) && !gather(frame, packet)) return;
+  if (icmpPassing(frame, packet, hop)) return;
+  const conn = findReply(packet);
+  if (conn != null) {
+    keepHop(conn, hop);
+    frame.conn = <u32>changetype<usize>(conn);
+    if (!hasTransportHeader(packet)) {
+      frame.judge(Verdict.Drop, Reason.TransportTruncated);
+      return;
+    }
+    if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
+    seeReply(packet, conn);
+    completeChecksum(frame, packet);
+    if (v6) countHop<v128>(packet, translateOut<v128>(packet, conn));
+    else countHop<u32>(packet, translateOut<u32>(packet, conn));
+  } else {
+    decrementHop(packet);
+    const passing = findPassing(packet);
+    if (passing != null) seePassing(packet, passing);
+    else if (refuseStray(frame, packet)) return;
+    completeChecksum(frame, packet);
+    if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
+  }
+  if (!canLeave(frame, packet.ip, hop)) return;
+  send(frame, packet, packet.ip, hop, mtu, conn != null ? Reason.NatOut : Reason.Routed);
+}
+
+/** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */
+function mustNotBeCut(packet: Scratch, mtu: u32): bool {
+  if (packet.isV6) return (packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength) > mtu;
+  return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
+}
+
+/** The connection that a server's packet belongs to, null when there is none. */
+function findReply(packet: Scratch): Conn | null {
+  const ref = findByTuple(packet);
+  return ref != 0 && isReply(ref) ? connOf(ref) : null;
+}
+
+/** The connection, not of NAT, whose server answers by way of this host, from the VIP. */
+function findPassing(packet: Scratch): Conn | null {
+  let ports = ISAKMP_PORTS_BE;
+  let protocol: u32 = Protocol.Udp;
+  if (packet.bucket != 0) {
+    ports = rotl<u32>(portsBE(packet.l4), 16);
+    protocol = packet.protocol;
+  } else if (!isIpsec(packet)) {
+    return null;
+  }
+  const ref = findTuple(packet.isV6, packet.destination, packet.source, ports, protocol);
+  return ref != 0 && !isReply(ref) && connOf(ref).method != Method.Masq ? connOf(ref) : null;
+}
+
+/** Counts such a packet; the state follows it if it is whole. */
+function seePassing(packet: Scratch, conn: Conn): void {
+  if (conn.dest != 0) countOut(changetype<Dest>(conn.dest), packet.totalLength);
+  if (hasTransportHeader(packet)) seeSegment(packet, conn, Direction.Out);
+  else conn.touched = now32();
+}
+
+/** Source addresses that mean nothing on another link (RFC 4291 §2.5.2, §2.5.6). */
+function isBoundToLink(source: usize): bool {
+  return isUnspecified6(source) || isLinkLocal6(source);
+}
