@@ -12,6 +12,7 @@ import {
   SB_DEST_MAX,
   SB_DEST_TRASH,
   SB_DESTS,
+  SB_TUNNELS_GIVEN,
   STATS_SIZE,
 } from '../src/abi/memory';
 import { schedulerChanged, schedulerStarts } from './sched/index';
@@ -81,6 +82,7 @@ export function addDest(service: Service, family: u32, rip: usize, portBE: u32):
     dest.fwmark = service.fwmark;
   }
   const dest = changetype<Dest>(address);
+  dest.tunnelOrder = 0;
   // Counts of traffic belong to a service: they end with it.
   if (dest.service != changetype<usize>(service)) memory.fill(dest.stats, 0, STATS_SIZE);
   dest.flags = dest.flags | DestFlag.Available;
@@ -104,6 +106,11 @@ export function setDest(
 ): void {
   // As the kernel: a limit that is lifted, or raised, opens the dest at once.
   if (upper == 0 || upper > dest.upperThreshold) dest.flags = dest.flags & ~DestFlag.Overload;
+  const isOther = dest.method != method || dest.tunnelType != tunnelType || dest.tunnelPortBE != tunnelPortBE;
+  if (isOther || dest.tunnelOrder == 0) {
+    dest.tunnelOrder = field(SB_TUNNELS_GIVEN) + 1;
+    setField(SB_TUNNELS_GIVEN, dest.tunnelOrder);
+  }
   dest.method = method;
   dest.weight = weight;
   dest.upperThreshold = upper;

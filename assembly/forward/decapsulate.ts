@@ -128,7 +128,7 @@ function openGre(packet: Scratch): u64 {
   const length = packet.l4Length;
   if (length < GRE_SIZE) return refused(Reason.TunnelMalformed);
   const gre = changetype<Gre>(packet.l4);
-  if (!gre.isKnown || length < gre.size) return refused(Reason.TunnelMalformed);
+  if (!gre.isKnown(packet.isV6) || length < gre.size) return refused(Reason.TunnelMalformed);
   if (gre.hasChecksum && fold(sum(packet.l4, length)) != RIGHT) return refused(Reason.TunnelChecksum);
   const type = gre.protocolBE;
   if (type != TYPE_IPV4_BE && type != TYPE_IPV6_BE) return refused(Reason.TunnelMalformed);

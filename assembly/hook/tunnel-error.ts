@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { Method, Protocol, TunnelType } from '../../src/abi/protocol';
+import { Protocol, TunnelType } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { endOf, findQuoted, icmpChecksumOk, quotedTransport, quoteOf } from '../flow/quote';
 import { relayError } from '../forward/answer';
-import { Dest } from '../service/dest';
+import { Dest, findTunnel } from '../service/dest';
 import { countOut } from '../service/stats';
 import { TYPE_IPV4_BE } from '../wire/ethernet';
 import { GRE_SIZE, Gre } from '../wire/gre';
@@ -34,10 +34,9 @@ export function relayTunnelError(frame: Descriptor, packet: Scratch): bool {
   if (inner == 0) return false;
   const ref = findQuoted(false, inner, end, false);
   if (ref == 0 || isReply(ref)) return false;
+  const tunnel = tunnelOf(outer, middle);
+  if (tunnel == 0) return false;
   const conn = connOf(ref);
-  if (conn.dest == 0) return false;
-  const dest = changetype<Dest>(conn.dest);
-  if (!leadsTo(dest, outer, middle)) return false;
 
   frame.conn = <u32>changetype<usize>(conn);
   if (!icmpChecksumOk(packet)) {
@@ -50,14 +49,14 @@ export function relayTunnelError(frame: Descriptor, packet: Scratch): bool {
   let rest = error.rest;
   let isWanted: bool = true;
   if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) {
-    rest = learn(dest, rest & 0xffff, <u32>(inner - quote));
+    rest = learn(changetype<Dest>(tunnel), conn.dest, rest & 0xffff, <u32>(inner - quote));
     // What may be cut will be.
     isWanted = (changetype<Ipv4>(inner).fragmentBE & DF_BE) != 0;
   }
   if (isWanted) {
     quotePacket(packet, inner, end);
     relayError(frame, packet, type, code, rest);
-    countOut(dest, packet.totalLength);
+    if (conn.dest != 0) countOut(changetype<Dest>(conn.dest), packet.totalLength);
   }
   frame.judge(Verdict.Drop, Reason.IcmpConsumed);
   return true;
@@ -70,7 +69,7 @@ function innerOf(protocol: u32, middle: usize, end: usize): usize {
       return middle;
     case Protocol.Gre: {
       const gre = changetype<Gre>(middle);
-      if (middle + GRE_SIZE > end || !gre.isKnown || gre.protocolBE != TYPE_IPV4_BE) return 0;
+      if (middle + GRE_SIZE > end || !gre.isOwn || gre.protocolBE != TYPE_IPV4_BE) return 0;
       return middle + gre.size;
     }
     case Protocol.Udp: {
@@ -83,25 +82,31 @@ function innerOf(protocol: u32, middle: usize, end: usize): usize {
   }
 }
 
-/** Whether the outer header is one that packets to this dest get. */
-function leadsTo(dest: Dest, outer: Ipv4, middle: usize): bool {
-  if (!dest.isAvailable || dest.method != Method.Tunnel) return false;
-  if (dest.isV6 || dest.addressBE != outer.destinationBE) return false;
+/** The dest into whose tunnel packets with that outer header go, whoever's they are; 0 when there is none. */
+function tunnelOf(outer: Ipv4, middle: usize): usize {
+  const found = findTunnel(outer.destinationBE, outer.protocol == Protocol.Udp ? portsBE(middle) >> 16 : 0);
+  if (found == 0) return 0;
+  const type = changetype<Dest>(found).tunnelType;
   switch (outer.protocol) {
     case Protocol.Ipip:
-      return dest.tunnelType == TunnelType.Ipip;
+      return type == TunnelType.Ipip ? found : 0;
     case Protocol.Gre:
-      return dest.tunnelType == TunnelType.Gre;
+      return type == TunnelType.Gre ? found : 0;
     default:
-      return dest.tunnelType == TunnelType.Gue && portsBE(middle) >> 16 == dest.tunnelPortBE;
+      return type == TunnelType.Gue ? found : 0;
   }
 }
 
-/** Remembers that no more than `mtu` bytes get to the dest, and returns what the client is told: without the tunnel's. */
-function learn(dest: Dest, mtu: u32, overhead: u32): u32 {
-  const hop = dest.hop();
-  dest.learnMtu(hop, mtu);
-  const known = dest.usedMtu(hop);
+/**
+ * Remembers that no more than `mtu` bytes get through the tunnel, and returns what the client is told: without the tunnel's,
+ * as far as the dest of its connection knows.
+ */
+function learn(tunnel: Dest, dest: usize, mtu: u32, overhead: u32): u32 {
+  tunnel.learnMtu(tunnel.hop(), mtu);
+  let known = mtu;
+  if (dest != 0 && changetype<Dest>(dest).wasTunnelled) {
+    known = changetype<Dest>(dest).usedMtu(changetype<Dest>(dest).hop());
+  }
   return known > MTU_MIN + overhead ? known - overhead : known;
 }
 

@@ -25,6 +25,7 @@ import {
   DEST_SIZE,
   DEST_STATS,
   DEST_TUN_CHECKSUM,
+  DEST_TUN_ORDER,
   DEST_TUN_PORT_BE,
   DEST_TUN_TYPE,
   DEST_UPPER_THRESHOLD,
@@ -83,6 +84,12 @@ export class Dest {
   }
   set tunnelPortBE(value: u32) {
     store<u16>(changetype<usize>(this), value, DEST_TUN_PORT_BE);
+  }
+  get tunnelOrder(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_TUN_ORDER);
+  }
+  set tunnelOrder(value: u32) {
+    store<u32>(changetype<usize>(this), value, DEST_TUN_ORDER);
   }
   get portBE(): u32 {
     return load<u16>(changetype<usize>(this), DEST_PORT_BE);
@@ -207,6 +214,11 @@ export class Dest {
     return load<u32>(changetype<usize>(this), DEST_PMTU) == 0 ? hop.mtu : this.currentMtu(hop);
   }
 
+  /** Whether a packet was sent into its tunnel. */
+  get wasTunnelled(): bool {
+    return load<u32>(changetype<usize>(this), DEST_MTU_SEEN) != 0;
+  }
+
   /** Remembers the MTU by which a packet was sent into a tunnel. */
   noteMtu(mtu: u32): void {
     store<u32>(changetype<usize>(this), mtu, DEST_MTU_SEEN);
@@ -254,6 +266,25 @@ export class Dest {
 const PMTU_LIFE: u32 = 600_000;
 /** Linux believes no smaller one (min_pmtu). */
 const PMTU_MIN: u32 = 552;
+
+/**
+ * The dest whose tunnel leads to that IPv4 address, and UDP port (0 but for GUE); 0: there is none. Of several the one that
+ * was given its tunnel last, whatever kind of tunnel that is.
+ */
+export function findTunnel(addressBE: u32, portBE: u32): usize {
+  let found: usize = 0;
+  let order: u32 = 0;
+  let at = <usize>field(SB_DESTS);
+  const end = at + <usize>field(SB_DEST_MAX) * DEST_SIZE;
+  for (; at < end; at += DEST_SIZE) {
+    const dest = changetype<Dest>(at);
+    if (!dest.isAvailable || dest.method != Method.Tunnel || dest.tunnelOrder < order) continue;
+    if (dest.isV6 || dest.addressBE != addressBE || dest.tunnelPortBE != portBE) continue;
+    found = at;
+    order = dest.tunnelOrder;
+  }
+  return found;
+}
 
 /** Counts a new connection, and closes an overfull dest to further ones. */
 export function bindDest(dest: Dest): void {

@@ -22,14 +22,22 @@ const KEY_PRESENT_BE: u32 = 0x0020;
 const SEQUENCE_PRESENT_BE: u32 = 0x0010;
 /** Source routes (RFC 1701) and versions other than 0, which make the header unknown. */
 const REFUSED_BE: u32 = 0x0740;
+/** Linux takes the reserved bits before the version for a part of it where IPv4 is outside. */
+const RESERVED4_BE: u32 = 0x7800;
 
 /** View of a GRE header; valid where `size` bytes were seen. */
 @unmanaged
 @final
 export class Gre {
-  /** Whether the header is one that can be gone past. */
-  get isKnown(): bool {
-    return (load<u16>(changetype<usize>(this), FLAGS) & REFUSED_BE) == 0;
+  /** Whether the header, behind an IP header of that family, is one that can be gone past. */
+  isKnown(v6: bool): bool {
+    const refused = v6 ? REFUSED_BE : REFUSED_BE | RESERVED4_BE;
+    return (load<u16>(changetype<usize>(this), FLAGS) & refused) == 0;
+  }
+
+  /** Whether the director itself writes such headers: there is a checksum in it or nothing. */
+  get isOwn(): bool {
+    return (load<u16>(changetype<usize>(this), FLAGS) & ~CHECKSUM_PRESENT_BE) == 0;
   }
 
   get hasChecksum(): bool {

@@ -107,6 +107,8 @@ export const SB_SERVICE6_COUNT = 248;
 export const SB_ECN_MODE = 252;
 /** u32: how often a connection took the replies of another one over. */
 export const SB_REPLIES_TAKEN = 296;
+/** u32: how often a dest was given a tunnel; see DEST_TUN_ORDER. */
+export const SB_TUNNELS_GIVEN = 300;
 
 // sysctls: u32 each
 export const SB_IP_FORWARD = 256;
@@ -349,6 +351,8 @@ export const DEST_PMTU = 160;
 export const DEST_PMTU_SINCE = 164;
 /** u32: MTU of the path when a packet was last sent, 0 before the first. */
 export const DEST_MTU_SEEN = 168;
+/** u32: of several tunnels to one place the one with the highest value counts. */
+export const DEST_TUN_ORDER = 172;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */

@@ -49,16 +49,22 @@ function tunnelLength(host: Host, quote: Quote): number | undefined {
   const { destination, protocol, offset, isLaterFragment } = quote;
   if (quote.isIpv6 || isLaterFragment) return undefined;
   const headers = quote.bytes.subarray(offset);
-  if (protocol === IPIP) return host.services.hasTunnelTo(destination, 'ipip', 0) ? offset : undefined;
-  if (protocol === UPPER.udp) {
-    if (headers.length < UDP_LENGTH || !host.services.hasTunnelTo(destination, 'gue', word(headers, 2)))
+  const port = protocol === UPPER.udp ? word(headers, 2) : 0;
+  const type = host.services.tunnelTo(destination, port);
+  switch (protocol) {
+    case IPIP:
+      return type === 'ipip' ? offset : undefined;
+    case UPPER.gre: {
+      const gre = greLength(headers);
+      return type === 'gre' && gre !== undefined ? offset + gre : undefined;
+    }
+    case UPPER.udp: {
+      const gue = gueLength(headers.subarray(UDP_LENGTH));
+      return type === 'gue' && gue !== undefined ? offset + UDP_LENGTH + gue : undefined;
+    }
+    default:
       return undefined;
-    const gue = gueLength(headers.subarray(UDP_LENGTH));
-    return gue === undefined ? undefined : offset + UDP_LENGTH + gue;
   }
-  if (protocol !== UPPER.gre || !host.services.hasTunnelTo(destination, 'gre', 0)) return undefined;
-  const gre = greLength(headers);
-  return gre === undefined ? undefined : offset + gre;
 }
 
 /** Version 0, data, and IPv4 within. */

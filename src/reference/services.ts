@@ -69,6 +69,8 @@ const total = (dest: Dest): number => dest.activeConnections + dest.inactiveConn
 export class ServiceTable {
   readonly #services = new Map<string, Service>();
   readonly #trash = new Map<string, Dest>();
+  /** Dests of the method `tun`; first the one that was given its tunnel last. */
+  #tunnels: Dest[] = [];
 
   add(config: words.ReferenceService): void {
     const end = readEnd(config);
@@ -132,6 +134,7 @@ export class ServiceTable {
     if (dest.service !== service) Object.assign(dest, { service, stats: noStats() });
     dest.available = true;
     configure(dest, config);
+    this.#noteTunnel(dest, undefined);
     service.dests = [dest, ...service.dests];
     service.scheduler.changed(service.dests);
   }
@@ -142,7 +145,9 @@ export class ServiceTable {
     const config = { ...given, method: given.method ?? 'dr' };
     const dest = this.#getDest(service, config);
     checkForwarding(service, config);
+    const { method, tunnel } = dest;
     configure(dest, config);
+    this.#noteTunnel(dest, { method, tunnel });
     service.scheduler.changed(service.dests);
   }
 
@@ -157,6 +162,7 @@ export class ServiceTable {
 
   #discard(dest: Dest): void {
     dest.available = false;
+    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
     if (total(dest) > 0) this.#trash.set(dest.name, dest);
   }
 
@@ -200,17 +206,18 @@ export class ServiceTable {
     );
   }
 
-  /** Whether packets are sent into a tunnel of that type to `address`, and to that UDP port if it is GUE. */
-  hasTunnelTo(address: Address, type: Tunnel['type'], port: number): boolean {
-    return this.list().some(({ dests }) =>
-      dests.some(
-        (dest) =>
-          dest.method === 'tun' &&
-          dest.address === address &&
-          dest.tunnel.type === type &&
-          (type !== 'gue' || dest.tunnel.port === port),
-      ),
-    );
+  /** What kind of tunnel leads to `address`, and to that UDP port (0 but for GUE): of several the one that was given last. */
+  tunnelTo(address: Address, port: number): Tunnel['type'] | undefined {
+    return this.#tunnels.find((dest) => dest.address === address && dest.tunnel.port === port)?.tunnel.type;
+  }
+
+  /** A dest that was added or edited. `before`: how it was in its list; `undefined`: it was in none. */
+  #noteTunnel(dest: Dest, before: Pick<Dest, 'method' | 'tunnel'> | undefined): void {
+    const { type, port } = dest.tunnel;
+    const isSame = before?.method === dest.method && before.tunnel.type === type && before.tunnel.port === port;
+    if (isSame) return;
+    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
+    if (dest.method === 'tun') this.#tunnels.unshift(dest);
   }
 
   /** Counts a new, inactive connection. */

@@ -179,7 +179,7 @@ export function decapsulate(outer: IpPacket): Decapsulated | DecapsulationFault 
     case PROTOCOL.ipv6:
       return innerPacket(outer, carried.protocol, payload);
     case PROTOCOL.gre: {
-      const gre = parseGre(payload);
+      const gre = parseGre(payload, isIpv6(outer) ? 6 : 4);
       if (typeof gre === 'string') return gre;
       if (gre.protocolType === ETHERTYPE.ipv4) return innerPacket(outer, PROTOCOL.ipv4, gre.payload);
       if (gre.protocolType === ETHERTYPE.ipv6) return innerPacket(outer, PROTOCOL.ipv6, gre.payload);

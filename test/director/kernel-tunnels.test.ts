@@ -46,11 +46,18 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     ['key', '2000 0800 00000007', TAKEN],
     ['sequence number', '1000 0800 00000001', TAKEN],
     ['both', '3000 0800 00000007 00000001', TAKEN],
-    ['bits of RFC 1701', '0f78 0800', TAKEN],
+    ['bits of RFC 1701', '0f80 0800', TAKEN],
+    ['a bit that Linux takes for one of the version', '0008 0800', 'drop tunnel-malformed'],
+    ['another one', '0040 0800', 'drop tunnel-malformed'],
     ['source route', '4000 0800 00000000', 'drop tunnel-malformed'],
     ['version 1', '0001 0800', 'drop tunnel-malformed'],
   ])('GRE: %s', (_what, head, expected) => {
     expect(fate(make(), gre(head))).toBe(expected);
+  });
+
+  it('GRE: over IPv6 the bits before the version are not looked at', () => {
+    const packet = ipv6({ ...ENDS6, protocol: 47, hopLimit: 64 }, join(hex('0f78 0800'), INNER));
+    expect(fate(make(), packet)).toBe(TAKEN);
   });
 
   it('GRE: a checksum is looked at before key and sequence number', () => {

@@ -102,8 +102,58 @@ describe('errors about our own tunnel packets', () => {
     const frame = error(3, 1, ipInIp(outer, inner));
     frame[36] = (frame[36] as number) ^ 1;
     expect(judged(director.send(frame, 'srv', 0))).toEqual(['drop icmp-checksum']);
-    director.deleteDest(TCP_KEY, TUN);
+    for (const service of director.services()) director.deleteDest(service, TUN);
     expect(judged(director.send(error(3, 1, ipInIp(outer, inner)), 'srv', 0))).toEqual(['local local-delivery']);
+  });
+
+  describe('several tunnels to one place', () => {
+    const SHARED = { ...TCP_KEY, port: 81 };
+    const GRE: DestConfig = { ...TUN, tunnel: { type: 'gre' } };
+    const relayed = ['drop icmp-consumed', 'forward icmp-relayed'];
+    const host = ['local local-delivery'];
+
+    /** With a GRE connection, and a service that has a dest of the same address. */
+    function shared(other: DestConfig): { director: Director; fate(quote?: Uint8Array): string[] } {
+      const director = opened(GRE);
+      director.addService({ ...SHARED, scheduler: 'rr' });
+      director.addDest(SHARED, other);
+      return { director, fate: (quote = gre(outer, inner)) => judged(director.send(error(3, 1, quote), 'srv', 0)) };
+    }
+
+    it.each<[string, DestConfig, string[]]>([
+      ['IPIP', TUN, host],
+      ['GRE', GRE, relayed],
+      ['GUE, which has a port', { ...TUN, tunnel: { type: 'gue', port: FOU_PORT } }, relayed],
+      ['DR', { address: SERVERS[0], method: 'dr' }, relayed],
+    ])('the last one given counts: %s', (_, other, expected) => {
+      expect(shared(other).fate()).toEqual(expected);
+    });
+
+    it('given is what is added, or edited to another tunnel', () => {
+      const { director, fate } = shared(TUN);
+      director.editDest(TCP_KEY, { ...GRE, weight: 7 });
+      expect(fate()).toEqual(host);
+      director.editDest(TCP_KEY, TUN);
+      director.editDest(TCP_KEY, GRE);
+      expect(fate()).toEqual(relayed);
+      director.editDest(SHARED, { address: SERVERS[0], method: 'dr' });
+      director.editDest(SHARED, TUN);
+      expect(fate()).toEqual(host);
+      // Whose connection it is does not matter.
+      expect(fate(ipInIp(outer, inner))).toEqual(relayed);
+      director.deleteDest(SHARED, TUN);
+      expect(fate()).toEqual(relayed);
+      director.addDest(SHARED, TUN);
+      expect(fate()).toEqual(host);
+    });
+
+    it('not about GRE with a key', () => {
+      const { fate } = shared(GRE);
+      const quote = gre(outer, inner);
+      const keyed = Uint8Array.of(...quote.slice(0, 24), 0, 0, 0, 7, ...quote.slice(24));
+      keyed[20] = 0x20;
+      expect(fate(keyed)).toEqual(host);
+    });
   });
 
   describe.each<[string, DestConfig, (inner: Uint8Array) => Uint8Array, number]>([

@@ -254,6 +254,29 @@ describe('about our own tunnels', () => {
       expect(made.services()[0]!.stats).toMatchObject({ outPackets: 1n, outBytes: 40n });
     });
 
+    it('of several tunnels to one place the one given last counts', () => {
+      const { made, open } = director(4, dest);
+      const outer = packetOf(open().frame);
+      const verdict = () => judged(made.send(reported(outer, [3, 1, 0]), 'srv', 0))[0];
+      const other = { protocol: 'tcp', address: vip, port: 81 } as const;
+      const server81 = { address: server, method: 'tun' } as const;
+      const unlike: ReferenceDest = overhead === 20 ? { ...server81, tunnel: { type: 'gre' } } : server81;
+      // GUE has a port, and therefore a place of its own.
+      const hidden = 'port' in tunnel ? 'drop icmp-consumed' : 'local local-delivery';
+      made.addService({ ...other, scheduler: 'rr' });
+      made.addDest(other, unlike);
+      expect(verdict()).toBe(hidden);
+      made.editDest({ ...other, port: 80 }, { address: server, ...dest, weight: 7 });
+      expect(verdict()).toBe(hidden);
+      made.editDest(other, { ...server81, tunnel });
+      expect(verdict()).toBe('drop icmp-consumed');
+      made.editDest(other, { ...server81, method: 'dr' });
+      made.editDest(other, unlike);
+      expect(verdict()).toBe(hidden);
+      made.deleteDest(other, unlike);
+      expect(verdict()).toBe('drop icmp-consumed');
+    });
+
     it('needs the inner header and ports', () => {
       const { made, open } = director(4, dest);
       const outer = packetOf(open().frame);

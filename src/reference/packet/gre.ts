@@ -17,6 +17,9 @@ const FIELDS_PRESENT = [0x2000, 0x1000];
 /** A source route, or another version: what follows is not known. */
 const REFUSED = 0x4007;
 
+/** Bits before the version, which Linux reads as a part of it behind an IPv4 header. */
+const RESERVED4 = 0x0078;
+
 /** A GRE packet taken apart. */
 export interface GrePacket {
   hasChecksum: boolean;
@@ -28,11 +31,12 @@ export interface GrePacket {
 /** Why a packet does not come out of GRE. */
 export type GreFault = 'tunnel-malformed' | 'tunnel-checksum';
 
-/** Takes a packet apart; its checksum, if it has one, must be right. */
-export function parseGre(bytes: Uint8Array): GrePacket | GreFault {
+/** Takes a packet apart; its checksum, if it has one, must be right. `outerFamily`: what IP header is in front of it. */
+export function parseGre(bytes: Uint8Array, outerFamily: 4 | 6 = 6): GrePacket | GreFault {
   if (bytes.length < GRE_LENGTH.nocsum) return 'tunnel-malformed';
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if ((view.getUint16(0) & REFUSED) !== 0) return 'tunnel-malformed';
+  const refused = outerFamily === 4 ? REFUSED | RESERVED4 : REFUSED;
+  if ((view.getUint16(0) & refused) !== 0) return 'tunnel-malformed';
   const hasChecksum = (view.getUint16(0) & CHECKSUM_PRESENT) !== 0;
   const fields = FIELDS_PRESENT.filter((bit) => (view.getUint16(0) & bit) !== 0).length;
   const length = (hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum) + fields * 4;
