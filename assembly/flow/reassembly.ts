@@ -8,16 +8,20 @@ import {
   BLK_LENGTH,
   BLK_OFFSET,
   Family,
+  FRAG_PMTU,
   HEADROOM,
+  ROUTED,
   SB_PIECE_COUNT,
   SB_PIECE_FAMILY,
   SB_PIECE_MAX,
+  SB_PIECE_WORD,
   SB_PIECES,
+  ScratchFlag,
 } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { countReason, setField } from '../superblock';
+import { countReason, field, setField } from '../superblock';
 import {
   FRAGMENT_SIZE,
   foundFault,
@@ -286,7 +290,9 @@ function rebuild(frame: Descriptor, datagram: Datagram): Reason {
   frame.address = ip;
   frame.length = total;
   frame.headroom = HEADROOM;
-  tell(v6, datagram.longest, count, ip + pieces);
+  // A sender that looks for the path MTU must go on to do so: but a small fragment with DF says nothing about a large one.
+  const keepsDf = !v6 && datagram.longestDf == datagram.longest;
+  tell(v6, datagram.longest, count, ip + pieces, keepsDf);
   const mark = (ecn & CE_SEEN) != 0 ? CE : 0;
   if (v6) {
     const header = changetype<Ipv6>(ip);
@@ -296,8 +302,7 @@ function rebuild(frame: Descriptor, datagram: Datagram): Reason {
     const header = changetype<Ipv4>(ip);
     header.totalLength = total;
     header.tos = header.tos | mark;
-    // A sender that looks for the path MTU must go on to do so: but a small fragment with DF says nothing about a large one.
-    header.fragmentBE = datagram.longestDf == datagram.longest ? DF_BE : 0;
+    header.fragmentBE = keepsDf ? DF_BE : 0;
     header.fillChecksum();
   }
   return Reason.None;
@@ -330,14 +335,26 @@ function unwrap(frame: Descriptor, packet: Scratch, headerLength: u32): bool {
   frame.headroom = min<u32>(<u32>(start - frame.floor), HEADROOM_MAX);
   frame.address = start;
   frame.length = total - FRAGMENT_SIZE;
-  tell(true, total, 1, 0);
+  tell(true, total, 1, 0, false);
   return true;
 }
 
+/**
+ * Leaves word that an IPv4 packet was on its way through when it was taken. It counts as put together, even from no
+ * fragments: all that tells of it is SB_PIECE_WORD.
+ */
+export function noteRouted(packet: Scratch): void {
+  if (packet.isV6) return;
+  if (!packet.isReassembled) tell(false, 0, 0, 0, false);
+  setField(SB_PIECE_WORD, field(SB_PIECE_WORD) | ROUTED);
+  packet.flags = packet.flags | ScratchFlag.Reassembled;
+}
+
 /** Leaves word of what the datagram was made of. */
-function tell(v6: bool, longest: u32, count: u32, lengths: usize): void {
+function tell(v6: bool, longest: u32, count: u32, lengths: usize, keepsDf: bool): void {
   setField(SB_PIECE_FAMILY, v6 ? Family.V6 : Family.V4);
   setField(SB_PIECE_MAX, longest);
   setField(SB_PIECE_COUNT, count);
   setField(SB_PIECES, <u32>lengths);
+  setField(SB_PIECE_WORD, v6 ? longest : keepsDf ? FRAG_PMTU : 0);
 }

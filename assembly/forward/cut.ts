@@ -8,12 +8,14 @@
  */
 import {
   Family,
+  FRAG_PMTU,
   SB_ARENA_NEXT,
   SB_BURST_COUNT,
   SB_FRAGMENT_ID,
   SB_PIECE_COUNT,
   SB_PIECE_FAMILY,
   SB_PIECE_MAX,
+  SB_PIECE_WORD,
   SB_PIECES,
 } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
@@ -22,7 +24,7 @@ import { Descriptor } from '../descriptor';
 import { Hop } from '../net/hop';
 import { field, setField } from '../superblock';
 import { FRAGMENT_SIZE, namedAt } from '../wire/extension';
-import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { hasHeadroom, putLink } from './link';
 import { takeFrame } from './made';
@@ -30,7 +32,8 @@ import { takeFrame } from './made';
 /** Every way of IPv6 carries so much (RFC 8200 §5). */
 const IPV6_MTU_MIN: u32 = 1280;
 
-/** More fragments, and the offset in eights, in the fragment field of IPv4. */
+/** Don't fragment, more fragments, and the offset in eights, in the fragment field of IPv4. */
+const DF: u32 = 0x4000;
 const MORE: u32 = 0x2000;
 const OFFSET_BITS: u32 = 0x1fff;
 /** More fragments, in the low bits of the offset in bytes, in the fragment header of IPv6. */
@@ -49,23 +52,27 @@ const NOP: u32 = 1;
 export function sendCut(frame: Descriptor, ip: usize, hop: Hop, mtu: u32, reassembled: bool, reason: Reason): void {
   const v6 = changetype<Ipv4>(ip).version == 6;
   const total = v6 ? IPV6_SIZE + changetype<Ipv6>(ip).payloadLength : changetype<Ipv4>(ip).totalLength;
-  // In a tunnel of the other family Linux loses sight of how long the fragments were.
-  const known = reassembled && field(SB_PIECE_FAMILY) == <u32>(v6 ? Family.V6 : Family.V4);
-  const longest = known ? field(SB_PIECE_MAX) : mtu;
+  const longest = reassembled ? longestOf(v6) : 0;
   // A datagram of IPv4 must not leave in fewer packets than it came in; one of IPv6 may, if it is no longer than those.
-  if (total <= mtu && (!known || (v6 && total <= longest))) {
+  if (total <= mtu && (longest == 0 || (v6 && total <= longest))) {
     putLink(frame, ip, hop.outInterface, hop.mac);
     frame.judge(Verdict.Forward, reason);
     return;
   }
-  const limit = min<u32>(mtu, v6 ? max<u32>(longest, IPV6_MTU_MIN) : longest);
-  const fault = cut(frame, ip, total, hop, limit, reassembled, known);
+  const limit = longest == 0 ? mtu : min<u32>(mtu, v6 ? max<u32>(longest, IPV6_MTU_MIN) : longest);
+  const fault = cut(frame, ip, total, hop, limit, reassembled);
   if (fault == Reason.None) frame.judge(Verdict.Forward, reason);
   else frame.judge(Verdict.Drop, fault);
 }
 
+/** What Linux takes for the longest fragment that came in, 0 for nothing: outside of a tunnel of IPv6 that is SB_PIECE_WORD. */
+function longestOf(v6: bool): u32 {
+  if (v6) return field(SB_PIECE_WORD);
+  return field(SB_PIECE_FAMILY) == <u32>Family.V4 ? field(SB_PIECE_MAX) : 0;
+}
+
 /** Cuts the packet of `total` bytes into ones of at most `limit`. Reason.None, or why it is left as it is. */
-function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, reassembled: bool, known: bool): Reason {
+function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, reassembled: bool): Reason {
   const v6 = changetype<Ipv4>(ip).version == 6;
   const header = v6 ? unfragmentable(ip, total) : changetype<Ipv4>(ip).headerLength;
   if (header == 0) return Reason.Ipv6Truncated;
@@ -77,7 +84,7 @@ function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, rea
   const data = total - header;
   const same = reassembled ? firstOfSame(data, room) : 0;
   const first = same != 0 ? same : uniform(data, room);
-  const mark = v6 ? nextFragmentId() : markOf(changetype<Ipv4>(ip), known && same == 0);
+  const mark = v6 ? nextFragmentId() : markOf(changetype<Ipv4>(ip), reassembled && same == 0);
 
   const made = field(SB_BURST_COUNT);
   const arena = field(SB_ARENA_NEXT);
@@ -136,12 +143,11 @@ function makeFragment(v6: bool, ip: usize, header: u32, at: u32, length: u32, da
 
 /**
  * What the fragment fields of all pieces have in common: a fragment may be cut, too, into ones that begin where it does,
- * and more follow. DF stays, where a datagram in other fragments is not to be cut by others.
+ * and more follow. In `other` fragments than those that came in there is DF by SB_PIECE_WORD, outside of a tunnel, too.
  */
-function markOf(header: Ipv4, keepDf: bool): u32 {
+function markOf(header: Ipv4, other: bool): u32 {
   const word = <u32>bswap<u16>(<u16>header.fragmentBE);
-  const df = keepDf ? <u32>bswap<u16>(<u16>(header.fragmentBE & DF_BE)) : 0;
-  return (word & (MORE | OFFSET_BITS)) | df;
+  return (word & (MORE | OFFSET_BITS)) | (other && (field(SB_PIECE_WORD) & FRAG_PMTU) != 0 ? DF : 0);
 }
 
 function makeFragment4(header: Ipv4, at: u32, length: u32, more: bool, mark: u32): void {

@@ -26,6 +26,7 @@ import {
   quotedTransport,
   quoteOf,
 } from '../flow/quote';
+import { noteRouted } from '../flow/reassembly';
 import { isRefused, isRefusedIn, sendErrorIn } from '../forward/icmp';
 import { translateErrorOut } from '../forward/translate-error';
 import { canLeave, countHopOf, decrementHop, send } from '../forward/transmit';
@@ -100,6 +101,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
     return false;
   }
   decrementHop(packet);
+  noteRouted(packet);
   if (!isLocal) {
     sendErrorIn(frame, packet, conn);
   } else if (!isRefusedIn(frame, packet, conn)) {

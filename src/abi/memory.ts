@@ -146,6 +146,15 @@ export const SB_PIECE_COUNT = 612;
 export const SB_PIECES = 616;
 /** Family. */
 export const SB_PIECE_FAMILY = 624;
+/**
+ * What Linux keeps of it where IPv4 has flags and IPv6 the longest fragment, so that a tunnel of the other family takes one
+ * for the other: of IPv4 ROUTED and FRAG_PMTU, of IPv6 SB_PIECE_MAX.
+ */
+export const SB_PIECE_WORD = 652;
+/** Linux's IPSKB_FORWARDED: it was on its way through when IPVS took it. */
+export const ROUTED = 1;
+/** Linux's IPSKB_FRAG_PMTU: no fragment was longer than the longest one with DF. */
+export const FRAG_PMTU = 64;
 
 /** u32: datagram records handed out at least once / head of the list of free ones. */
 export const SB_DATAGRAM_HIGH = 628;

@@ -19,6 +19,8 @@ export interface Shipment {
   mtu: number;
   /** How the datagram came, if in fragments. */
   arrival: Arrival | undefined;
+  /** Whether it was on its way through over IPv4 when IPVS sent it elsewhere. */
+  isRerouted?: boolean;
   reason: string;
   /** Whether the transport checksum is only begun. */
   partialChecksum: boolean;
@@ -45,15 +47,17 @@ export function emit(host: Host, shipment: Shipment): Judgement {
 }
 
 /** Whether a packet leaves in pieces. */
-export function needsCutting({ packet, mtu, arrival }: Pick<Shipment, 'packet' | 'mtu' | 'arrival'>): boolean {
-  const pieces = cut(packet, { mtu, arrival, identification: 0 });
+export function needsCutting(shipment: Omit<Shipment, 'route' | 'reason' | 'partialChecksum'>): boolean {
+  const { packet } = shipment;
+  const pieces = cut(packet, { ...shipment, identification: 0 });
   return pieces === 'too-big' || pieces.length > 1 || pieces[0] !== packet;
 }
 
-function cutToFit(host: Host, { packet, mtu, arrival, partialChecksum }: Shipment): IpPacket[] | 'too-big' {
+function cutToFit(host: Host, shipment: Shipment): IpPacket[] | 'too-big' {
+  const { packet, partialChecksum } = shipment;
   const whole = partialChecksum ? finished(packet) : packet;
   const identification = isIpv6(packet) ? host.nextFragmentIdentification() : 0;
-  const pieces = cut(whole, { mtu, arrival, identification });
+  const pieces = cut(whole, { ...shipment, identification });
   if (pieces === 'too-big' || isIpv6(packet) || !isFragment(packet)) return pieces;
   return pieces.map((piece, i) => (isIpv6(piece) ? piece : within(packet, piece, i === pieces.length - 1)));
 }

@@ -40,7 +40,7 @@ export function forward(host: Host, received: Received): Judgement {
   if (isTooBig(received, route.mtu)) {
     return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
   }
-  const lowered = { ...received, packet: withLowerHops(packet) };
+  const lowered = { ...received, packet: withLowerHops(packet), isRouted: true };
   return wantsWhole(host, packet)
     ? gather(host, lowered, (whole) => forwardOn(host, whole, route))
     : forwardOn(host, lowered, route);

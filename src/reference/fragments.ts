@@ -18,6 +18,8 @@ export interface Exit {
   identification: number;
   /** How the datagram came, if in fragments: also of the one inside a tunnel. */
   arrival: Arrival | undefined;
+  /** Whether it was on its way through when IPVS took it and sent it elsewhere. */
+  isRerouted?: boolean;
 }
 
 /**
@@ -25,8 +27,8 @@ export interface Exit {
  * The transport checksum must be finished.
  *
  * A datagram that came in fragments leaves with the same boundaries where all pieces fit, and in none larger than its
- * largest was; what was put in front of it belongs to the first. The outside of a tunnel knows the boundaries, but not
- * the largest, of a datagram of the other family.
+ * largest was; what was put in front of it belongs to the first. The outside of a tunnel knows the boundaries of a
+ * datagram of the other family, too, but not the largest: Linux has that of IPv6 where IPv4 has flags.
  *
  * @returns `too-big` when the MTU has no room for 8 bytes of data, or an IPv6 datagram came in larger fragments
  */
@@ -40,8 +42,8 @@ function cutIpv4(packet: Ipv4Packet, { mtu, arrival }: Exit): IpPacket[] | 'too-
   const room = Math.min(mtu, own?.largest ?? mtu) - (ipLength(packet) - packet.payload.length);
   if (room < 8) return 'too-big';
   const { sizes, isNew } = pieceSizes(packet.payload.length, room, arrival);
-  // DF comes back only where the boundaries are new ones.
-  const flags = own?.dontFragment === true && isNew ? IP_FLAG.dontFragment : 0;
+  // DF comes back only where the boundaries are new ones, be it the DF of what is in the tunnel.
+  const flags = isNew && (sharedWord(arrival, false) & FRAG_PMTU) !== 0 ? IP_FLAG.dontFragment : 0;
   const later = { ...packet, options: laterOptions(packet.options) };
   return slices(packet.payload, sizes).map(({ start, bytes, isLast }) =>
     withChecksum({
@@ -53,12 +55,15 @@ function cutIpv4(packet: Ipv4Packet, { mtu, arrival }: Exit): IpPacket[] | 'too-
   );
 }
 
-function cutIpv6(packet: Ipv6Packet, { mtu, identification, arrival }: Exit): IpPacket[] | 'too-big' {
-  const own = arrival?.family === 6 ? arrival : undefined;
-  if (ipLength(packet) <= Math.min(mtu, own?.largest ?? mtu)) return [packet];
-  if (own !== undefined && own.largest > mtu) return 'too-big';
+function cutIpv6(
+  packet: Ipv6Packet,
+  { mtu, identification, arrival, isRerouted = false }: Exit,
+): IpPacket[] | 'too-big' {
+  const largest = sharedWord(arrival, isRerouted);
+  if (ipLength(packet) <= (largest === 0 ? mtu : Math.min(mtu, largest))) return [packet];
+  if (largest > mtu) return 'too-big';
   const at = unfragmentableLength(packet);
-  const limit = own === undefined ? mtu : Math.max(own.largest, IPV6_MIN_MTU);
+  const limit = largest === 0 ? mtu : Math.max(largest, IPV6_MIN_MTU);
   const room = limit - IPV6_LENGTH - at - FRAGMENT_LENGTH;
   if (room < 8) return 'too-big';
   const data = packet.payload.subarray(at);
@@ -67,6 +72,19 @@ function cutIpv6(packet: Ipv6Packet, { mtu, identification, arrival }: Exit): Ip
     const piece = { ...packet, payload: Uint8Array.from([...before, ...bytes]) };
     return withFragmentHeader(piece, at, { offset: start / 8, more: !isLast, identification });
   });
+}
+
+/** Linux's flags of IPv4 for a datagram whose largest fragment had DF, and for one that it routed. */
+const FRAG_PMTU = 64;
+const FORWARDED = 1;
+
+/**
+ * What Linux has noted in the one place that is flags to IPv4 and the largest fragment to IPv6, whichever family reads it
+ * after a tunnel's headers were put in front; 0: nothing.
+ */
+function sharedWord(arrival: Arrival | undefined, isRerouted: boolean): number {
+  if (arrival?.family === 6) return arrival.largest;
+  return (arrival?.dontFragment ? FRAG_PMTU : 0) | (isRerouted ? FORWARDED : 0);
 }
 
 /** Bytes of data in each piece, of which none takes more than `room`; `isNew` unless they are those of the arrival. */

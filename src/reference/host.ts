@@ -46,6 +46,8 @@ export interface Received {
   partialChecksum: boolean;
   /** How the datagram came, if in fragments. */
   arrival: Arrival | undefined;
+  /** Whether it is on its way through, its hop counted. */
+  isRouted?: boolean;
   /** Milliseconds since the Unix epoch. */
   now: number;
 }

@@ -64,8 +64,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
   }
-  const { arrival } = received;
-  const shipment = { route, mtu: linkMtu, partialChecksum, arrival };
+  const { arrival, isRouted = false } = received;
+  const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
   const changed = method === 'nat' ? load.translate(lowered) : lowered;
   return emit(host, { ...shipment, packet: changed, reason: load.reason ?? REASON[method] });

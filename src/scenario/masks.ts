@@ -70,11 +70,12 @@ const RULES: readonly MaskRule[] = [
     ranges: ({ made }, got) => (made && got.version === 4 && got.protocol === ICMP ? [idOf(got)] : []),
   },
   {
-    // Outer headers with DF have ID 0; those without are numbered from the same kind of counter. All fragments of an
-    // outer packet have the same one.
+    // Outer headers with DF have ID 0, unless cut; those without are numbered from the same kind of counter. All fragments
+    // of an outer packet have the same one.
     name: 'outer-id',
     ranges(context, got) {
-      if (!isTunnel(context, got) || got.version === 6 || fieldOf(got.layers[0], 'ip.flags')?.includes('DF')) return [];
+      const isAtomic = !got.fragment && fieldOf(got.layers[0], 'ip.flags')?.includes('DF');
+      if (!isTunnel(context, got) || got.version === 6 || isAtomic) return [];
       return [{ ...idOf(got), key: `outer-id of packet ${context.packet}` }];
     },
   },

@@ -106,6 +106,8 @@ describe('matchFrames', () => {
     expect(masksOf(context(outer(7), outer(8), tunnel))).toEqual(['outer-id']);
     expect(masksOf(context(outer(7), outer(8)))).toBeUndefined();
     expect(masksOf(context(outer(0, 0x4000), outer(8, 0x4000), tunnel))).toBeUndefined();
+    // All fragments have one, also those with DF.
+    expect(masksOf(context(outer(7, 0x6000), outer(8, 0x6000), tunnel))).toEqual(['outer-id']);
     expect(masksOf(context(outer(7, 0x4000), outer(8, 0), tunnel))).toBeUndefined();
     const other = tcpFrame({ sport: 1, dport: 80, id: 6 }).slice(14);
     expect(masksOf(context(outer(7), outer(7, 0, other), tunnel))).toBeUndefined();
