@@ -10,13 +10,13 @@
 /** Below this length the vector loop does not pay for its set-up (measured, bench/checksum). */
 const SIMD_MIN: u32 = 64;
 
-/** Folds a wide ones' complement sum into 16 bits. A sum that is not 0 never folds to 0. */
+/**
+ * Folds a wide ones' complement sum into 16 bits. A sum that is not 0 never folds to 0. A number and the same with its
+ * halves exchanged have, in the upper half of their sum, the sum of both halves and the carry of that.
+ */
 export function fold(sum: u64): u32 {
-  // At most 2^33 - 2, then 0x1fffe, then 0xffff: no carry is left.
-  let s: u64 = (sum & 0xffffffff) + (sum >> 32);
-  s = (s & 0xffff) + ((s >> 16) & 0xffff) + (s >> 32);
-  s = (s & 0xffff) + (s >> 16);
-  return <u32>s;
+  const halves = <u32>((sum + rotl<u64>(sum, 32)) >> 32);
+  return (halves + rotl<u32>(halves, 16)) >> 16;
 }
 
 /** Sum of `length` bytes at `address`, eight at a time; an odd last byte is padded with zero. */
