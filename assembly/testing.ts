@@ -200,19 +200,18 @@ export function readIpv4(address: usize, to: usize): void {
   put(to, 12, header.checksumOk ? 1 : 0);
 }
 
-/** Header length, TOS, total length, identification, fragment word, TTL, protocol, checksum, source, destination. */
+/** TOS, total length, identification, fragment word, TTL, protocol, source, destination. */
 export function writeIpv4(address: usize, from: usize): void {
-  const header = changetype<Ipv4>(address);
-  header.setHeaderLength(take(from, 0));
-  header.tos = take(from, 1);
-  header.totalLength = take(from, 2);
-  header.identification = take(from, 3);
-  header.fragmentBE = take(from, 4);
-  header.ttl = take(from, 5);
-  header.protocol = take(from, 6);
-  header.checksum = take(from, 7);
-  header.sourceBE = take(from, 8);
-  header.destinationBE = take(from, 9);
+  changetype<Ipv4>(address).write(
+    take(from, 0),
+    take(from, 1),
+    take(from, 2),
+    take(from, 3),
+    take(from, 4),
+    take(from, 5),
+    take(from, 6),
+    take(from, 7),
+  );
 }
 
 /** One hop further, with an address that was `from` and is `to` now. */

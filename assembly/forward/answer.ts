@@ -116,16 +116,9 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   icmp.checksum = finish(sum(ip + IPV4_MIN, ICMP_SIZE + quoted));
 
   const header = changetype<Ipv4>(ip);
-  header.setHeaderLength(IPV4_MIN);
-  header.tos = (offending.tos & TOS_KEPT) | TOS_CONTROL;
-  header.totalLength = length;
-  header.identification = nextIpId();
-  header.fragmentBE = 0;
-  header.ttl = TTL;
-  header.protocol = Protocol.Icmp;
-  header.sourceBE = isOwn(packet) ? offending.destinationBE : hop.sourceBE;
-  header.destinationBE = offending.sourceBE;
-  header.fillChecksum();
+  const tos = (offending.tos & TOS_KEPT) | TOS_CONTROL;
+  const source = isOwn(packet) ? offending.destinationBE : hop.sourceBE;
+  header.write(tos, length, nextIpId(), 0, TTL, Protocol.Icmp, source, offending.sourceBE);
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);

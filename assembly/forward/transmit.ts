@@ -25,7 +25,7 @@ import { sendCut } from './cut';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
-import { encapsulate, tunnelMtuMin, tunnelOverhead, tunnelReason } from './tunnel';
+import { encapsulate, isRemote, middleSize, outerSize, tunnelMtuMin, tunnelReason } from './tunnel';
 
 /** Largest total length of IPv4, and largest payload length of IPv6. */
 const LENGTH_MAX: u32 = 0xffff;
@@ -140,7 +140,9 @@ export function decrementHop(packet: Scratch): void {
 
 /** TUN: outer headers go in front. */
 function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest, error: bool): void {
-  const overhead = tunnelOverhead(frame, packet, dest);
+  const remote = isRemote(frame, packet, dest);
+  const between = middleSize(dest, remote);
+  const overhead = outerSize(dest) + between;
   const pathMtu = dest.pathMtu(hop);
   dest.noteMtu(pathMtu);
   const mtu = pathMtu - min<u32>(pathMtu, overhead);
@@ -148,9 +150,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     frame.judge(Verdict.Drop, Reason.TunnelMtu);
     return;
   }
-  if (packet.isV6 || field(SB_PMTU_DISC) != 0) {
-    if (!fits(frame, packet, mtu)) return;
-  }
+  if ((packet.isV6 || field(SB_PMTU_DISC) != 0) && !(packet.totalLength <= mtu || fits(frame, packet, mtu))) return;
   // No length field says more.
   if (packet.totalLength + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
     frame.judge(Verdict.Drop, Reason.TooBig);
@@ -159,7 +159,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
   if (packet.hasOptions) recordArrival(packet.header);
   countHopOf(packet, 0);
-  const outer = encapsulate(frame, packet, hop, dest);
+  const outer = encapsulate(frame, packet, hop, dest, between, remote);
   send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
 }
 

@@ -41,7 +41,7 @@ export function tunnelMtuMin(dest: Dest): u32 {
 }
 
 /** Whether the packet's checksum stays unfinished, and the far end is told so. */
-function remote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
+export function isRemote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
   return (
     frame.isPartial &&
     dest.tunnelType == TunnelType.Gue &&
@@ -51,20 +51,18 @@ function remote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
 }
 
 /** Bytes of the headers between the outer IP header and the packet. */
-function middleSize(dest: Dest, remoteChecksum: bool): u32 {
-  switch (dest.tunnelType) {
-    case TunnelType.Gre:
-      return dest.tunnelChecksum == TunnelChecksum.Csum ? GRE_CHECKSUM_SIZE : GRE_SIZE;
-    case TunnelType.Gue:
-      return UDP_SIZE + (remoteChecksum ? GUE_REMCSUM_SIZE : GUE_SIZE);
-    default:
-      return 0;
-  }
+export function middleSize(dest: Dest, remote: bool): u32 {
+  return dest.tunnelType == TunnelType.Ipip ? 0 : middleSizeOf(dest, remote);
 }
 
-/** Bytes of all that goes in front of the packet. */
-export function tunnelOverhead(frame: Descriptor, packet: Scratch, dest: Dest): u32 {
-  return (dest.isV6 ? IPV6_SIZE : IPV4_MIN) + middleSize(dest, remote(frame, packet, dest));
+function middleSizeOf(dest: Dest, remote: bool): u32 {
+  if (dest.tunnelType == TunnelType.Gue) return UDP_SIZE + (remote ? GUE_REMCSUM_SIZE : GUE_SIZE);
+  return dest.tunnelChecksum == TunnelChecksum.Csum ? GRE_CHECKSUM_SIZE : GRE_SIZE;
+}
+
+/** Bytes of the outer IP header. */
+export function outerSize(dest: Dest): u32 {
+  return dest.isV6 ? IPV6_SIZE : IPV4_MIN;
 }
 
 /** What a packet that leaves so is judged with. */
@@ -82,31 +80,40 @@ export function tunnelReason(dest: Dest): Reason {
 /**
  * Writes the headers in front of the packet, whose TTL and checksum are final, and returns the address of the outermost.
  * There is room for them. TTL and DSCP are the inner ones; DF is copied from IPv4 with `pmtu_disc`.
+ *
+ * @param between what `middleSize` says
+ * @param remote what `isRemote` says
  */
-export function encapsulate(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest): usize {
-  const remoteChecksum = remote(frame, packet, dest);
+export function encapsulate(
+  frame: Descriptor,
+  packet: Scratch,
+  hop: Hop,
+  dest: Dest,
+  between: u32,
+  remote: bool,
+): usize {
   // What the far end is told to fill in is finished here.
-  if (remoteChecksum) frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
+  if (remote) frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
   else completeChecksum(frame, packet);
-  const middle = packet.ip - middleSize(dest, remoteChecksum);
-  const length = packet.totalLength + <u32>(packet.ip - middle);
+  const middle = packet.ip - between;
+  const length = packet.totalLength + between;
   let protocol: u32 = packet.isV6 ? Protocol.Ipv6 : Protocol.Ipip;
-  const flowHash = dest.tunnelType == TunnelType.Gue ? flow(packet) : 0;
-  switch (dest.tunnelType) {
-    case TunnelType.Gre:
-      putGre(middle, length, packet.isV6, dest.tunnelChecksum == TunnelChecksum.Csum);
-      protocol = Protocol.Gre;
-      break;
-    case TunnelType.Gue:
-      putGue(middle + UDP_SIZE, packet, protocol, remoteChecksum);
-      protocol = Protocol.Udp;
-      break;
-  }
+  if (between != 0) protocol = putMiddle(middle, length, protocol, packet, dest, remote);
   const outer = dest.isV6
     ? putIpv6(middle, length, protocol, packet, hop, dest)
     : putIpv4(middle, length, protocol, packet, hop, dest);
-  if (protocol == Protocol.Udp) putUdp(middle, length, outer, flowHash, dest);
+  if (protocol == Protocol.Udp) putUdp(middle, length, outer, packet, dest);
   return outer;
+}
+
+/** The headers of GRE or GUE at `middle`, UDP's apart; the protocol that the outer header has for them. */
+function putMiddle(middle: usize, length: u32, protocol: u32, packet: Scratch, dest: Dest, remote: bool): u32 {
+  if (dest.tunnelType == TunnelType.Gue) {
+    putGue(middle + UDP_SIZE, packet, protocol, remote);
+    return Protocol.Udp;
+  }
+  putGre(middle, length, packet.isV6, dest.tunnelChecksum == TunnelChecksum.Csum);
+  return Protocol.Gre;
 }
 
 function tosOf(packet: Scratch): u32 {
@@ -131,17 +138,10 @@ function putIpv4(middle: usize, length: u32, protocol: u32, packet: Scratch, hop
   const header = changetype<Ipv4>(outer);
   const copyDf = !packet.isV6 && field(SB_PMTU_DISC) != 0;
   const df = copyDf ? packet.header.fragmentBE & DF_BE : 0;
-  header.setHeaderLength(IPV4_MIN);
-  header.tos = outerTos(tosOf(packet));
-  header.totalLength = length + IPV4_MIN;
   // RFC 6864: an atomic datagram needs no identification.
-  header.identification = df != 0 ? 0 : nextIpId();
-  header.fragmentBE = df;
-  header.ttl = packet.ttl;
-  header.protocol = protocol;
-  header.sourceBE = hop.sourceBE;
-  header.destinationBE = dest.addressBE;
-  header.fillChecksum();
+  const id = df != 0 ? 0 : nextIpId();
+  const tos = outerTos(tosOf(packet));
+  header.write(tos, length + IPV4_MIN, id, df, packet.ttl, protocol, hop.sourceBE, dest.addressBE);
   return outer;
 }
 
@@ -165,9 +165,9 @@ function putGre(gre: usize, length: u32, v6: bool, checksum: bool): void {
   if (checksum) header.checksum = finish(sum(gre, length));
 }
 
-function putGue(gue: usize, packet: Scratch, protocol: u32, remoteChecksum: bool): void {
+function putGue(gue: usize, packet: Scratch, protocol: u32, remote: bool): void {
   const header = changetype<Gue>(gue);
-  if (!remoteChecksum) {
+  if (!remote) {
     header.setPlain(protocol);
     return;
   }
@@ -176,9 +176,9 @@ function putGue(gue: usize, packet: Scratch, protocol: u32, remoteChecksum: bool
 }
 
 /** UDP header at `udp`, behind the IP header at `outer`; `length` bytes from there to the end. */
-function putUdp(udp: usize, length: u32, outer: usize, flowHash: u32, dest: Dest): void {
+function putUdp(udp: usize, length: u32, outer: usize, packet: Scratch, dest: Dest): void {
   const header = changetype<Udp>(udp);
-  header.sourcePortBE = bswap<u16>(<u16>(PORT_MIN + <u32>((<u64>flowHash * PORT_COUNT) >> 32)));
+  header.sourcePortBE = bswap<u16>(<u16>(PORT_MIN + <u32>((<u64>flow(packet) * PORT_COUNT) >> 32)));
   header.destinationPortBE = dest.tunnelPortBE;
   header.length = length;
   header.checksum = 0;

@@ -24,6 +24,9 @@ export const IPV4_DESTINATION: usize = DESTINATION;
 /** Bytes of a header without options. */
 export const IPV4_MIN: u32 = 20;
 
+/** First byte of a header without options: version 4, five words. */
+const PLAIN: u32 = 0x45;
+
 /** Don't fragment, as loaded. */
 export const DF_BE: u32 = 0x0040;
 /** More fragments and the fragment offset, as loaded: not 0 in any fragment. */
@@ -47,9 +50,30 @@ export class Ipv4 {
     return (load<u8>(changetype<usize>(this), VERSION_IHL) & 15) << 2;
   }
 
-  /** Version 4 and a header of `bytes` bytes. */
-  setHeaderLength(bytes: u32): void {
-    store<u8>(changetype<usize>(this), 0x40 | (bytes >> 2), VERSION_IHL);
+  /**
+   * Writes a header without options, its checksum included. In words, which are summed up before they are stored:
+   * narrower stores would make the loads wait.
+   */
+  write(
+    tos: u32,
+    totalLength: u32,
+    identification: u32,
+    fragmentBE: u32,
+    ttl: u32,
+    protocol: u32,
+    sourceBE: u32,
+    destinationBE: u32,
+  ): void {
+    const p = changetype<usize>(this);
+    const first = PLAIN | (tos << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16);
+    const second = <u32>bswap<u16>(<u16>identification) | (fragmentBE << 16);
+    const third = ttl | (protocol << 8);
+    const checksum = finish(<u64>first + <u64>second + <u64>third + <u64>sourceBE + <u64>destinationBE);
+    store<u32>(p, first, VERSION_IHL);
+    store<u32>(p, second, IDENTIFICATION);
+    store<u32>(p, third | (checksum << 16), TTL);
+    store<u32>(p, sourceBE, SOURCE);
+    store<u32>(p, destinationBE, DESTINATION);
   }
 
   get tos(): u32 {
@@ -66,10 +90,6 @@ export class Ipv4 {
 
   set totalLength(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), TOTAL_LENGTH);
-  }
-
-  set identification(value: u32) {
-    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), IDENTIFICATION);
   }
 
   /** Flags and fragment offset, network order. */
@@ -100,10 +120,6 @@ export class Ipv4 {
 
   get protocol(): u32 {
     return load<u8>(changetype<usize>(this), PROTOCOL);
-  }
-
-  set protocol(value: u32) {
-    store<u8>(changetype<usize>(this), value, PROTOCOL);
   }
 
   get checksum(): u32 {

@@ -32,10 +32,9 @@ export const RARE = [
   'assembly/conn/hash/hashTuple6',
   // Whoever sums up a whole packet does not notice a call.
   'assembly/forward/translate/updateOther',
-  'assembly/forward/tunnel/flow',
   'assembly/forward/tunnel/putIpv6',
-  'assembly/forward/tunnel/putGre',
-  'assembly/forward/tunnel/putGue',
+  'assembly/forward/tunnel/middleSizeOf',
+  'assembly/forward/tunnel/putMiddle',
   'assembly/forward/tunnel/putUdp',
   'assembly/forward/decapsulate/openGre',
   'assembly/forward/decapsulate/openGue',

@@ -35,8 +35,9 @@ describe('IPv4', () => {
   });
 
   it('constructs', () => {
-    const words = [20, 0xb8, 0x123, 0x4567, 0x0040, 0x3f, 6, 0x3412, swap32(ip('10.0.0.2')), swap32(ip('10.0.0.100'))];
-    expect(construct(words, core.call.writeIpv4, 20)).toBe('45b8012345674000' + '3f0612340a0000020a000064');
+    const words = [0xb8, 0x123, 0x4567, 0x0040, 0x3f, 6, swap32(ip('10.0.0.2')), swap32(ip('10.0.0.100'))];
+    const right = fixIpv4(hex('45b8 0123 4567 4000 3f06 0000 0a000002 0a000064'));
+    expect(construct(words, core.call.writeIpv4, 20)).toBe(toHex(right));
   });
 
   it.each([
