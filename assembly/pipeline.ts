@@ -16,7 +16,7 @@ import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
 import { Descriptor, Scratch } from './descriptor';
 import { isIpv6 } from './flow/family';
-import { parseFrame } from './flow/parse';
+import { parseFrame, parsePacket } from './flow/parse';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
@@ -62,9 +62,9 @@ export function processBurst(): u32 {
 
 /** Parses a frame, and what is in it if that is a tunnel packet to us. */
 function parse(frame: Descriptor, packet: Scratch): void {
-  parseFrame(frame, packet);
+  let ip = parseFrame(frame, packet);
   // Nearly every packet has ports, which the hash says. Of GUE the tables are asked first, as frames before it leave them.
-  if (packet.ip != 0 && packet.bucket == 0) openTunnel(frame, packet);
+  while (ip != 0 && parsePacket(frame, packet, ip) && packet.bucket == 0) ip = openTunnel(frame, packet);
 }
 
 /** Notes the likely entry of the index. Frames before this one may still change what it says. */

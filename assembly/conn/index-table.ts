@@ -37,6 +37,11 @@ export function matchTags(bucket: usize, hash: u64): u32 {
   return (low | (high << 4)) & TAG_LANES;
 }
 
+/** Whether a look at its home bucket tells that no entry has this hash. */
+export function hasNone(bucket: usize, hash: u64): bool {
+  return matchTags(bucket, hash) == 0 && !isOverrun(bucket);
+}
+
 /** The ref at lane `lane` (1..7), 0 for a free entry. */
 export function refAt(bucket: usize, lane: u32): u32 {
   return load<u32>(bucket + ((<usize>lane) << 2), REF_OF_LANE);

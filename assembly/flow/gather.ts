@@ -15,7 +15,7 @@ export function gather(frame: Descriptor, packet: Scratch): bool {
   const v6 = packet.isV6;
   if (!reassemble(frame, packet)) return false;
   packet.flags = (packet.flags & ScratchFlag.Marked) | (v6 ? <u32>ScratchFlag.V6 : 0);
-  if (!parsePacket(frame, packet, frame.address, frame.length)) return false;
+  if (!parsePacket(frame, packet, frame.address)) return false;
   packet.flags = packet.flags | ScratchFlag.Reassembled;
   return true;
 }

@@ -21,22 +21,22 @@ import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { isIpv6 } from './family';
 import { parseLink } from './link';
 
-/** Parses the frame that the host gave; `scratch.ip` stays 0 when it is judged already. */
-export function parseFrame(frame: Descriptor, scratch: Scratch): void {
+/** Starts on the frame that the host gave. The address of its IP header; 0 when it is judged already, as is `scratch.ip`. */
+export function parseFrame(frame: Descriptor, scratch: Scratch): usize {
   frame.clear();
   scratch.ip = 0;
   scratch.bucket = 0;
   scratch.ref = 0;
   if (!liesInArena(frame)) {
     frame.judge(Verdict.Drop, Reason.BadDescriptor);
-    return;
+    return 0;
   }
-  const ip = parseLink(frame, scratch);
-  if (ip != 0) parsePacket(frame, scratch, ip, <u32>(frame.address + frame.length - ip));
+  return parseLink(frame, scratch);
 }
 
-/** Parses the IP packet at `ip`, of the family that `scratch` has, of which `room` bytes are there. False: judged. */
-export function parsePacket(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): bool {
+/** Parses the IP packet at `ip`, of the family that `scratch` has, up to the end of the frame. False: judged. */
+export function parsePacket(frame: Descriptor, scratch: Scratch, ip: usize): bool {
+  const room = <u32>(frame.address + frame.length - ip);
   return scratch.isV6 ? parseIpv6(frame, scratch, ip, room) : parseIpv4(frame, scratch, ip, room);
 }
 

@@ -5,6 +5,7 @@
  */
 import { Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
+import { hasNone } from '../conn/index-table';
 import { find } from '../conn/table';
 import { Scratch } from '../descriptor';
 import { portsBE } from '../wire/ports';
@@ -14,6 +15,11 @@ export const ISAKMP_PORTS_BE: u32 = 0xf401f401;
 
 /** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */
 export function findByTuple(packet: Scratch): u32 {
+  const bucket = packet.bucket;
+  return bucket != 0 && hasNone(bucket, packet.hash) ? 0 : seekByTuple(packet);
+}
+
+function seekByTuple(packet: Scratch): u32 {
   const source = packet.source;
   const destination = packet.destination;
   const v6 = packet.isV6;

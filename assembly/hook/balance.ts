@@ -100,7 +100,7 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
-/** Makes a connection for a packet that may open one. */
+/** A packet of no connection: for a service, or the host's own stack. */
 function schedule(frame: Descriptor, packet: Scratch): void {
   // Of SCTP the first chunk must be there, too, whatever it is.
   const noChunk = packet.protocol == Protocol.Sctp && !hasChunk(packet.l4Length);
@@ -108,22 +108,27 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
-  const ports = portsBE(packet.l4);
-  const address = serviceOf(frame, packet.isV6, packet.destination, packet.protocol, ports >> 16);
+  const portBE = portsBE(packet.l4) >> 16;
+  const address = serviceOf(frame, packet.isV6, packet.destination, packet.protocol, portBE);
   if (address == 0) {
     keepLocal(frame, Reason.LocalDelivery);
     return;
   }
+  open(frame, packet, changetype<Service>(address));
+}
+
+/** Makes a connection to the service, for a packet that may open one. */
+function open(frame: Descriptor, packet: Scratch, service: Service): void {
   if (!mayOpen(packet)) {
     keepLocal(frame, Reason.NotOpening);
     return;
   }
+  const ports = portsBE(packet.l4);
   if ((ports & 0xffff) == FTP_DATA_BE) {
     frame.judge(Verdict.Local, Reason.FtpData);
     return;
   }
   const v6 = packet.isV6;
-  const service = changetype<Service>(address);
   const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
     answerPortUnreachable(frame, packet);

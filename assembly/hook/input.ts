@@ -30,51 +30,59 @@ import { answerFragment } from './fragment';
 import { isMarked, serviceOf } from './schedule';
 import { isStray } from './stray';
 
-/** Judges a parsed packet that no connection took the short way. */
+/** Judges a parsed packet that no connection took the short way. What came out of a tunnel is looked at like any packet. */
 export function input(frame: Descriptor, packet: Scratch): void {
-  if (packet.isV6) input6(frame, packet);
-  else input4(frame, packet);
+  while (packet.isV6 ? isForUs6(frame, packet) : isForUs4(frame, packet)) {
+    // Most tunnel packets were opened before; here come GUE, what was put together from fragments, and what is ours by mark.
+    const isLate = packet.bucket != 0 || (packet.flags & (ScratchFlag.Reassembled | ScratchFlag.Marked)) != 0;
+    if (!isLate || !mayBeTunnel(packet) || !openLate(frame, packet)) {
+      deliver(frame, packet);
+      return;
+    }
+    if (packet.ip == 0) return;
+  }
 }
 
-function input4(frame: Descriptor, packet: Scratch): void {
+/** Whether the packet, whole, is for a service of this host or a tunnel's end; judges it when not. */
+function isForUs4(frame: Descriptor, packet: Scratch): bool {
   const found = admit4(packet);
   if (found != Reason.None) {
     if (foundReason(found) == Reason.Ipv4Option) answerMalformedOption(frame, packet, foundPointer(found));
     frame.judge(Verdict.Drop, foundReason(found));
-    return;
+    return false;
   }
   const destinationBE = packet.header.destinationBE;
   const type = routeType(destinationBE);
   if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
-    if (packet.isFragment && !gather(frame, packet)) return;
-    keepLocal(frame, Reason.LocalDelivery);
-  } else if (type == RouteType.Local || takesMark(frame, packet)) {
-    if (packet.isFragment && !gather(frame, packet)) return;
-    takeIn(frame, packet);
-  } else {
-    routePacket(frame, packet);
+    if (!packet.isFragment || gather(frame, packet)) keepLocal(frame, Reason.LocalDelivery);
+    return false;
   }
+  if (type == RouteType.Local || takesMark(frame, packet)) return !packet.isFragment || gather(frame, packet);
+  routePacket(frame, packet);
+  return false;
 }
 
-function input6(frame: Descriptor, packet: Scratch): void {
+/** The same for IPv6. */
+function isForUs6(frame: Descriptor, packet: Scratch): bool {
   const reason = admit6(frame, packet);
   if (reason != Reason.None) {
     frame.judge(Verdict.Drop, reason);
-    return;
+    return false;
   }
   // Linux reassembles for all as soon as there is a service that needs it.
   if (packet.isFragment && field(SB_SERVICE6_COUNT) != 0 && !gather(frame, packet)) {
     answerFragment(frame, packet);
-    return;
+    return false;
   }
   const forAll = isMulticast6(packet.destination);
-  if (forAll || routeTypeAny(true, packet.destination) == RouteType.Local || takesMark(frame, packet)) {
-    // A fragment that nobody here needs whole is for the host to gather.
-    if (forAll || packet.isFragment) keepLocal(frame, Reason.LocalDelivery);
-    else takeIn(frame, packet);
-  } else {
+  if (!forAll && routeTypeAny(true, packet.destination) != RouteType.Local && !takesMark(frame, packet)) {
     routePacket(frame, packet);
+    return false;
   }
+  // A fragment that nobody here needs whole is for the host to gather.
+  if (!forAll && !packet.isFragment) return true;
+  keepLocal(frame, Reason.LocalDelivery);
+  return false;
 }
 
 /** A firewall mark with a service: what policy routing (`ip rule … fwmark`) does for the kernel. */
@@ -84,12 +92,12 @@ function takesMark(frame: Descriptor, packet: Scratch): bool {
   return true;
 }
 
-/** A packet to this host: out of its tunnel, or to a service. What came out of a tunnel is looked at like any packet. */
-function takeIn(frame: Descriptor, packet: Scratch): void {
-  // Most tunnel packets were opened before; here come GUE, what was put together from fragments, and what is ours by mark.
-  const wasLooked = (packet.flags & (ScratchFlag.Reassembled | ScratchFlag.Marked)) == 0;
-  if ((wasLooked && packet.bucket == 0) || !openTunnel(frame, packet)) deliver(frame, packet);
-  else if (packet.ip != 0) input(frame, packet);
+/** Whether it was a tunnel packet: `packet` is what it carried then, or judged. */
+function openLate(frame: Descriptor, packet: Scratch): bool {
+  const inner = openTunnel(frame, packet);
+  if (inner == 0) return packet.ip == 0;
+  parsePacket(frame, packet, inner);
+  return true;
 }
 
 /** Reason.None, or why a host takes no packet like this: its addresses, its options (foundReason, foundPointer). */
@@ -140,37 +148,32 @@ function checkAddresses6(packet: Scratch): Reason {
 }
 
 /**
- * Takes what is inside a tunnel packet to us out: it comes in by the tunnel's interface, and is judged later like any
- * packet. One level only. Every other packet is left as it is, and the answer is false. Called before the stage that looks
- * connections up, so that the inner packets' lookups overlap, too; for GUE and what was in pieces only afterwards.
+ * Takes what is inside a tunnel packet to us out: it comes in by the tunnel's interface, and is parsed and judged like any
+ * packet. One level only. Returns its address; 0 when it is judged, as is `packet.ip` then, or when the packet is left as it
+ * is. Called before the stage that looks connections up, so that the inner packets' lookups overlap, too; for GUE and what
+ * was in pieces only afterwards.
  */
-export function openTunnel(frame: Descriptor, packet: Scratch): bool {
-  if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return false;
+export function openTunnel(frame: Descriptor, packet: Scratch): usize {
+  if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return 0;
   const tunnel = findTunnel(tunnelKind(packet));
-  if (tunnel == NO_INTERFACE || !isOurs(packet) || !mayComeIn(packet) || isServed(frame, packet)) {
-    return false;
-  }
+  if (tunnel == NO_INTERFACE || !isOurs(packet) || !mayComeIn(packet) || isServed(frame, packet)) return 0;
   const found = decapsulate(packet);
-  const room = packet.l4 + packet.l4Length;
+  const end = packet.l4 + packet.l4Length;
   packet.ip = 0;
   const inner = innerAddress(found);
   if (inner == 0) {
     frame.judge(Verdict.Drop, refusal(found));
-    return true;
+    return 0;
   }
   const floor = frame.floor;
   frame.address = inner;
+  frame.length = <u32>(end - inner);
   frame.headroom = <u32>min<usize>(inner - floor, 0xffff);
   frame.inInterface = tunnel;
   frame.flags = frame.flags | DescriptorFlag.Decapsulated;
   packet.receivedOn = tunnel;
   packet.flags = innerIsV6(found) ? <u32>ScratchFlag.V6 : 0;
-  parseInner(frame, packet, inner, <u32>(room - inner));
-  return true;
-}
-
-function parseInner(frame: Descriptor, packet: Scratch, inner: usize, room: u32): void {
-  parsePacket(frame, packet, inner, room);
+  return inner;
 }
 
 function isOurs(packet: Scratch): bool {

@@ -10,7 +10,7 @@ import { Descriptor } from '../descriptor';
 import { Dest } from '../service/dest';
 import { findService } from '../service/service';
 import { countConnection } from '../service/stats';
-import { copyAddress6, foldAddress6 } from '../wire/ipv6';
+import { foldAddress6 } from '../wire/ipv6';
 
 /** FTP's data port: connections from it belong to a control connection. */
 export const FTP_DATA_BE: u32 = 20 << 8;
@@ -26,14 +26,9 @@ export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol:
     const marked = markedService(v6, mark);
     if (marked != 0) return marked;
   }
-  // Stores: memory.fill and memory.copy are calls, of more than ten nanoseconds each.
+  // One store: memory.fill and memory.copy are calls, and loads would wait for two.
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
-  if (v6) {
-    copyAddress6(key, virtual);
-  } else {
-    v128.store(key, i64x2.splat(0));
-    store<u32>(key, load<u32>(virtual));
-  }
+  v128.store(key, v6 ? v128.load(virtual) : v128.load32_zero(virtual));
   return findService(family, key, protocol, portBE, 0);
 }
 

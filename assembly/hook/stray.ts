@@ -24,7 +24,10 @@ export function refuseStray(frame: Descriptor, packet: Scratch): bool {
 
 /** A packet from a NAT server's end, whose connection nobody found. RSTs and ABORTs go on. */
 export function isStray(packet: Scratch): bool {
-  if (field(SB_NAT_ICMP_SEND) == 0 || packet.bucket == 0) return false;
+  return field(SB_NAT_ICMP_SEND) != 0 && packet.bucket != 0 && isOfServer(packet);
+}
+
+function isOfServer(packet: Scratch): bool {
   const protocol = packet.protocol;
   if (protocol == Protocol.Tcp && packet.l4Length >= TCP_MIN && (changetype<Tcp>(packet.l4).flags & RST) != 0) {
     return false;

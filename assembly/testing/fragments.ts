@@ -18,7 +18,7 @@ export function reassembleFrame(index: u32): bool {
   const ip = frame.address;
   frame.clear();
   packet.flags = changetype<Ipv4>(ip).version == 6 ? <u32>ScratchFlag.V6 : 0;
-  return parsePacket(frame, packet, ip, frame.length) && reassemble(frame, packet);
+  return parsePacket(frame, packet, ip) && reassemble(frame, packet);
 }
 
 /** Time is `now`. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { FAST, optimise, readModule, SMALL, TIDY } from './optimise.mjs';
-import { RARE } from './rare.mjs';
+import { APART, RARE } from './rare.mjs';
 
 const MERGE = fileURLToPath(new URL('../../node_modules/binaryen/bin/wasm-merge', import.meta.url));
 /** How the first part calls the second. */
@@ -49,6 +49,7 @@ function writeFast(file, out, shared) {
     module.addFunctionImport(name, REST, name, params, results);
   }
   module.runPasses(['remove-unused-module-elements']);
+  for (const name of APART) keepApart(module, name);
   optimise(module, TIDY);
   optimise(module, FAST);
   optimise(module, FAST);
@@ -59,6 +60,14 @@ function writeFast(file, out, shared) {
   const variables = variablesOf(module);
   module.dispose();
   return { called: called.map(({ base }) => base), variables };
+}
+
+/** Lets the function be inlined nowhere. */
+function keepApart(module, name) {
+  if (module.getFunction(name) === 0) throw new Error(`scripts/wasm/rare.mjs: there is no function ${name}`);
+  binaryen.setPassArgument('no-inline', name);
+  module.runPasses(['no-inline']);
+  binaryen.setPassArgument('no-inline', null);
 }
 
 /** All the rest, to `out`, with `called` exported; its mutable globals. */
