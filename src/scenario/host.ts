@@ -8,7 +8,7 @@
  * @module
  */
 import { addressText, macText, readU16, readUint } from '../decode/text.js';
-import { type Packet, packetOf } from './packet.js';
+import { fieldOf, type Packet, packetOf } from './packet.js';
 
 /** A packet that we left to the host. */
 export interface LocalInput {
@@ -59,6 +59,12 @@ const HEADER_PROBLEMS = [
   { 4: [], 6: [4, 0] },
   { 4: [], 6: [4, 1] },
   { 4: [], 6: [4, 2] },
+] as const;
+/** What the sender of what was in a tunnel is told: host unreachable, time exceeded, too big. */
+const PASSED_ON = [
+  { 4: [3, 1], 6: [1, 3] },
+  { 4: [11, 0], 6: [3, 0] },
+  { 4: [3, 4], 6: [2, 0] },
 ] as const;
 /** ICMP types of replies, by request: echo, timestamp. */
 const REPLIES: Readonly<Record<number, number>> = { 8: 0, 13: 14 };
@@ -137,6 +143,7 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
   const asked = input.packet ?? packetOf(input.data);
   if (asked === undefined || asked.fragment || answer.fragment) return false;
   if (isAdvertisement(asked, answer) || isHeaderProblem(asked, answer)) return true;
+  if (isMappedRefusal(asked, answer) || isPassedOn(asked, answer)) return true;
   // The host answers from the very address that was asked.
   if (answer.src !== asked.dst || answer.dst !== asked.src) return false;
   if (isServer(input)) return answer.protocol === asked.protocol && isSwapped(asked, answer);
@@ -149,11 +156,36 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
     case UDP:
       return isError(PORT_UNREACHABLE, asked, answer);
     case SCTP:
-      return answer.protocol === SCTP && isSwapped(asked, answer) && answer.body[12] === refusalOf(asked);
+      return isRefusal(asked, answer);
     default:
       if (TUNNELS.includes(asked.protocol) && isError(PORT_UNREACHABLE, asked, answer)) return true;
       return isError(PROTOCOL_UNREACHABLE, asked, answer);
   }
+}
+
+/**
+ * An error about a packet of ours in a tunnel, which the host's own tunnel passes on to the sender of what was in it
+ * (RFC 2473 §8, RFC 4213 §3.4).
+ */
+function isPassedOn(asked: Packet, answer: Packet): boolean {
+  if (asked.protocol !== ICMP && asked.protocol !== ICMP6) return false;
+  const inner = asked.layers.find(
+    ({ prefix, kind }) => prefix === 'quoted.inner.' && (kind === 'ip' || kind === 'ipv6'),
+  );
+  if (inner === undefined || fieldOf(inner, `${inner.kind}.src`) !== answer.dst) return false;
+  const whole = asked.whole.subarray(inner.start - asked.layers[0]!.start);
+  const lost = { ...asked, whole, body: whole.subarray(inner.payload - inner.start) };
+  return PASSED_ON.some((error) => isError(error, lost, answer));
+}
+
+/** SCTP takes an IPv4-mapped address for the IPv4 one, and answers there from whichever address leads there. */
+function isMappedRefusal(asked: Packet, answer: Packet): boolean {
+  return asked.protocol === SCTP && asked.src === `::ffff:${answer.dst}` && isRefusal(asked, answer);
+}
+
+/** Whether it is SCTP's answer, of whatever address, to a packet of no association. */
+function isRefusal(asked: Packet, answer: Packet): boolean {
+  return answer.protocol === SCTP && isSwapped(asked, answer) && answer.body[12] === refusalOf(asked);
 }
 
 /** The chunk with which a host answers SCTP of no association (RFC 9260 §8.4). */

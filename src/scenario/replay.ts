@@ -45,6 +45,8 @@ export interface Replay {
   readonly sent: ReadonlyMap<string | undefined, readonly SentFrame[]>;
   /** The packets that were left to the host. */
   readonly local: readonly LocalInput[];
+  /** Frames whose packet went nowhere because its next hop was not known. */
+  readonly unresolved: readonly SentFrame['cause'][];
   /** Packets that were fed. */
   readonly fed: number;
   /** Words of rules that were passed over, with the number of their event. */
@@ -65,6 +67,7 @@ interface Step {
 export function replay(scenario: Scenario, target: ReplayTarget): Replay {
   const sent = new Map<string | undefined, SentFrame[]>();
   const local: LocalInput[] = [];
+  const unresolved: SentFrame['cause'][] = [];
   const around = surroundings(scenario.network);
   const { passedOver } = around;
   let fed = 0;
@@ -92,6 +95,7 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
       if (reason !== 'fragment') packet = { number: ++packets, reason, made };
       if (verdict === 'forward') leave(outcome, packet, cause);
       else if (verdict === 'local') local.push({ ...cause, packet: localPacket(frame, outcome), reason });
+      else if (reason === 'no-neighbour') unresolved.push(cause);
     }
   };
   const steps: Step[] = [
@@ -111,10 +115,10 @@ export function replay(scenario: Scenario, target: ReplayTarget): Replay {
       run();
     } catch (error) {
       if (!(error instanceof IpvsError)) throw error;
-      return { sent, local, fed, passedOver, stopped: { message: error.message, time } };
+      return { sent, local, unresolved, fed, passedOver, stopped: { message: error.message, time } };
     }
   }
-  return { sent, local, fed, passedOver, stopped: undefined };
+  return { sent, local, unresolved, fed, passedOver, stopped: undefined };
 }
 
 /** What the host got when that is not the packet of the frame. */

@@ -120,6 +120,34 @@ describe('over IPv6 the host answers', () => {
     expect(await isHost(init, fromHost(132, sctp(80, 48001, 1, chunk(6))))).toBe(false);
   });
 
+  it('an error about its own tunnel to the sender of what was in it', async () => {
+    const lost = ipv6({
+      src: CLIENT,
+      dst: 'fd00::101',
+      protocol: 17,
+      payload: bytes(u16(48000), u16(53), u16(12), u16(0), hex('01020304')),
+    });
+    const sent = ipv6({ src: VIP, dst: 'fd00:1::21', protocol: 41, payload: lost });
+    const asked = toHost(58, icmp6(CLIENT, VIP, 1, 0, [0, 0, 0, 0], sent));
+    const told = (type: number, code: number, data: Uint8Array) =>
+      isHost(asked, fromHost(58, message(type, code, [0, 0, 0, 0], data)));
+    expect(await told(1, 3, lost)).toBe(true);
+    expect(await told(1, 4, lost)).toBe(false);
+    expect(await told(1, 3, sent)).toBe(false);
+    expect(await told(1, 3, lost.slice(0, 44))).toBe(false);
+  });
+
+  it('SCTP from an IPv4-mapped address over IPv4', async () => {
+    const init = sctp(48000, 80, 0, chunk(1, Array(16).fill(1)));
+    const asked = ether(C0_MAC, CLI_MAC, ipv6({ src: '::ffff:a00:2', dst: VIP, protocol: 132, payload: init }), 0x86dd);
+    const answered = (dst: string, payload: Uint8Array) =>
+      isHost(asked, ether(CLI_MAC, C0_MAC, ipv4({ src: '10.0.0.100', dst, protocol: 132, payload })));
+    expect(await answered('10.0.0.2', sctp(80, 48000, 1, chunk(6)))).toBe(true);
+    expect(await answered('10.0.0.3', sctp(80, 48000, 1, chunk(6)))).toBe(false);
+    expect(await answered('10.0.0.2', sctp(80, 48000, 1, chunk(2)))).toBe(false);
+    expect(await answered('10.0.0.2', sctp(81, 48000, 1, chunk(6)))).toBe(false);
+  });
+
   it('an echo request with its reply', async () => {
     const request = toHost(58, icmp6(CLIENT, VIP, 128, 0, [0, 1, 0, 2], [5]));
     expect(await isHost(request, fromHost(58, message(129, 0, [0, 1, 0, 2], [5])))).toBe(true);

@@ -285,6 +285,18 @@ describe('matchFrames', () => {
       const wrap = (time: number) => outer(0, 0x4000, stamped(time).slice(14));
       expect(masksOf(context(wrap(at + 1), wrap(at)))).toEqual(['clock']);
     });
+
+    it('counts in what an answer quotes, which keeps its checksum', () => {
+      const quoting = (time: number) => {
+        const quoted = stamped(at).slice(14);
+        quoted.set(u32(time), 24);
+        const payload = icmp(11, 0, [0, 0, 0, 0], quoted);
+        return ether(CLI_MAC, C0_MAC, ipv4({ src: '10.0.0.100', dst: '10.0.0.2', protocol: 1, payload }));
+      };
+      expect(masksOf(context(quoting(at + 1), quoting(at), { made: true }))).toEqual(['clock']);
+      expect(masksOf(context(quoting(at + 9), quoting(at), { made: true }))).toBeUndefined();
+      expect(masksOf(context(quoting(at + 1), quoting(at), { made: false }))).toBeUndefined();
+    });
   });
 
   it('sees through a VLAN tag', () => {
