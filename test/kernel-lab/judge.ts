@@ -6,8 +6,8 @@
 import { Director } from '../../src/director.js';
 import {
   type CapturedFrame,
+  type Comparison,
   compareFrames,
-  type FrameDifference,
   type SentFrame,
   strayFrame,
 } from '../../src/scenario/compare.js';
@@ -15,12 +15,14 @@ import type { ScenarioEvent } from '../../src/scenario/events.js';
 import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
 import type { Scenario } from '../../src/scenario/load.js';
 import { Choices } from '../../src/scenario/masks.js';
-import { packetOf } from '../../src/scenario/packet.js';
 import { type Replay, replay } from '../../src/scenario/replay.js';
-import type { Done, Recording } from './case.js';
+import type { Done, Recording, Step } from './case.js';
 import { CORE } from './core.js';
 import { accountFor } from './deviations.js';
-import { ICMP, ICMP6 } from './generate/bytes.js';
+import { isSame } from './identity.js';
+import { aboutUnreachable, LateAnswers } from './late.js';
+import { isSpontaneous } from './spontaneous.js';
+import type { Emitted } from './uml.js';
 
 /** What came of it. */
 export interface Judgement {
@@ -101,6 +103,11 @@ export function scenarioOf({ network, setup, done }: Recording): Scenario {
   };
 }
 
+/** A frame of the kernel with its number in its capture, from 1. */
+interface Heard extends Emitted {
+  readonly number: number;
+}
+
 /** A frame of ours and the interface that it left by. */
 interface Sent {
   readonly out: string | undefined;
@@ -128,6 +135,7 @@ class Judge {
   readonly #outcome: Replay;
   readonly #local: ReadonlyMap<string, readonly LocalInput[]>;
   readonly #sent: ReadonlyMap<string, readonly Sent[]>;
+  readonly #late: LateAnswers;
   readonly #choices = new Choices();
   readonly #fed = { cli: 0, srv: 0 };
   readonly #heard = { cli: 0, srv: 0 };
@@ -141,6 +149,7 @@ class Judge {
     this.#recording = recording;
     this.#scenario = scenario;
     this.#outcome = outcome;
+    this.#late = new LateAnswers(outcome);
     this.#local = grouped(outcome.local, placeOf);
     const sent = [...outcome.sent].flatMap(([out, frames]) => frames.map((frame) => ({ out, frame })));
     this.#sent = grouped(sent, ({ frame }) => placeOf(frame.cause));
@@ -154,9 +163,8 @@ class Judge {
       }
       if (done.step.kind !== 'frame') continue;
       this.#packets++;
-      const { texts, sent } = this.#compare(done);
+      const { texts, sent, known } = this.#judge(done.step, done);
       if (texts.length === 0) continue;
-      const known = accountFor(done, sent, this.#scenario.addresses);
       if (known === undefined) return this.#result(index, texts, sent);
       this.#accounted.set(known, (this.#accounted.get(known) ?? 0) + 1);
     }
@@ -176,49 +184,86 @@ class Judge {
     };
   }
 
-  /** What differs in what a frame caused. */
-  #compare({ step, emitted, time }: Done): { texts: string[]; sent: SentFrame[] } {
-    if (step.kind !== 'frame') return { texts: [], sent: [] };
-    const place = placeOf({ capture: `${step.inInterface}-in`, frame: ++this.#fed[step.inInterface] });
+  /** What differs in what a frame caused, and the deviation that explains it. */
+  #judge(
+    { inInterface, frame }: Extract<Step, { kind: 'frame' }>,
+    { time, emitted: all }: Done,
+  ): { texts: string[]; sent: SentFrame[]; known: string | undefined } {
+    const place = placeOf({ capture: `${inInterface}-in`, frame: ++this.#fed[inInterface] });
+    const ours = this.#sent.get(place) ?? [];
+    const emitted = this.#causedBy(this.#numbered(all), ours);
+    const compare = (theirs: readonly Heard[], sent: readonly Sent[]) => this.#compare(place, time, theirs, sent);
+    const { counts, texts } = compare(emitted, ours);
+    for (const count of counts) this.#count(count);
+    const sent = ours.map((one) => one.frame);
+    const known =
+      texts.length === 0
+        ? undefined
+        : accountFor({
+            frame,
+            emitted,
+            sent,
+            own: this.#scenario.addresses,
+            isSame: (changed, changedOurs) =>
+              compare(
+                emitted.map((one) => ({ ...one, data: changed(one.data) })),
+                ours.map((one) => ({ ...one, frame: changedOurs(one.frame) })),
+              ).texts.length === 0,
+          });
+    return { texts, sent, known };
+  }
+
+  /** Numbers as in the captures that are saved. */
+  #numbered(emitted: readonly Emitted[]): Heard[] {
+    return emitted.map((one) => {
+      const wire = OUTPUTS.find((name) => name === one.outInterface) ?? 'srv';
+      return { ...one, number: ++this.#heard[wire] };
+    });
+  }
+
+  /** What the kernel sent because of a frame, not just then. `ours`: what the core sent. */
+  #causedBy(emitted: readonly Heard[], ours: readonly Sent[]): Heard[] {
+    const said = ours.flatMap(({ frame }) => aboutUnreachable(frame.data) ?? []);
+    return emitted.filter(({ data, time }) => {
+      if (isSpontaneous(data)) return false;
+      const about = aboutUnreachable(data);
+      const isOurs = about !== undefined && said.some((one) => isSame(one, about));
+      return isOurs || !this.#late.take(data, time);
+    });
+  }
+
+  /** Holds what the two sent because of a frame beside each other. */
+  #compare(
+    place: string,
+    time: bigint,
+    emitted: readonly Heard[],
+    ours: readonly Sent[],
+  ): { counts: Comparison[]; texts: string[] } {
     // No server listens on the director itself: it answers packets for one as any others.
     const local = (this.#local.get(place) ?? []).map((input) => ({ ...input, reason: 'local' }));
     const answers = new HostAnswers(local, this.#scenario.addresses, this.#scenario.macs);
-    const ours = this.#sent.get(place) ?? [];
-    const found: FrameDifference[] = ours.flatMap(({ out, frame }) =>
-      OUTPUTS.some((known) => known === out) ? [] : [strayFrame(out, frame)],
-    );
-    for (const wire of OUTPUTS) {
+    const strays = ours.filter(({ out }) => !OUTPUTS.some((known) => known === out));
+    const counts = OUTPUTS.map((wire) => {
       const expected = emitted
-        .filter(({ outInterface, data }) => outInterface === wire && !isLate(data, ours))
-        .map(({ data, time: at }) => ({ number: ++this.#heard[wire], time: at + CLOCK_ERROR, data }));
+        .filter(({ outInterface }) => outInterface === wire)
+        .map(({ number, data, time: at }) => ({ number, time: at + CLOCK_ERROR, data }));
       const got = ours
         .filter(({ out }) => out === wire)
         .map(({ frame }) => ({ ...frame, cause: { ...frame.cause, time: time - CLOCK_ERROR } }));
-      const { matched, host, masked, differences } = compareFrames(
-        `${wire}-out`,
-        expected,
-        got,
-        answers,
-        this.#choices,
-      );
-      this.#matched += matched;
-      this.#host += host.length;
-      for (const [name, count] of masked) this.#masked.set(name, (this.#masked.get(name) ?? 0) + count);
-      found.push(...differences);
-    }
-    return { texts: found.map(({ text }) => text), sent: ours.map(({ frame }) => frame) };
+      return compareFrames(`${wire}-out`, expected, got, answers, this.#choices);
+    });
+    const differences = [
+      ...strays.map(({ out, frame }) => strayFrame(out, frame)),
+      ...counts.flatMap((one) => one.differences),
+    ];
+    return { counts, texts: differences.map(({ text }) => text) };
   }
-}
 
-/** Whether the kernel gave a next hop up that it did not find, and says so, about a packet of some seconds before. */
-function isLate(data: Uint8Array, ours: readonly Sent[]): boolean {
-  return isHostUnreachable(data) && !ours.some(({ frame }) => isHostUnreachable(frame.data));
-}
-
-function isHostUnreachable(data: Uint8Array): boolean {
-  const packet = packetOf(data);
-  const [type, code] = packet?.body ?? [];
-  return packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
+  #count({ matched, host, masked }: Comparison): void {
+    this.#matched += matched;
+    this.#host += host.length;
+    for (const [name, count] of masked) this.#masked.set(name, (this.#masked.get(name) ?? 0) + count);
+  }
 }
 
 /** Numbers and addresses make no difference. */
