@@ -95,18 +95,13 @@ function judgeShort<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
   const v6 = isIpv6<A>();
   const source = v6 ? packet.header6.source : ip + IPV4_SOURCE;
   const destination = v6 ? packet.header6.destination : ip + IPV4_DESTINATION;
-  if (
-    // Nothing stands between the two headers that would have to be looked at.
-    <u32>(packet.l4 - ip) != (v6 ? IPV6_SIZE : IPV4_MIN) ||
-    conn.hopGeneration != netGeneration() ||
-    !refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol) ||
-    remaining(conn) == 0 ||
-    !hasTransportHeader(packet)
-  ) {
-    return false;
-  }
+  // Nothing stands between the two headers that would have to be looked at.
+  if (<u32>(packet.l4 - ip) != (v6 ? IPV6_SIZE : IPV4_MIN)) return false;
+  if (conn.hopGeneration != netGeneration()) return false;
+  if (!refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol)) return false;
+  if (remaining(conn) == 0 || !hasTransportHeader(packet)) return false;
   if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && routeReply<A>(frame, packet, conn);
   if (!changetype<Dest>(conn.dest).isAvailable) return false;
-  serve<A>(frame, packet, conn);
+  serve<A>(frame, packet, conn, true);
   return true;
 }

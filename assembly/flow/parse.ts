@@ -10,15 +10,14 @@
 import { SB_ARENA, SB_ARENA_END, ScratchFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { hashAny, hashTuple } from '../conn/hash';
+import { hashTuple, hashTuple6 } from '../conn/hash';
 import { homeBucket } from '../conn/index-table';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { foundFragment, foundOffset, foundProtocol, walkExtensions } from '../wire/extension';
-import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
+import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
-import { isIpv6 } from './family';
 import { parseLink } from './link';
 
 /** Starts on the frame that the host gave. The address of its IP header; 0 when it is judged already, as is `scratch.ip`. */
@@ -57,12 +56,18 @@ function parseIpv4(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): b
   const total = header.totalLength;
   // What follows the packet is padding of the link.
   frame.length = <u32>(ip - frame.address) + total;
+  const l4 = ip + headerLength;
+  const l4Length = total - headerLength;
+  const protocol = header.protocol;
   scratch.ip = ip;
-  scratch.l4 = ip + headerLength;
-  scratch.l4Length = total - headerLength;
-  scratch.protocol = header.protocol;
+  scratch.l4 = l4;
+  scratch.l4Length = l4Length;
+  scratch.protocol = protocol;
+  scratch.bucket = 0;
   if (header.isFragment) scratch.flags = scratch.flags | ScratchFlag.Fragment;
-  hashPorts<u32>(scratch, ip + IPV4_SOURCE, ip + IPV4_DESTINATION);
+  else if (hasPorts(protocol) && l4Length >= PORTS_SIZE) {
+    setHash(scratch, hashTuple(header.sourceBE, header.destinationBE, portsBE(l4), protocol));
+  }
   return true;
 }
 
@@ -77,7 +82,11 @@ function parseIpv6(frame: Descriptor, scratch: Scratch, ip: usize, room: u32): b
   frame.length = <u32>(ip - frame.address) + total;
   scratch.ip = ip;
   locateTransport(scratch, total);
-  hashPorts<v128>(scratch, header.source, header.destination);
+  scratch.bucket = 0;
+  const protocol = scratch.protocol;
+  if (hasPorts(protocol) && scratch.l4Length >= PORTS_SIZE && !scratch.isFragment) {
+    setHash(scratch, hashTuple6(header.source, header.destination, portsBE(scratch.l4), protocol));
+  }
   return true;
 }
 
@@ -107,18 +116,9 @@ function locateBehind(scratch: Scratch, total: u32): void {
 }
 
 /** The hash of a tuple with ports, and where it belongs in the index. */
-function hashPorts<A>(scratch: Scratch, source: usize, destination: usize): void {
-  const protocol = scratch.protocol;
-  if (hasPorts(protocol) && scratch.l4Length >= PORTS_SIZE && !scratch.isFragment) {
-    const ports = portsBE(scratch.l4);
-    const hash = isIpv6<A>()
-      ? hashAny(true, source, destination, ports, protocol)
-      : hashTuple(load<u32>(source), load<u32>(destination), ports, protocol);
-    scratch.hash = hash;
-    scratch.bucket = homeBucket(hash);
-  } else {
-    scratch.bucket = 0;
-  }
+function setHash(scratch: Scratch, hash: u64): void {
+  scratch.hash = hash;
+  scratch.bucket = homeBucket(hash);
 }
 
 /** Protocols whose header begins with two ports. */

@@ -21,13 +21,11 @@ export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): v
 
 /** Whether it is like nearly all segments of established connections, which leave everything as it is, in every table. */
 function isSteady(packet: Scratch, conn: Conn, direction: Direction): bool {
-  return (
-    conn.state == ConnState.Established &&
-    (changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) == ACK &&
-    conn.timeout == timeoutOf(ConnState.Established) &&
-    // The first that a server sends this way makes the other tables count.
-    (direction == Direction.In || !conn.has(ConnFlag.NoOutput))
-  );
+  if (conn.state != ConnState.Established) return false;
+  if ((changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) != ACK) return false;
+  // The first that a server sends this way makes the other tables count.
+  if (direction == Direction.Out && conn.has(ConnFlag.NoOutput)) return false;
+  return conn.timeout == timeoutOf(ConnState.Established);
 }
 
 function moveState(packet: Scratch, conn: Conn, direction: Direction): void {

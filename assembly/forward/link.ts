@@ -19,10 +19,16 @@ function linkSize(out: u32): u32 {
   return interfaceVlan(out) == IF_VLAN_NONE ? ETHERNET_SIZE : ETHERNET_SIZE + VLAN_SIZE;
 }
 
+/** Where the link header of `out` begins that ends at `ip`; 0 when it does not fit behind the frame's floor. */
+export function linkStart(frame: Descriptor, ip: usize, out: u32): usize {
+  const size = linkSize(out);
+  // A sum, not a difference: near address 0 a difference would wrap.
+  return frame.floor + size <= ip ? ip - size : 0;
+}
+
 /** Whether the link header of `out` fits between the frame's floor and an IP header at `ip`. */
 export function hasHeadroom(frame: Descriptor, ip: usize, out: u32): bool {
-  // A sum, not a difference: near address 0 a difference would wrap.
-  return frame.floor + linkSize(out) <= ip;
+  return linkStart(frame, ip, out) != 0;
 }
 
 /** Makes the IP packet at `ip` the frame, with the link header of `out` to `mac`. `hasHeadroom` was asked. */
@@ -33,10 +39,14 @@ export function putLink(frame: Descriptor, ip: usize, out: u32, mac: usize): voi
 
 /** The same where the family is known. */
 export function putLinkOf<A>(frame: Descriptor, ip: usize, out: u32, mac: usize): void {
+  putLinkAt<A>(frame, ip - linkSize(out), ip, out, mac);
+}
+
+/** The same where it is known what `linkStart` says. */
+export function putLinkAt<A>(frame: Descriptor, start: usize, ip: usize, out: u32, mac: usize): void {
   const floor = frame.floor;
   const type = isIpv6<A>() ? TYPE_IPV6_BE : TYPE_IPV4_BE;
-  const size = linkSize(out);
-  const start = ip - size;
+  const size = <u32>(ip - start);
   if (size != 0) {
     const ethernet = changetype<Ethernet>(start);
     copyMac(ethernet.destination, mac);

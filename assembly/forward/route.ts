@@ -25,7 +25,7 @@ import { field, netGeneration } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { isLinkLocal6, isLoopback6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';
-import { hasHeadroom, putLinkOf } from './link';
+import { linkStart, putLinkAt } from './link';
 import { translateOut } from './translate';
 import { countHop } from './transmit';
 
@@ -35,19 +35,16 @@ const MTU_MAX: u32 = 0xffff;
 /** A reply whose way to the client is known and good: no table but the connection is asked. False: take the long way. */
 export function routeReply<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const out = conn.hopInterface;
-  if (
-    out == HOP_INTERFACE_NONE ||
-    (isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) <= 1 ||
-    packet.totalLength > conn.hopMtu ||
-    !hasHeadroom(frame, packet.ip, out)
-  ) {
-    return false;
-  }
+  if (out == HOP_INTERFACE_NONE) return false;
+  if ((isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) <= 1) return false;
+  if (packet.totalLength > conn.hopMtu) return false;
+  const start = linkStart(frame, packet.ip, out);
+  if (start == 0) return false;
   frame.conn = <u32>changetype<usize>(conn);
   seeReply(packet, conn);
   completeChecksum(frame, packet);
   countHop<A>(packet, translateOut<A>(packet, conn));
-  putLinkOf<A>(frame, packet.ip, out, conn.hopMac);
+  putLinkAt<A>(frame, start, packet.ip, out, conn.hopMac);
   frame.judge(Verdict.Forward, Reason.NatOut);
   return true;
 }

@@ -172,16 +172,16 @@ function mayOpen(packet: Scratch): bool {
 }
 
 function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  if (packet.isV6) serve<v128>(frame, packet, conn);
-  else serve<u32>(frame, packet, conn);
+  const whole = hasTransportHeader(packet);
+  if (packet.isV6) serve<v128>(frame, packet, conn, whole);
+  else serve<u32>(frame, packet, conn, whole);
 }
 
-/** Counts a client's packet, moves the state on, and sends it to the dest. */
-export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn): void {
+/** Counts a client's packet, moves the state on, and sends it to the dest. `whole`: it has its transport header. */
+export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: bool): void {
   frame.conn = <u32>changetype<usize>(conn);
   conn.inPackets += 1;
   if (conn.dest != 0) countIn(changetype<Dest>(conn.dest), packet.totalLength);
-  const whole = hasTransportHeader(packet);
   // UDP's one state needs no header.
   if (whole || conn.protocol == Protocol.Udp) seeSegment(packet, conn, Direction.In);
   else conn.touched = now32();
