@@ -22,11 +22,12 @@ export function readModule(file) {
 }
 
 /**
- * How far to go. `always`, `flexible`, `oneCaller`: the largest functions that are inlined everywhere; that are
- * inlined if they call nothing; that are inlined into their only caller. In nodes of Binaryen's tree.
+ * How far to go. `level`: 3, or 4, which looks for what is computed twice. `always`, `flexible`, `oneCaller`: the largest
+ * functions that are inlined everywhere; that are inlined if they call nothing; that are inlined into their only caller. In
+ * nodes of Binaryen's tree.
  */
-export function optimise(module, { always, flexible, oneCaller, loops, shrink }) {
-  binaryen.setOptimizeLevel(3);
+export function optimise(module, { level, always, flexible, oneCaller, loops, shrink }) {
+  binaryen.setOptimizeLevel(level);
   binaryen.setShrinkLevel(shrink);
   binaryen.setAlwaysInlineMaxSize(always);
   binaryen.setFlexibleInlineMaxSize(flexible);
@@ -38,8 +39,8 @@ export function optimise(module, { always, flexible, oneCaller, loops, shrink })
 }
 
 /** Everything that belongs together in one function: engines do not inline WebAssembly calls. */
-export const FAST = { always: 100, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
+export const FAST = { level: 4, always: 100, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
 /** What is shorter inlined than called. */
-export const TIDY = { always: 2, flexible: 6, oneCaller: 65, loops: false, shrink: 1 };
+export const TIDY = { level: 3, always: 2, flexible: 6, oneCaller: 65, loops: false, shrink: 1 };
 /** Views of headers and records are inlined, not much more. */
-export const SMALL = { always: 12, flexible: 20, oneCaller: 400, loops: true, shrink: 1 };
+export const SMALL = { level: 3, always: 12, flexible: 20, oneCaller: 400, loops: true, shrink: 1 };
