@@ -150,9 +150,10 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     frame.judge(Verdict.Drop, Reason.TunnelMtu);
     return;
   }
-  if ((packet.isV6 || field(SB_PMTU_DISC) != 0) && !(packet.totalLength <= mtu || fits(frame, packet, mtu))) return;
+  const length = packet.totalLength;
+  if (length > mtu && (packet.isV6 || field(SB_PMTU_DISC) != 0) && !fits(frame, packet, mtu)) return;
   // No length field says more.
-  if (packet.totalLength + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
+  if (length + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
   }

@@ -42,12 +42,8 @@ export function tunnelMtuMin(dest: Dest): u32 {
 
 /** Whether the packet's checksum stays unfinished, and the far end is told so. */
 export function isRemote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
-  return (
-    frame.isPartial &&
-    dest.tunnelType == TunnelType.Gue &&
-    dest.tunnelChecksum == TunnelChecksum.Remcsum &&
-    checksumOffset(packet.protocol) != 0
-  );
+  if (!frame.isPartial || dest.tunnelType != TunnelType.Gue) return false;
+  return dest.tunnelChecksum == TunnelChecksum.Remcsum && checksumOffset(packet.protocol) != 0;
 }
 
 /** Bytes of the headers between the outer IP header and the packet. */
