@@ -157,18 +157,23 @@ export function makeConnection(
   conn.touched = now32();
   conn.timeout = INITIAL_TIMEOUT;
   hang(conn);
-  insertEntry(hash, address);
-  if (nat) insertReply(conn);
+  if (conn.cportBE == 0) insertFirst(conn, hash, address);
+  else insertEntry(hash, address);
+  if (nat) insertFirst(conn, replyHash(conn), address | REF_REPLY);
   return conn;
 }
 
 /**
- * Puts the reply direction in, before those of other connections with the same server and client: when two services
- * share a server, replies belong to the connection made last, as in the kernel.
+ * Puts an entry in, before those of other connections with the same tuple: when two services share a server, replies belong to
+ * the connection made last, as in the kernel. Port 0 may open one with every packet (`byClient` in flow/tuple): the
+ * index has only the newest of these, and the others are left to their timers.
  */
-function insertReply(conn: Conn): void {
-  const ref = <u32>changetype<usize>(conn) | REF_REPLY;
-  const hash = replyHash(conn);
+function insertFirst(conn: Conn, hash: u64, ref: u32): void {
+  const reply = isReply(ref);
+  const source = reply ? conn.daddr : conn.caddr;
+  const destination = reply ? conn.caddr : conn.vaddr;
+  const ports = reply ? conn.outPortsBE : conn.inPortsBE;
+  if (conn.cportBE == 0) hide(hash, find(hash, conn.isV6, source, destination, ports, conn.protocol), reply);
   insertEntry(hash, ref);
   let carried = ref;
   let bucket = homeBucket(hash);
@@ -179,7 +184,7 @@ function insertReply(conn: Conn): void {
       const other = refAt(bucket, lane);
       if (
         other != ref &&
-        !(isReply(other) && refMatches(other, conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol))
+        !(isReply(other) == reply && refMatches(other, conn.isV6, source, destination, ports, conn.protocol))
       ) {
         continue;
       }
@@ -192,6 +197,13 @@ function insertReply(conn: Conn): void {
   }
 }
 
+/** Takes an entry out whose connection lives on, if there is one of that direction. */
+function hide(hash: u64, ref: u32, reply: bool): void {
+  if (ref == 0 || isReply(ref) != reply) return;
+  removeEntry(hash, ref);
+  connOf(ref).flags ^= reply ? ConnFlag.Reply : ConnFlag.Hidden;
+}
+
 /** Hash under which the reply direction is found. */
 function replyHash(conn: Conn): u64 {
   return hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol);
@@ -201,7 +213,9 @@ function replyHash(conn: Conn): u64 {
 export function endConnection(conn: Conn): void {
   const address = <u32>changetype<usize>(conn);
   unhang(conn);
-  removeEntry(hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol), address);
+  if (!conn.has(ConnFlag.Hidden)) {
+    removeEntry(hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol), address);
+  }
   if (conn.has(ConnFlag.Reply)) removeEntry(replyHash(conn), address | REF_REPLY);
   if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
   const free: usize = conn.isV6 ? SB_CONN6_FREE : SB_CONN_FREE;

@@ -9,7 +9,7 @@ import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { Hop, resolveHop, routeType } from '../net/hop';
 import { now } from '../superblock';
-import { BROADCAST, isMulticast, isThisNet } from '../wire/address';
+import { BROADCAST, isMulticast } from '../wire/address';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 
 const END: u8 = 0;
@@ -160,7 +160,7 @@ function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): u32 {
 
 /** What Linux takes to be somebody else's address; for all others it fills a prespecified timestamp in. */
 function isUnicast(addressBE: u32): bool {
-  return !isForMany(addressBE) && !isThisNet(addressBE) && routeType(addressBE) != RouteType.Local;
+  return addressBE != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
 function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {

@@ -23,7 +23,7 @@ import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { hasPorts } from './parse';
-import { findTuple, ISAKMP_PORTS_BE } from './tuple';
+import { byClient, findTuple, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
@@ -125,5 +125,5 @@ export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return findTuple(v6, source, destination, ports, protocol);
+  return byClient(findTuple(v6, source, destination, ports, protocol));
 }

@@ -6,12 +6,20 @@
 import { Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
 import { hasNone } from '../conn/index-table';
-import { find } from '../conn/table';
+import { connOf, find, isReply } from '../conn/table';
 import { Scratch } from '../descriptor';
 import { portsBE } from '../wire/ports';
 
 /** ISAKMP's port (500) on both sides, network order: what AH and ESP follow. */
 export const ISAKMP_PORTS_BE: u32 = 0xf401f401;
+
+/**
+ * `ref`, or 0 for a connection from port 0 by a packet of its client: Linux keeps that port for connections that do not know
+ * theirs yet, and never finds it.
+ */
+export function byClient(ref: u32): u32 {
+  return ref != 0 && !isReply(ref) && connOf(ref).cportBE == 0 ? 0 : ref;
+}
 
 /** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */
 export function findByTuple(packet: Scratch): u32 {
@@ -24,7 +32,7 @@ function seekByTuple(packet: Scratch): u32 {
   const destination = packet.destination;
   const v6 = packet.isV6;
   if (packet.bucket != 0) {
-    return find(packet.hash, v6, source, destination, portsBE(packet.l4), packet.protocol);
+    return byClient(find(packet.hash, v6, source, destination, portsBE(packet.l4), packet.protocol));
   }
   return isIpsec(packet) ? findTuple(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp) : 0;
 }

@@ -74,9 +74,11 @@ export function keepHop(conn: Conn, hop: Hop): void {
   conn.hopGeneration = generation;
 }
 
+/** A connection from port 0 may not: nothing of its client's belongs to it. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.dest == 0 || routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
+  if (conn.dest == 0 || conn.cportBE == 0) return false;
+  if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
   // Such a client is taken for a stray server.
   return field(SB_NAT_ICMP_SEND) == 0 || !hasNatDest(v6, conn.protocol, conn.caddr, conn.cportBE);
 }

@@ -57,6 +57,11 @@ function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
   return true;
 }
 
+/** The same where the family is not known. */
+function mayStartAny(frame: Descriptor, packet: Scratch, hop: Hop): bool {
+  return packet.isV6 ? mayStart<v128>(frame, packet, hop) : mayStart<u32>(frame, packet, hop);
+}
+
 /** Rewrites the packet for its dest, and judges the frame. NAT needs the whole transport header. */
 export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const hop = hopOf(conn, packet);
@@ -90,14 +95,24 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   frame.judge(Verdict.Forward, reason);
 }
 
-/** The same for an ICMP error about the connection. */
+/** NAT of a packet whose transport header is cut short: the way to the dest is looked at before that, and the client told. */
+export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  const hop = hopOf(conn, packet);
+  if (hop.kind != HopKind.Local) {
+    if (!mayStartAny(frame, packet, hop)) return;
+    if (!fits(frame, packet, mtuOf(conn, hop))) return;
+  }
+  frame.judge(Verdict.Drop, Reason.TransportTruncated);
+}
+
+/** Sends an ICMP error about the connection the way its packets go. */
 export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const hop = hopOf(conn, packet);
   if (hop.kind == HopKind.Local) {
     transmitLocal(frame, packet, conn, true);
     return;
   }
-  if (!(packet.isV6 ? mayStart<v128>(frame, packet, hop) : mayStart<u32>(frame, packet, hop))) return;
+  if (!mayStartAny(frame, packet, hop)) return;
   if (conn.method == Method.Tunnel) {
     transmitTunnel(frame, packet, hop, changetype<Dest>(conn.dest), true);
     return;

@@ -25,7 +25,7 @@ import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
-import { transmit } from '../forward/transmit';
+import { refuseCut, transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
@@ -187,7 +187,7 @@ export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: 
   else conn.touched = now32();
   // DR and TUN look no further than the ports.
   if (!whole && conn.method == Method.Masq) {
-    frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    refuseCut(frame, packet, conn);
     return;
   }
   transmit<A>(frame, packet, conn);

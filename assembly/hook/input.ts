@@ -19,7 +19,7 @@ import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind 
 import { routeType, routeTypeAny } from '../net/hop';
 import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
 import { field } from '../superblock';
-import { BROADCAST, isLoopback, isMulticast, isThisNet } from '../wire/address';
+import { BROADCAST, isLoopback, isMulticast } from '../wire/address';
 import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
 import { IPV4_MIN } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
@@ -113,9 +113,9 @@ function checkAddresses4(sourceBE: u32, destinationBE: u32, onLoopback: bool): R
   if (isMulticast(sourceBE) || sourceBE == BROADCAST) return Reason.MartianSource;
   // A host without an address may call everybody (RFC 1122 §3.2.1.3).
   const toAll = destinationBE == BROADCAST || (sourceBE == 0 && destinationBE == 0);
-  if (toAll && isThisNet(sourceBE)) return Reason.None;
-  if (isThisNet(sourceBE)) return Reason.MartianSource;
-  if (!toAll && isThisNet(destinationBE)) return Reason.MartianDestination;
+  // Of 0.0.0.0/8 that is all: the others are addresses like any.
+  if (sourceBE == 0) return toAll ? Reason.None : Reason.MartianSource;
+  if (destinationBE == 0) return Reason.MartianDestination;
   if (onLoopback) return Reason.None;
   if (isLoopback(destinationBE)) return Reason.MartianDestination;
   if (isLoopback(sourceBE) || routeType(sourceBE) == RouteType.Local) return Reason.MartianSource;

@@ -7,13 +7,7 @@
 /** 255.255.255.255. */
 export const BROADCAST: u32 = 0xffffffff;
 
-const THIS_NET: u32 = 0;
 const LOOPBACK_NET: u32 = 127;
-
-/** 0/8: "this network". */
-export function isThisNet(addressBE: u32): bool {
-  return (addressBE & 0xff) == THIS_NET;
-}
 
 /** 127/8. */
 export function isLoopback(addressBE: u32): bool {

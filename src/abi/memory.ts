@@ -445,6 +445,8 @@ export enum ConnFlag {
   Reply = 8,
   /** A record of CONN6_SIZE bytes. */
   V6 = 16,
+  /** Not in the index by its client's tuple: a newer one has it, from port 0. */
+  Hidden = 32,
 }
 
 // --- connection index: one bucket is one cache line ---------------------------------------------

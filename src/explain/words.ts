@@ -63,10 +63,11 @@ export function serviceText(one: ServiceInfo): string {
   return `${one.protocol.toUpperCase()} ${formatEndpoint(one.address, one.port)}`;
 }
 
-/** Whether a packet goes from the client of a connection to its service. */
+/** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again. */
 export function isRequest(one: ConnectionInfo, ip: IpFacts): boolean {
   return (
     isProtocol(one, ip) &&
+    one.clientPort !== 0 &&
     one.clientAddress === ip.source &&
     one.clientPort === ip.sourcePort &&
     one.virtualAddress === ip.destination &&

@@ -61,6 +61,8 @@ export class ConnectionTable {
   readonly #services: ServiceTable;
   readonly #timeouts: StateTimeouts;
   readonly #limits: Limits;
+  /** All, also those from port 0 in whose place there is a newer one. */
+  readonly #all = new Set<Connection>();
   /** By client and virtual end. */
   readonly #requests = new Map<string, Connection>();
   /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
@@ -74,9 +76,15 @@ export class ConnectionTable {
     this.#limits = limits;
   }
 
-  /** The connection of a packet from the client. */
+  /** The connection of a packet from the client. Linux never finds one from port 0: each packet may open another. */
   findRequest(tuple: Tuple): Connection | undefined {
-    return this.#requests.get(tupleName(tuple));
+    return tuple.sourcePort === 0 ? undefined : this.#requests.get(tupleName(tuple));
+  }
+
+  /** The connection of a packet from the virtual end to the client, as of a server that is not translated. */
+  findDirect({ protocol, source, sourcePort, destination, destinationPort }: Tuple): Connection | undefined {
+    const ends = { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
+    return this.#requests.get(tupleName({ protocol, ...ends }));
   }
 
   /** The connection of a packet from the server. */
@@ -109,10 +117,13 @@ export class ConnectionTable {
       outputSeen: false,
     };
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
+    this.#all.add(connection);
     this.#requests.set(tupleName(tuple), connection);
     if (connection.method === 'nat') {
       const name = tupleName(replyTuple(connection));
-      this.#replies.set(name, [connection, ...(this.#replies.get(name) ?? [])]);
+      // Port 0 may open any number of them: only the newest is kept for replies.
+      const older = connection.clientPort === 0 ? [] : (this.#replies.get(name) ?? []);
+      this.#replies.set(name, [connection, ...older]);
     }
     if (dest !== undefined) this.#services.bind(dest);
     return connection;
@@ -143,7 +154,9 @@ export class ConnectionTable {
   }
 
   remove(connection: Connection): void {
-    this.#requests.delete(tupleName(requestTuple(connection)));
+    this.#all.delete(connection);
+    const request = tupleName(requestTuple(connection));
+    if (this.#requests.get(request) === connection) this.#requests.delete(request);
     const name = tupleName(replyTuple(connection));
     const rest = (this.#replies.get(name) ?? []).filter((each) => each !== connection);
     if (rest.length === 0) this.#replies.delete(name);
@@ -155,7 +168,7 @@ export class ConnectionTable {
   expire(now: number): void {
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = Number.POSITIVE_INFINITY;
-    for (const connection of this.#requests.values()) {
+    for (const connection of this.#all) {
       if (connection.expiresAt <= now) this.remove(connection);
       else this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     }
@@ -163,7 +176,7 @@ export class ConnectionTable {
 
   /** Oldest first. */
   list(): Connection[] {
-    return [...this.#requests.values()];
+    return [...this.#all];
   }
 }
 

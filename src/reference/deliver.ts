@@ -49,9 +49,7 @@ function request(host: Host, received: Received, connection: Connection, transpo
   countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
   host.connections.pass(connection, 'input', transport.event, received.now);
-  // The others look no further than the ports, NAT has to rewrite the whole header.
-  if (transport.truncated && connection.method === 'nat') return drop('transport-truncated');
-  return transmit(host, received, connection);
+  return transmit(host, received, connection, transport.truncated);
 }
 
 /** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */

@@ -5,7 +5,7 @@
  */
 import type { Host } from './host.js';
 import type { Interface } from './network.js';
-import { type Address, isLoopback, isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
+import { type Address, isLoopback, isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 import { type IpPacket, isIpv6 } from './packet/ip.js';
 
 /** Why a packet with these addresses is dropped on receipt, if it is. */
@@ -26,9 +26,9 @@ function findIpv4Martian(host: Host, source: number, destination: number, device
   if (isMulticast(source) || source === LIMITED_BROADCAST) return 'martian-source';
   // Who has no address yet may still call everybody (RFC 1122 §3.2.1.3).
   const toAll = destination === LIMITED_BROADCAST || (source === 0 && destination === 0);
-  if (toAll && isZeroNet(source)) return undefined;
-  if (isZeroNet(source)) return 'martian-source';
-  if (isZeroNet(destination)) return 'martian-destination';
+  // The rest of 0.0.0.0/8 is as good as any other.
+  if (isUnspecified(source)) return toAll ? undefined : 'martian-source';
+  if (isUnspecified(destination)) return 'martian-destination';
   if (device.kind === 'loopback') return undefined;
   if (isLoopback(destination)) return 'martian-destination';
   return isLoopback(source) || host.network.isLocal(source) ? 'martian-source' : undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isMulticast, isZeroNet, LIMITED_BROADCAST } from './packet/address.js';
+import { isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 
 const OPTION = {
   end: 0,
@@ -150,7 +150,7 @@ function processTimestamp(
 
 /** Whether a prespecified address is one host's, and not ours: Linux takes all others for itself. */
 function isAnotherHost(address: number, context: OptionContext): boolean {
-  if (isZeroNet(address) || isMulticast(address) || address === LIMITED_BROADCAST) return false;
+  if (isUnspecified(address) || isMulticast(address) || address === LIMITED_BROADCAST) return false;
   return !context.isLocal(address) && context.isSubnetBroadcast?.(address) !== true;
 }
 

@@ -115,6 +115,7 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
       ),
     reason: 'icmp-in',
     isError: true,
+    isCut: false,
   });
 }
 

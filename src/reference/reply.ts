@@ -36,14 +36,7 @@ export function passReply(
  */
 export function passDirect(host: Host, { packet, now }: Received, { tuple, truncated, event }: Transport): boolean {
   if (tuple === undefined) return false;
-  const { source, sourcePort, destination, destinationPort } = tuple;
-  const connection = host.connections.findRequest({
-    protocol: tuple.protocol,
-    source: destination,
-    sourcePort: destinationPort,
-    destination: source,
-    destinationPort: sourcePort,
-  });
+  const connection = host.connections.findDirect(tuple);
   if (connection === undefined || connection.method === 'nat') return false;
   countReply(ipLength(packet), connection);
   host.connections.pass(connection, 'output', truncated ? undefined : event, now);

@@ -26,18 +26,21 @@ export interface Load {
   reason: string | undefined;
   /** About errors no errors are sent, so that those of IPv4 are cut instead. */
   isError: boolean;
+  /** Its transport header is cut short: NAT has nothing to rewrite, but looks at the way first. */
+  isCut: boolean;
 }
 
 const REASON = { nat: 'nat-in', dr: 'direct-route', tun: 'tunnel-ipip', bypass: 'bypass' } as const;
 const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue' } as const;
 
-/** Sends a packet of `connection` on. */
-export function transmit(host: Host, received: Received, connection: Connection): Judgement {
+/** Sends a packet of `connection` on; `isCut` as in Load. */
+export function transmit(host: Host, received: Received, connection: Connection, isCut: boolean): Judgement {
   const { destAddress: destination, destPort: destinationPort } = connection;
   return send(host, received, connection, {
     translate: (packet) => translate(packet, { destination, destinationPort }, received.partialChecksum),
     reason: undefined,
     isError: false,
+    isCut,
   });
 }
 
@@ -64,6 +67,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
   }
+  if (load.isCut && method === 'nat') return drop('transport-truncated');
   const { arrival, isRouted = false } = received;
   const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
@@ -131,6 +135,7 @@ function emitByTunnel(
 /** The dest is the director itself: no hop, so no TTL (LOCALNODE). */
 function deliverHere(received: Received, connection: Connection, load: Load): Judgement {
   if (connection.method !== 'nat') return { verdict: 'local', reason: 'local-dest' };
+  if (load.isCut) return drop('transport-truncated');
   if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
   return { verdict: 'local', reason: 'local-dest', frame: given(received, load.translate) };
 }

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { ACK, counting, FIN, fixIpv4, icmp, ipv4, ipv6, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, counting, FIN, fixIpv4, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
 import { gre } from '../support/tunnels.js';
 
 const CLIENT = '192.0.2.1';
@@ -108,6 +108,21 @@ describe("the director's own ICMP", () => {
   test('never redirects, even out of the interface that a packet came in by', () => {
     const outcomes = director.send(udp({ source: RIP, destination: '10.1.0.12', sport: 1, dport: 2 }), 'srv', T0);
     expect(outcomes.map(({ reason }) => reason)).toEqual(['routed']);
+  });
+
+  test('from a broadcast address: nobody is told', () => {
+    const late = tcp({ source: '192.0.2.255', destination: VIP, sport: 40_000, dport: 80, flags: SYN, ttl: 1 });
+    expect(director.send(late, 'cli', T0).map(({ reason }) => reason)).toEqual(['ttl-exceeded']);
+  });
+
+  test('from port 0: when the newest connection ends, replies belong to none', () => {
+    const from0 = tcp({ source: CLIENT, destination: VIP, sport: 0, dport: 80, flags: SYN });
+    const reply = (flags: number) => tcp({ source: RIP, destination: CLIENT, sport: 8080, dport: 0, flags });
+    for (let n = 0; n < 2; n++) fate(from0);
+    expect(fate(reply(RST), 'srv')).toBe('forward nat-out');
+    // 10 s in CLOSE; the older one is in SYN_RECV for 60.
+    expect(director.connections(T0 + 20_000)).toMatchObject([{ state: 'SYN_RECV' }]);
+    expect(fate(reply(ACK), 'srv', T0 + 20_000)).toBe('forward routed');
   });
 });
 

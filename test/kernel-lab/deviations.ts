@@ -62,6 +62,18 @@ const DEVIATIONS: readonly Deviation[] = [
     },
   },
   {
+    // An error goes to nobody who is many (RFC 1122 §3.2.2).
+    name: 'errors to broadcast addresses',
+    accounts({ emitted, sent }) {
+      const isToAll = (data: Uint8Array) => data.subarray(0, 6).every((byte) => byte === 0xff);
+      return (
+        emitted.length > 0 &&
+        emitted.every(({ data }) => isToAll(data) && packetOf(data)?.protocol === ICMP) &&
+        sent.length === 0
+      );
+    },
+  },
+  {
     // Linux sums an ICMPv6 error of a server without the pseudo-header, and drops it unless something verified it before:
     // connection tracking, as in the captures, or the network card.
     name: 'unverified ICMPv6 errors',

@@ -70,12 +70,15 @@ describe('timestamp', () => {
     ['for a group', '440c0503e000000100000000', `440c0d03e0000001${STAMP}`, []],
     ['for the last group', '440c0503efffffff00000000', `440c0d03efffffff${STAMP}`, []],
     ['for nobody yet', '440c05030000000000000000', `440c0d0300000000${STAMP}`, []],
-    ['for this network', '440c050300ffffff00000000', `440c0d0300ffffff${STAMP}`, []],
     ['full: the overflow counts up', '44080940000000aa', '44080950000000aa', []],
   ])('%s', (_, before, after, slots) => {
     expect(filled(before)).toBe(after);
     expect(process(before)).toMatchObject({ changed: true, addressSlots: slots });
   });
+});
+
+it('a timestamp for an address of 0.0.0.0/8 is for that host', () => {
+  expect(processOptions(hex('440c050300ffffff00000000'), CONTEXT)).toMatchObject({ changed: false });
 });
 
 it('a timestamp knows no subnets unless told', () => {

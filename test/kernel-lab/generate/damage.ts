@@ -5,10 +5,7 @@
  */
 import { checksum } from '../../support/packets.js';
 import type { Random } from '../random.js';
-import { FEATURES } from './features.js';
 
-const ZERO_NET = FEATURES.zeroNet ? ['0.1.2.3'] : [];
-const BROADCASTS = FEATURES.broadcastSource ? ['10.0.0.255'] : [];
 const ODD_SOURCES = [
   '127.0.0.1',
   '0.0.0.0',
@@ -16,10 +13,10 @@ const ODD_SOURCES = [
   '224.0.0.5',
   '10.0.0.100',
   '10.1.0.1',
-  ...ZERO_NET,
-  ...BROADCASTS,
+  '0.1.2.3',
+  '10.0.0.255',
 ];
-const ODD_TARGETS = ['127.0.0.1', '0.0.0.0', '255.255.255.255', '224.0.0.5', '10.0.0.255', '10.1.0.255', ...ZERO_NET];
+const ODD_TARGETS = ['127.0.0.1', '0.0.0.0', '255.255.255.255', '224.0.0.5', '10.0.0.255', '10.1.0.255', '0.1.2.3'];
 const ODD_SOURCES6 = ['::1', '::', 'ff02::1', 'fd00::100', 'fd00:1::1', '::ffff:10.0.0.2', 'fe80::1'];
 const ODD_TARGETS6 = ['::1', '::', 'ff02::1', 'ff05::2', '::ffff:10.0.0.100', 'fe80::1', 'fec0::1'];
 
@@ -49,7 +46,6 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
       packet[0] = 0x40 | random.below(16);
       return packet.length < 60 ? packet : fixed(packet);
     case 3:
-      if (!FEATURES.cutTransport) packet[8] = 64;
       return fixed(withLength(packet, random.below(packet.length + 40)));
     case 4:
       // Less on the wire than the header says.
@@ -57,7 +53,6 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
     default: {
       // Whole up to somewhere within the transport header.
       const cut = packet.slice(0, Math.min(packet.length, header + random.below(24)));
-      if (!FEATURES.cutTransport) cut[8] = 64;
       return fixed(withLength(cut, cut.length));
     }
   }
@@ -65,7 +60,6 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
 
 function damaged6(random: Random, packet: Uint8Array): Uint8Array {
   const length = (value: number) => {
-    if (!FEATURES.cutTransport) packet[7] = 64;
     packet.set([value >> 8, value & 255], 4);
     return packet;
   };

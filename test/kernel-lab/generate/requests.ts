@@ -6,25 +6,12 @@
 import type { Context, Kind, Move } from './context.js';
 import { replyEnds, requestEnds } from './context.js';
 import { damaged, oddAddress } from './damage.js';
-import { FEATURES } from './features.js';
 import type { Flow } from './flows.js';
 import { ipOptions, transportPacket, type Wish } from './shapes.js';
 import { HOSTS, type Protocol } from './world.js';
 
 /** With some of servers, which a client may be, too. */
-export const CLIENT_PORTS = [
-  1000,
-  1000,
-  1001,
-  1002,
-  1003,
-  40_000,
-  20,
-  65_535,
-  80,
-  8080,
-  ...(FEATURES.portZero ? [0] : []),
-];
+export const CLIENT_PORTS = [1000, 1000, 1001, 1002, 1003, 40_000, 20, 65_535, 80, 8080, 0];
 
 /** A packet of a client to a service, as a move. */
 export function request(context: Context, flow: Flow, label: string, wish: Wish = {}): Move {
