@@ -179,6 +179,19 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
 }
 
+/**
+ * Sends a packet on that passes, and is finished. A whole that must not be cut was not sent like this, and will not be: its
+ * fragments were.
+ */
+export function passOn(frame: Descriptor, packet: Scratch, hop: Hop, reason: Reason): void {
+  if (!packet.isV6 && packet.isReassembled && (packet.header.fragmentBE & DF_BE) != 0) {
+    answerTooBig(frame, packet, hop.mtu);
+    frame.judge(Verdict.Drop, Reason.TooBig);
+    return;
+  }
+  if (canLeave(frame, packet.ip, hop)) send(frame, packet, packet.ip, hop, hop.mtu, reason);
+}
+
 /** Sends the finished packet at `ip`: in pieces when it is longer than the MTU, or came in pieces. */
 export function send(frame: Descriptor, packet: Scratch, ip: usize, hop: Hop, mtu: u32, reason: Reason): void {
   const length = packet.totalLength + <u32>(packet.ip - ip);

@@ -19,7 +19,7 @@ import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple'
 import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
-import { canLeave, countHop, decrementHop, send } from '../forward/transmit';
+import { countHop, decrementHop, passOn } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
@@ -84,8 +84,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     completeChecksum(frame, packet);
     if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
   }
-  if (!canLeave(frame, packet.ip, hop)) return;
-  send(frame, packet, packet.ip, hop, mtu, conn != null ? Reason.NatOut : Reason.Routed);
+  passOn(frame, packet, hop, conn != null ? Reason.NatOut : Reason.Routed);
 }
 
 /** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */

@@ -29,7 +29,7 @@ import {
 import { noteRouted } from '../flow/reassembly';
 import { isRefused, isRefusedIn, sendErrorIn } from '../forward/icmp';
 import { translateErrorOut } from '../forward/translate-error';
-import { canLeave, countHopOf, decrementHop, send } from '../forward/transmit';
+import { countHopOf, decrementHop, passOn } from '../forward/transmit';
 import { Hop } from '../net/hop';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
@@ -86,7 +86,7 @@ function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void
   completeChecksum(frame, packet);
   countHopOf(packet, translateErrorOut(packet, conn));
   countOut(changetype<Dest>(conn.dest), packet.totalLength);
-  if (canLeave(frame, packet.ip, hop)) send(frame, packet, packet.ip, hop, hop.mtu, Reason.IcmpOut);
+  passOn(frame, packet, hop, Reason.IcmpOut);
 }
 
 /**

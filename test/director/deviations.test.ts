@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { ACK, counting, FIN, fixIpv4, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, counting, FIN, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
 import { gre } from '../support/tunnels.js';
 
 const CLIENT = '192.0.2.1';
@@ -284,15 +284,6 @@ describe('fragments', () => {
     expect(piece('fd00::100', 6, 0, 16)).toEqual(dropped);
     // Beyond what a packet may hold, nobody is told.
     expect(piece('fd00::100', 6, 65_528, 79)).toEqual(dropped);
-  });
-
-  test('fragments with DF pass through', () => {
-    const words = { source: '10.1.0.12', destination: CLIENT, sport: 1, dport: 2 };
-    const withDf = fragmentsOf(udp({ ...words, payload: counting(100) }), [64]).map((fragment) => {
-      fragment[6] = (fragment[6] ?? 0) | 0x40;
-      return fixIpv4(fragment);
-    });
-    expect(lengths(withDf, 'srv')).toEqual([64, 44]);
   });
 });
 

@@ -24,7 +24,7 @@ export function inPieces(choices: Choices, packet: Uint8Array): Uint8Array[] {
   const cuts = Array.from({ length: count }, (_, i) => (i + 1) * size);
   const pieces = fragmentsOf(packet, cuts, 0x01020300 + choices.below(3));
   const at = choices.below(pieces.length);
-  switch (choices.of([0, 0, 1, 2, 3, 0, 1, 4, 5, 6, 7])) {
+  switch (choices.of([0, 0, 1, 2, 3, 0, 1, 4, 5, 6, 7, 8, 9])) {
     case 1:
       return pieces.reverse();
     case 2:
@@ -41,6 +41,10 @@ export function inPieces(choices: Choices, packet: Uint8Array): Uint8Array[] {
       return pieces
         .map((piece, i) => (i === at ? piece.slice(0, piece.length - choices.of([1, 4, 8])) : piece))
         .map((piece) => relength(piece, v6));
+    case 8:
+      return pieces.map((piece) => uncut(piece, v6));
+    case 9:
+      return pieces.map((piece, i) => (i === at ? uncut(piece, v6) : piece));
     default:
       return pieces;
   }
@@ -63,6 +67,13 @@ function remarked(piece: Uint8Array, v6: boolean, ecn: number): Uint8Array {
   if (v6) piece[1] = ((piece[1] ?? 0) & 0xcf) | (ecn << 4);
   else piece[1] = ((piece[1] ?? 0) & 0xfc) | ecn;
   return v6 ? piece : fixIpv4(piece);
+}
+
+/** The fragment with DF, which only IPv4 has. */
+function uncut(piece: Uint8Array, v6: boolean): Uint8Array {
+  if (v6) return piece;
+  piece[6] = (piece[6] ?? 0) | 0x40;
+  return fixIpv4(piece);
 }
 
 function relength(piece: Uint8Array, v6: boolean): Uint8Array {

@@ -1,0 +1,51 @@
+/** Fragments that pass through, as a live kernel treats them, held to core and reference. */
+import { describe, expect, it } from 'vitest';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import type { NetworkConfig } from '../../src/types.js';
+import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { fragmentsOf } from '../support/fragments.js';
+import { counting, fixIpv4, udp } from '../support/packets.js';
+
+const NETWORK: NetworkConfig = {
+  interfaces: [
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.1/24'] },
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+  ],
+};
+const PACKET = udp({ source: '10.1.0.12', destination: '10.0.0.2', sport: 1, dport: 2, payload: counting(100) });
+
+/** Two fragments; the first one is the longer one. `df`: which have DF. */
+function pieces(df: readonly boolean[]): Uint8Array[] {
+  return fragmentsOf(PACKET, [64]).map((fragment, i) => {
+    if (df[i]) fragment[6] = (fragment[6] ?? 0) | 0x40;
+    return fixIpv4(fragment);
+  });
+}
+
+describe.each([
+  ['core', () => createDirector('release', { plan: SMALL_PLAN, network: NETWORK })],
+  ['reference', () => new ReferenceDirector({ network: NETWORK })],
+] as const)('%s', (_, make) => {
+  function fates(df: readonly boolean[]): string[] {
+    const director = make();
+    // Without a service nobody puts them together.
+    director.addService({ protocol: 'udp', address: '10.0.0.1', port: 53, scheduler: 'rr' });
+    const [first, last] = pieces(df) as [Uint8Array, Uint8Array];
+    director.send(first, 'srv', 0);
+    return director.send(last, 'srv', 0).map(({ verdict, reason }) => `${verdict} ${reason}`);
+  }
+
+  it.each([
+    ['without DF', [false, false]],
+    ['of which a short one has DF', [false, true]],
+  ])('fragments %s leave as they came', (_what, df) => {
+    expect(fates(df)).toEqual(['forward routed', 'forward fragment']);
+  });
+
+  it.each([
+    ['with DF', [true, true]],
+    ['of which the longest has DF', [true, false]],
+  ])('fragments %s are too big, put together, even where they fit', (_what, df) => {
+    expect(fates(df)).toEqual(['drop too-big', 'forward fragmentation-needed']);
+  });
+});
