@@ -68,5 +68,5 @@ function open(host: Host, received: Received, transport: Transport, tuple: Tuple
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return local('local-delivery');
   if (!opens) return local('not-opening');
-  return schedule(host, received, service, tuple, true);
+  return schedule(host, received, service, tuple, tuple.destination, true);
 }

@@ -9,6 +9,7 @@ import type { Host } from './host.js';
 import { Network } from './network.js';
 import { formatAddress } from './packet/address.js';
 import { PathMtus } from './path-mtu.js';
+import { Random } from './random.js';
 import { Reassembler } from './reassembly.js';
 import { receive } from './receive.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
@@ -29,6 +30,8 @@ export interface ReferenceOptions {
   fragmentBytes?: number;
   /** Datagrams under reassembly at once. Default 256. */
   datagrams?: number;
+  /** Of the random numbers that `twos` draws; 64 bits. Default 0. */
+  seed?: bigint;
   /** How the ECN field gets into outer headers. Default `kernel`. */
   ecn?: EcnMode;
 }
@@ -47,7 +50,7 @@ export class ReferenceDirector {
   readonly #host: Host;
 
   constructor(options: ReferenceOptions) {
-    const services = new ServiceTable();
+    const services = new ServiceTable(() => this.#host.sysctl);
     let identification = options.ipId ?? 1;
     let fragmentIdentification = identification;
     this.#host = {
@@ -58,6 +61,7 @@ export class ReferenceDirector {
         6: options.connections6 ?? Number.POSITIVE_INFINITY,
       }),
       paths: new PathMtus(),
+      random: new Random(options.seed ?? 0n),
       reassembly: new Reassembler({
         bytes: options.fragmentBytes ?? 1024 * 1024,
         datagrams: options.datagrams ?? 256,
@@ -74,6 +78,8 @@ export class ReferenceDirector {
         cache_bypass: 0,
         ignore_tunneled: 0,
         sloppy_sctp: 0,
+        lblc_expiration: 86_400,
+        lblcr_expiration: 86_400,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
@@ -153,9 +159,10 @@ export class ReferenceDirector {
     return [outcome, ...(made ?? [])];
   }
 
-  /** Lets time pass without packets: connections expire, and fragments that waited for too long. */
+  /** Lets time pass without packets: connections expire, fragments that waited for too long, and what schedulers remember. */
   advance(now: number): void {
     this.#host.connections.expire(now);
+    this.#host.services.advance(now);
     this.#host.reassembly.expire(now);
   }
 

@@ -8,6 +8,7 @@ import type { EcnMode } from './ecn.js';
 import type { Interface, Network } from './network.js';
 import type { IpPacket } from './packet/ip.js';
 import type { PathMtus } from './path-mtu.js';
+import type { Random } from './random.js';
 import type { Arrival, Reassembler } from './reassembly.js';
 import type { ServiceTable } from './services.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
@@ -20,6 +21,7 @@ export interface Host {
   readonly services: ServiceTable;
   readonly connections: ConnectionTable;
   readonly paths: PathMtus;
+  readonly random: Random;
   /** Fragments that wait; with the first of a datagram all that is known of it. */
   readonly reassembly: Reassembler<Received>;
   /** The next IP identification of a packet that the director makes. */

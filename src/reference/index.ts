@@ -61,19 +61,34 @@ export { finishChecksum, type PartialChecksum, partialChecksumOf } from './packe
 export { crc32c, parseSctp, type SctpChunk, type SctpPacket, sctpChunks, serialiseSctp } from './packet/sctp.js';
 export { parseTcp, serialiseTcp, TCP_FLAG, type TcpSegment } from './packet/tcp.js';
 export { parseUdp, serialiseUdp, type UdpDatagram } from './packet/udp.js';
+export { Random } from './random.js';
 export { type Arrival, type FragmentFault, Reassembler, type ReassemblyLimits, type Taken } from './reassembly.js';
+export { destinationHash, destinationHashBucket } from './schedulers/dh.js';
+export { failOver, overflow } from './schedulers/highest.js';
+export { createScheduler, type SchedulerSettings } from './schedulers/index.js';
+export { LocalityLeastConnections } from './schedulers/lblc.js';
+export { ReplicatedLeastConnections } from './schedulers/lblcr.js';
 export {
-  isUsable,
-  RoundRobin,
-  type Scheduler,
-  type SchedulerDest,
-  type SchedulerKey,
-  sourceHash,
-  sourceHashBucket,
-  sourceHashTable,
-  WeightedRoundRobin,
+  leastConnections,
+  neverQueue,
+  shortestExpectedDelay,
   weightedLeastConnections,
-} from './schedulers.js';
+} from './schedulers/least.js';
+export {
+  MAGLEV_SLOTS,
+  Maglev,
+  MH_SLOTS,
+  maglevHash,
+  maglevPermutation,
+  maglevTable,
+  maglevTurns,
+} from './schedulers/mh.js';
+export { RoundRobin } from './schedulers/rr.js';
+export { isUsable, type Scheduler, type SchedulerDest, type SchedulerKey } from './schedulers/scheduler.js';
+export { sourceHash, sourceHashBucket, sourceHashTable } from './schedulers/sh.js';
+export { siphash13 } from './schedulers/siphash.js';
+export { twoChoices } from './schedulers/twos.js';
+export { WeightedRoundRobin } from './schedulers/wrr.js';
 export {
   type ConnectionState,
   type Direction,

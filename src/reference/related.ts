@@ -127,6 +127,7 @@ function openFor(host: Host, received: Received, quote: Quote): Connection | Jud
   const tuple = reversed(quoted);
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return undefined;
-  const made = schedule(host, received, service, tuple, false);
+  // The packet that it quotes goes to the client: schedulers that ask for a destination get that.
+  const made = schedule(host, received, service, tuple, quoted.destination, false);
   return 'verdict' in made && made.verdict === 'local' ? undefined : made;
 }

@@ -5,7 +5,7 @@
  */
 import type { Connection, Tuple } from './connections.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
-import { familyOf } from './packet/address.js';
+import { type Address, familyOf } from './packet/address.js';
 import type { Service } from './services.js';
 import { tell } from './transmit.js';
 
@@ -16,6 +16,7 @@ const FTP_DATA_PORT = 20;
  * A connection to a dest of the service's choice, or the verdict where none is made.
  *
  * @param tuple of a packet from the client
+ * @param destination to where the packet goes, or the one that an error quotes
  * @param mayBypass whether a packet for which there is no dest may go to where it was addressed (`cache_bypass`)
  */
 export function schedule(
@@ -23,11 +24,18 @@ export function schedule(
   received: Received,
   service: Service,
   tuple: Tuple,
+  destination: Address,
   mayBypass: boolean,
 ): Connection | Judgement {
-  const { connections, sysctl } = host;
+  const { connections, random, sysctl } = host;
   if (tuple.sourcePort === FTP_DATA_PORT) return local('ftp-data');
-  const key = { sourceAddress: tuple.source, sourcePort: tuple.sourcePort };
+  const key = {
+    sourceAddress: tuple.source,
+    sourcePort: tuple.sourcePort,
+    destinationAddress: destination,
+    now: received.now,
+    random: (below: number) => random.draw(below),
+  };
   const dest = service.scheduler.pick(service.dests, key);
   const isBypassed = mayBypass && sysctl.cache_bypass !== 0 && 'fwmark' in service.end;
   if (dest === undefined && !isBypassed) {

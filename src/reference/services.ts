@@ -1,11 +1,11 @@
 /**
- * Services, their dests, and the trash in which a deleted dest waits for its connections to end.
+ * Services, their dests, and the trash in which a deleted dest waits until nothing refers to it.
  *
  * @module
  */
 import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
 import type { Path } from './path-mtu.js';
-import { createScheduler, type Scheduler } from './schedulers.js';
+import { createScheduler, type Scheduler, type SchedulerSettings } from './schedulers/index.js';
 import type * as words from './types.js';
 
 /** A tunnel with its defaults filled in. */
@@ -25,6 +25,8 @@ export interface Dest {
   port: number;
   method: words.ReferenceMethod;
   weight: number;
+  /** The last one that was not 0; 0 if there was none since it was added. */
+  lastWeight: number;
   upperThreshold: number;
   lowerThreshold: number;
   overloaded: boolean;
@@ -71,21 +73,32 @@ export class ServiceTable {
   readonly #trash = new Map<string, Dest>();
   /** Dests of the method `tun`; first the one that was given its tunnel last. */
   #tunnels: Dest[] = [];
+  readonly #sysctl: () => Required<words.ReferenceSysctl>;
+  /** The latest time that was heard of. */
+  #now: number | undefined;
+
+  constructor(sysctl: () => Required<words.ReferenceSysctl>) {
+    this.#sysctl = sysctl;
+  }
+
+  /** Lets time pass: schedulers forget. */
+  advance(now: number): void {
+    this.#now = now;
+    for (const service of this.list()) service.scheduler.advance?.(now);
+  }
 
   add(config: words.ReferenceService): void {
     const end = readEnd(config);
     const key = endName(end);
     if (this.#services.has(key)) throw new Error(`service ${key} exists`);
-    const service: Service = {
-      end,
-      family: 'fwmark' in end ? end.family : familyOf(end.address),
-      schedulerName: config.scheduler ?? 'wlc',
-      scheduler: createScheduler<Dest>(config.scheduler ?? 'wlc', [], () => service.flags),
-      flags: [...(config.flags ?? [])],
-      dests: [],
-      stats: noStats(),
-    };
+    const name = config.scheduler ?? 'wlc';
+    const family = 'fwmark' in end ? end.family : familyOf(end.address);
+    const flags = [...(config.flags ?? [])];
+    const settings = this.#settings(family, () => service.flags);
+    const scheduler = createScheduler<Dest>(name, [], settings);
+    const service: Service = { end, family, schedulerName: name, scheduler, flags, dests: [], stats: noStats() };
     this.#services.set(key, service);
+    this.#start(scheduler);
   }
 
   /** A scheduler that stays keeps its place in the list. */
@@ -95,7 +108,17 @@ export class ServiceTable {
     const name = config.scheduler ?? 'wlc';
     if (name === service.schedulerName) return;
     service.schedulerName = name;
-    service.scheduler = createScheduler<Dest>(name, service.dests, () => service.flags);
+    const settings = this.#settings(service.family, () => service.flags);
+    service.scheduler = createScheduler<Dest>(name, service.dests, settings);
+    this.#start(service.scheduler);
+  }
+
+  #settings(family: Family, flags: () => words.ReferenceFlag[]): SchedulerSettings {
+    return { family, flags, expiration: (name) => this.#sysctl()[`${name}_expiration`] };
+  }
+
+  #start(scheduler: Scheduler<Dest>): void {
+    if (this.#now !== undefined) scheduler.advance?.(this.#now);
   }
 
   delete(key: words.ReferenceServiceKey): void {
@@ -112,6 +135,7 @@ export class ServiceTable {
     if (!isUnicast(address)) throw new RangeError(`expected a unicast address, got ${config.address}`);
     checkForwarding(service, config);
     if (service.dests.some((dest) => dest.name === name)) throw new Error(`dest ${name} exists`);
+    this.#emptyTrash();
     const revived = this.#trash.get(name);
     this.#trash.delete(name);
     const dest: Dest = revived ?? {
@@ -120,6 +144,7 @@ export class ServiceTable {
       port,
       method: 'dr',
       weight: 1,
+      lastWeight: 0,
       upperThreshold: 0,
       lowerThreshold: 0,
       overloaded: false,
@@ -133,10 +158,11 @@ export class ServiceTable {
     };
     if (dest.service !== service) Object.assign(dest, { service, stats: noStats() });
     dest.available = true;
+    dest.lastWeight = 0;
     configure(dest, config);
     this.#noteTunnel(dest, undefined);
     service.dests = [dest, ...service.dests];
-    service.scheduler.changed(service.dests);
+    service.scheduler.changed?.(service.dests);
   }
 
   /** An edited dest keeps its place in the list, and its connections keep their method. */
@@ -148,7 +174,7 @@ export class ServiceTable {
     const { method, tunnel } = dest;
     configure(dest, config);
     this.#noteTunnel(dest, { method, tunnel });
-    service.scheduler.changed(service.dests);
+    service.scheduler.changed?.(service.dests);
   }
 
   deleteDest(key: words.ReferenceServiceKey, config: words.ReferenceDestKey): void {
@@ -156,14 +182,22 @@ export class ServiceTable {
     const dest = this.#getDest(service, config);
     const before = service.dests;
     service.dests = before.filter((each) => each !== dest);
-    service.scheduler.deleted(before, dest);
+    service.scheduler.deleted?.(before, dest);
     this.#discard(dest);
   }
 
   #discard(dest: Dest): void {
     dest.available = false;
     this.#tunnels = this.#tunnels.filter((each) => each !== dest);
-    if (total(dest) > 0) this.#trash.set(dest.name, dest);
+    this.#trash.set(dest.name, dest);
+  }
+
+  /** Forgets the deleted dests that no connection and no scheduler refers to. */
+  #emptyTrash(): void {
+    for (const dest of this.#trash.values()) {
+      const isKept = total(dest) > 0 || this.list().some(({ scheduler }) => scheduler.refersTo?.(dest));
+      if (!isKept) this.#trash.delete(dest.name);
+    }
   }
 
   /** @throws Error when there is no such service. */
@@ -233,7 +267,6 @@ export class ServiceTable {
     if (dest.lowerThreshold !== 0) {
       if (total(dest) < dest.lowerThreshold) dest.overloaded = false;
     } else if (dest.upperThreshold === 0 || total(dest) * 4 < dest.upperThreshold * 3) dest.overloaded = false;
-    if (total(dest) === 0 && this.#trash.get(dest.name) === dest) this.#trash.delete(dest.name);
   }
 
   list(): Service[] {
@@ -291,6 +324,7 @@ function configure(dest: Dest, config: words.ReferenceDest): void {
   dest.method = config.method ?? 'dr';
   dest.tunnel = readTunnel(config.tunnel);
   dest.weight = config.weight ?? 1;
+  if (dest.weight !== 0) dest.lastWeight = dest.weight;
   const upper = config.upperThreshold ?? 0;
   // Only a limit that was raised or lifted takes the mark away at once.
   if (upper === 0 || upper > dest.upperThreshold) dest.overloaded = false;

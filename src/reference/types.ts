@@ -10,11 +10,26 @@ export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 /** Forwarding method: ipvsadm's `-m`, `-g` and `-i`. */
 export type ReferenceMethod = 'nat' | 'dr' | 'tun';
 
-/** Scheduler: ipvsadm's `-s`. */
-export type ReferenceScheduler = 'rr' | 'wrr' | 'wlc' | 'sh';
+/** Scheduler: ipvsadm's `-s`; `maglev` is `mh` with 65,537 slots in place of 4093. */
+export type ReferenceScheduler =
+  | 'rr'
+  | 'wrr'
+  | 'lc'
+  | 'wlc'
+  | 'sed'
+  | 'nq'
+  | 'fo'
+  | 'ovf'
+  | 'twos'
+  | 'sh'
+  | 'dh'
+  | 'mh'
+  | 'maglev'
+  | 'lblc'
+  | 'lblcr';
 
 /** Scheduler flag: ipvsadm's `-b`. */
-export type ReferenceFlag = 'sh-fallback' | 'sh-port';
+export type ReferenceFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port';
 
 /** A service for one virtual address and port. */
 export interface ReferenceAddressKey {
@@ -121,7 +136,7 @@ export interface ReferenceNetwork {
   fou?: readonly { port: number; family?: 4 | 6 }[];
 }
 
-/** Switches, 0 or 1, as under `net.ipv4`, `net.ipv6` and `net.ipv4.vs`. */
+/** Switches, 0 or 1 unless they say otherwise, as under `net.ipv4`, `net.ipv6` and `net.ipv4.vs`. */
 export interface ReferenceSysctl {
   /** Default 1. */
   ip_forward?: number;
@@ -143,6 +158,10 @@ export interface ReferenceSysctl {
   ignore_tunneled?: number;
   /** Default 0. */
   sloppy_sctp?: number;
+  /** Seconds after which `lblc` forgets an address that nobody asked for. Default 86400. */
+  lblc_expiration?: number;
+  /** The same for `lblcr`, and after which a set of dests that did not change loses one. Default 86400. */
+  lblcr_expiration?: number;
 }
 
 /** What a frame carries beside its bytes. */

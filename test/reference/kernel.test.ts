@@ -15,8 +15,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/kernel/', import.meta.url));
 const folders = [FIXTURES, process.env.KERNEL_CAPTURES ?? []].flat();
 
 /** What the reference handles; the others are about other schedulers, persistence, or the connection table. */
-const HANDLED =
-  /^(nat-|nat6|dr-|dr6|tun-|tun6-|tunnel-input|partial-|sctp-|ah-esp|bypass|sched-(rr|wrr|wlc|sh|sh-fallback|sh-port)$)/;
+const HANDLED = /^(nat-|nat6|dr-|dr6|tun-|tun6-|tunnel-input|partial-|sctp-|ah-esp|bypass|sched6?-|load-)/;
 
 const scenarios = folders.flatMap((folder) =>
   readdirSync(folder)
