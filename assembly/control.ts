@@ -15,42 +15,31 @@ import {
   SB_TUNNELS_GIVEN,
   STATS_SIZE,
 } from '../src/abi/memory';
-import { schedulerChanged, schedulerStarts } from './sched/index';
+import { schedulerChanged, schedulerEnds, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { freeService, makeService, Service } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
 
-/** Adds a service that does not exist yet. */
-export function addService(
-  family: u32,
-  vip: usize,
-  protocol: u32,
-  portBE: u32,
-  fwmark: u32,
-  scheduler: u32,
-  flags: u32,
-): usize {
-  const address = makeService(family, vip, protocol, portBE, fwmark);
-  if (address == 0) return 0;
-  const service = changetype<Service>(address);
-  service.flags = flags;
-  service.scheduler = scheduler;
-  schedulerStarts(service);
-  return address;
+/** Adds a service that does not exist yet, to be followed by `editService`. */
+export function addService(family: u32, vip: usize, protocol: u32, portBE: u32, fwmark: u32): usize {
+  return makeService(family, vip, protocol, portBE, fwmark);
 }
 
-/** Changes scheduler and flags; a scheduler that stays keeps its place. */
-export function editService(service: Service, scheduler: u32, flags: u32): void {
+/**
+ * Sets scheduler and flags; a scheduler that stays keeps its place. False: there is no room for the scheduler's table, and
+ * nothing has changed.
+ */
+export function editService(service: Service, scheduler: u32, flags: u32): bool {
+  if (service.scheduler != scheduler && !setScheduler(service, scheduler)) return false;
   service.flags = flags;
-  if (service.scheduler == scheduler) return;
-  service.scheduler = scheduler;
-  schedulerStarts(service);
+  return true;
 }
 
 /** Deletes a service; its dests go the way of deleted dests. */
 export function deleteService(service: Service): void {
+  schedulerEnds(service);
   let at = service.dests;
   while (at != 0) {
     const dest = changetype<Dest>(at);
@@ -86,6 +75,7 @@ export function addDest(service: Service, family: u32, rip: usize, portBE: u32):
   // Counts of traffic belong to a service: they end with it.
   if (dest.service != changetype<usize>(service)) memory.fill(dest.stats, 0, STATS_SIZE);
   dest.flags = dest.flags | DestFlag.Available;
+  dest.lastWeight = 0;
   dest.service = changetype<usize>(service);
   dest.next = service.dests;
   service.dests = address;
@@ -113,6 +103,7 @@ export function setDest(
   }
   dest.method = method;
   dest.weight = weight;
+  if (weight != 0) dest.lastWeight = weight;
   dest.upperThreshold = upper;
   dest.lowerThreshold = lower;
   dest.tunnelType = tunnelType;
@@ -121,7 +112,7 @@ export function setDest(
   schedulerChanged(changetype<Service>(dest.service), 0, 0);
 }
 
-/** Takes a dest out of its service; it stays in the trash while connections point to it. */
+/** Takes a dest out of its service; it stays in the trash while something points to it. */
 export function deleteDest(service: Service, dest: Dest): void {
   const address = changetype<usize>(dest);
   const after = dest.next;

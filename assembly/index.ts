@@ -37,14 +37,14 @@ export function findService(family: u32, protocol: u32, portBE: u32, fwmark: u32
   return services.findService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
-/** Adds a service; 0 when the table is full. Its address is in SB_ARG_ADDRESS. */
-export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32, scheduler: u32, flags: u32): usize {
-  return control.addService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark, scheduler, flags);
+/** Adds a service, to be followed by `editService`; 0 when the table is full. Its address is in SB_ARG_ADDRESS. */
+export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32): usize {
+  return control.addService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
-/** Changes a service's scheduler and flags. */
-export function editService(service: usize, scheduler: u32, flags: u32): void {
-  control.editService(changetype<services.Service>(service), scheduler, flags);
+/** Sets a service's scheduler and flags; false, and nothing has changed, when there is no room for the scheduler's table. */
+export function editService(service: usize, scheduler: u32, flags: u32): bool {
+  return control.editService(changetype<services.Service>(service), scheduler, flags);
 }
 
 /** Deletes a service and its dests. */

@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { COUNTER_SIZE, SB_COUNTERS, SB_IP_ID, SB_NET_GENERATION, SB_NOW, SUPERBLOCK } from '../src/abi/memory';
+import {
+  COUNTER_SIZE,
+  SB_COUNTERS,
+  SB_IP_ID,
+  SB_NET_GENERATION,
+  SB_NOW,
+  SB_RANDOM,
+  SUPERBLOCK,
+} from '../src/abi/memory';
 
 /** Reads the u32 field at `offset` (an SB_ constant). */
 export function field(offset: usize): u32 {
@@ -42,4 +50,14 @@ export function nextIpId(): u32 {
 export function countReason(reason: u32): void {
   const counter = <usize>load<u32>(SUPERBLOCK, SB_COUNTERS) + <usize>reason * COUNTER_SIZE;
   store<u64>(counter, load<u64>(counter) + 1);
+}
+
+/** A random number from 0 to `most`, both included: the next of SplitMix64 (Steele, Lea, Flood 2014), scaled. */
+export function drawUpTo(most: u32): u32 {
+  const state = load<u64>(SUPERBLOCK, SB_RANDOM) + 0x9e3779b97f4a7c15;
+  store<u64>(SUPERBLOCK, state, SB_RANDOM);
+  let mixed = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  mixed ^= mixed >> 31;
+  return <u32>(((mixed >> 32) * (<u64>most + 1)) >> 32);
 }

@@ -28,7 +28,7 @@ export const LAYERS = [
   ['net', ['assembly/net/'], ['abi', 'superblock', 'assembly/wire/mac', 'assembly/wire/ipv6'], []],
   // service, sched and conn never see a packet: neither its descriptor nor what works on it.
   ['service', ['assembly/service/'], ['abi', 'superblock', 'net', 'assembly/wire/ipv6'], []],
-  ['sched', ['assembly/sched/'], ['abi', 'service'], []],
+  ['sched', ['assembly/sched/'], ['abi', 'superblock', 'service', 'assembly/wire/ipv6'], []],
   ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched', 'assembly/wire/ipv6'], []],
   // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with.
   [
@@ -57,7 +57,7 @@ export const LAYERS = [
   ['exports', ['assembly/index'], ['abi', 'superblock', 'service', 'conn', 'flow', 'control', 'pipeline'], []],
   ['testing', ['assembly/testing', 'assembly/testing/'], ['abi', 'assembly/'], []],
 
-  ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address'], ['src/abi/verdict'], []],
+  ['words', ['src/types', 'src/errors', 'src/reasons', 'src/address', 'src/schedulers'], ['src/abi/verdict'], []],
   [
     'core',
     [

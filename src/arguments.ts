@@ -16,6 +16,7 @@ import {
   TUNNEL_CHECKSUMS,
   TUNNEL_TYPES,
 } from './records.js';
+import { flagsOf } from './schedulers.js';
 import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
 import type {
   AddressServiceKey,
@@ -104,9 +105,12 @@ export function serviceArguments(service: ServiceKey): ServiceArguments {
 export function serviceSettings(service: ServiceConfig): [Scheduler, number] {
   assertObject('service', service);
   const { scheduler = 'wlc', flags = [] } = service;
+  const number = lookUp(SCHEDULERS, 'scheduler', scheduler);
   checkFlags(flags, 'service.flags');
-  const bits = flags.reduce((sum, flag) => sum | SCHEDULER_FLAGS[flag], 0);
-  return [lookUp(SCHEDULERS, 'scheduler', scheduler), bits];
+  const foreign = flags.find((flag) => !flagsOf(scheduler).includes(flag));
+  if (foreign !== undefined)
+    throw new RangeError(`service.flags: "${foreign}" is no flag of the scheduler ${scheduler}`);
+  return [number, flags.reduce((sum, flag) => sum | SCHEDULER_FLAGS[flag], 0)];
 }
 
 /** What names a dest of a service. @throws RangeError when the address is none that a host can have. */

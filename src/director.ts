@@ -112,6 +112,7 @@ export class Director implements Disposable {
     if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
     writePlan(this.#view, plan);
     this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
+    this.#bytes.set(seed.subarray(0, 8), abi.SUPERBLOCK + abi.SB_RANDOM);
     this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
     writeSysctl(this.#view, DEFAULT_SYSCTL);
@@ -170,7 +171,7 @@ export class Director implements Disposable {
     return this.#tables.interfaces[index]?.name;
   }
 
-  /** Changes the switches that are given. @throws RangeError for a value other than 0 and 1, or an unknown name. */
+  /** Changes the switches that are given. @throws RangeError for a value that the name does not have, or an unknown name. */
   setSysctl(sysctl: SysctlConfig): void {
     this.#assertOpen();
     writeSysctl(this.#view, sysctl);
@@ -193,18 +194,24 @@ export class Director implements Disposable {
     const { key } = this.#handOver(service);
     if (this.#core.findService(...key) !== 0)
       throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
-    const added = this.#core.addService(...key, ...settings);
+    const added = this.#core.addService(...key);
     if (added === 0) {
       throw new IpvsError(
         'TABLE_FULL',
         `${serviceLabel(service)}: the plan has room for ${this.plan.services.count} services`,
       );
     }
+    if (this.#core.editService(added, ...settings) === 0) {
+      this.#core.deleteService(added);
+      throw this.#noSchedulerRoom(service);
+    }
   }
 
-  /** Changes a service's scheduler and flags. @throws IpvsError NO_SUCH_SERVICE. */
+  /** Changes a service's scheduler and flags. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL. */
   editService(service: ServiceConfig): void {
-    this.#core.editService(this.#service(service), ...serviceSettings(service));
+    if (this.#core.editService(this.#service(service), ...serviceSettings(service)) === 0) {
+      throw this.#noSchedulerRoom(service);
+    }
   }
 
   /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */
@@ -378,6 +385,14 @@ export class Director implements Disposable {
     const checked = serviceArguments(service);
     this.#bytes.set(checked.address, abi.SUPERBLOCK + abi.SB_ARG_ADDRESS);
     return checked;
+  }
+
+  #noSchedulerRoom(service: ServiceKey): IpvsError {
+    const bytes = this.plan.schedulers.count;
+    return new IpvsError(
+      'TABLE_FULL',
+      `${serviceLabel(service)}: no room left for its scheduler's table in ${bytes} bytes`,
+    );
   }
 
   #service(service: ServiceKey): number {

@@ -13,7 +13,7 @@ export interface PlanOptions {
   connections: number;
   /** Connections of IPv6 clients; 160 bytes each, their share of the index included. Default 16,384. */
   connections6: number;
-  /** Virtual services; 128 bytes each, and 1 KiB for their scheduler. Default 256. */
+  /** Virtual services; 128 bytes each. Default 256. */
   services: number;
   /** Real servers, over all services; 192 bytes each. Default 4,096. */
   dests: number;
@@ -23,6 +23,11 @@ export interface PlanOptions {
   neighbours: number;
   /** Interfaces. Default 64. */
   interfaces: number;
+  /**
+   * Bytes for the tables of schedulers, over all services: `sh` and `dh` 1 KiB, `mh` 16 KiB, `maglev` 256 KiB, `lblc` and
+   * `lblcr` 4 KiB and 80 for each destination address. Default 512 KiB.
+   */
+  schedulerBytes: number;
   /**
    * Bytes for the frames of a burst and those that the core makes. Default 1 MiB. An answer takes 768 of them; one for
    * which there is no room is not sent.
@@ -42,6 +47,7 @@ const DEFAULTS: PlanOptions = {
   routes: 256,
   neighbours: 4_096,
   interfaces: 64,
+  schedulerBytes: 512 * 1024,
   arenaBytes: 1 << 20,
   fragmentBytes: 1 << 20,
   datagrams: 256,
@@ -55,6 +61,7 @@ const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
   routes: [1, 65_536],
   neighbours: [1, 1_048_576],
   interfaces: [1, 65_534],
+  schedulerBytes: [4_096, 1 << 30],
   arenaBytes: [65_536, 1 << 30],
   fragmentBytes: [abi.BLOCK_SIZE, 1 << 30],
   datagrams: [1, 65_536],
@@ -81,7 +88,7 @@ export interface Plan {
   readonly services: Region;
   readonly serviceHeads: Region;
   readonly dests: Region;
-  readonly schedTables: Region;
+  readonly schedulers: Region;
   readonly index: Region;
   readonly conns: Region;
   readonly conns6: Region;
@@ -130,7 +137,7 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     services: region(options.services, abi.SERVICE_SIZE),
     serviceHeads: region(powerOfTwo(options.services), 4),
     dests: region(options.dests, abi.DEST_SIZE),
-    schedTables: region(options.services, abi.SCHED_TABLE_SIZE),
+    schedulers: region(options.schedulerBytes, 1),
     // Two entries a connection (both directions of NAT) in buckets of seven: four of seven are
     // filled when the table is full, which leaves one lookup in twenty a second cache line.
     index: region(Math.ceil((options.connections + options.connections6) / 2), abi.BUCKET_SIZE),
@@ -168,7 +175,9 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_SERVICE_HEAD_COUNT, plan.serviceHeads.count);
   put(abi.SB_DESTS, plan.dests.base);
   put(abi.SB_DEST_MAX, plan.dests.count);
-  put(abi.SB_SCHED_TABLES, plan.schedTables.base);
+  // All of it is one free part.
+  put(abi.SB_SCHED_FREE, plan.schedulers.base);
+  view.setUint32(plan.schedulers.base, plan.schedulers.count, true);
   put(abi.SB_INDEX, plan.index.base);
   put(abi.SB_INDEX_BUCKETS, plan.index.count);
   put(abi.SB_CONNS, plan.conns.base);

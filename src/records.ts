@@ -7,6 +7,7 @@ import * as abi from './abi/memory.js';
 import { ConnFlag, Family } from './abi/memory.js';
 import { ConnState, Method, Protocol, Scheduler, ServiceFlag, TunnelChecksum, TunnelType } from './abi/protocol.js';
 import { formatAddress } from './address.js';
+import { flagsOf } from './schedulers.js';
 import type {
   AddressServiceKey,
   MarkServiceKey,
@@ -151,14 +152,27 @@ export const TUNNEL_CHECKSUMS: Readonly<Record<NonNullable<TunnelConfig['checksu
 export const SCHEDULERS: Readonly<Record<SchedulerName, Scheduler>> = {
   rr: Scheduler.Rr,
   wrr: Scheduler.Wrr,
+  lc: Scheduler.Lc,
   wlc: Scheduler.Wlc,
+  lblc: Scheduler.Lblc,
+  lblcr: Scheduler.Lblcr,
+  dh: Scheduler.Dh,
   sh: Scheduler.Sh,
+  mh: Scheduler.Mh,
+  maglev: Scheduler.Maglev,
+  sed: Scheduler.Sed,
+  nq: Scheduler.Nq,
+  fo: Scheduler.Fo,
+  ovf: Scheduler.Ovf,
+  twos: Scheduler.Twos,
 };
 
 /** Scheduler flags by name. */
 export const SCHEDULER_FLAGS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
   'sh-fallback': ServiceFlag.Sched1,
   'sh-port': ServiceFlag.Sched2,
+  'mh-fallback': ServiceFlag.Sched1,
+  'mh-port': ServiceFlag.Sched2,
 };
 
 /** The address of that family at `at`. */
@@ -177,10 +191,11 @@ export function readService(view: DataView, at: number): ServiceInfo {
   ) {
     dests.push(readDest(view, dest));
   }
+  const scheduler = nameOf(SCHEDULERS, view.getUint8(at + abi.SVC_SCHEDULER));
   return {
     ...readServiceKey(view, at),
-    scheduler: nameOf(SCHEDULERS, view.getUint8(at + abi.SVC_SCHEDULER)),
-    flags: (Object.keys(SCHEDULER_FLAGS) as SchedulerFlag[]).filter((name) => flags & SCHEDULER_FLAGS[name]),
+    scheduler,
+    flags: flagsOf(scheduler).filter((name) => flags & SCHEDULER_FLAGS[name]),
     stats: readStats(view, at + abi.SVC_STATS),
     dests,
   };

@@ -9,17 +9,30 @@ import { voidCaches } from './net-tables.js';
 import { assertKeys, assertObject, shown } from './shape.js';
 import type { SysctlConfig } from './types.js';
 
-const FIELDS: Readonly<Record<keyof SysctlConfig, number>> = {
-  ip_forward: abi.SB_IP_FORWARD,
-  pmtu_disc: abi.SB_PMTU_DISC,
-  sloppy_tcp: abi.SB_SLOPPY_TCP,
-  expire_nodest_conn: abi.SB_EXPIRE_NODEST_CONN,
-  nat_icmp_send: abi.SB_NAT_ICMP_SEND,
-  ipv6_forwarding: abi.SB_IPV6_FORWARDING,
-  schedule_icmp: abi.SB_SCHEDULE_ICMP,
-  cache_bypass: abi.SB_CACHE_BYPASS,
-  ignore_tunneled: abi.SB_IGNORE_TUNNELED,
-  sloppy_sctp: abi.SB_SLOPPY_SCTP,
+interface Field {
+  readonly at: number;
+  readonly least?: number;
+  readonly most?: number;
+  /** What the core has in place of 1. */
+  readonly unit?: number;
+}
+
+/** Seconds, which the core has in milliseconds, of 32 bits. */
+const SECONDS = { least: 1, most: 2 ** 22, unit: 1000 } as const;
+
+const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
+  ip_forward: { at: abi.SB_IP_FORWARD },
+  pmtu_disc: { at: abi.SB_PMTU_DISC },
+  sloppy_tcp: { at: abi.SB_SLOPPY_TCP },
+  expire_nodest_conn: { at: abi.SB_EXPIRE_NODEST_CONN },
+  nat_icmp_send: { at: abi.SB_NAT_ICMP_SEND },
+  ipv6_forwarding: { at: abi.SB_IPV6_FORWARDING },
+  schedule_icmp: { at: abi.SB_SCHEDULE_ICMP },
+  cache_bypass: { at: abi.SB_CACHE_BYPASS },
+  ignore_tunneled: { at: abi.SB_IGNORE_TUNNELED },
+  sloppy_sctp: { at: abi.SB_SLOPPY_SCTP },
+  lblc_expiration: { at: abi.SB_LBLC_EXPIRATION, ...SECONDS },
+  lblcr_expiration: { at: abi.SB_LBLCR_EXPIRATION, ...SECONDS },
 };
 
 /** The kernel's defaults, but that a director forwards. */
@@ -34,6 +47,8 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   cache_bypass: 0,
   ignore_tunneled: 0,
   sloppy_sctp: 0,
+  lblc_expiration: 86_400,
+  lblcr_expiration: 86_400,
 };
 
 /** What becomes of the ECN field of an outer header, see {@link EcnMode}. */
@@ -89,14 +104,16 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
 /** ipvsadm's limit: 31 days. */
 const TIMEOUT_MAX = 31 * 24 * 3600;
 
-/** @throws RangeError for a value other than 0 and 1, or an unknown name. */
+/** @throws RangeError for a value that the name does not have (most have 0 and 1), or an unknown name. */
 export function checkSysctl(sysctl: SysctlConfig): void {
   assertObject('sysctl', sysctl);
   for (const [name, value] of Object.entries(sysctl)) {
     if (!Object.hasOwn(FIELDS, name))
       throw new RangeError(`expected a sysctl of ${Object.keys(FIELDS).join(', ')}, got ${name}`);
-    if (value !== undefined && value !== 0 && value !== 1) {
-      throw new RangeError(`sysctl ${name}: expected 0 or 1, got ${shown(value)}`);
+    const { least = 0, most = 1 } = FIELDS[name as keyof SysctlConfig];
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most)) {
+      const expected = most === 1 ? '0 or 1' : `an integer from ${least} to ${most}`;
+      throw new RangeError(`sysctl ${name}: expected ${expected}, got ${shown(value)}`);
     }
   }
 }
@@ -105,7 +122,8 @@ export function checkSysctl(sysctl: SysctlConfig): void {
 export function writeSysctl(view: DataView, sysctl: SysctlConfig): void {
   checkSysctl(sysctl);
   for (const [name, value] of Object.entries(sysctl) as [keyof SysctlConfig, number | undefined][]) {
-    if (value !== undefined) view.setUint32(abi.SUPERBLOCK + FIELDS[name], value, true);
+    const { at, unit = 1 } = FIELDS[name];
+    if (value !== undefined) view.setUint32(abi.SUPERBLOCK + at, value * unit, true);
   }
   // Whether replies are forwarded at all is part of what a connection has cached.
   voidCaches(view);
@@ -113,7 +131,10 @@ export function writeSysctl(view: DataView, sysctl: SysctlConfig): void {
 
 /** All switches. */
 export function readSysctl(view: DataView): Required<SysctlConfig> {
-  const entries = Object.entries(FIELDS).map(([name, field]) => [name, view.getUint32(abi.SUPERBLOCK + field, true)]);
+  const entries = Object.entries(FIELDS).map(([name, { at, unit = 1 }]) => [
+    name,
+    view.getUint32(abi.SUPERBLOCK + at, true) / unit,
+  ]);
   return Object.fromEntries(entries) as Required<SysctlConfig>;
 }
 

@@ -13,11 +13,26 @@ export type ProtocolName = 'tcp' | 'udp' | 'sctp';
 /** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN). */
 export type MethodName = 'nat' | 'dr' | 'tun';
 
-/** Scheduler, as ipvsadm's `-s`. */
-export type SchedulerName = 'rr' | 'wrr' | 'wlc' | 'sh';
+/** Scheduler, as ipvsadm's `-s`; `maglev` is our own: `mh` with a table of 65,537 slots. */
+export type SchedulerName =
+  | 'rr'
+  | 'wrr'
+  | 'lc'
+  | 'wlc'
+  | 'lblc'
+  | 'lblcr'
+  | 'dh'
+  | 'sh'
+  | 'mh'
+  | 'maglev'
+  | 'sed'
+  | 'nq'
+  | 'fo'
+  | 'ovf'
+  | 'twos';
 
-/** Scheduler flag, as ipvsadm's `-b`. */
-export type SchedulerFlag = 'sh-fallback' | 'sh-port';
+/** Scheduler flag, as ipvsadm's `-b`. The same bits mean those of `sh` and those of `mh`. */
+export type SchedulerFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port';
 
 /** What names a service for one virtual address and port. */
 export interface AddressServiceKey {
@@ -178,4 +193,8 @@ export interface SysctlConfig {
   cache_bypass?: number;
   /** Leave packets that came out of a tunnel alone. Default 0. */
   ignore_tunneled?: number;
+  /** Seconds for which `lblc` remembers a destination address that is not asked for, 1..2^22. Default 86,400. */
+  lblc_expiration?: number;
+  /** The same for `lblcr`; also after which a set of servers that did not change loses one. Default 86,400. */
+  lblcr_expiration?: number;
 }

@@ -15,15 +15,9 @@ export interface CoreExports extends Record<string, unknown> {
   process(now: number): number;
   advance(now: number): void;
   findService(family: number, protocol: number, portBE: number, fwmark: number): number;
-  addService(
-    family: number,
-    protocol: number,
-    portBE: number,
-    fwmark: number,
-    scheduler: number,
-    flags: number,
-  ): number;
-  editService(service: number, scheduler: number, flags: number): void;
+  addService(family: number, protocol: number, portBE: number, fwmark: number): number;
+  /** 0 or 1: whether there was room. */
+  editService(service: number, scheduler: number, flags: number): number;
   deleteService(service: number): void;
   findDest(service: number, family: number, portBE: number): number;
   addDest(service: number, family: number, portBE: number): number;

@@ -38,7 +38,7 @@ import { portsBE } from '../wire/ports';
 import { hasChunk, SCTP_ABORT, SCTP_INIT, sctpChunkType } from '../wire/sctp';
 import { RST, SYN, Tcp } from '../wire/tcp';
 import { icmpIn } from './icmp';
-import { connect, FTP_DATA_BE, foldClient, serviceOf } from './schedule';
+import { connect, FTP_DATA_BE, serviceOf } from './schedule';
 import { refuseStray } from './stray';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
@@ -129,7 +129,7 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     return;
   }
   const v6 = packet.isV6;
-  const picked = pickDest(service, foldClient(v6, packet.source), ports & 0xffff);
+  const picked = pickDest(service, v6, packet.source, packet.destination, ports & 0xffff);
   if (picked == 0 && !mayBypass(service, packet)) {
     answerPortUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoDest);

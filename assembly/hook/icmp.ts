@@ -38,7 +38,7 @@ import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
-import { connect, FTP_DATA_BE, foldClient, serviceOf } from './schedule';
+import { connect, FTP_DATA_BE, serviceOf } from './schedule';
 import { relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
@@ -147,7 +147,8 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const service = serviceOf(frame, v6, virtual, protocol, ports >> 16);
   const clientPortBE = ports & 0xffff;
   if (service == 0 || clientPortBE == FTP_DATA_BE) return false;
-  const picked = pickDest(changetype<Service>(service), foldClient(v6, client), clientPortBE);
+  // The destination is that of the quoted packet, as in the kernel.
+  const picked = pickDest(changetype<Service>(service), v6, client, client, clientPortBE);
   if (picked == 0) {
     frame.judge(Verdict.Drop, Reason.NoDest);
     return true;

@@ -10,7 +10,6 @@ import { Descriptor } from '../descriptor';
 import { Dest } from '../service/dest';
 import { findService } from '../service/service';
 import { countConnection } from '../service/stats';
-import { foldAddress6 } from '../wire/ipv6';
 
 /** FTP's data port: connections from it belong to a control connection. */
 export const FTP_DATA_BE: u32 = 20 << 8;
@@ -42,11 +41,6 @@ function markedService(v6: bool, mark: u32): usize {
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   v128.store(key, i64x2.splat(0));
   return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
-}
-
-/** The client's address, which is at `address`, as schedulers know it. */
-export function foldClient(v6: bool, address: usize): u32 {
-  return v6 ? foldAddress6(address) : bswap<u32>(load<u32>(address));
 }
 
 /** Makes the connection of a client's tuple and counts it; null when the table is full. No dest: it bypasses all. */

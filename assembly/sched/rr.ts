@@ -5,7 +5,7 @@
  */
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
-import { isUsable } from './index';
+import { isUsable } from './load';
 
 /** The next usable dest after the cursor, around the list once; 0 when there is none. */
 export function pickRr(service: Service): usize {

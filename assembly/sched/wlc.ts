@@ -5,25 +5,17 @@
  */
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
-import { isUsable } from './index';
+import { isLess, isUsable, overhead } from './load';
 
-/** Load of a dest: an active connection weighs as much as 256 inactive ones. */
-function overhead(dest: Dest): i64 {
-  return ((<i64>dest.active) << 8) + <i64>dest.inactive;
-}
-
-/** The usable dest with the least overhead / weight, compared crosswise; 0 when none is usable. */
+/** The usable dest with the least overhead / weight; 0 when none is usable. */
 export function pickWlc(service: Service): usize {
-  let at = service.dests;
-  while (at != 0 && !isUsable(changetype<Dest>(at))) at = changetype<Dest>(at).next;
-  if (at == 0) return 0;
-  let least = changetype<Dest>(at);
-  let leastOverhead = overhead(least);
-  for (at = least.next; at != 0; at = changetype<Dest>(at).next) {
+  let least: Dest | null = null;
+  let leastOverhead: i64 = 0;
+  for (let at = service.dests; at != 0; at = changetype<Dest>(at).next) {
     const dest = changetype<Dest>(at);
-    if (dest.isOverloaded) continue;
+    if (!isUsable(dest)) continue;
     const load = overhead(dest);
-    if (leastOverhead * <i64>dest.weight > load * <i64>least.weight) {
+    if (least == null || isLess(load, dest, leastOverhead, least)) {
       least = dest;
       leastOverhead = load;
     }

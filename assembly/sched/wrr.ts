@@ -6,20 +6,14 @@
  */
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
+import { commonDivisor } from './load';
 
 /** Greatest common divisor of all weights above 0; 1 when there are none. */
-function commonDivisor(service: Service): i32 {
+function divisorOf(service: Service): i32 {
   let divisor: i32 = 0;
   for (let at = service.dests; at != 0; at = changetype<Dest>(at).next) {
-    let a = changetype<Dest>(at).weight;
-    if (a <= 0) continue;
-    let b = divisor;
-    while (b != 0) {
-      const rest = a % b;
-      a = b;
-      b = rest;
-    }
-    divisor = a;
+    const weight = changetype<Dest>(at).weight;
+    if (weight > 0) divisor = commonDivisor(weight, divisor);
   }
   return divisor == 0 ? 1 : divisor;
 }
@@ -34,7 +28,7 @@ function highestWeight(service: Service): i32 {
 
 function measure(service: Service): void {
   service.cursor = 0;
-  service.weightStep = commonDivisor(service);
+  service.weightStep = divisorOf(service);
   service.maxWeight = highestWeight(service) - (service.weightStep - 1);
 }
 

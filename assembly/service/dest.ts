@@ -10,9 +10,11 @@ import {
   DEST_FAMILY,
   DEST_FLAGS,
   DEST_FWMARK,
+  DEST_HELD,
   DEST_HOP,
   DEST_HOP_GENERATION,
   DEST_INACTIVE,
+  DEST_LAST_WEIGHT,
   DEST_LOWER_THRESHOLD,
   DEST_METHOD,
   DEST_MTU_SEEN,
@@ -23,11 +25,14 @@ import {
   DEST_PROTOCOL,
   DEST_SERVICE,
   DEST_SIZE,
+  DEST_SLOT,
   DEST_STATS,
+  DEST_STEP,
   DEST_TUN_CHECKSUM,
   DEST_TUN_ORDER,
   DEST_TUN_PORT_BE,
   DEST_TUN_TYPE,
+  DEST_TURNS,
   DEST_UPPER_THRESHOLD,
   DEST_VADDR,
   DEST_VFAMILY,
@@ -121,6 +126,13 @@ export class Dest {
   set weight(value: i32) {
     store<i32>(changetype<usize>(this), value, DEST_WEIGHT);
   }
+  /** The last weight that was not 0; 0 when it never had another. */
+  get lastWeight(): i32 {
+    return load<i32>(changetype<usize>(this), DEST_LAST_WEIGHT);
+  }
+  set lastWeight(value: i32) {
+    store<i32>(changetype<usize>(this), value, DEST_LAST_WEIGHT);
+  }
   get active(): u32 {
     return load<u32>(changetype<usize>(this), DEST_ACTIVE);
   }
@@ -165,6 +177,38 @@ export class Dest {
   }
   set conns(value: u32) {
     store<u32>(changetype<usize>(this), value, DEST_CONNS);
+  }
+  /** Caches of schedulers that point here. */
+  get held(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_HELD);
+  }
+  set held(value: u32) {
+    store<u32>(changetype<usize>(this), value, DEST_HELD);
+  }
+  /** mh, while its table is made: the slot that it wants next. */
+  get slot(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_SLOT);
+  }
+  set slot(value: u32) {
+    store<u32>(changetype<usize>(this), value, DEST_SLOT);
+  }
+  /** mh: from one slot that it wants to the next. */
+  get step(): u32 {
+    return load<u32>(changetype<usize>(this), DEST_STEP);
+  }
+  set step(value: u32) {
+    store<u32>(changetype<usize>(this), value, DEST_STEP);
+  }
+  /** mh: how many slots it takes in a row. */
+  get turns(): i32 {
+    return load<u8>(changetype<usize>(this), DEST_TURNS);
+  }
+  set turns(value: i32) {
+    store<u8>(changetype<usize>(this), <u8>value, DEST_TURNS);
+  }
+  /** Whether nothing refers to it: neither a service, nor a connection, nor a scheduler's cache. */
+  get isForgotten(): bool {
+    return this.conns == 0 && this.held == 0 && !this.isAvailable;
   }
   get stats(): usize {
     return changetype<usize>(this) + DEST_STATS;
@@ -304,7 +348,18 @@ export function unbindDest(dest: Dest, wasActive: bool): void {
   const upper = dest.upperThreshold;
   const reopens = lower != 0 ? total < lower : upper == 0 || <u64>total * 4 < <u64>upper * 3;
   if (reopens) dest.flags = dest.flags & ~DestFlag.Overload;
-  if (dest.conns == 0 && !dest.isAvailable) releaseTrashed(dest);
+  if (dest.isForgotten) releaseTrashed(dest);
+}
+
+/** A scheduler's cache points to a dest from now on. */
+export function holdDest(dest: Dest): void {
+  dest.held += 1;
+}
+
+/** It does no more. */
+export function releaseDest(dest: Dest): void {
+  dest.held -= 1;
+  if (dest.isForgotten) releaseTrashed(dest);
 }
 
 /** Whether this is the end of a dest by NAT; a firewall mark's dest takes any protocol. */

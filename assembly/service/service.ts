@@ -5,7 +5,6 @@
  */
 import {
   Family,
-  SB_SCHED_TABLES,
   SB_SERVICE_COUNT,
   SB_SERVICE_FREE,
   SB_SERVICE_HEAD_COUNT,
@@ -13,7 +12,6 @@ import {
   SB_SERVICE_MAX,
   SB_SERVICE6_COUNT,
   SB_SERVICES,
-  SCHED_TABLE_SIZE,
   SERVICE_SIZE,
   SVC_ADDRESS,
   SVC_CURSOR,
@@ -27,6 +25,7 @@ import {
   SVC_PROTOCOL,
   SVC_SCHEDULER,
   SVC_STATS,
+  SVC_TABLE,
   SVC_USED,
   SVC_WRR_CW,
   SVC_WRR_DI,
@@ -49,6 +48,9 @@ export class Service {
   }
   set family(value: u32) {
     store<u8>(changetype<usize>(this), value, SVC_FAMILY);
+  }
+  get isV6(): bool {
+    return this.family == Family.V6;
   }
   /** Firewall mark, 0 for a service of address and port. */
   get fwmark(): u32 {
@@ -131,10 +133,12 @@ export class Service {
   get stats(): usize {
     return changetype<usize>(this) + SVC_STATS;
   }
-  /** Address of this service's scheduler table. */
+  /** Address of its scheduler's table or cache, 0 when it has none. */
   get table(): usize {
-    const index = (changetype<usize>(this) - field(SB_SERVICES)) / SERVICE_SIZE;
-    return <usize>field(SB_SCHED_TABLES) + index * SCHED_TABLE_SIZE;
+    return load<u32>(changetype<usize>(this), SVC_TABLE);
+  }
+  set table(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, SVC_TABLE);
   }
 }
 

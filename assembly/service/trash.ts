@@ -1,6 +1,6 @@
 /**
- * Deleted dests that still have connections wait here: their packets are dropped, and a dest that
- * is added again under the same address comes back with its counts.
+ * Deleted dests wait here while connections or schedulers' caches point to them: packets are dropped, and a dest that is
+ * added again under the same address comes back with its counts.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { Service } from './service';
 
 /** Puts a dest that is in no list any more into the trash, or frees it when nothing points to it. */
 export function discard(dest: Dest): void {
-  if (dest.conns == 0) {
+  if (dest.isForgotten) {
     release(dest);
     return;
   }
@@ -43,7 +43,7 @@ export function recover(service: Service, family: u32, address: usize, portBE: u
   return 0;
 }
 
-/** Frees a dest of the trash whose last connection has ended. */
+/** Frees a dest of the trash that nothing points to any more. */
 export function releaseTrashed(dest: Dest): void {
   unlink(dest);
   release(dest);

@@ -39,7 +39,8 @@ export const SB_SERVICE_HEADS = 52;
 export const SB_SERVICE_HEAD_COUNT = 56;
 export const SB_DESTS = 60;
 export const SB_DEST_MAX = 64;
-export const SB_SCHED_TABLES = 68;
+/** u32: first free part of the schedulers' memory, see assembly/sched/pool.ts. */
+export const SB_SCHED_FREE = 68;
 export const SB_INDEX = 72;
 export const SB_INDEX_BUCKETS = 76;
 export const SB_CONNS = 80;
@@ -109,6 +110,8 @@ export const SB_ECN_MODE = 252;
 export const SB_REPLIES_TAKEN = 296;
 /** u32: how often a dest was given a tunnel; see DEST_TUN_ORDER. */
 export const SB_TUNNELS_GIVEN = 300;
+/** u64: state of the generator of what is drawn at random (SplitMix64). */
+export const SB_RANDOM = 304;
 
 // sysctls: u32 each
 export const SB_IP_FORWARD = 256;
@@ -121,6 +124,9 @@ export const SB_SCHEDULE_ICMP = 280;
 export const SB_CACHE_BYPASS = 284;
 export const SB_IGNORE_TUNNELED = 288;
 export const SB_SLOPPY_SCTP = 292;
+/** u32 each: seconds, in milliseconds. */
+export const SB_LBLC_EXPIRATION = 312;
+export const SB_LBLCR_EXPIRATION = 316;
 
 /** u16 × 2 × FOU_MAX: UDP port (network order, 0 ends the list) and family (4 or 6) at which GUE is taken out of UDP. */
 export const SB_FOU = 320;
@@ -179,10 +185,38 @@ export enum Family {
 /** No hop is cached: in place of an interface index. */
 export const HOP_INTERFACE_NONE = 0xffff;
 
-// --- scheduler tables: one block a service -----------------------------------------------------
+// --- caches of lblc and lblcr ------------------------------------------------------------------
 
-/** u32 × 256: the bucket table of `sh`. */
-export const SCHED_TABLE_SIZE = 1024;
+/** u32 each: heads of the lists of entries. */
+export const CACHE_BUCKET_BITS = 10;
+/** u32: number of entries. */
+export const CACHE_COUNT = 4096;
+/** u32: first free cell; u32: first page of cells. Both 0 at the end. */
+export const CACHE_FREE = 4100;
+export const CACHE_PAGES = 4104;
+/** u32: bucket at which the collector stopped; u32: its runs since it looked at all entries. */
+export const CACHE_ROVER = 4108;
+export const CACHE_RUNS = 4112;
+/** u64: when it runs next, in milliseconds. */
+export const CACHE_CHECK_AT = 4120;
+export const CACHE_SIZE = 4128;
+
+/** Bytes in which cells are taken from the schedulers' memory; the first cell's place is for the next page's address. */
+export const CACHE_PAGE_SIZE = 4080;
+/** An entry, or a member of its set. */
+export const CACHE_CELL_SIZE = 40;
+/** u32: next entry of the bucket, member of the set, or free cell. */
+export const CELL_NEXT = 0;
+/** u32: of an entry its first member; of a member its dest. */
+export const CELL_SET = 4;
+export const CELL_DEST = 4;
+/** u32: number of members. */
+export const CELL_SIZE = 8;
+/** u32 each: when the entry was last used, and when its set last changed; low half of the time in milliseconds. */
+export const CELL_USED = 12;
+export const CELL_MODIFIED = 16;
+/** ADDRESS_SIZE bytes. */
+export const CELL_ADDRESS = 24;
 
 // --- counters: u64 each, one per reason --------------------------------------------------------
 
@@ -303,6 +337,8 @@ export const SVC_USED = 56;
 export const SVC_FAMILY = 57;
 /** u64 × 5, see STATS_. */
 export const SVC_STATS = 64;
+/** u32: address of its scheduler's table or cache, 0 when it has none. */
+export const SVC_TABLE = 104;
 
 /** u64 each. */
 export const STATS_CONNS = 0;
@@ -354,6 +390,8 @@ export const DEST_FAMILY = 152;
 /** u8: TunnelType; u8: TunnelChecksum; u16: UDP port of GUE, network order. */
 export const DEST_TUN_TYPE = 153;
 export const DEST_TUN_CHECKSUM = 154;
+/** u8: mh, while its table is made: how many slots it takes in a row. */
+export const DEST_TURNS = 155;
 export const DEST_TUN_PORT_BE = 156;
 /** u32: MTU learnt for the path to the dest, 0 for none; u32: low half of the time (ms) it was learnt. */
 export const DEST_PMTU = 160;
@@ -362,6 +400,13 @@ export const DEST_PMTU_SINCE = 164;
 export const DEST_MTU_SEEN = 168;
 /** u32: of several tunnels to one place the one with the highest value counts. */
 export const DEST_TUN_ORDER = 172;
+/** i32: the last weight that was not 0. */
+export const DEST_LAST_WEIGHT = 176;
+/** u32: caches of schedulers that point here. */
+export const DEST_HELD = 180;
+/** u32 × 2: mh, while its table is made: the slot wanted next, and the step to the one after. */
+export const DEST_SLOT = 184;
+export const DEST_STEP = 188;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */

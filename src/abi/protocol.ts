@@ -63,13 +63,25 @@ export enum Scheduler {
   Wrr = 2,
   Wlc = 3,
   Sh = 4,
+  Lc = 5,
+  Sed = 6,
+  Nq = 7,
+  Fo = 8,
+  Ovf = 9,
+  Twos = 10,
+  Dh = 11,
+  Mh = 12,
+  Lblc = 13,
+  Lblcr = 14,
+  /** mh with a larger table. */
+  Maglev = 15,
 }
 
 /** Service flags; the values of the scheduler flags are the kernel's IP_VS_SVC_F_SCHED*. */
 export enum ServiceFlag {
-  /** sh-fallback. */
+  /** sh-fallback, mh-fallback. */
   Sched1 = 8,
-  /** sh-port. */
+  /** sh-port, mh-port. */
   Sched2 = 16,
 }
 

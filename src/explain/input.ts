@@ -64,7 +64,11 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   const made = outcome.connection;
   if (teller.is('no-dest') || made === undefined) return teller.end(scheduler) ?? false;
   if (isBypass(made)) teller.line(scheduler, 'no server: net.ipv4.vs.cache_bypass = 1');
-  else teller.line(scheduler, `${server(made)}: ${choiceText(service, ip.source, ip.sourcePort ?? 0)}`);
+  else
+    teller.line(
+      scheduler,
+      `${server(made)}: ${choiceText(service, { client: ip.source, clientPort: ip.sourcePort ?? 0, destination: ip.destination })}`,
+    );
   teller.line('new connection', `${made.state}, ${made.method}, expires in ${Math.round(made.expires)} s`);
   return true;
 }

@@ -9,7 +9,6 @@ import { formatEndpoint } from '../address.js';
 import type { ServiceKey, TunnelConfig } from '../types.js';
 import type { ListedConnection, ListedDest, ListedService, ListedStats } from './listed.js';
 import { compareDests, compareServices, mergeSort, sortConnections } from './order.js';
-import { SCHEDULER_FLAGS } from './values.js';
 
 /** The version of IPVS that the listings name: the kernel's has been 1.2.1 since 2.6. */
 const IPVS_VERSION = '1.2.1';
@@ -46,7 +45,7 @@ export function listServices(services: readonly ListedService[], options: Servic
       `  -> RemoteAddress:Port           Forward ${tunnels ? 'TunnelInfo    ' : ''}Weight ActiveConn InActConn\n`;
   for (const service of mergeSort(services, compareServices)) {
     const name = serviceName(service);
-    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
+    const flags = service.flags.join(',');
     text += stats
       ? `${name.padEnd(33)}${counters(service.stats, exact)}\n`
       : `${name} ${service.scheduler}${flags && ` (${flags})`}\n`;

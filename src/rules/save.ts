@@ -7,7 +7,6 @@ import { formatEndpoint } from '../address.js';
 import type { MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
 import type { SavedDest, SavedService } from './listed.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
-import { SCHEDULER_FLAGS } from './values.js';
 
 const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
 const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i' };
@@ -28,7 +27,7 @@ export function saveRules(services: readonly SavedService[], options: SaveOption
   let text = '';
   for (const service of mergeSort(services, compareServices)) {
     const key = keyOptions(service);
-    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
+    const flags = service.flags.join(',');
     text += `-A ${key} -s ${service.scheduler}${flags && ` -b ${flags}`}\n`;
     for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatIPv6Bytes, ipv6Bytes, isIPv4, isIPv6 } from '../address.js';
+import { flagsOf, SCHEDULER_NAMES } from '../schedulers.js';
 import type { SchedulerFlag, SchedulerName, TunnelConfig } from '../types.js';
 import { RuleError, type RuleSource } from './error.js';
 import type { Word } from './options.js';
@@ -19,17 +20,8 @@ const DECIMAL = /^(0|[1-9]\d*)$/;
 /** What is meant as the name of a host or a port. */
 const NAME = /^[a-z\d.-]*[a-z][\w.-]*$/i;
 const NUMBERS = ': names are not resolved here, ipvsadm -S -n writes numbers';
-const SCHEDULERS: readonly string[] = ['rr', 'wrr', 'wlc', 'sh'] satisfies SchedulerName[];
-const LATER_SCHEDULERS = ['lc', 'lblc', 'lblcr', 'dh', 'mh', 'sed', 'nq', 'fo', 'ovf', 'twos'];
-/** In the order in which ipvsadm prints them. */
-export const SCHEDULER_FLAGS: readonly SchedulerFlag[] = ['sh-fallback', 'sh-port'];
-const FLAG_WORDS: Record<string, SchedulerFlag> = {
-  'sh-fallback': 'sh-fallback',
-  'sh-port': 'sh-port',
-  // The numbered names are the same bits: for sh, flag-1 is the fallback and flag-2 the port.
-  'flag-1': 'sh-fallback',
-  'flag-2': 'sh-port',
-};
+/** The numbered names of scheduler flags: the same bits, whatever the scheduler. */
+const NUMBERED_FLAGS: readonly string[] = ['flag-1', 'flag-2'];
 
 function fail(at: RuleSource, word: Word, text: string): never {
   throw new RuleError(at.file, at.line, word.column, text);
@@ -100,16 +92,10 @@ export function parseTunnelType(word: Word, at: RuleSource): NonNullable<TunnelC
   return type ?? fail(at, word, `expected a tunnel type of ${TUNNEL_TYPES.join(', ')}, got "${word.text}"`);
 }
 
-/**
- * The name of a scheduler of this version.
- *
- * @throws RuleError for others; those that ipvsadm has are named as not handled yet.
- */
+/** The name of a scheduler. @throws RuleError for others. */
 export function parseScheduler(word: Word, at: RuleSource): SchedulerName {
-  if (SCHEDULERS.includes(word.text)) return word.text as SchedulerName;
-  const known = LATER_SCHEDULERS.includes(word.text);
-  const state = known ? 'is not handled by this version' : 'is unknown';
-  return fail(at, word, `expected one of ${SCHEDULERS.join(', ')}, got "${word.text}": this scheduler ${state}`);
+  const name = SCHEDULER_NAMES.find((known) => known === word.text);
+  return name ?? fail(at, word, `expected a scheduler of ${SCHEDULER_NAMES.join(', ')}, got "${word.text}"`);
 }
 
 /**
@@ -118,17 +104,17 @@ export function parseScheduler(word: Word, at: RuleSource): SchedulerName {
  * @throws RuleError for unknown flags, and for flags of another scheduler than the service's.
  */
 export function parseSchedulerFlags(word: Word, scheduler: SchedulerName, at: RuleSource): SchedulerFlag[] {
+  const known = flagsOf(scheduler);
   const given = new Set<SchedulerFlag>();
   let { column } = word;
   for (const text of word.text.split(',')) {
-    const flag = Object.hasOwn(FLAG_WORDS, text) ? FLAG_WORDS[text] : undefined;
+    const flag = known[NUMBERED_FLAGS.indexOf(text)] ?? known.find((name) => name === text);
     if (flag === undefined) {
-      const later = text.startsWith('mh-') ? ': the scheduler mh is not handled by this version' : '';
-      fail(at, { text, column }, `expected one of ${SCHEDULER_FLAGS.join(', ')}, got "${text}"${later}`);
+      const expected = known.length === 0 ? 'no flags' : `flags of ${known.join(', ')}`;
+      fail(at, { text, column }, `expected ${expected} for the scheduler ${scheduler}, got "${text}"`);
     }
-    if (scheduler !== 'sh') fail(at, { text, column }, `"${text}" needs the scheduler sh, got ${scheduler}`);
     given.add(flag);
     column += text.length + 1;
   }
-  return SCHEDULER_FLAGS.filter((flag) => given.has(flag));
+  return known.filter((flag) => given.has(flag));
 }

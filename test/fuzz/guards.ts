@@ -71,7 +71,7 @@ export class Guards {
       region('neighbours', plan.neighbours, abi.NEIGHBOUR_SIZE),
       region('neighbours6', plan.neighbours6, abi.NEIGHBOUR6_SIZE),
       region('service heads', plan.serviceHeads, 4),
-      region('scheduler tables', plan.schedTables, abi.SCHED_TABLE_SIZE),
+      region('scheduler tables', plan.schedulers, 1),
     ];
   }
 

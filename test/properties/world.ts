@@ -127,6 +127,8 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   cache_bypass: bit,
   ignore_tunneled: fc.constant(0),
   sloppy_sctp: bit,
+  lblc_expiration: fc.constant(86_400),
+  lblcr_expiration: fc.constant(86_400),
 });
 
 const METHODS: readonly MethodName[] = ['nat', 'nat', 'dr', 'tun'];

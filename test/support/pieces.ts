@@ -53,8 +53,8 @@ export class PieceLab {
     expect(plan.bytes).toBeLessThan(bytes.length);
     bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
     writePlan(view, plan);
-    const { services, serviceHeads, dests, schedTables, index, conns, conns6, wheel } = plan;
-    this.#others = [services, serviceHeads, dests, schedTables, index, conns, conns6, wheel];
+    const { services, serviceHeads, dests, schedulers, index, conns, conns6, wheel } = plan;
+    this.#others = [services, serviceHeads, dests, schedulers, index, conns, conns6, wheel];
     for (const { base } of this.#others) view.setUint32(base, 0xdeadbeef);
     view.setBigUint64(abi.SUPERBLOCK + abi.SB_KEY0, 0x0706050403020100n, true);
     view.setBigUint64(abi.SUPERBLOCK + abi.SB_KEY1, 0x0f0e0d0c0b0a0908n, true);

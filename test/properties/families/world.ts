@@ -111,6 +111,8 @@ export function sysctlOf(choices: Choices): Required<SysctlConfig> {
     schedule_icmp: choices.below(2),
     cache_bypass: choices.below(2),
     ignore_tunneled: often(0),
+    lblc_expiration: 86_400,
+    lblcr_expiration: 86_400,
   };
 }
 
