@@ -8,9 +8,9 @@ import type { Method, Scheduler, TunnelChecksum, TunnelType } from './abi/protoc
 import { type AddressBytes, addressBytes, type Family, formatEndpoint } from './address.js';
 import {
   type DestInfo,
+  FLAG_BITS,
   METHODS,
   PROTOCOLS,
-  SCHEDULER_FLAGS,
   SCHEDULERS,
   type ServiceInfo,
   TUNNEL_CHECKSUMS,
@@ -57,7 +57,7 @@ export const checkNotes = objectOf<FrameNotes>({
   partialChecksum: optional(ofKind('boolean')),
 });
 
-const checkFlags = optional(listOf((flag) => lookUp(SCHEDULER_FLAGS, 'scheduler flag', flag)));
+const checkFlags = optional(listOf((flag) => lookUp(FLAG_BITS, 'scheduler flag', flag)));
 
 /** A service's address, and its numbers as the core's functions take them. */
 export interface ServiceArguments {
@@ -110,7 +110,7 @@ export function serviceSettings(service: ServiceConfig): [Scheduler, number] {
   const foreign = flags.find((flag) => !flagsOf(scheduler).includes(flag));
   if (foreign !== undefined)
     throw new RangeError(`service.flags: "${foreign}" is no flag of the scheduler ${scheduler}`);
-  return [number, flags.reduce((sum, flag) => sum | SCHEDULER_FLAGS[flag], 0)];
+  return [number, flags.reduce((sum, flag) => sum | FLAG_BITS[flag], 0)];
 }
 
 /** What names a dest of a service. @throws RangeError when the address is none that a host can have. */

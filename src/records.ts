@@ -167,8 +167,8 @@ export const SCHEDULERS: Readonly<Record<SchedulerName, Scheduler>> = {
   twos: Scheduler.Twos,
 };
 
-/** Scheduler flags by name. */
-export const SCHEDULER_FLAGS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
+/** Scheduler flags by name; the same bits mean those of `sh` and those of `mh`. */
+export const FLAG_BITS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
   'sh-fallback': ServiceFlag.Sched1,
   'sh-port': ServiceFlag.Sched2,
   'mh-fallback': ServiceFlag.Sched1,
@@ -195,7 +195,7 @@ export function readService(view: DataView, at: number): ServiceInfo {
   return {
     ...readServiceKey(view, at),
     scheduler,
-    flags: flagsOf(scheduler).filter((name) => flags & SCHEDULER_FLAGS[name]),
+    flags: flagsOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
     stats: readStats(view, at + abi.SVC_STATS),
     dests,
   };

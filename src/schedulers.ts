@@ -27,6 +27,9 @@ const FLAGS: Readonly<Record<SchedulerName, readonly SchedulerFlag[]>> = {
 /** All schedulers. */
 export const SCHEDULER_NAMES = Object.keys(FLAGS) as readonly SchedulerName[];
 
+/** All flags, in ipvsadm's order. */
+export const SCHEDULER_FLAGS: readonly SchedulerFlag[] = [...new Set(Object.values(FLAGS).flat())];
+
 /** The flags that a scheduler has, in ipvsadm's order; those of `mh` for `maglev`, too. */
 export function flagsOf(scheduler: SchedulerName): readonly SchedulerFlag[] {
   return FLAGS[scheduler];

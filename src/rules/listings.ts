@@ -6,6 +6,7 @@
  * @module
  */
 import { formatEndpoint } from '../address.js';
+import { SCHEDULER_FLAGS } from '../schedulers.js';
 import type { ServiceKey, TunnelConfig } from '../types.js';
 import type { ListedConnection, ListedDest, ListedService, ListedStats } from './listed.js';
 import { compareDests, compareServices, mergeSort, sortConnections } from './order.js';
@@ -45,7 +46,7 @@ export function listServices(services: readonly ListedService[], options: Servic
       `  -> RemoteAddress:Port           Forward ${tunnels ? 'TunnelInfo    ' : ''}Weight ActiveConn InActConn\n`;
   for (const service of mergeSort(services, compareServices)) {
     const name = serviceName(service);
-    const flags = service.flags.join(',');
+    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
     text += stats
       ? `${name.padEnd(33)}${counters(service.stats, exact)}\n`
       : `${name} ${service.scheduler}${flags && ` (${flags})`}\n`;

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatEndpoint } from '../address.js';
+import { SCHEDULER_FLAGS } from '../schedulers.js';
 import type { MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
 import type { SavedDest, SavedService } from './listed.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
@@ -27,7 +28,7 @@ export function saveRules(services: readonly SavedService[], options: SaveOption
   let text = '';
   for (const service of mergeSort(services, compareServices)) {
     const key = keyOptions(service);
-    const flags = service.flags.join(',');
+    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
     text += `-A ${key} -s ${service.scheduler}${flags && ` -b ${flags}`}\n`;
     for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
   }

@@ -159,7 +159,7 @@ describe('rules', () => {
     { address: '10.0.0' },
     { address: 'fd00::1%cli' },
     { protocol: 'icmp' },
-    { scheduler: 'lblc' },
+    { scheduler: 'lblc2' },
     { flags: ['mh-port'] },
   ])('refuse a service with %j', (change) => {
     const director = lab([]);
@@ -241,6 +241,8 @@ describe('switches and timeouts', () => {
       schedule_icmp: 0,
       cache_bypass: 0,
       ignore_tunneled: 0,
+      lblc_expiration: 86_400,
+      lblcr_expiration: 86_400,
     });
   });
 
@@ -250,9 +252,12 @@ describe('switches and timeouts', () => {
     expect(director.getSysctl()).toMatchObject({ sloppy_tcp: 1, pmtu_disc: 0, ip_forward: 1 });
   });
 
-  it.each([{ ip_forward: 2 }, { pmtu_disc: -1 }, { accept_source_route: 1 }])('refuse %j', (sysctl) => {
-    expect(() => lab([]).setSysctl(sysctl as SysctlConfig)).toThrow(RangeError);
-  });
+  it.each([{ ip_forward: 2 }, { pmtu_disc: -1 }, { lblc_expiration: 0 }, { accept_source_route: 1 }])(
+    'refuse %j',
+    (sysctl) => {
+      expect(() => lab([]).setSysctl(sysctl as SysctlConfig)).toThrow(RangeError);
+    },
+  );
 
   it.each([
     [{ tcp: 100 }, ACK, 100],

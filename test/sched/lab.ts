@@ -4,11 +4,13 @@
  * @module
  */
 import type { Director } from '../../src/director.js';
-import type { DestConfig, SchedulerFlag, SchedulerName } from '../../src/types.js';
+import type { DestConfig, SchedulerFlag, SchedulerName, ServiceKey } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { dotted, ip, SYN, tcp } from '../support/packets.js';
 
 export const KEY = { protocol: 'tcp', address: '10.0.0.100', port: 80 } as const;
+export const MARK = 7;
+export const MARK_KEY = { fwmark: MARK } as const;
 
 const NETWORK = {
   interfaces: [
@@ -21,12 +23,17 @@ const NETWORK = {
 const memories = new Map<Binary, WebAssembly.Memory>();
 
 /** A director with one service without dests. The next one takes its memory. */
-export function service(binary: Binary, scheduler: SchedulerName, flags: readonly SchedulerFlag[] = []): Director {
+export function service(
+  binary: Binary,
+  scheduler: SchedulerName,
+  flags: readonly SchedulerFlag[] = [],
+  { key = KEY, seed = 1n }: { key?: ServiceKey; seed?: bigint } = {},
+): Director {
   const memory = memories.get(binary) ?? memoryFor(binary);
   memories.set(binary, memory);
-  const plan = { ...SMALL_PLAN, connections: 1024, dests: 300 };
-  const director = createDirector(binary, { memory, plan, network: NETWORK });
-  director.addService({ ...KEY, scheduler, flags });
+  const plan = { ...SMALL_PLAN, connections: 1024, dests: 300, schedulerBytes: 300_000 };
+  const director = createDirector(binary, { memory, plan, network: NETWORK, seed });
+  director.addService({ ...key, scheduler, flags });
   return director;
 }
 

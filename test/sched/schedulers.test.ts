@@ -9,7 +9,20 @@ import { picks as kernelPicks } from '../support/fixtures.js';
 import { ACK, FIN, RST, SYN, tcp } from '../support/packets.js';
 import { addDests, dest, KEY, pick, picks, service } from './lab.js';
 
-const SCENARIOS = ['sched-rr', 'sched-wrr', 'sched-wlc', 'sched-sh', 'sched-sh-port', 'sched-sh-fallback'];
+const SCENARIOS = [
+  'sched-rr',
+  'sched-wrr',
+  'sched-lc',
+  'sched-wlc',
+  'sched-nq',
+  'sched-fo',
+  'sched-sh',
+  'sched-sh-port',
+  'sched-sh-fallback',
+  'sched-mh',
+  'sched-mh-port',
+  'sched-mh-port-fallback',
+];
 const FLAGS: Record<string, number> = { S: SYN, A: ACK, F: FIN, R: RST };
 
 /** How many of each. */
