@@ -37,7 +37,7 @@ const steps = fc.array(
       }),
     },
     { weight: 1, arbitrary: fc.record({ what: fc.constant('deleteDest' as const), n: fc.nat(5) }) },
-    { weight: 1, arbitrary: fc.record({ wait: fc.constantFrom(1000, 60_000, 90_000, 3_700_000, 90_000_000) }) },
+    { weight: 1, arbitrary: fc.record({ wait: fc.constantFrom(1000, 61_000, 90_000, 3_700_000, 90_000_000) }) },
     { weight: 1, arbitrary: scheduler },
   ),
   { maxLength: 60, size: 'max' },

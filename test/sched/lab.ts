@@ -29,9 +29,9 @@ export function service(
   flags: readonly SchedulerFlag[] = [],
   { key = KEY, seed = 1n }: { key?: ServiceKey; seed?: bigint } = {},
 ): Director {
-  const memory = memories.get(binary) ?? memoryFor(binary);
+  const memory = memories.get(binary) ?? memoryFor(binary, 20);
   memories.set(binary, memory);
-  const plan = { ...SMALL_PLAN, connections: 1024, dests: 300, schedulerBytes: 300_000 };
+  const plan = { ...SMALL_PLAN, connections: 1024, dests: 300, schedulerBytes: 600_000 };
   const director = createDirector(binary, { memory, plan, network: NETWORK, seed });
   director.addService({ ...key, scheduler, flags });
   return director;
