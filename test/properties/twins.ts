@@ -13,6 +13,8 @@ import { finishedFrame } from './finish.js';
 import type { ServiceWorld } from './world.js';
 
 /** Few, so that the table is full now and then. */
+/** What twos draws by. */
+const SEED = 1n;
 const CONNECTIONS = 6;
 /** The same for datagrams that wait for fragments. */
 const DATAGRAMS = 3;
@@ -66,9 +68,9 @@ export class Twins {
     this.#network = network;
     this.#tally = tally;
     const plan = { ...SMALL_PLAN, connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
-    this.core = createDirector(binary, { plan, network, sysctl, ecn, memory: memoryOf(binary) });
+    this.core = createDirector(binary, { plan, network, sysctl, ecn, seed: SEED, memory: memoryOf(binary) });
     const limits = { connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
-    this.reference = new ReferenceDirector({ network, sysctl, ecn, ...limits });
+    this.reference = new ReferenceDirector({ network, sysctl, ecn, seed: SEED, ...limits });
     this.#story.push({ network, sysctl, ecn });
     for (const { service, dests } of services) {
       this.both('addService', service);

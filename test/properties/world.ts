@@ -4,6 +4,7 @@
  * @module
  */
 import fc from 'fast-check';
+import { flagsOf, SCHEDULER_NAMES } from '../../src/schedulers.js';
 import type {
   DestConfig,
   InterfaceConfig,
@@ -157,10 +158,9 @@ export function destOf(port: number): fc.Arbitrary<DestConfig> {
 }
 
 /** Scheduler and flags. */
-export const scheduling: fc.Arbitrary<Pick<ServiceConfig, 'scheduler' | 'flags'>> = fc.record({
-  scheduler: fc.constantFrom('rr', 'wrr', 'wlc', 'sh'),
-  flags: fc.constantFrom([], ['sh-port'], ['sh-fallback'], ['sh-fallback', 'sh-port']),
-}) as fc.Arbitrary<Pick<ServiceConfig, 'scheduler' | 'flags'>>;
+export const scheduling: fc.Arbitrary<Pick<ServiceConfig, 'scheduler' | 'flags'>> = fc
+  .constantFrom(...SCHEDULER_NAMES.filter((name) => name !== 'maglev'))
+  .chain((scheduler) => fc.record({ scheduler: fc.constant(scheduler), flags: fc.subarray([...flagsOf(scheduler)]) }));
 
 /** A service with its dests, in the order in which they are added. */
 export interface ServiceWorld {

@@ -76,8 +76,8 @@ describe('a scenario fails', () => {
       'event 1 (ip link set eth7 up): there is no interface eth7',
     ],
     [
-      { kind: 'cmd', ns: 'director', cmd: 'ipvsadm -A -t 10.0.0.100:80 -s nq' },
-      'event 1 (ipvsadm -A -t 10.0.0.100:80 -s nq): ',
+      { kind: 'cmd', ns: 'director', cmd: 'ipvsadm -A -t 10.0.0.100:80 -s fastest' },
+      'event 1 (ipvsadm -A -t 10.0.0.100:80 -s fastest): ',
     ],
     [{ kind: 'cmd', cmd: 'iptables -F' }, 'event 1 (iptables -F): not handled by netfilter here: -F'],
     [

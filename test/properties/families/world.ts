@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { flagsOf, SCHEDULER_NAMES } from '../../../src/schedulers.js';
 import type {
   DestConfig,
   InterfaceConfig,
@@ -57,13 +58,13 @@ function serviceWorld(key: ServiceKey, choices: Choices): ServiceWorld {
   return { service: serviceOf(key, choices), dests: [...dests.values()] };
 }
 
+/** Without maglev, whose table has no room in the smallest plans, and the reference needs none. */
+const SCHEDULERS = SCHEDULER_NAMES.filter((name) => name !== 'maglev');
+
 /** A service with that name. */
 export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
-  return {
-    ...key,
-    scheduler: choices.of(['rr', 'wrr', 'wlc', 'sh']),
-    flags: choices.of([[], ['sh-port'], ['sh-fallback'], ['sh-fallback', 'sh-port']] as const),
-  };
+  const scheduler = choices.of(SCHEDULERS);
+  return { ...key, scheduler, flags: flagsOf(scheduler).filter(() => choices.once(2)) };
 }
 
 /** A dest that such a service may have, now and then one that it may not. */
