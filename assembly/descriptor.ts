@@ -200,6 +200,9 @@ export class Scratch {
   get isFragment(): bool {
     return (this.flags & ScratchFlag.Fragment) != 0;
   }
+  get hasRemoteChecksum(): bool {
+    return (this.flags & ScratchFlag.RemoteChecksum) != 0;
+  }
   get isReassembled(): bool {
     return (this.flags & ScratchFlag.Reassembled) != 0;
   }

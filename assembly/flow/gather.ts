@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { SB_SERVICE_COUNT, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
+import { SB_PIECE_COUNT, SB_SERVICE_COUNT, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
+import { forgetPartial } from './offload';
 import { hasPorts, parsePacket } from './parse';
 import { reassemble } from './reassembly';
 
@@ -14,7 +15,9 @@ import { reassemble } from './reassembly';
 export function gather(frame: Descriptor, packet: Scratch): bool {
   const v6 = packet.isV6;
   if (!reassemble(frame, packet)) return false;
-  packet.flags = (packet.flags & ScratchFlag.Marked) | (v6 ? <u32>ScratchFlag.V6 : 0);
+  packet.flags = (packet.flags & (ScratchFlag.Marked | ScratchFlag.RemoteChecksum)) | (v6 ? <u32>ScratchFlag.V6 : 0);
+  // Of fragments nothing is left to be filled in, unless it is a single one.
+  if (field(SB_PIECE_COUNT) != 1) forgetPartial(frame);
   if (!parsePacket(frame, packet, frame.address)) return false;
   packet.flags = packet.flags | ScratchFlag.Reassembled;
   return true;

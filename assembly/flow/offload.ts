@@ -1,40 +1,54 @@
 /**
- * Transport checksums that were left to the network card (Linux: CHECKSUM_PARTIAL): the field holds the folded sum of the
- * pseudo-header alone. What leaves has its checksum filled in, as by a card that cannot do it.
+ * Checksums that are not finished yet (Linux: CHECKSUM_PARTIAL). The transport's may have been left to the network card:
+ * then the field holds the folded sum of the pseudo-header alone. GUE's remote checksum names any bytes to be summed up, and
+ * where their checksum goes. What leaves has it filled in, as by a card that cannot do it.
  *
  * @module
  */
-import { DescriptorFlag, SB_CRC_TABLES } from '../../src/abi/memory';
+import { DescriptorFlag, SB_CRC_TABLES, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
+import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { finish, sum } from '../wire/checksum';
 import { fillSctpChecksum, SCTP_SIZE } from '../wire/sctp';
-import { TCP_MIN, Tcp } from '../wire/tcp';
-import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
+import { CHECKSUM_ZERO } from '../wire/udp';
 
-/** Fills the transport checksum in, where it is still to be filled. */
-export function completeChecksum(frame: Descriptor, packet: Scratch): void {
-  if (frame.isPartial) fillChecksum(frame, packet);
+/** Fills the checksum in, where it is still to be filled. False: that cannot be, and the frame is judged. */
+export function completeChecksum(frame: Descriptor, packet: Scratch): bool {
+  return !frame.isPartial || fillChecksum(frame, packet);
 }
 
-function fillChecksum(frame: Descriptor, packet: Scratch): void {
+/** What was left to be filled in was computed anew. */
+export function forgetPartial(frame: Descriptor): void {
   frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
-  const length = packet.l4Length;
-  switch (packet.protocol) {
-    case Protocol.Tcp:
-      if (length >= TCP_MIN) changetype<Tcp>(packet.l4).checksum = finish(sum(packet.l4, length));
-      break;
-    case Protocol.Udp:
-      if (length >= UDP_SIZE) {
-        const checksum = finish(sum(packet.l4, length));
-        changetype<Udp>(packet.l4).checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
-      }
-      break;
-    case Protocol.Sctp:
-      if (length >= SCTP_SIZE) fillSctpChecksum(packet.l4, length, field(SB_CRC_TABLES));
-      break;
+}
+
+function fillChecksum(frame: Descriptor, packet: Scratch): bool {
+  forgetPartial(frame);
+  const offset = checksumOffset(packet.protocol);
+  const end = packet.l4 + packet.l4Length;
+  let start = packet.l4;
+  let at = start + offset;
+  if (packet.hasRemoteChecksum) {
+    start = field(SB_REMOTE_START);
+    at = start + field(SB_REMOTE_FIELD);
+    // Nothing is written to headers that the director goes on to read.
+    if (at < packet.l4 || at + 2 > end) {
+      frame.judge(Verdict.Drop, Reason.TunnelMalformed);
+      return false;
+    }
+  } else if (offset == 0) {
+    if (packet.protocol == Protocol.Sctp && packet.l4Length >= SCTP_SIZE) {
+      fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
+    }
+    return true;
+  } else if (at + 2 > end) {
+    return true;
   }
+  const checksum = finish(sum(start, <u32>(end - start)));
+  store<u16>(at, checksum == 0 ? CHECKSUM_ZERO : checksum);
+  return true;
 }
 
 /** Where in the transport header the checksum is; 0 for a protocol without. */

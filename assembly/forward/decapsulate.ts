@@ -4,12 +4,21 @@
  *
  * @module
  */
-import { Family, FOU_MAX, InterfaceFlag, SB_FOU, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  Family,
+  FOU_MAX,
+  InterfaceFlag,
+  SB_FOU,
+  SB_REMOTE_FIELD,
+  SB_REMOTE_START,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { checkIpv4, checkIpv6 } from '../flow/parse';
-import { finish, fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
+import { setField } from '../superblock';
+import { fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
 import { TYPE_IPV4_BE, TYPE_IPV6_BE } from '../wire/ethernet';
 import { GRE_SIZE, Gre } from '../wire/gre';
 import { GUE_SIZE, Gue } from '../wire/gue';
@@ -151,16 +160,23 @@ function openGue(packet: Scratch): u64 {
   const size = gue.size;
   if (!gue.isData || length < UDP_SIZE + size || !gue.isKnown) return refused(Reason.TunnelMalformed);
   const inner = packet.l4 + UDP_SIZE + size;
-  if (gue.hasRemoteChecksum && !fillRemote(inner, length - UDP_SIZE - size, gue.remoteStart, gue.remoteOffset)) {
-    return refused(Reason.TunnelMalformed);
+  if (gue.hasRemoteChecksum) {
+    const room = length - UDP_SIZE - size;
+    if (gue.remoteStart > room || gue.remoteOffset + 2 > room) return refused(Reason.TunnelMalformed);
   }
   return opened(inner, gue.protocol == Protocol.Ipv6);
 }
 
-/** Fills in the checksum that the sender left to us; false when it is said to be outside the packet. */
-function fillRemote(inner: usize, length: u32, start: u32, offset: u32): bool {
-  if (start > length || offset + 2 > length || offset < start) return false;
-  store<u16>(inner + offset, finish(sum(inner + start, length - start)));
+/**
+ * Whether the datagram, that was opened, leaves a checksum of the packet at `inner` to us: of which bytes is noted for when
+ * it leaves.
+ */
+export function leavesChecksum(packet: Scratch, inner: usize): bool {
+  const gue = changetype<Gue>(packet.l4 + UDP_SIZE);
+  if (packet.protocol != Protocol.Udp || !gue.hasRemoteChecksum) return false;
+  setField(SB_REMOTE_START, <u32>inner + gue.remoteStart);
+  // To Linux this is a number of 16 bits: a checksum before the start is one that nobody can fill in.
+  setField(SB_REMOTE_FIELD, (gue.remoteOffset - gue.remoteStart) & 0xffff);
   return true;
 }
 

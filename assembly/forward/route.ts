@@ -42,8 +42,8 @@ export function routeReply<A>(frame: Descriptor, packet: Scratch, conn: Conn): b
   if (start == 0) return false;
   frame.conn = <u32>changetype<usize>(conn);
   seeReply(packet, conn);
+  countHop<A>(packet, translateOut<A>(frame, packet, conn));
   completeChecksum(frame, packet);
-  countHop<A>(packet, translateOut<A>(packet, conn));
   putLinkAt<A>(frame, start, packet.ip, out, conn.hopMac);
   frame.judge(Verdict.Forward, Reason.NatOut);
   return true;

@@ -6,7 +6,8 @@
  */
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
-import { Scratch } from '../descriptor';
+import { Descriptor, Scratch } from '../descriptor';
+import { forgetPartial } from '../flow/offload';
 import { hasPorts } from '../flow/parse';
 import { endOf, quotedProtocol, quotedTransport, quoteOf } from '../flow/quote';
 import { difference32, finish, pseudoHeader6, sum } from '../wire/checksum';
@@ -19,7 +20,8 @@ import { Udp } from '../wire/udp';
  * A client's error about a reply: it goes to the server, and quotes what the server sent. Returns what that adds to the
  * sum of an IPv4 header.
  */
-export function translateErrorIn(packet: Scratch, conn: Conn): u64 {
+export function translateErrorIn(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
+  forgetPartial(frame);
   const quote = quoteOf(packet);
   const ports = quotedPorts(packet);
   if (ports != 0) changetype<Udp>(ports).sourcePortBE = conn.dportBE;
@@ -40,7 +42,8 @@ export function translateErrorIn(packet: Scratch, conn: Conn): u64 {
  * An error from the server's side about a request: it comes from the virtual service, whoever sent it, and quotes what
  * the client sent. Returns the same.
  */
-export function translateErrorOut(packet: Scratch, conn: Conn): u64 {
+export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
+  forgetPartial(frame);
   const quote = quoteOf(packet);
   const ports = quotedPorts(packet);
   if (ports != 0) changetype<Udp>(ports).destinationPortBE = conn.vportBE;

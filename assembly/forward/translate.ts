@@ -10,14 +10,16 @@
 import { SB_CRC_TABLES } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
-import { Scratch } from '../descriptor';
+import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
+import { checksumOffset, forgetPartial } from '../flow/offload';
 import { field } from '../superblock';
 import {
   difference16,
   difference32,
   difference128,
   finish,
+  fold,
   pseudoHeader,
   pseudoHeader6,
   sum,
@@ -44,36 +46,49 @@ export function hasTransportHeader(packet: Scratch): bool {
 }
 
 /** Client to server: the destination becomes the dest. Returns what that adds to the sum of an IPv4 header. */
-export function translateIn<A>(packet: Scratch, conn: Conn): u64 {
+export function translateIn<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   const delta = isIpv6<A>() ? difference128(conn.vaddr6, conn.daddr6) : difference32(conn.vaddrBE, conn.daddrBE);
   if (isIpv6<A>()) copyAddress6(packet.header6.destination, conn.daddr6);
   else packet.header.destinationBE = conn.daddrBE;
   if (packet.bucket != 0) {
     changetype<Udp>(packet.l4).destinationPortBE = conn.dportBE;
-    updateTransport(packet, delta, conn.vportBE, conn.dportBE);
+    updateTransport(frame, packet, delta, conn.vportBE, conn.dportBE);
   }
   return delta;
 }
 
 /** Server to client: the source becomes the virtual service. Returns what that adds to the sum of an IPv4 header. */
-export function translateOut<A>(packet: Scratch, conn: Conn): u64 {
+export function translateOut<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   const delta = isIpv6<A>() ? difference128(conn.daddr6, conn.vaddr6) : difference32(conn.daddrBE, conn.vaddrBE);
   if (isIpv6<A>()) copyAddress6(packet.header6.source, conn.vaddr6);
   else packet.header.sourceBE = conn.vaddrBE;
   if (packet.bucket != 0) {
     changetype<Udp>(packet.l4).sourcePortBE = conn.vportBE;
-    updateTransport(packet, delta, conn.dportBE, conn.vportBE);
+    updateTransport(frame, packet, delta, conn.dportBE, conn.vportBE);
   }
   return delta;
 }
 
 /** The transport checksum follows what the addresses add to its sum, and the port that became another. */
-function updateTransport(packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
-  if (packet.protocol == Protocol.Tcp) {
+function updateTransport(frame: Descriptor, packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
+  if (frame.isPartial) {
+    updateBegun(frame, packet, addresses);
+  } else if (packet.protocol == Protocol.Tcp) {
     const tcp = changetype<Tcp>(packet.l4);
     tcp.checksum = update(tcp.checksum, addresses + difference16(fromBE, toBE));
   } else {
     updateOther(packet, addresses, fromBE, toBE);
+  }
+}
+
+/** A checksum that is only begun: it covers no ports yet. That of SCTP is finished. */
+function updateBegun(frame: Descriptor, packet: Scratch, addresses: u64): void {
+  if (packet.protocol == Protocol.Sctp) {
+    forgetPartial(frame);
+    fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
+  } else {
+    const at = packet.l4 + checksumOffset(packet.protocol);
+    store<u16>(at, fold(<u64>load<u16>(at) + addresses));
   }
 }
 

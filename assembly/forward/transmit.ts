@@ -77,16 +77,16 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   const mtu = mtuOf(conn, hop);
   if (!mayPass(frame, packet, hop, mtu)) return;
   if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
-  completeChecksum(frame, packet);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
   if (conn.method == Method.Masq) {
-    delta = translateIn<A>(packet, conn);
+    delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
   } else if (conn.method == Method.Bypass) {
     reason = Reason.Bypass;
   }
   countHop<A>(packet, delta);
+  if (!completeChecksum(frame, packet)) return;
   if (packet.totalLength > mtu || packet.isReassembled) {
     sendCut(frame, packet.ip, hop, mtu, packet.isReassembled, reason);
     return;
@@ -120,8 +120,7 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
   const mtu = mtuOf(conn, hop);
   if (!mayPass(frame, packet, hop, mtu)) return;
   if (packet.hasOptions) recordArrival(packet.header);
-  completeChecksum(frame, packet);
-  countHopOf(packet, conn.method == Method.Masq ? translateErrorIn(packet, conn) : 0);
+  countHopOf(packet, conn.method == Method.Masq ? translateErrorIn(frame, packet, conn) : 0);
   send(frame, packet, packet.ip, hop, mtu, Reason.IcmpIn);
 }
 
@@ -176,7 +175,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   if (packet.hasOptions) recordArrival(packet.header);
   countHopOf(packet, 0);
   const outer = encapsulate(frame, packet, hop, dest, between, remote);
-  send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
+  if (outer != 0) send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));
 }
 
 /**
@@ -194,6 +193,7 @@ export function passOn(frame: Descriptor, packet: Scratch, hop: Hop, reason: Rea
 
 /** Sends the finished packet at `ip`: in pieces when it is longer than the MTU, or came in pieces. */
 export function send(frame: Descriptor, packet: Scratch, ip: usize, hop: Hop, mtu: u32, reason: Reason): void {
+  if (!completeChecksum(frame, packet)) return;
   const length = packet.totalLength + <u32>(packet.ip - ip);
   if (length > mtu || packet.isReassembled) {
     sendCut(frame, ip, hop, mtu, packet.isReassembled, reason);
@@ -211,10 +211,9 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
       frame.judge(Verdict.Drop, Reason.LocalBoundary);
       return;
     }
-    completeChecksum(frame, packet);
-    if (error) translateErrorIn(packet, conn);
-    else if (packet.isV6) translateIn<v128>(packet, conn);
-    else translateIn<u32>(packet, conn);
+    if (error) translateErrorIn(frame, packet, conn);
+    else if (packet.isV6) translateIn<v128>(frame, packet, conn);
+    else translateIn<u32>(frame, packet, conn);
     if (!packet.isV6) packet.header.fillChecksum();
   } else if (conn.method == Method.Bypass) {
     frame.judge(Verdict.Drop, Reason.LocalBoundary);

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { DescriptorFlag, SB_ECN_MODE, SB_PMTU_DISC } from '../../src/abi/memory';
+import { SB_ECN_MODE, SB_PMTU_DISC, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/memory';
 import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
 import { Descriptor, Scratch } from '../descriptor';
-import { checksumOffset, completeChecksum } from '../flow/offload';
+import { checksumOffset, completeChecksum, forgetPartial } from '../flow/offload';
 import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { field, nextIpId } from '../superblock';
@@ -42,8 +42,8 @@ export function tunnelMtuMin(dest: Dest): u32 {
 
 /** Whether the packet's checksum stays unfinished, and the far end is told so. */
 export function isRemote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
-  if (!frame.isPartial || dest.tunnelType != TunnelType.Gue) return false;
-  return dest.tunnelChecksum == TunnelChecksum.Remcsum && checksumOffset(packet.protocol) != 0;
+  if (!frame.isPartial || dest.tunnelType != TunnelType.Gue || dest.tunnelChecksum != TunnelChecksum.Remcsum) return false;
+  return packet.hasRemoteChecksum || checksumOffset(packet.protocol) != 0;
 }
 
 /** Bytes of the headers between the outer IP header and the packet. */
@@ -75,7 +75,8 @@ export function tunnelReason(dest: Dest): Reason {
 
 /**
  * Writes the headers in front of the packet, whose TTL and checksum are final, and returns the address of the outermost.
- * There is room for them. TTL and DSCP are the inner ones; DF is copied from IPv4 with `pmtu_disc`.
+ * There is room for them. TTL and DSCP are the inner ones; DF is copied from IPv4 with `pmtu_disc`. 0: the checksum within
+ * cannot be finished, and the frame is judged.
  *
  * @param between what `middleSize` says
  * @param remote what `isRemote` says
@@ -89,8 +90,8 @@ export function encapsulate(
   remote: bool,
 ): usize {
   // What the far end is told to fill in is finished here.
-  if (remote) frame.flags = frame.flags & ~DescriptorFlag.PartialChecksum;
-  else completeChecksum(frame, packet);
+  if (remote) forgetPartial(frame);
+  else if (!completeChecksum(frame, packet)) return 0;
   const middle = packet.ip - between;
   const length = packet.totalLength + between;
   let protocol: u32 = packet.isV6 ? Protocol.Ipv6 : Protocol.Ipip;
@@ -167,8 +168,10 @@ function putGue(gue: usize, packet: Scratch, protocol: u32, remote: bool): void 
     header.setPlain(protocol);
     return;
   }
-  const start = <u32>(packet.l4 - packet.ip);
-  header.setRemoteChecksum(protocol, start, start + checksumOffset(packet.protocol));
+  const left = packet.hasRemoteChecksum;
+  const start = (left ? field(SB_REMOTE_START) : <u32>packet.l4) - <u32>packet.ip;
+  const offset = left ? field(SB_REMOTE_FIELD) : checksumOffset(packet.protocol);
+  header.setRemoteChecksum(protocol, start, start + offset);
 }
 
 /** UDP header at `udp`, behind the IP header at `outer`; `length` bytes from there to the end. */

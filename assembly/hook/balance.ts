@@ -18,7 +18,6 @@ import { Conn } from '../conn/record';
 import { connOf, endConnection, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
-import { completeChecksum } from '../flow/offload';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
@@ -90,11 +89,10 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
     return;
   }
   seeReply(packet, conn);
-  completeChecksum(frame, packet);
   if (packet.isV6) {
-    translateOut<v128>(packet, conn);
+    translateOut<v128>(frame, packet, conn);
   } else {
-    translateOut<u32>(packet, conn);
+    translateOut<u32>(frame, packet, conn);
     packet.header.fillChecksum();
   }
   frame.judge(Verdict.Local, Reason.LocalClient);

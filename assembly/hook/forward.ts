@@ -12,7 +12,6 @@ import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather, gathersOnTheWay } from '../flow/gather';
-import { completeChecksum } from '../flow/offload';
 import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
@@ -73,15 +72,13 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     }
     if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
     seeReply(packet, conn);
-    completeChecksum(frame, packet);
-    if (v6) countHop<v128>(packet, translateOut<v128>(packet, conn));
-    else countHop<u32>(packet, translateOut<u32>(packet, conn));
+    if (v6) countHop<v128>(packet, translateOut<v128>(frame, packet, conn));
+    else countHop<u32>(packet, translateOut<u32>(frame, packet, conn));
   } else {
     decrementHop(packet);
     const passing = findPassing(packet);
     if (passing != null) seePassing(packet, passing);
     else if (refuseStray(frame, packet)) return;
-    completeChecksum(frame, packet);
     if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
   }
   passOn(frame, packet, hop, conn != null ? Reason.NatOut : Reason.Routed);

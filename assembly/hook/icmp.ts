@@ -11,7 +11,6 @@ import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
-import { completeChecksum } from '../flow/offload';
 import { recordPassing } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import {
@@ -83,8 +82,7 @@ export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool 
 function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void {
   if (isRefused(frame, packet, conn)) return;
   if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
-  completeChecksum(frame, packet);
-  countHopOf(packet, translateErrorOut(packet, conn));
+  countHopOf(packet, translateErrorOut(frame, packet, conn));
   countOut(changetype<Dest>(conn.dest), packet.totalLength);
   passOn(frame, packet, hop, Reason.IcmpOut);
 }
@@ -114,8 +112,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
 /** An error from a server's side, about a packet of a client that is this host. */
 function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void {
   if (isRefused(frame, packet, conn)) return;
-  completeChecksum(frame, packet);
-  translateErrorOut(packet, conn);
+  translateErrorOut(frame, packet, conn);
   if (!packet.isV6) packet.header.fillChecksum();
   countOut(changetype<Dest>(conn.dest), packet.totalLength);
   frame.judge(Verdict.Local, Reason.LocalClient);

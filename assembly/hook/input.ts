@@ -6,16 +6,33 @@
  *
  * @module
  */
-import { DescriptorFlag, InterfaceFlag, RouteType, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
+import {
+  DescriptorFlag,
+  InterfaceFlag,
+  RouteType,
+  SB_REMOTE_FIELD,
+  SB_REMOTE_START,
+  SB_SERVICE6_COUNT,
+  ScratchFlag,
+} from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather } from '../flow/gather';
+import { completeChecksum } from '../flow/offload';
 import { foundPointer, foundReason, walkOptions } from '../flow/options';
 import { parsePacket } from '../flow/parse';
 import { findByTuple } from '../flow/tuple';
 import { answerMalformedOption, answerParameterProblem } from '../forward/answer';
-import { decapsulate, innerAddress, innerIsV6, mayBeTunnel, refusal, tunnelKind } from '../forward/decapsulate';
+import {
+  decapsulate,
+  innerAddress,
+  innerIsV6,
+  leavesChecksum,
+  mayBeTunnel,
+  refusal,
+  tunnelKind,
+} from '../forward/decapsulate';
 import { routeType, routeTypeAny } from '../net/hop';
 import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
 import { field } from '../superblock';
@@ -96,7 +113,9 @@ function takesMark(frame: Descriptor, packet: Scratch): bool {
 function openLate(frame: Descriptor, packet: Scratch): bool {
   const inner = openTunnel(frame, packet);
   if (inner == 0) return packet.ip == 0;
-  parsePacket(frame, packet, inner);
+  const end = packet.l4 + packet.l4Length;
+  const remote = leavesChecksum(packet, inner);
+  if (parsePacket(frame, packet, inner) && remote) leaveChecksum(frame, packet, end);
   return true;
 }
 
@@ -157,6 +176,8 @@ export function openTunnel(frame: Descriptor, packet: Scratch): usize {
   if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return 0;
   const tunnel = findTunnel(tunnelKind(packet));
   if (tunnel == NO_INTERFACE || !isOurs(packet) || !mayComeIn(packet) || isServed(frame, packet)) return 0;
+  // GUE's own checksum is looked at next.
+  if (packet.protocol == Protocol.Udp) completeChecksum(frame, packet);
   const found = decapsulate(packet);
   const end = packet.l4 + packet.l4Length;
   packet.ip = 0;
@@ -174,6 +195,18 @@ export function openTunnel(frame: Descriptor, packet: Scratch): usize {
   packet.receivedOn = tunnel;
   packet.flags = innerIsV6(found) ? <u32>ScratchFlag.V6 : 0;
   return inner;
+}
+
+/** The packet has a remote checksum, which may not lie in what was behind the packet, up to `end`, and is cut off. */
+function leaveChecksum(frame: Descriptor, packet: Scratch, end: usize): void {
+  const last = packet.l4 + packet.l4Length;
+  if (last != end && field(SB_REMOTE_START) + field(SB_REMOTE_FIELD) + 2 > <u32>last) {
+    packet.ip = 0;
+    frame.judge(Verdict.Drop, Reason.TunnelMalformed);
+    return;
+  }
+  packet.flags = packet.flags | ScratchFlag.RemoteChecksum;
+  frame.flags = frame.flags | DescriptorFlag.PartialChecksum;
 }
 
 function isOurs(packet: Scratch): bool {

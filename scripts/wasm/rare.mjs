@@ -46,6 +46,8 @@ export const RARE = [
   'assembly/conn/hash/hashTuple6',
   // Whoever sums up a whole packet does not notice a call.
   'assembly/forward/translate/updateOther',
+  // A checksum that is only begun.
+  'assembly/forward/translate/updateBegun',
   'assembly/forward/tunnel/putIpv6',
   'assembly/forward/tunnel/middleSizeOf',
   'assembly/forward/tunnel/putMiddle',
@@ -59,6 +61,8 @@ export const RARE = [
   'assembly/net/hop/findRoute6',
   // UDP where GUE is taken.
   'assembly/forward/decapsulate/isGue',
+  'assembly/forward/decapsulate/leavesChecksum',
+  'assembly/hook/input/leaveChecksum',
 ];
 
 /** Fast, but functions of their own: the burst loop keeps its registers for the packets of known connections (measured). */

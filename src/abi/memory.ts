@@ -162,6 +162,13 @@ export const ROUTED = 1;
 /** Linux's IPSKB_FRAG_PMTU: no fragment was longer than the longest one with DF. */
 export const FRAG_PMTU = 64;
 
+/**
+ * u32 each, for a packet with ScratchFlag.RemoteChecksum: address from which on is summed up, and how many bytes behind it
+ * the checksum is.
+ */
+export const SB_REMOTE_START = 656;
+export const SB_REMOTE_FIELD = 660;
+
 /** u32: datagram records handed out at least once / head of the list of free ones. */
 export const SB_DATAGRAM_HIGH = 628;
 export const SB_DATAGRAM_FREE = 632;
@@ -557,7 +564,10 @@ export enum DescriptorFlag {
   Made = 1,
   /** The frame was taken out of a tunnel: it starts with the inner IP header. */
   Decapsulated = 2,
-  /** Set by the host and kept: the transport checksum holds the folded pseudo-header sum alone, the rest is to be filled in. */
+  /**
+   * Set by the host, or for a remote checksum of GUE, and kept: the transport checksum holds the folded pseudo-header sum
+   * alone, the rest is to be filled in.
+   */
   PartialChecksum = 4,
 }
 
@@ -595,6 +605,8 @@ export enum ScratchFlag {
   Reassembled = 4,
   /** It was taken in for its firewall mark, not for its destination. */
   Marked = 8,
+  /** With PartialChecksum: GUE has said which bytes are summed up, and where to. */
+  RemoteChecksum = 16,
 }
 
 // --- reassembly ------------------------------------------------------------------------------------

@@ -56,7 +56,9 @@ function request(host: Host, received: Received, connection: Connection, transpo
 function reply(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
   if (!passReply(host, received.packet, connection, transport, received.now)) return drop('transport-truncated');
   const { virtualAddress: source, virtualPort: sourcePort } = connection;
-  const frame = given(received, (packet) => translate(packet, { source, sourcePort }, received.partialChecksum));
+  const frame = given(received, (packet) =>
+    translate(packet, { source, sourcePort }, received.partialChecksum !== false),
+  );
   return { ...local('local-client'), frame };
 }
 

@@ -6,9 +6,9 @@
 import { cut } from './fragments.js';
 import { drop, type Host, type Judgement } from './host.js';
 import type { Route } from './network.js';
-import { type IpPacket, isIpv6, parseIp, serialiseIp } from './packet/ip.js';
+import { carriedBy, type IpPacket, ipLength, isIpv6, parseIp, serialiseIp } from './packet/ip.js';
 import { IP_FLAG, type Ipv4Packet, isFragment, withChecksum } from './packet/ipv4.js';
-import { finishChecksum, partialChecksumOf } from './packet/partial.js';
+import { finishChecksum, partialChecksumOf, type Unfinished } from './packet/partial.js';
 import type { Arrival } from './reassembly.js';
 
 /** A finished packet and its way. */
@@ -22,13 +22,16 @@ export interface Shipment {
   /** Whether it was on its way through over IPv4 when IPVS sent it elsewhere. */
   isRerouted?: boolean;
   reason: string;
-  /** Whether the transport checksum is only begun. */
-  partialChecksum: boolean;
+  /** Whether the transport checksum, or another one, is only begun. */
+  partialChecksum: Unfinished;
 }
 
 /** Puts a packet on the wire; where it is cut, the further pieces are frames of their own. */
-export function emit(host: Host, shipment: Shipment): Judgement {
-  const { route, reason } = shipment;
+export function emit(host: Host, given: Shipment): Judgement {
+  const { route, reason } = given;
+  const settled = settle(given.packet, given.partialChecksum);
+  if (typeof settled === 'string') return drop(settled);
+  const shipment = { ...given, ...settled };
   const isCut = needsCutting(shipment);
   const pieces = isCut ? cutToFit(host, shipment) : [shipment.packet];
   if (pieces === 'too-big') return drop(pieces);
@@ -66,6 +69,24 @@ function cutToFit(host: Host, shipment: Shipment): IpPacket[] | 'too-big' {
 function within(fragment: Ipv4Packet, piece: Ipv4Packet, isLast: boolean): Ipv4Packet {
   const flags = isLast ? piece.flags | (fragment.flags & IP_FLAG.moreFragments) : piece.flags;
   return withChecksum({ ...piece, flags, fragmentOffset: fragment.fragmentOffset + piece.fragmentOffset });
+}
+
+/** A packet in which no checksum is to be finished but that of its transport. */
+export interface Settled {
+  packet: IpPacket;
+  partialChecksum: boolean;
+}
+
+/** The packet with any checksum finished but the transport's own, which a network card can finish. */
+export function settle(packet: IpPacket, unfinished: Unfinished): Settled | 'tunnel-malformed' {
+  if (typeof unfinished === 'boolean') return { packet, partialChecksum: unfinished };
+  const { start, offset } = unfinished;
+  const own = partialChecksumOf(packet);
+  if (own?.start === start && own.offset === offset) return { packet, partialChecksum: true };
+  const carried = carriedBy(packet);
+  const front = ipLength(packet) - packet.payload.length + (carried?.offset ?? packet.payload.length);
+  if (offset < start || offset < front) return 'tunnel-malformed';
+  return { packet: parseIp(finishChecksum(serialiseIp(packet), unfinished)), partialChecksum: false };
 }
 
 /** The packet with its transport checksum finished. */

@@ -17,7 +17,7 @@ import { readTransport } from './ports.js';
 import { judgePassingError } from './related.js';
 import { passDirect, passReply } from './reply.js';
 import { isStray } from './stray.js';
-import { translate } from './translate.js';
+import { translate, unfinishedAfter } from './translate.js';
 import { isIcmp, UPPER, upperLayer } from './upper.js';
 
 /** Protocols whose fragments IPVS wants whole when they pass. */
@@ -55,7 +55,9 @@ function forwardOn(host: Host, received: Received, route: Route): Judgement {
   const passed = passIpvs(host, received);
   if ('verdict' in passed) return passed;
   const { packet, reason } = passed;
-  const { arrival, partialChecksum, interface: device } = received;
+  const { arrival, interface: device } = received;
+  const begun = received.partialChecksum;
+  const partialChecksum = reason === 'routed' ? begun : unfinishedAfter(packet, begun);
   // A whole that must not be cut was not sent like this, and will not be: its fragments were.
   if (arrival?.family === 4 && arrival.dontFragment) {
     return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
@@ -99,5 +101,5 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
   }
   if (!passReply(host, packet, connection, transport, now)) return drop('transport-truncated');
   const { virtualAddress: source, virtualPort: sourcePort } = connection;
-  return { packet: translate(packet, { source, sourcePort }, partialChecksum), reason: 'nat-out' };
+  return { packet: translate(packet, { source, sourcePort }, partialChecksum !== false), reason: 'nat-out' };
 }

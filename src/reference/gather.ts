@@ -5,6 +5,8 @@
  */
 import { answerProblem } from './answer.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
+import { FRAGMENT_LENGTH } from './packet/ipv6-extensions.js';
+import type { Unfinished } from './packet/partial.js';
 import { given } from './transmit.js';
 
 /** Takes a fragment in; `proceed` judges the datagram once it is whole. */
@@ -31,7 +33,15 @@ export function gather(host: Host, received: Received, proceed: (whole: Received
     interface: device,
     // Pieced together, it begins with its IP header.
     link: new Uint8Array(0),
-    partialChecksum: false,
+    partialChecksum: arrival.rest.length === 0 ? withoutHeader(received.partialChecksum) : false,
   };
-  return { frame: given(whole, (same) => same), partialChecksum: false, ...proceed(whole) };
+  const partialChecksum = whole.partialChecksum !== false;
+  return { frame: given(whole, (same) => same), partialChecksum, ...proceed(whole) };
+}
+
+/** What is to be finished in a datagram that came in one fragment, whose header is gone. */
+function withoutHeader(unfinished: Unfinished): Unfinished {
+  if (typeof unfinished === 'boolean') return unfinished;
+  const { start, offset } = unfinished;
+  return { start: start - FRAGMENT_LENGTH, offset: offset - FRAGMENT_LENGTH };
 }

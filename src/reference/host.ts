@@ -7,6 +7,7 @@ import type { ConnectionTable } from './connections.js';
 import type { EcnMode } from './ecn.js';
 import type { Interface, Network } from './network.js';
 import type { IpPacket } from './packet/ip.js';
+import type { Unfinished } from './packet/partial.js';
 import type { PathMtus } from './path-mtu.js';
 import type { Random } from './random.js';
 import type { Arrival, Reassembler } from './reassembly.js';
@@ -44,8 +45,8 @@ export interface Received {
   decapsulated: boolean;
   /** Firewall mark; 0: none. */
   mark: number;
-  /** Whether the transport checksum is only begun. */
-  partialChecksum: boolean;
+  /** Whether the transport checksum, or another one, is only begun. */
+  partialChecksum: Unfinished;
   /** How the datagram came, if in fragments. */
   arrival: Arrival | undefined;
   /** Whether it is on its way through, its hop counted. */

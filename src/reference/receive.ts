@@ -172,7 +172,7 @@ function receiveOwn(host: Host, received: Received): Judgement {
   if (inner === undefined) return judgement;
   if ('verdict' in inner) return inner;
   const { bytes, origin } = inner;
-  return { frame: bytes, partialChecksum: origin.partialChecksum, ...receiveIp(host, bytes, origin) };
+  return { frame: bytes, partialChecksum: origin.partialChecksum !== false, ...receiveIp(host, bytes, origin) };
 }
 
 /** What came out of a tunnel and is for the host says so. */

@@ -7,10 +7,10 @@ import { finished } from './emit.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import type { Interface, InterfaceKind } from './network.js';
 import { isIpv4Mapped, isLinkLocal, isUnspecified } from './packet/address.js';
-import { type IpPacket, isIpv6, parseIp } from './packet/ip.js';
-import { finishChecksum, partialChecksumOf } from './packet/partial.js';
+import { type IpPacket, isIpv6 } from './packet/ip.js';
+import type { Unfinished } from './packet/partial.js';
 import type { Origin } from './receive.js';
-import { decapsulate, isTunnelProtocol } from './tunnels.js';
+import { type Decapsulated, decapsulate, isTunnelProtocol } from './tunnels.js';
 import { UPPER, upperLayer } from './upper.js';
 
 /** A packet that came out of its tunnel, as if it had come in on the tunnel's interface. */
@@ -62,25 +62,16 @@ function tunnelDevice(host: Host, outer: IpPacket, protocol: number): Interface 
   return host.network.tunnelInterface(isIpv6(outer) ? over6 : over4);
 }
 
-function arrival(
-  received: Received,
-  inner: { bytes: Uint8Array; partialChecksum: { start: number; offset: number } | undefined },
-  device: Interface,
-  isPartial: boolean,
-): Arrival {
-  const remote = inner.partialChecksum;
-  const own = remote === undefined ? undefined : partialChecksumOf(parseIp(inner.bytes));
-  // Remote checksum offload: a transport's checksum stays begun, any other is finished at once.
-  const staysBegun = remote !== undefined && own?.start === remote.start && own.offset === remote.offset;
-  const bytes = remote === undefined || staysBegun ? inner.bytes : finishChecksum(inner.bytes, remote);
+function arrival(received: Received, inner: Decapsulated, device: Interface, isPartial: Unfinished): Arrival {
   return {
-    bytes,
+    bytes: inner.bytes,
     origin: {
       interface: device,
       link: new Uint8Array(0),
       decapsulated: true,
       mark: received.mark,
-      partialChecksum: isPartial || staysBegun,
+      // What remote checksum offload leaves to us is finished when it leaves.
+      partialChecksum: inner.partialChecksum ?? isPartial,
       now: received.now,
     },
   };

@@ -5,6 +5,7 @@
  */
 import { carryChecksum, concatenate, internetChecksum, pseudoHeader, residue } from './packet/checksum.js';
 import type { IpPacket } from './packet/ip.js';
+import type { Unfinished } from './packet/partial.js';
 import { parseSctp, serialiseSctp } from './packet/sctp.js';
 import { parseTcp, serialiseTcp } from './packet/tcp.js';
 import { parseUdp, serialiseUdp } from './packet/udp.js';
@@ -41,6 +42,13 @@ export function translate(packet: IpPacket, to: Translation, isPartial = false):
   if (protocol === UPPER.udp) return put(translateUdp(before, addressed, to, isPartial));
   if (protocol === UPPER.sctp) return put(translateSctp(bytes, to, isPartial));
   return addressed;
+}
+
+/** What is left to be finished of a packet that was translated: checksums of SCTP and ICMP are computed anew. */
+export function unfinishedAfter(packet: IpPacket, unfinished: Unfinished): Unfinished {
+  const protocol = upperLayer(packet)?.protocol ?? 0;
+  const isNew = ([UPPER.sctp, UPPER.icmp, UPPER.icmpv6] as number[]).includes(protocol);
+  return isNew ? false : unfinished;
 }
 
 function translateTcp(before: Segment, after: IpPacket, to: Translation, isPartial: boolean): Uint8Array {

@@ -5,16 +5,16 @@
  */
 import { type AnswerName, answer } from './answer.js';
 import type { Connection } from './connections.js';
-import { emit, finished, needsCutting, type Shipment } from './emit.js';
+import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
 import { IP_FLAG } from './packet/ipv4.js';
-import { partialChecksumOf } from './packet/partial.js';
+import { pendingChecksum } from './packet/partial.js';
 import type { Dest } from './services.js';
-import { translate } from './translate.js';
+import { translate, unfinishedAfter } from './translate.js';
 import { encapsulate, tunnelMtu } from './tunnels.js';
 import type { ReferenceOutcome } from './types.js';
 
@@ -37,7 +37,7 @@ const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue
 export function transmit(host: Host, received: Received, connection: Connection, isCut: boolean): Judgement {
   const { destAddress: destination, destPort: destinationPort } = connection;
   return send(host, received, connection, {
-    translate: (packet) => translate(packet, { destination, destinationPort }, received.partialChecksum),
+    translate: (packet) => translate(packet, { destination, destinationPort }, received.partialChecksum !== false),
     reason: undefined,
     isError: false,
     isCut,
@@ -61,8 +61,10 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const lowered = withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
   const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
-  const partialChecksum = received.partialChecksum && partialChecksumOf(packet) !== undefined;
-  const mtu = tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, partialChecksum);
+  const pending = pendingChecksum(packet, received.partialChecksum);
+  const partialChecksum = pending !== undefined && received.partialChecksum;
+  const mtu =
+    tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, pending !== undefined);
   if (mtu === 'tunnel-mtu') return drop(mtu);
   if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
@@ -71,8 +73,10 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const { arrival, isRouted = false } = received;
   const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
-  const changed = method === 'nat' ? load.translate(lowered) : lowered;
-  return emit(host, { ...shipment, packet: changed, reason: load.reason ?? REASON[method] });
+  const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };
+  if (method !== 'nat') return emit(host, { ...outgoing, packet: lowered });
+  const unfinished = unfinishedAfter(packet, partialChecksum);
+  return emit(host, { ...outgoing, packet: load.translate(lowered), partialChecksum: unfinished });
 }
 
 /** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
@@ -121,13 +125,16 @@ function emitByTunnel(
     sourcePort: flowPort(inner),
     destinationPort: dest.tunnel.port,
   };
+  const isRemote = dest.tunnel.type === 'gue' && dest.tunnel.checksum === 'remcsum';
   const { partialChecksum } = way;
-  const begun = encapsulate({ packet: inner, partialChecksum }, tunnel);
+  const settled = isRemote ? { packet: inner, partialChecksum } : settle(inner, partialChecksum);
+  if (typeof settled === 'string') return drop(settled);
+  const begun = encapsulate(settled, tunnel);
   // No length field says more.
   if (ipLength(begun.packet) > 0xffff + (isIpv6(begun.packet) ? 40 : 0)) return drop('too-big');
   const outer =
     begun.partialChecksum && needsCutting({ ...way, packet: begun.packet })
-      ? encapsulate({ packet: finished(inner), partialChecksum: false }, tunnel)
+      ? encapsulate({ packet: finished(settled.packet), partialChecksum: false }, tunnel)
       : begun;
   return emit(host, { ...way, ...outer, reason: reason ?? TUNNEL_REASON[dest.tunnel.type] });
 }

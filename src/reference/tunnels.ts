@@ -12,7 +12,7 @@ import { GUE_LENGTH, parseGue, REMOTE_CHECKSUM_LENGTH, serialiseGue } from './pa
 import { carriedBy, hopsOf, type IpPacket, ipLength, isIpv6, parseIp, serialiseIp, serviceOf } from './packet/ip.js';
 import { findIpv4Fault, IP_FLAG, serialiseIpv4, withEcn } from './packet/ipv4.js';
 import { IPV6_LENGTH, IPV6_MIN_MTU } from './packet/ipv6.js';
-import { finishChecksum, type PartialChecksum, partialChecksumOf } from './packet/partial.js';
+import { finishChecksum, type PartialChecksum, pendingChecksum, type Unfinished } from './packet/partial.js';
 import { parseUdp, serialiseUdp, UDP_LENGTH } from './packet/udp.js';
 
 /** Protocol numbers of tunnels: IPv4 within, IPv6 within, GRE, and UDP for GUE. */
@@ -51,8 +51,8 @@ export interface Tunnel extends TunnelKind {
 /** A packet that goes into a tunnel, or has. */
 export interface Encapsulated {
   packet: IpPacket;
-  /** Whether the checksum of the innermost TCP segment or UDP datagram is still to be finished. */
-  partialChecksum: boolean;
+  /** Whether the checksum of the innermost TCP segment or UDP datagram, or another one, is still to be finished. */
+  partialChecksum: Unfinished;
 }
 
 /** Bytes in front of the inner packet, outer IP header included. */
@@ -78,7 +78,7 @@ export function tunnelMtu(
 /** The inner packet with the outer headers in front. Its TTL, which the outer header takes, was decremented before. */
 export function encapsulate({ packet: inner, partialChecksum }: Encapsulated, tunnel: Tunnel): Encapsulated {
   const bytes = serialiseIp(inner);
-  const partial = partialChecksum ? partialChecksumOf(inner) : undefined;
+  const partial = pendingChecksum(inner, partialChecksum);
   const remote = tunnel.type === 'gue' && tunnel.checksum === 'remcsum';
   const [protocol, payload] = innerPayload(isIpv6(inner), bytes, partial, tunnel);
   return {
@@ -225,7 +225,11 @@ function innerPacket(
   }
   const ecn = decapsulatedEcn(serviceOf(inner) & 3, serviceOf(outer) & 3);
   if (ecn === undefined) return 'tunnel-ecn';
-  if (partialChecksum !== undefined && partialChecksum.offset + 2 > ipLength(inner)) return 'tunnel-malformed';
+  if (partialChecksum !== undefined && ipLength(inner) < bytes.length) {
+    // It may not lie in what is cut off; before its start it lies nowhere.
+    const { start, offset } = partialChecksum;
+    if (offset < start || offset + 2 > ipLength(inner)) return 'tunnel-malformed';
+  }
   return { bytes: serialiseWithEcn(inner, ecn), family, partialChecksum };
 }
 

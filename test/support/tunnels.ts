@@ -34,6 +34,6 @@ export function gue(
   options: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
   const header = Uint8Array.of(options.length / 4, isV6(inner) ? 41 : 4, 0, 0);
-  if (options.length > 0) header[2] = 1;
+  if (options.length > 0) header[3] = 1;
   return udp({ ...words, payload: join(header, options, inner) });
 }

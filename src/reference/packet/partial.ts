@@ -30,6 +30,14 @@ export function partialChecksumOf(packet: IpPacket): PartialChecksum | undefined
   return start + field + 2 > ipLength(packet) ? undefined : { start, offset: start + field };
 }
 
+/** Whether a checksum is still to be finished: `true`, the transport's own; else the one that GUE's remote checksum names. */
+export type Unfinished = boolean | PartialChecksum;
+
+/** Which checksum of the packet is to be finished. */
+export function pendingChecksum(packet: IpPacket, unfinished: Unfinished): PartialChecksum | undefined {
+  return unfinished === true ? partialChecksumOf(packet) : unfinished || undefined;
+}
+
 /** The packet with that checksum finished; zero is spelt 0xffff, as UDP needs it and Linux does it for all. */
 export function finishChecksum(bytes: Uint8Array, { start, offset }: PartialChecksum): Uint8Array {
   const finished = bytes.slice();

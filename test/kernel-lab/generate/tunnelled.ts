@@ -150,18 +150,29 @@ function oddGue(random: Random, packet: Uint8Array): Uint8Array {
     case 6: // fields beyond the end
       return join(gueHead(random.of([3, 31]), number, random.of([0, 1])), packet.subarray(0, random.below(40)));
     case 7: {
-      // A remote checksum anywhere, with room for more than that.
+      // A remote checksum, with room for more than that.
       const more = random.below(2);
-      const [start, offset] = [random.below(70), random.below(80)];
       const head = gueHead(2 + more, number, 1);
-      return join(head, privately, u16(start), u16(offset), random.bytes(more * 4), packet);
+      return join(head, privately, ...remoteChecksum(random, packet).map(u16), random.bytes(more * 4), packet);
     }
     default:
       return packet.subarray(0, random.below(6));
   }
 }
 
-/** A remote checksum as it should be: the sender has summed the pseudo header, and the rest is left to the receiver. */
+/**
+ * Where a remote checksum starts and lies: mostly the transport's. Not in a header that is read again on the way, nor at an
+ * odd place, where Linux sums up wrongly what it sends on in a tunnel with a checksum (docs/deviations.md).
+ */
+function remoteChecksum(random: Random, packet: Uint8Array): [start: number, offset: number] {
+  const headers = (packet[0] ?? 0) >> 4 === 6 ? 40 : ((packet[0] ?? 0) & 15) * 4;
+  if (random.once(2)) return [headers, headers + random.of([16, 16, 6, 2])];
+  const start = 2 * random.below(35);
+  // Before the start it can be filled in nowhere.
+  if (random.once(3)) return [start, 2 * random.below(Math.max(1, start / 2))];
+  return [start, Math.max(start, headers) + 2 * random.below(20)];
+}
+
 export const tunnelled: Kind = {
   weight: 8,
   make(context) {

@@ -9,10 +9,14 @@ import type { Choices } from './choices.js';
 import { type Family, GUE_PORT, HOSTS } from './hosts.js';
 import { ipWords, type Made } from './packets.js';
 
-/** Options of GUE: none, remote checksums of IPv4 and IPv6 with TCP, of UDP, out of range, and one that nobody knows. */
+/**
+ * Options of GUE: none, remote checksums of IPv4 and IPv6 with TCP, of UDP, out of range, at odd places, before their start,
+ * in the header, over it, and one that nobody knows.
+ */
 const GUE_OPTIONS = [
   ...['', '', '', '80000000 0014 0024', '80000000 0028 0038', '80000000 0014 001a', '80000000 0028 002e'],
-  ...['80000000 0014 ffff', '80000000 0015 0025', '40000000 0000 0000', '80000000'],
+  ...['80000000 0014 ffff', '80000000 0015 0025', '80000000 0014 0002', '80000000 0002 000a', '80000000 0008 0036'],
+  ...['40000000 0000 0000', '80000000'],
 ].map(hex);
 
 /** The packet in a tunnel of either family to one of the director's addresses. */

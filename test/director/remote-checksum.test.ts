@@ -1,0 +1,97 @@
+/** GUE's remote checksum as a live kernel has it: nothing is written before the packet leaves. Held to core and reference. */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import type { DestConfig, NetworkConfig } from '../../src/types.js';
+import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { checksum, counting, hex, join, toHex, udp } from '../support/packets.js';
+import { gue } from '../support/tunnels.js';
+
+type Any = Director | ReferenceDirector;
+
+const network: NetworkConfig = {
+  interfaces: [
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.100/32', '10.0.0.1/24'] },
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+    { name: 'tunl0', kind: 'ipip' },
+  ],
+  fou: [{ port: 6080 }],
+};
+const DIRECTORS: readonly [name: string, make: () => Any][] = [
+  ['core', () => createDirector('release', { plan: SMALL_PLAN, network })],
+  ['reference', () => new ReferenceDirector({ network })],
+];
+
+const CLIENT = { source: '10.0.0.2', destination: '10.0.0.100', sport: 1000 };
+const SERVICE = { protocol: 'udp', address: '10.0.0.100', port: 4000 } as const;
+const NAT: DestConfig = { address: '10.1.0.11', port: 4001, method: 'nat' };
+
+/** In GUE that leaves the bytes from `start` to be summed up, into the field at `offset`. */
+const remote = (inner: Uint8Array, start: number, offset: number): Uint8Array =>
+  gue(
+    { source: '10.0.0.9', destination: '10.0.0.1', sport: 40_000, dport: 6080 },
+    inner,
+    join(hex('80000000'), Uint8Array.of(start >> 8, start & 255, offset >> 8, offset & 255)),
+  );
+
+/** The whole packet's bytes of a datagram whose checksum holds the pseudo header's sum alone. */
+const begun = (dport: number, payload = counting(10)): Uint8Array => udp({ ...CLIENT, dport, payload, partial: true });
+
+const served = (director: Any, dest: DestConfig): Any => {
+  director.addService(SERVICE);
+  director.addDest(SERVICE, dest);
+  return director;
+};
+
+const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
+const past = (words: object = {}) =>
+  udp({ ...CLIENT, destination: '10.1.0.14', dport: 9, payload: counting(12), ...words });
+
+describe.each(DIRECTORS)('%s', (_, make) => {
+  it('is quoted unfinished', () => {
+    const inner = begun(4000);
+    const [, error] = served(make(), { ...NAT, weight: 0 }).send(remote(inner, 20, 26), 'cli', 0);
+    expect(error).toMatchObject({ reason: 'port-unreachable' });
+    expect(toHex(error!.frame.subarray(28))).toBe(toHex(inner));
+  });
+
+  it('goes to the host as it came', () => {
+    const [outcome] = make().send(remote(begun(9), 20, 26), 'cli', 0);
+    expect(outcome).toMatchObject({ reason: 'decapsulated', partialChecksum: true });
+    expect(toHex(outcome!.frame)).toBe(toHex(begun(9)));
+  });
+
+  it('of any bytes is finished when it leaves', () => {
+    const given = past();
+    const [outcome] = make().send(remote(given, 28, 30), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'forward', reason: 'routed' });
+    expect(u16(outcome!.frame, 30)).toBe(checksum(given.subarray(28)));
+    expect(u16(outcome!.frame, 26)).toBe(u16(given, 26));
+  });
+
+  it('of other bytes lets NAT take the transport’s checksum for begun', () => {
+    const given = udp({ ...CLIENT, dport: 4000, payload: counting(12) });
+    const [outcome] = served(make(), NAT).send(remote(given, 28, 30), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'forward', reason: 'nat-in' });
+    const moved = 0x0a01_000b - 0x0a00_0064;
+    const expected = (u16(given, 26) + moved) % 0xffff;
+    expect(u16(outcome!.frame, 26) % 0xffff).toBe(expected);
+    expect(u16(outcome!.frame, 30)).toBe(checksum(given.subarray(28)));
+  });
+
+  it('before its start lies nowhere: what has it may stay, but not leave', () => {
+    const quoted = served(make(), { ...NAT, weight: 0 }).send(remote(begun(4000), 18, 2), 'cli', 0);
+    expect(quoted.map(({ reason }) => reason)).toEqual(['no-dest', 'port-unreachable']);
+    const [outcome] = make().send(remote(past(), 18, 2), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'drop', reason: 'tunnel-malformed' });
+  });
+
+  it('goes on into GUE that has them', () => {
+    const tunnel = { type: 'gue', port: 6080, checksum: 'remcsum' } as const;
+    const dest: DestConfig = { address: '10.1.0.11', method: 'tun', tunnel };
+    const [outcome] = served(make(), dest).send(remote(begun(4000), 22, 30), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'forward', reason: 'tunnel-gue', partialChecksum: false });
+    expect(toHex(outcome!.frame.subarray(28, 40))).toBe('02040001800000000016001e');
+    expect(toHex(outcome!.frame.subarray(60))).toBe(toHex(begun(4000).subarray(20)));
+  });
+});
