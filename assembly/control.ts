@@ -12,9 +12,11 @@ import {
   SB_DEST_MAX,
   SB_DEST_TRASH,
   SB_DESTS,
+  SB_EXPIRE_NODEST_CONN,
   SB_TUNNELS_GIVEN,
   STATS_SIZE,
 } from '../src/abi/memory';
+import { endAbandoned } from './conn/table';
 import { schedulerChanged, schedulerEnds, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { freeService, makeService, Service } from './service/service';
@@ -52,6 +54,7 @@ export function deleteService(service: Service): void {
     if (dest.service == changetype<usize>(service)) dest.service = 0;
   }
   freeService(service);
+  expireNodest();
 }
 
 /** Adds a dest at the head of its service's list, or brings it back from the trash. */
@@ -127,6 +130,12 @@ export function deleteDest(service: Service, dest: Dest): void {
   service.destCount -= 1;
   retire(dest);
   schedulerChanged(service, address, before);
+  expireNodest();
+}
+
+/** expire_nodest_conn: connections go with their dest. */
+function expireNodest(): void {
+  if (field(SB_EXPIRE_NODEST_CONN) != 0) endAbandoned();
 }
 
 function retire(dest: Dest): void {

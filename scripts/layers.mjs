@@ -29,7 +29,6 @@ export const LAYERS = [
   // service, sched and conn never see a packet: neither its descriptor nor what works on it.
   ['service', ['assembly/service/'], ['abi', 'superblock', 'net', 'assembly/wire/ipv6'], []],
   ['sched', ['assembly/sched/'], ['abi', 'superblock', 'service', 'assembly/wire/ipv6'], []],
-  ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched', 'assembly/wire/ipv6'], []],
   // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with.
   [
     'conn',
@@ -37,6 +36,7 @@ export const LAYERS = [
     ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp', 'assembly/wire/ipv6'],
     [],
   ],
+  ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched', 'conn', 'assembly/wire/ipv6'], []],
   ['descriptor', ['assembly/descriptor'], ['abi', 'superblock', 'wire'], []],
   // What a packet is, and what it does to its connection.
   ['flow', ['assembly/flow/'], ['abi', 'superblock', 'wire', 'net', 'conn', 'descriptor'], []],

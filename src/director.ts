@@ -252,8 +252,9 @@ export class Director implements Disposable {
 
   #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
     this.#core.setDest(at, ...settings);
-    // Clients at the end of a NAT server are no clients then: what connections know of the way to theirs is void.
-    if (this.getSysctl().nat_icmp_send !== 0) voidCaches(this.#view);
+    // Whether packets of a connection go the short way depends on dests then: on their ends, and on weights of 0.
+    const { nat_icmp_send, expire_nodest_conn } = this.getSysctl();
+    if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
   }
 
   /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */

@@ -260,7 +260,9 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const sinceTouched = (clock - view.getUint32(at + abi.CONN_TOUCHED, true)) >>> 0;
   const age = sinceTouched + Math.max(0, Math.floor(now) - clock);
   if (age >= timeout) return undefined;
-  const state = view.getUint8(at + abi.CONN_STATE);
+  const isUdp = view.getUint8(at + abi.CONN_PROTOCOL) === Protocol.Udp;
+  // Also before its first packet, when an error has opened it.
+  const state = isUdp ? ConnState.Udp : view.getUint8(at + abi.CONN_STATE);
   const isV6 = (flags & ConnFlag.V6) !== 0;
   const family = isV6 ? Family.V6 : Family.V4;
   const method = nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD));

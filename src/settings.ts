@@ -31,6 +31,7 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   cache_bypass: { at: abi.SB_CACHE_BYPASS },
   ignore_tunneled: { at: abi.SB_IGNORE_TUNNELED },
   sloppy_sctp: { at: abi.SB_SLOPPY_SCTP },
+  conn_reuse_mode: { at: abi.SB_CONN_REUSE_MODE },
   lblc_expiration: { at: abi.SB_LBLC_EXPIRATION, ...SECONDS },
   lblcr_expiration: { at: abi.SB_LBLCR_EXPIRATION, ...SECONDS },
 };
@@ -47,6 +48,7 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   cache_bypass: 0,
   ignore_tunneled: 0,
   sloppy_sctp: 0,
+  conn_reuse_mode: 1,
   lblc_expiration: 86_400,
   lblcr_expiration: 86_400,
 };

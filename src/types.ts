@@ -183,7 +183,9 @@ export interface SysctlConfig {
   sloppy_tcp?: number;
   /** Let any packet open an SCTP connection. Default 0. */
   sloppy_sctp?: number;
-  /** Expire a connection whose dest is gone instead of dropping silently. Default 0. */
+  /** Schedule a SYN or INIT anew whose connection has ended, and waits for its timeout. Default 1. */
+  conn_reuse_mode?: number;
+  /** End the connections of a dest that is deleted, and schedule a SYN or INIT to one of weight 0 anew. Default 0. */
   expire_nodest_conn?: number;
   /** Answer servers' packets that have no connection with port unreachable. Default 0. */
   nat_icmp_send?: number;

@@ -239,11 +239,32 @@ export function enterState(conn: Conn, state: u32): void {
     }
   }
   conn.state = state;
+  // From now on it goes the long way, which looks whether it begins again.
+  if (hasEnded(conn)) conn.hopGeneration = 0;
   const timeout = timeoutOf(state);
   if (timeout != conn.timeout) {
     conn.timeout = timeout;
     unhang(conn);
     hang(conn);
+  }
+}
+
+const ENDED: u32 = (1 << ConnState.TimeWait) | (1 << ConnState.Close) | (1 << ConnState.SctpClosed);
+
+/** Whether both ends have said goodbye: it only waits for its timeout. */
+export function hasEnded(conn: Conn): bool {
+  return ((ENDED >> conn.state) & 1) != 0;
+}
+
+/** Ends the connections of all dests that were deleted. Every connection hangs in the wheel. */
+export function endAbandoned(): void {
+  for (let slot: u32 = 0; slot < <u32>WHEEL_SLOTS; slot++) {
+    let address = load<u32>(slotHead(slot));
+    while (address != 0) {
+      const conn = changetype<Conn>(<usize>address);
+      address = conn.next;
+      if (conn.dest != 0 && !changetype<Dest>(conn.dest).isAvailable) endConnection(conn);
+    }
   }
 }
 

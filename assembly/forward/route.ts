@@ -7,12 +7,15 @@ import {
   HOP_INTERFACE_NONE,
   HopKind,
   RouteType,
+  SB_CONN_REUSE_MODE,
+  SB_EXPIRE_NODEST_CONN,
   SB_IP_FORWARD,
   SB_IPV6_FORWARDING,
   SB_NAT_ICMP_SEND,
 } from '../../src/abi/memory';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
+import { hasEnded } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
@@ -74,11 +77,19 @@ export function keepHop(conn: Conn, hop: Hop): void {
   conn.hopGeneration = generation;
 }
 
+/** Whether a SYN or INIT of the connection opens another: it has ended, or its dest takes no new ones. */
+export function mayBeginAgain(conn: Conn): bool {
+  if (field(SB_CONN_REUSE_MODE) != 0 && hasEnded(conn)) return true;
+  return field(SB_EXPIRE_NODEST_CONN) != 0 && conn.dest != 0 && changetype<Dest>(conn.dest).weight == 0;
+}
+
 /** A connection from port 0 may not: nothing of its client's belongs to it. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
   if (conn.dest == 0 || conn.cportBE == 0) return false;
   if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
+  // What opens a connection again is looked for on the long way.
+  if (mayBeginAgain(conn)) return false;
   // Such a client is taken for a stray server.
   return field(SB_NAT_ICMP_SEND) == 0 || !hasNatDest(v6, conn.protocol, conn.caddr, conn.cportBE);
 }

@@ -42,7 +42,8 @@ export function tunnelMtuMin(dest: Dest): u32 {
 
 /** Whether the packet's checksum stays unfinished, and the far end is told so. */
 export function isRemote(frame: Descriptor, packet: Scratch, dest: Dest): bool {
-  if (!frame.isPartial || dest.tunnelType != TunnelType.Gue || dest.tunnelChecksum != TunnelChecksum.Remcsum) return false;
+  if (!frame.isPartial || dest.tunnelType != TunnelType.Gue || dest.tunnelChecksum != TunnelChecksum.Remcsum)
+    return false;
   return packet.hasRemoteChecksum || checksumOffset(packet.protocol) != 0;
 }
 

@@ -18,11 +18,12 @@ import { Conn } from '../conn/record';
 import { connOf, endConnection, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { isOpening, isReset } from '../flow/opening';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
-import { keepHop, seeReply } from '../forward/route';
+import { keepHop, mayBeginAgain, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { refuseCut, transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
@@ -34,8 +35,7 @@ import { field, netGeneration, now32 } from '../superblock';
 import { isMulticast } from '../wire/address';
 import { isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
-import { hasChunk, SCTP_ABORT, SCTP_INIT, sctpChunkType } from '../wire/sctp';
-import { RST, SYN, Tcp } from '../wire/tcp';
+import { hasChunk } from '../wire/sctp';
 import { icmpIn } from './icmp';
 import { connect, FTP_DATA_BE, serviceOf } from './schedule';
 import { refuseStray } from './stray';
@@ -63,7 +63,7 @@ function balance(frame: Descriptor, packet: Scratch): void {
     return;
   }
   if (refuseStray(frame, packet)) return;
-  if (ref != 0) {
+  if (ref != 0 && !(isOpening(packet) && mayBeginAgain(connOf(ref)))) {
     const conn = connOf(ref);
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       checkAddresses(conn);
@@ -75,10 +75,11 @@ function balance(frame: Descriptor, packet: Scratch): void {
       frame.judge(Verdict.Drop, Reason.DestUnavailable);
       return;
     }
-    endConnection(conn);
   }
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet);
+  // Its dest counts the old connection while another is chosen: in the kernel a timer ends it.
+  if (ref != 0) endConnection(connOf(ref));
 }
 
 /** A server's reply to a client that is this host: its stack gets it from the service it called. */
@@ -155,18 +156,10 @@ function mayBypass(service: Service, packet: Scratch): bool {
  * anything but an ABORT.
  */
 function mayOpen(packet: Scratch): bool {
-  switch (packet.protocol) {
-    case Protocol.Tcp: {
-      const flags = changetype<Tcp>(packet.l4).flags;
-      return (flags & RST) == 0 && ((flags & SYN) != 0 || field(SB_SLOPPY_TCP) != 0);
-    }
-    case Protocol.Sctp: {
-      const chunk = sctpChunkType(packet.l4);
-      return chunk == SCTP_INIT || (field(SB_SLOPPY_SCTP) != 0 && chunk != SCTP_ABORT);
-    }
-    default:
-      return true;
-  }
+  const protocol = packet.protocol;
+  if (protocol == Protocol.Udp) return true;
+  const isSloppy = field(protocol == Protocol.Tcp ? SB_SLOPPY_TCP : SB_SLOPPY_SCTP) != 0;
+  return !isReset(packet) && (isSloppy || isOpening(packet));
 }
 
 function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {

@@ -42,12 +42,7 @@ import { relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
 export function icmpIn(frame: Descriptor, packet: Scratch): bool {
-  if (!isIcmp(packet)) return false;
-  if (packet.l4Length < ICMP_SIZE) {
-    frame.judge(Verdict.Drop, Reason.TransportTruncated);
-    return true;
-  }
-  if (!isRelatedError(packet)) return false;
+  if (!isError(packet)) return refuseShort(frame, packet);
   if (!packet.isV6 && relayTunnelError(frame, packet)) return true;
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0) return openFor(frame, packet, false);
@@ -57,17 +52,23 @@ export function icmpIn(frame: Descriptor, packet: Scratch): bool {
   return true;
 }
 
+function isError(packet: Scratch): bool {
+  return isIcmp(packet) && packet.l4Length >= ICMP_SIZE && isRelatedError(packet);
+}
+
+/** Drops ICMP that is too short to say what it is. */
+function refuseShort(frame: Descriptor, packet: Scratch): bool {
+  if (!isIcmp(packet) || packet.l4Length >= ICMP_SIZE) return false;
+  frame.judge(Verdict.Drop, Reason.TransportTruncated);
+  return true;
+}
+
 /**
  * Judges an ICMP packet that passes through, and whose route, TTL and length were looked at: when it is an error about a
  * connection. False when not: it is routed.
  */
 export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool {
-  if (!isIcmp(packet)) return false;
-  if (packet.l4Length < ICMP_SIZE) {
-    frame.judge(Verdict.Drop, Reason.TransportTruncated);
-    return true;
-  }
-  if (!isRelatedError(packet)) return false;
+  if (!isError(packet)) return refuseShort(frame, packet);
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0 || isReply(ref)) {
     // What is quoted may be a service's even so.
@@ -93,19 +94,19 @@ function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void
  */
 function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
-  if (isLocal && conn.method != Method.Masq) {
+  if (!isLocal) {
+    decrementHop(packet);
+    noteRouted(packet);
+    sendErrorIn(frame, packet, conn);
+    return true;
+  }
+  if (isRefusedIn(frame, packet, conn)) return true;
+  countIn(changetype<Dest>(conn.dest), packet.totalLength);
+  if (conn.method != Method.Masq) {
     conn.inPackets += 1;
-    countIn(changetype<Dest>(conn.dest), packet.totalLength);
     return false;
   }
-  decrementHop(packet);
-  noteRouted(packet);
-  if (!isLocal) {
-    sendErrorIn(frame, packet, conn);
-  } else if (!isRefusedIn(frame, packet, conn)) {
-    countIn(changetype<Dest>(conn.dest), packet.totalLength);
-    frame.judge(Verdict.Drop, Reason.LocalBoundary);
-  }
+  frame.judge(Verdict.Drop, Reason.LocalBoundary);
   return true;
 }
 

@@ -4,15 +4,13 @@
  * @module
  */
 import { SB_NAT_ICMP_SEND } from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
+import { isReset } from '../flow/opening';
 import { answerPortUnreachable } from '../forward/answer';
 import { hasNatDest } from '../service/dest';
 import { field } from '../superblock';
 import { portsBE } from '../wire/ports';
-import { hasChunk, SCTP_ABORT, sctpChunkType } from '../wire/sctp';
-import { RST, TCP_MIN, Tcp } from '../wire/tcp';
 
 /** Tells a server so, and drops its packet; false when it is none. */
 export function refuseStray(frame: Descriptor, packet: Scratch): bool {
@@ -28,10 +26,5 @@ export function isStray(packet: Scratch): bool {
 }
 
 function isOfServer(packet: Scratch): bool {
-  const protocol = packet.protocol;
-  if (protocol == Protocol.Tcp && packet.l4Length >= TCP_MIN && (changetype<Tcp>(packet.l4).flags & RST) != 0) {
-    return false;
-  }
-  if (protocol == Protocol.Sctp && hasChunk(packet.l4Length) && sctpChunkType(packet.l4) == SCTP_ABORT) return false;
-  return hasNatDest(packet.isV6, protocol, packet.source, portsBE(packet.l4) & 0xffff);
+  return !isReset(packet) && hasNatDest(packet.isV6, packet.protocol, packet.source, portsBE(packet.l4) & 0xffff);
 }

@@ -110,8 +110,6 @@ export const SB_ECN_MODE = 252;
 export const SB_REPLIES_TAKEN = 296;
 /** u32: how often a dest was given a tunnel; see DEST_TUN_ORDER. */
 export const SB_TUNNELS_GIVEN = 300;
-/** u64: state of the generator of what is drawn at random (SplitMix64). */
-export const SB_RANDOM = 304;
 
 // sysctls: u32 each
 export const SB_IP_FORWARD = 256;
@@ -124,6 +122,7 @@ export const SB_SCHEDULE_ICMP = 280;
 export const SB_CACHE_BYPASS = 284;
 export const SB_IGNORE_TUNNELED = 288;
 export const SB_SLOPPY_SCTP = 292;
+export const SB_CONN_REUSE_MODE = 304;
 /** u32 each: seconds, in milliseconds. */
 export const SB_LBLC_EXPIRATION = 312;
 export const SB_LBLCR_EXPIRATION = 316;
@@ -174,6 +173,9 @@ export const SB_DATAGRAM_HIGH = 628;
 export const SB_DATAGRAM_FREE = 632;
 /** u32 × 4: the oldest and the newest datagram of IPv4, then of IPv6. */
 export const SB_DATAGRAM_AGES = 636;
+
+/** u64: state of the generator of what is drawn at random (SplitMix64). */
+export const SB_RANDOM = 664;
 
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;

@@ -7,10 +7,11 @@ import type { Connection, Tuple } from './connections.js';
 import { countRequest } from './counts.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ipLength } from './packet/ip.js';
-import { mayOpen, readTransport, type Transport } from './ports.js';
+import { isOpening, mayOpen, readTransport, type Transport } from './ports.js';
 import { judgeOwnError } from './related.js';
 import { passReply } from './reply.js';
 import { schedule } from './schedule.js';
+import { hasEnded } from './states.js';
 import { isStray } from './stray.js';
 import { translate } from './translate.js';
 import { given, tell, transmit } from './transmit.js';
@@ -25,23 +26,27 @@ export function deliver(host: Host, received: Received): Judgement {
   const transport = readTransport(packet);
   if (transport === undefined) return local('local-delivery');
   if (transport.tuple === undefined) return drop('transport-truncated');
-  let connection = host.connections.findRequest(transport.tuple);
+  const connection = host.connections.findRequest(transport.tuple);
   if (connection === undefined) {
     const answered = host.connections.findReply(transport.tuple);
     if (answered !== undefined) return reply(host, received, answered, transport);
   }
   if (isStray(host, transport)) return drop('no-connection', tell(host, received, 'port-unreachable', packet));
-  if (connection?.dest?.available === false) {
+  if (connection !== undefined && !beginsAgain(host, connection, transport)) {
+    if (connection.dest?.available !== false) return request(host, received, connection, transport);
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
-    host.connections.remove(connection);
-    connection = undefined;
   }
-  if (connection === undefined) {
-    const made = open(host, received, transport, transport.tuple);
-    if ('verdict' in made) return made;
-    connection = made;
-  }
-  return request(host, received, connection, transport);
+  const made = open(host, received, transport, transport.tuple);
+  // The dest of the old one counts it until a timer ends it, which is right after.
+  if (connection !== undefined) host.connections.remove(connection);
+  return 'verdict' in made ? made : request(host, received, made, transport);
+}
+
+/** Whether a packet is the first of a new connection, although it has one: that has ended, or its dest takes no new ones. */
+function beginsAgain(host: Host, { dest, state }: Connection, transport: Transport): boolean {
+  if (!isOpening(transport)) return false;
+  if (host.sysctl.expire_nodest_conn !== 0 && dest?.weight === 0) return true;
+  return host.sysctl.conn_reuse_mode !== 0 && hasEnded(state);
 }
 
 /** A packet of a connection from its client: counted, followed, sent on. */

@@ -80,6 +80,7 @@ export class ReferenceDirector {
         sloppy_sctp: 0,
         lblc_expiration: 86_400,
         lblcr_expiration: 86_400,
+        conn_reuse_mode: 1,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
@@ -117,6 +118,7 @@ export class ReferenceDirector {
   /** Deletes a service with its dests; connections stay and their packets are dropped. */
   deleteService(key: words.ReferenceServiceKey): void {
     this.#host.services.delete(key);
+    this.#expireNodest();
   }
 
   /** Deletes every service. */
@@ -137,6 +139,16 @@ export class ReferenceDirector {
   /** Deletes a dest; connections stay and their packets are dropped until it is added again. */
   deleteDest(service: words.ReferenceServiceKey, dest: words.ReferenceDestKey): void {
     this.#host.services.deleteDest(service, dest);
+    this.#expireNodest();
+  }
+
+  /** `expire_nodest_conn`: connections go with their dest. */
+  #expireNodest(): void {
+    const { connections, sysctl } = this.#host;
+    if (sysctl.expire_nodest_conn === 0) return;
+    for (const connection of connections.list()) {
+      if (connection.dest?.available === false) connections.remove(connection);
+    }
   }
 
   /**

@@ -97,6 +97,12 @@ export function mayOpen(transport: Transport, sloppy: { tcp: boolean; sctp: bool
   return sloppy.tcp || (event.tcpFlags & TCP_FLAG.syn) !== 0;
 }
 
+/** Whether a packet is the first of a connection, whatever else it says: a SYN or an INIT. */
+export function isOpening({ event, chunk }: Transport): boolean {
+  if (chunk !== undefined) return chunk === CHUNK.init;
+  return event !== undefined && event !== 'datagram' && 'tcpFlags' in event && (event.tcpFlags & TCP_FLAG.syn) !== 0;
+}
+
 /** Whether a packet ends a connection at once: a RST or an ABORT, which nobody answers. */
 export function isReset({ event, chunk }: Transport): boolean {
   if (chunk === CHUNK.abort) return true;

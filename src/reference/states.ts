@@ -229,6 +229,11 @@ export function isActiveState(state: ConnectionState): boolean {
   return state === 'ESTABLISHED' || state === 'SYN_SENT' || state === 'SYN_RECV' || state === 'SYNACK';
 }
 
+/** Whether both ends have said goodbye: it only waits for its timeout. */
+export function hasEnded(state: ConnectionState): boolean {
+  return state === 'TIME_WAIT' || state === 'CLOSE' || state === 'CLOSED';
+}
+
 /** Seconds a TCP or UDP connection lives in each state without a packet. */
 export type StateTimeouts = Record<TcpState | 'UDP', number>;
 

@@ -162,6 +162,8 @@ export interface ReferenceSysctl {
   lblc_expiration?: number;
   /** The same for `lblcr`, and after which a set of dests that did not change loses one. Default 86400. */
   lblcr_expiration?: number;
+  /** Default 1. */
+  conn_reuse_mode?: number;
 }
 
 /** What a frame carries beside its bytes. */

@@ -43,6 +43,7 @@ const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
   'net/ipv4/vs/cache_bypass': 'cache_bypass',
   'net/ipv4/vs/ignore_tunneled': 'ignore_tunneled',
   'net/ipv4/vs/sloppy_sctp': 'sloppy_sctp',
+  'net/ipv4/vs/conn_reuse_mode': 'conn_reuse_mode',
 };
 /** The switch that lets netfilter track what IPVS sends. */
 const CONNTRACK = 'net/ipv4/vs/conntrack';

@@ -120,11 +120,12 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(dests).toMatchObject([{ activeConnections: 1, stats: { connections: 0n, inPackets: 0n } }]);
     });
 
-    it('with expire_nodest_conn: the connection ends, and its packet is judged as a new one', () => {
+    it('takes its connections along with expire_nodest_conn: their packets are judged as new ones', () => {
       const director = lab([{ address: A, method: 'nat' }], { binary, sysctl: { expire_nodest_conn: 1 } });
       director.send(syn(1), 'cli', 0);
       director.send(syn(2), 'cli', 0);
       director.deleteDest(TCP_KEY, { address: A });
+      expect(director.connections(0)).toEqual([]);
       expect(judged(director.send(syn(1, ACK), 'cli', 0))).toEqual(['local not-opening']);
       director.addDest(TCP_KEY, { address: B, method: 'nat' });
       expect(serverOf(director.send(syn(2), 'cli', 0))).toBe(12);

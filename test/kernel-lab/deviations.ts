@@ -82,6 +82,14 @@ const DEVIATIONS: readonly Deviation[] = [
       return emitted.length === 0 && sent.length > 0 && sent.every(isOut);
     },
   },
+  {
+    // Nobody verifies checksums before IPVS: it drops such errors to DR and TUN, too.
+    name: 'unverified ICMP errors',
+    accounts({ frame, emitted, sent }) {
+      const isIn = ({ packet }: SentFrame) => packet.reason === 'icmp-in';
+      return packetOf(frame)?.version === 4 && emitted.length === 0 && sent.length > 0 && sent.every(isIn);
+    },
+  },
 ];
 
 /** What an ICMP error quotes, be it in a tunnel or not. */

@@ -22,8 +22,6 @@ export interface StepSource {
 
 /** How the kernel is set where the core is known to have only one way (docs/deviations.md). */
 const ONE_WAY = [
-  // A SYN on a connection in TIME_WAIT.
-  'echo 0 >/proc/sys/net/ipv4/vs/conn_reuse_mode',
   // IPv4 inside IPv6, too.
   'ip -6 tunnel change ip6tnl0 mode any',
 ];

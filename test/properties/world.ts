@@ -130,6 +130,7 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   sloppy_sctp: bit,
   lblc_expiration: fc.constant(86_400),
   lblcr_expiration: fc.constant(86_400),
+  conn_reuse_mode: bit,
 });
 
 const METHODS: readonly MethodName[] = ['nat', 'nat', 'dr', 'tun'];

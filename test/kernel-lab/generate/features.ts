@@ -7,8 +7,6 @@
 export const FEATURES = {
   /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
   lastService: false,
-  /** `expire_nodest_conn`: the kernel ends all connections of a dest as soon as it is deleted. */
-  expireNodest: false,
   /** `cache_bypass`. */
   bypass: false,
 };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fieldOf, packetOf } from '../../../src/scenario/packet.js';
 import type { Done, Step } from '../case.js';
 import type { Random } from '../random.js';
 import type { StepSource } from '../record.js';
@@ -57,10 +58,13 @@ export class Traffic implements StepSource {
     this.#last = this.#left > 0 ? this.#planned.shift() : undefined;
     const step = this.#last?.step;
     if (step === undefined || step.kind === 'sysctl') return step;
-    // From then on rules and packets may expire connections, which takes a tick of the clock.
-    if (step.kind === 'command') this.#settles ||= this.#context.world.sysctl.expire_nodest_conn === 1;
+    // What ends a connection at once is a timer, which takes a tick of the clock: a rule, and what opens another instead.
+    const { expire_nodest_conn: expires, conn_reuse_mode: reuses } = this.#context.world.sysctl;
+    if (step.kind === 'command') this.#settles ||= expires === 1;
     else this.#left--;
-    return this.#settles ? { ...step, settles: true } : step;
+    const isNew = this.#last?.flow !== undefined && this.#last.flow.server === undefined;
+    const mayReplace = reuses === 1 && !isNew && step.kind === 'frame' && mayOpenAgain(step.frame);
+    return this.#settles || mayReplace ? { ...step, settles: true } : step;
   }
 
   #fits({ step }: Move): boolean {
@@ -72,4 +76,14 @@ export class Traffic implements StepSource {
     const { flow, direction } = this.#last ?? {};
     if (flow !== undefined && direction !== undefined) this.#context.flows.learn(flow, direction, emitted);
   }
+}
+
+/** Whether a packet is a SYN or an INIT, also in a tunnel. */
+function mayOpenAgain(frame: Uint8Array): boolean {
+  const layers = packetOf(frame)?.layers ?? [];
+  return layers.some(
+    (layer) =>
+      (layer.kind === 'tcp' && fieldOf(layer, 'tcp.flags')?.includes('S')) ||
+      (layer.kind === 'sctp' && fieldOf(layer, 'sctp.chunk_type') === 'INIT'),
+  );
 }

@@ -89,12 +89,12 @@ export function makeWorld(random: Random): World {
   const families: Family[] = random.of([[4], [6], [4, 6]] as Family[][]);
   const mtus = families.includes(6) ? [1500, 1500, 1400, 1280] : [1500, 1500, 1500, 1400, 1006, 576, 300, 68];
   const mtu = { cli: random.of(mtus), srv: random.of(mtus) };
-  // The core does not expire connections of dests whose weight is 0.
   const zeroWeights = random.once(2);
   const sysctl = {
     pmtu_disc: random.of([1, 1, 0]),
     sloppy_tcp: random.of([0, 0, 0, 1]),
-    expire_nodest_conn: FEATURES.expireNodest && !zeroWeights ? random.below(2) : 0,
+    expire_nodest_conn: random.of([0, 0, 0, 1]),
+    conn_reuse_mode: random.below(2),
     nat_icmp_send: random.of([0, 0, 1]),
     sloppy_sctp: random.of([0, 0, 1]),
     ...(FEATURES.bypass && { cache_bypass: random.of([0, 1]) }),
