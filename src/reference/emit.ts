@@ -30,7 +30,11 @@ export interface Shipment {
 export function emit(host: Host, given: Shipment): Judgement {
   const { route, reason } = given;
   const settled = settle(given.packet, given.partialChecksum);
-  if (typeof settled === 'string') return drop(settled);
+  if (typeof settled === 'string') {
+    // A checksum is finished last of all.
+    const departure = host.network.depart(route, serialiseIp(given.packet));
+    return drop(typeof departure === 'string' ? 'no-neighbour' : settled);
+  }
   const shipment = { ...given, ...settled };
   const isCut = needsCutting(shipment);
   const pieces = isCut ? cutToFit(host, shipment) : [shipment.packet];

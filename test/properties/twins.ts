@@ -67,7 +67,13 @@ export class Twins {
     const { network, sysctl, services, ecn = 'kernel' } = start;
     this.#network = network;
     this.#tally = tally;
-    const plan = { ...SMALL_PLAN, connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
+    const tables = {
+      connections: CONNECTIONS,
+      connections6: CONNECTIONS,
+      datagrams: DATAGRAMS,
+      schedulerBytes: 1 << 19,
+    };
+    const plan = { ...SMALL_PLAN, ...tables };
     this.core = createDirector(binary, { plan, network, sysctl, ecn, seed: SEED, memory: memoryOf(binary) });
     const limits = { connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
     this.reference = new ReferenceDirector({ network, sysctl, ecn, seed: SEED, ...limits });

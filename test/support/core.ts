@@ -33,6 +33,7 @@ export const SMALL_PLAN = {
   routes: 64,
   neighbours: 64,
   interfaces: 16,
+  schedulerBytes: 1 << 16,
   arenaBytes: 1 << 17,
   fragmentBytes: 1 << 17,
   datagrams: 16,
