@@ -15,6 +15,7 @@ import {
   foundOffset,
   foundProtocol,
   isLaterFragment6,
+  protocolBehindCut,
   walkExtensions,
 } from '../wire/extension';
 import { ICMP_SIZE, Icmp, isRelated } from '../wire/icmp';
@@ -87,10 +88,18 @@ export function quotedTransport(v6: bool, ip: usize, end: usize): usize {
   return length >= IPV4_MIN && ip + length <= end ? ip + length : 0;
 }
 
-/** Whether the IPv4 header at `ip` goes on behind `end`: no later fragment's. */
-export function isCutHeader(ip: usize, end: usize): bool {
+/**
+ * The transport protocol of the quoted packet at `ip` that ends at `end`, within its own headers: of IPv4 behind the header's
+ * length, wherever that is, of IPv6 behind an extension header that is not whole. NoNext for all else.
+ */
+export function cutProtocol(v6: bool, ip: usize, end: usize): u32 {
+  if (v6) {
+    const isThere = ip + IPV6_SIZE <= end && changetype<Ipv6>(ip).version == 6;
+    return isThere ? protocolBehindCut(ip, end) : Protocol.NoNext;
+  }
   const header = changetype<Ipv4>(ip);
-  return ip + IPV4_MIN <= end && !header.isLaterFragment && ip + header.headerLength > end;
+  const isCut = ip + IPV4_MIN <= end && !header.isLaterFragment && ip + header.headerLength > end;
+  return isCut ? header.protocol : Protocol.NoNext;
 }
 
 function transport6(ip: usize, end: usize): usize {

@@ -190,8 +190,16 @@ function putUdp(udp: usize, length: u32, outer: usize, packet: Scratch, dest: De
   header.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
 }
 
-/** A hash of the inner flow: the connection's, or that of the addresses where there are no ports. */
+/** A hash of the inner flow: the connection's, or that of the addresses and the SPI where there are no ports. */
 function flow(packet: Scratch): u32 {
   if (packet.bucket != 0) return <u32>packet.hash;
-  return <u32>hashAny(packet.isV6, packet.source, packet.destination, 0, packet.protocol);
+  return <u32>hashAny(packet.isV6, packet.source, packet.destination, spiOf(packet), packet.protocol);
+}
+
+/** The security parameters index of AH (RFC 4302 §2.4) or ESP (RFC 4303 §2.1), as it is; 0 for all else. */
+function spiOf(packet: Scratch): u32 {
+  const isAh = packet.protocol == Protocol.Ah;
+  if (!isAh && packet.protocol != Protocol.Esp) return 0;
+  const at: u32 = isAh ? 4 : 0;
+  return packet.l4Length >= at + 4 ? load<u32>(packet.l4 + at) : 0;
 }

@@ -14,9 +14,9 @@ import { Descriptor, Scratch } from '../descriptor';
 import { recordPassing } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import {
+  cutProtocol,
   endOf,
   findQuoted,
-  isCutHeader,
   isIcmp,
   isRelatedError,
   quotedDestination,
@@ -128,13 +128,10 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const v6 = packet.isV6;
   const quote = quoteOf(packet);
   const end = endOf(packet);
-  let transport = quotedTransport(v6, quote, end);
-  // Linux looks for ports behind the header's length, wherever that is.
-  if (transport == 0 && !v6 && isCutHeader(quote, end)) transport = end;
-  if (transport == 0) return false;
-  const protocol = quotedProtocol(v6, quote, end);
+  const transport = quotedTransport(v6, quote, end);
+  const protocol = transport == 0 ? cutProtocol(v6, quote, end) : quotedProtocol(v6, quote, end);
   if (!hasPorts(protocol)) return false;
-  if (transport + PORTS_SIZE > end) {
+  if (transport == 0 || transport + PORTS_SIZE > end) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return true;
   }

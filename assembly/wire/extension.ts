@@ -122,6 +122,24 @@ function walkFrom(ip: usize, end: usize, first: u32): u64 {
   return found(protocol, <u32>(p - ip), fragment, Reason.None);
 }
 
+/**
+ * What the last header of the packet at `ip` names, of which the beginning is there and the end lies behind `end`. NoNext for
+ * another extension header, of which nothing is there, and for what is whole, or a later fragment.
+ */
+export function protocolBehindCut(ip: usize, end: usize): u32 {
+  let protocol = changetype<Ipv6>(ip).nextHeader;
+  let p = ip + IPV6_SIZE;
+  while (isExtension(protocol)) {
+    const isFragment = protocol == Protocol.Fragment;
+    if (p + (isFragment ? FRAGMENT_OFFSET + 2 : LENGTH + 1) > end) return Protocol.NoNext;
+    if (isFragment && isLaterFragment6(p)) return Protocol.NoNext;
+    const next = <u32>load<u8>(p, NEXT);
+    p += extensionLength(p, protocol);
+    protocol = next;
+  }
+  return p > end ? protocol : <u32>Protocol.NoNext;
+}
+
 /** Address of the byte that names the header at `ip + offset`, an offset that `walkExtensions` found. */
 export function namedAt(ip: usize, offset: u32): usize {
   const header = ip + offset;

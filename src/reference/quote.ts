@@ -11,7 +11,7 @@ import { icmpv6ChecksumIsRight, isIcmpv6Error, serialiseIcmpv6 } from './packet/
 import { type IpPacket, isIpv6 } from './packet/ip.js';
 import type { Ipv4Packet } from './packet/ipv4.js';
 import { IPV6_LENGTH } from './packet/ipv6.js';
-import { findUpper } from './packet/ipv6-extensions.js';
+import { findUpper, findUpperBehindCut } from './packet/ipv6-extensions.js';
 import { readTuple, transportName } from './ports.js';
 import { type Ends, withEnds, withUpperLayer } from './upper.js';
 
@@ -70,8 +70,11 @@ function readIpv4(bytes: Uint8Array): Quote | undefined {
 
 function readIpv6(bytes: Uint8Array): Quote | undefined {
   if (bytes.length < IPV6_LENGTH || bytes[0]! >>> 4 !== 6) return undefined;
-  const upper = findUpper({ nextHeader: bytes[6]!, payload: bytes.subarray(IPV6_LENGTH) });
-  if (upper === 'ipv6-truncated') return undefined;
+  const words = { nextHeader: bytes[6]!, payload: bytes.subarray(IPV6_LENGTH) };
+  const whole = findUpper(words);
+  const upper = whole === 'ipv6-truncated' ? findUpperBehindCut(words) : whole;
+  // Of what has no ports nothing is looked for behind a cut header.
+  if (upper === undefined || (upper !== whole && !hasPorts(upper))) return undefined;
   return {
     bytes,
     isIpv6: true,
@@ -159,6 +162,6 @@ function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
 }
 
 /** Whether the quoted packet is of a protocol with ports. */
-export function hasPorts({ protocol }: Quote): boolean {
+export function hasPorts({ protocol }: Pick<Quote, 'protocol'>): boolean {
   return transportName(protocol) !== undefined;
 }

@@ -228,14 +228,16 @@ function idOf(packet: Packet): MaskedRange {
 }
 
 /** Whether the director put the packet into a tunnel: so it does with requests, and with errors that follow them. */
-function isTunnel({ reason }: MaskContext, { layers }: Packet): boolean {
-  return reason.startsWith('tunnel-') || (reason === 'icmp-in' && layers.some(({ prefix }) => prefix === 'inner.'));
+function isTunnel({ reason }: MaskContext, { protocol }: Packet): boolean {
+  // Of an error that is not in a tunnel every piece is ICMP.
+  return reason.startsWith('tunnel-') || (reason === 'icmp-in' && protocol !== ICMP && protocol !== ICMP6);
 }
 
-/** What a flow within a tunnel is told by: addresses, ports and IPv6 flow label. */
+/** What a flow within a tunnel is told by: addresses, ports or SPI, and IPv6 flow label. */
 function flowOf({ layers }: Packet): string {
   const names = ['ip.src', 'ip.dst', 'ip.proto', 'ipv6.src', 'ipv6.dst', 'ipv6.flow', 'ipv6.nxt', 'ipv6.hopopts.nxt'];
   for (const kind of ['tcp', 'udp', 'sctp']) names.push(`${kind}.srcport`, `${kind}.dstport`);
+  for (const kind of ['ah', 'esp']) names.push(`${kind}.spi`);
   return layers
     .filter(({ prefix }) => prefix === 'inner.')
     .flatMap((layer) => names.map((name) => fieldOf(layer, name)))

@@ -129,7 +129,7 @@ function histogram(states: Iterable<number>): number[] {
 }
 
 function referenceResult(mode: Mode, protocol: 'tcp' | 'udp', frames: Arrival[], flows = FLOWS): Result {
-  const director = new ReferenceDirector({ network: NETWORK, ipId: 0 });
+  const director = new ReferenceDirector({ network: NETWORK, ipId: 0, sysctl: { conn_reuse_mode: 0 } });
   const service = { protocol, address: VIP, port: SERVICE_PORT };
   director.addService({ ...service, scheduler: 'rr' });
   for (const server of servers(mode)) director.addDest(service, { ...server, method: methodOf(mode) });

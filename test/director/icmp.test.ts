@@ -335,6 +335,19 @@ describe('schedule_icmp', () => {
     expect(director.connections(0)).toEqual([]);
   });
 
+  it.each([
+    ['first', '0600 0001', 'drop transport-truncated'],
+    ['later', '0600 0101', 'local local-delivery'],
+    ['first, cut before its offset', '0600 00', 'local local-delivery'],
+    ['first, of another protocol', '3a00 0001', 'local local-delivery'],
+    ['first, with another header behind', '3c00 0001', 'local local-delivery'],
+  ])('not about half of an IPv6 fragment header: %s', (_, half, expected) => {
+    const director = opened6(NAT6, { sysctl });
+    const header = ipv6({ source: VIP6, destination: CLIENT6, protocol: 44 }, hex(half));
+    const frame = fromClient(icmp({ source: CLIENT6, destination: VIP6 }, 1, 4, header));
+    expect(judged(director.send(frame, 'cli', 0))).toEqual([expected]);
+  });
+
   it('not for AH and ESP, whatever mark they have', () => {
     const mark = 7;
     const director = lab([DR], { sysctl }, {}, [{ fwmark: mark }]);

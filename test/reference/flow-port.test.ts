@@ -21,6 +21,10 @@ it('other flows have others', () => {
     tcp(['10.0.0.3', 1], [vip, 80], 2),
     tcp([client, 1], ['10.0.0.101', 80], 2),
     tcp([ENDS[6].client, 1], [ENDS[6].vip, 80], 2),
+    packet(client, vip, 50, Uint8Array.of(0, 0, 0, 1)),
+    packet(client, vip, 50, Uint8Array.of(0, 0, 0, 2)),
+    packet(client, vip, 51, Uint8Array.of(6, 4, 0, 0, 0, 0, 0, 1)),
+    packet(client, vip, 51, Uint8Array.of(6, 4, 0, 0, 0, 0, 0, 2)),
   ];
   expect(new Set(flows.map(flowPort)).size).toBe(flows.length);
 });

@@ -80,6 +80,24 @@ export function findUpper(packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): U
   return 'ipv6-truncated';
 }
 
+/**
+ * What the last header names whose beginning is there and whose end is not, and where that would be; `undefined` when it
+ * names another extension header, or a fragment header is cut before its offset, or belongs to a later fragment.
+ */
+export function findUpperBehindCut(packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): Upper | undefined {
+  const { payload } = packet;
+  for (const { type, at, length } of walk(packet)) {
+    if (length !== undefined || !isExtension(type)) continue;
+    const claimed = extensionLength(type, payload.subarray(at));
+    const isFragment = type === NEXT_HEADER.fragment;
+    if (claimed === undefined || payload.length < at + (isFragment ? 4 : 2)) return undefined;
+    if (isFragment && ((payload[at + 2]! << 8) | payload[at + 3]!) >>> 3 !== 0) return undefined;
+    const protocol = payload[at]!;
+    return isExtension(protocol) ? undefined : { protocol, offset: at + claimed, fragment: undefined };
+  }
+  return undefined;
+}
+
 /** The first fragment header, whatever stands behind it; `undefined` when there is none whole. */
 export function findFragmentHeader(
   packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>,

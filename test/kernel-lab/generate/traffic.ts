@@ -78,9 +78,11 @@ export class Traffic implements StepSource {
   }
 }
 
-/** Whether a packet is a SYN or an INIT, also in a tunnel. */
+/** Whether a packet is a SYN or an INIT, also in a tunnel, or a fragment with which one may be whole. */
 function mayOpenAgain(frame: Uint8Array): boolean {
-  const layers = packetOf(frame)?.layers ?? [];
+  const packet = packetOf(frame);
+  if (packet?.fragment) return true;
+  const layers = packet?.layers ?? [];
   return layers.some(
     (layer) =>
       (layer.kind === 'tcp' && fieldOf(layer, 'tcp.flags')?.includes('S')) ||
