@@ -5,8 +5,10 @@
  */
 import { packetOf } from '../../src/scenario/packet.js';
 import type { Replay } from '../../src/scenario/replay.js';
+import type { Recording } from './case.js';
 import { ICMP, ICMP6 } from './generate/bytes.js';
 import { type Identity, identitiesIn, isSame } from './identity.js';
+import { isSolicitation } from './spontaneous.js';
 
 /** ns: it asks three times, a second apart; the machine may be busy. */
 const SHORTEST = 1_000_000_000n;
@@ -23,9 +25,10 @@ export class LateAnswers {
   readonly #times: readonly bigint[];
   readonly #kept: Set<Kept>;
 
-  /** `unresolved`: the packets whose next hop is not known. */
-  constructor({ unresolved }: Replay) {
-    this.#times = unresolved.map(({ time }) => time);
+  /** `unresolved`: the packets whose next hop is not known. The kernel also looks for those of its host's own answers. */
+  constructor({ unresolved }: Replay, { done }: Recording) {
+    const asked = done.flatMap(({ emitted }) => emitted.filter(({ data }) => isSolicitation(data)));
+    this.#times = [...unresolved, ...asked].map(({ time }) => time);
     this.#kept = new Set(unresolved.map(({ time, data }) => ({ time, identities: identitiesIn(data) })));
   }
 
