@@ -205,6 +205,12 @@ function incomplete(packet: Ipv6Packet): Refusal {
   return refused('fragment-malformed', JUDGED_BEFORE.includes(protocol) ? undefined : { code: 3, pointer: 0 });
 }
 
+/** Of these the host never hears: IPVS has dropped them before. */
+function isRestOfIcmpv6({ packet, start }: Fragment): boolean {
+  if (!isIpv6(packet) || start === 0) return false;
+  return findFragmentHeader(packet)?.header.nextHeader === NEXT_HEADER.icmpv6;
+}
+
 /** Why a fragment was not placed, and whether the whole datagram goes with it. */
 interface Misfit {
   refusal: Refusal;
@@ -219,7 +225,8 @@ function place<A>(datagram: Datagram<A>, fragment: Fragment): Misfit | undefined
   // A length that contradicts the others: of IPv4 the datagram is given up, of IPv6 only the fragment.
   const contradiction: Misfit = { refusal: refused('fragment-malformed'), discards: !ipv6 };
   if (more && ipv6 && end % 8 !== 0) {
-    return { refusal: refused('fragment-malformed', { code: 0, pointer: 4 }), discards: true };
+    const problem = isRestOfIcmpv6(fragment) ? undefined : { code: 0, pointer: 4 };
+    return { refusal: refused('fragment-malformed', problem), discards: true };
   }
   if (more ? end > datagram.length && datagram.lastSeen : end < datagram.length) return contradiction;
   if (!more && datagram.lastSeen && end !== datagram.length) return contradiction;

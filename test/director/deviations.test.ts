@@ -297,6 +297,9 @@ describe('fragments', () => {
     expect(piece('fd00::100', 47, 0, 0)).toEqual(told(3, 0));
     // These are dropped before the host looks at them.
     expect(piece('fd00::100', 6, 0, 16)).toEqual(dropped);
+    // Of the rest of an ICMPv6 message the host never hears, of its beginning it does.
+    expect(piece('fd00::1', 58, 80, 79)).toEqual(dropped);
+    expect(piece('fd00::1', 47, 80, 79)).toEqual(told(0, 4));
     // Beyond what a packet may hold, nobody is told.
     expect(piece('fd00::100', 6, 65_528, 79)).toEqual(dropped);
   });

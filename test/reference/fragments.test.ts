@@ -396,6 +396,7 @@ describe('fragments that do not fit', () => {
       ...malformed,
       problem: { code: 0, pointer: 4 },
     });
+    expect(refusal(piece6(8, 12, true, { nextHeader: 58 }))).toEqual(malformed);
     expect(refusal(piece6(65_528, 8, false))).toEqual(malformed);
     expect(refusal(piece6(65_528, 7, false))).toEqual({ state: 'held' });
     expect(refusal(piece6(8, 0, false))).toEqual(malformed);
