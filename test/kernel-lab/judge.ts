@@ -149,7 +149,7 @@ class Judge {
     this.#recording = recording;
     this.#scenario = scenario;
     this.#outcome = outcome;
-    this.#late = new LateAnswers(outcome, recording);
+    this.#late = new LateAnswers(outcome);
     this.#local = grouped(outcome.local, placeOf);
     const sent = [...outcome.sent].flatMap(([out, frames]) => frames.map((frame) => ({ out, frame })));
     this.#sent = grouped(sent, ({ frame }) => placeOf(frame.cause));

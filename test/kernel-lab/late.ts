@@ -5,13 +5,13 @@
  */
 import { packetOf } from '../../src/scenario/packet.js';
 import type { Replay } from '../../src/scenario/replay.js';
-import type { Recording } from './case.js';
 import { ICMP, ICMP6 } from './generate/bytes.js';
 import { type Identity, identitiesIn, isSame } from './identity.js';
-import { isSolicitation } from './spontaneous.js';
 
-/** ns: it asks three times, a second apart; the machine may be busy. */
-const SHORTEST = 1_000_000_000n;
+/**
+ * ns: it asks three times, a second apart; the machine may be busy. There is no shortest time: it may be about to give the
+ * next hop up when the packet comes, having asked for an answer of its own host.
+ */
 const LONGEST = 15_000_000_000n;
 
 /** A packet that the kernel keeps while it looks for the next hop. */
@@ -22,20 +22,17 @@ interface Kept {
 }
 
 export class LateAnswers {
-  readonly #times: readonly bigint[];
   readonly #kept: Set<Kept>;
 
-  /** `unresolved`: the packets whose next hop is not known. The kernel also looks for those of its host's own answers. */
-  constructor({ unresolved }: Replay, { done }: Recording) {
-    const asked = done.flatMap(({ emitted }) => emitted.filter(({ data }) => isSolicitation(data)));
-    this.#times = [...unresolved, ...asked].map(({ time }) => time);
+  /** `unresolved`: the packets whose next hop is not known. */
+  constructor({ unresolved }: Replay) {
     this.#kept = new Set(unresolved.map(({ time, data }) => ({ time, identities: identitiesIn(data) })));
   }
 
   /** Whether a frame that the kernel sent at `time` answers a packet that it kept. Each is answered once. */
   take(frame: Uint8Array, time: bigint): boolean {
     const about = aboutUnreachable(frame);
-    if (about === undefined || !this.#isGivingUp(time)) return false;
+    if (about === undefined) return false;
     for (const kept of this.#kept) {
       if (kept.time >= time || time - kept.time > LONGEST) continue;
       if (!kept.identities.some((one) => isSame(one, about))) continue;
@@ -43,11 +40,6 @@ export class LateAnswers {
       return true;
     }
     return false;
-  }
-
-  /** Whether it has looked for some next hop for long enough: the last of the packets to it may have come just now. */
-  #isGivingUp(time: bigint): boolean {
-    return this.#times.some((since) => time - since >= SHORTEST && time - since <= LONGEST);
   }
 }
 
