@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/memory';
+import { SB_SCHEDULE_ICMP, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
@@ -31,16 +31,38 @@ const RIGHT: u32 = 0xffff;
 
 /** Whether the packet is ICMP of its family, and there is a service of that family: else nobody looks at it. */
 export function isIcmp(packet: Scratch): bool {
+  const v6 = packet.isV6;
+  return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && hasServices(v6);
+}
+
+/** Whether there is a service of the family. */
+function hasServices(v6: bool): bool {
   const services6 = field(SB_SERVICE6_COUNT);
-  return packet.isV6
-    ? packet.protocol == Protocol.Icmpv6 && services6 != 0
-    : packet.protocol == Protocol.Icmp && field(SB_SERVICE_COUNT) != services6;
+  return v6 ? services6 != 0 : field(SB_SERVICE_COUNT) != services6;
 }
 
 /** Whether the message, whose header is there, is an error that is related to the connection it quotes. */
 export function isRelatedError(packet: Scratch): bool {
-  const type = changetype<Icmp>(packet.l4).type;
-  return packet.isV6 ? isError6(type) : isRelated(type);
+  return isRelatedType(packet.isV6, changetype<Icmp>(packet.l4).type);
+}
+
+function isRelatedType(v6: bool, type: u32): bool {
+  return v6 ? isError6(type) : isRelated(type);
+}
+
+/**
+ * Whether an error of our own does not get out: with schedule_icmp it, too, is asked for the connection that it tells of,
+ * and dropped if that cannot be told. It quotes the packet at `ip` up to `end`.
+ */
+export function isHeldBack(v6: bool, type: u32, ip: usize, end: usize): bool {
+  return field(SB_SCHEDULE_ICMP) != 0 && hasServices(v6) && isRelatedType(v6, type) && lacksPorts(v6, ip, end);
+}
+
+/** Whether the quoted packet at `ip` is of a protocol with ports, and ends at `end` before these do. */
+export function lacksPorts(v6: bool, ip: usize, end: usize): bool {
+  const transport = quotedTransport(v6, ip, end);
+  if (transport == 0) return hasPorts(cutProtocol(v6, ip, end));
+  return hasPorts(quotedProtocol(v6, ip, end)) && transport + PORTS_SIZE > end;
 }
 
 /** Whether the message's checksum is right. */
@@ -92,7 +114,7 @@ export function quotedTransport(v6: bool, ip: usize, end: usize): usize {
  * The transport protocol of the quoted packet at `ip` that ends at `end`, within its own headers: of IPv4 behind the header's
  * length, wherever that is, of IPv6 behind an extension header that is not whole. NoNext for all else.
  */
-export function cutProtocol(v6: bool, ip: usize, end: usize): u32 {
+function cutProtocol(v6: bool, ip: usize, end: usize): u32 {
   if (v6) {
     const isThere = ip + IPV6_SIZE <= end && changetype<Ipv6>(ip).version == 6;
     return isThere ? protocolBehindCut(ip, end) : Protocol.NoNext;

@@ -5,24 +5,15 @@
  *
  * @module
  */
-import {
-  HopKind,
-  RouteType,
-  SB_HOP_BACK,
-  SB_SCHEDULE_ICMP,
-  SB_SERVICE_COUNT,
-  SB_SERVICE6_COUNT,
-  ScratchFlag,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { HopKind, RouteType, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { isForMany, recordReceived } from '../flow/options';
-import { hasPorts } from '../flow/parse';
+import { isHeldBack } from '../flow/quote';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
-import { field, nextIpId } from '../superblock';
+import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
 import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
@@ -40,7 +31,6 @@ import {
 import * as v6 from '../wire/icmpv6';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { copyAddress6, IPV6_SIZE, Ipv6, isMulticast6, isUnspecified6 } from '../wire/ipv6';
-import { PORTS_SIZE } from '../wire/ports';
 import { putLink } from './link';
 import { takeFrame } from './made';
 
@@ -117,7 +107,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
   const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
-  if (type != PARAMETER_PROBLEM && lacksPorts(packet, quoted)) return;
+  if (isHeldBack(false, type, packet.ip, packet.ip + quoted)) return;
   const length = IPV4_MIN + ICMP_SIZE + quoted;
   const made = takeFrame(cause, length);
   if (made == null) return;
@@ -136,16 +126,6 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   made.judge(Verdict.Forward, reason);
 }
 
-/**
- * Whether `quoted` bytes of an IPv4 packet have no ports that schedule_icmp wants to see: so small an MTU leaves that few.
- * IPVS looks at what its own host sends, too, and drops such an error.
- */
-function lacksPorts(packet: Scratch, quoted: u32): bool {
-  const header = packet.header;
-  if (quoted >= header.headerLength + PORTS_SIZE || !hasPorts(header.protocol)) return false;
-  return field(SB_SCHEDULE_ICMP) != 0 && field(SB_SERVICE_COUNT) != field(SB_SERVICE6_COUNT);
-}
-
 /** The same about an IPv6 packet. */
 function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
   const offending = packet.header6;
@@ -154,6 +134,7 @@ function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   if (hop.kind != HopKind.Forward) return;
   const source = isOwn(packet) ? offending.destination : errorSource6(offending.source, packet.receivedOn);
   const quoted = min<u32>(packet.totalLength, ERROR_MAX_V6 - IPV6_SIZE - ICMP_SIZE);
+  if (isHeldBack(true, type, packet.ip, packet.ip + quoted)) return;
   const length = IPV6_SIZE + ICMP_SIZE + quoted;
   const made = takeFrame(cause, length);
   if (made == null) return;

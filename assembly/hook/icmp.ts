@@ -14,11 +14,11 @@ import { Descriptor, Scratch } from '../descriptor';
 import { recordPassing } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import {
-  cutProtocol,
   endOf,
   findQuoted,
   isIcmp,
   isRelatedError,
+  lacksPorts,
   quotedDestination,
   quotedProtocol,
   quotedSource,
@@ -36,7 +36,7 @@ import { Service } from '../service/service';
 import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
-import { PORTS_SIZE, portsBE } from '../wire/ports';
+import { portsBE } from '../wire/ports';
 import { connect, FTP_DATA_BE, serviceOf } from './schedule';
 import { relayTunnelError } from './tunnel-error';
 
@@ -128,13 +128,13 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const v6 = packet.isV6;
   const quote = quoteOf(packet);
   const end = endOf(packet);
-  const transport = quotedTransport(v6, quote, end);
-  const protocol = transport == 0 ? cutProtocol(v6, quote, end) : quotedProtocol(v6, quote, end);
-  if (!hasPorts(protocol)) return false;
-  if (transport == 0 || transport + PORTS_SIZE > end) {
+  if (lacksPorts(v6, quote, end)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return true;
   }
+  const transport = quotedTransport(v6, quote, end);
+  const protocol = quotedProtocol(v6, quote, end);
+  if (transport == 0 || !hasPorts(protocol)) return false;
   // What is quoted went from the service to the client.
   const client = quotedDestination(v6, quote);
   const virtual = quotedSource(v6, quote);

@@ -7,12 +7,12 @@ import type { Host } from './host.js';
 import { isForAll } from './martians.js';
 import type { Interface, Route } from './network.js';
 import { isMulticast, isUnspecified } from './packet/address.js';
-import { ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
+import { ICMP_LENGTH, ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
 import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
 import { type IpPacket, isIpv6, serialiseIp } from './packet/ip.js';
 import { type Ipv4Packet, PROTOCOL } from './packet/ipv4.js';
 import { IPV6_MIN_MTU, type Ipv6Packet, NEXT_HEADER } from './packet/ipv6.js';
-import { transportName } from './ports.js';
+import { isRelated, lacksPorts, readQuote } from './quote.js';
 import type { ReferenceOutcome } from './types.js';
 import { isIcmp, serialiseAsIs, upperLayer } from './upper.js';
 
@@ -21,9 +21,6 @@ const LARGEST = 576;
 
 /** Bytes of an IPv6 header and an ICMPv6 one. */
 const IPV6_HEADERS = 48;
-
-/** Bytes of two ports, with which every transport that has them begins. */
-const PORTS_LENGTH = 4;
 
 /** Hop limit or TTL of packets that the host makes. */
 const OWN_HOPS = 64;
@@ -102,10 +99,22 @@ export function answerWith(
   const error = isIpv6(packet)
     ? makeIcmpv6(host, message, packet, route, device, quoted)
     : makeIcmp(host, message, packet, route, quoted);
-  if (error === undefined) return undefined;
+  if (error === undefined || isHeldBack(host, error)) return undefined;
   const departure = host.network.depart(route, serialiseIp(error));
   if (typeof departure === 'string') return undefined;
   return { verdict: 'forward', reason: message.reason, ...departure, made: true, partialChecksum: false };
+}
+
+/**
+ * Whether IPVS does not let an error of the director itself out: with `schedule_icmp` it looks for the connection that the
+ * error tells of, and drops it if that cannot be told.
+ */
+function isHeldBack({ services, sysctl }: Host, error: IpPacket): boolean {
+  const { payload } = error;
+  if (sysctl.schedule_icmp === 0 || !services.any(isIpv6(error) ? 6 : 4) || !isRelated(error, payload[0]!))
+    return false;
+  const quote = readQuote(payload.subarray(ICMP_LENGTH), isIpv6(error));
+  return quote !== undefined && lacksPorts(quote);
 }
 
 /** From the packet's destination if that is ours, else from the address that belongs to the way back. */
@@ -124,7 +133,6 @@ function makeIcmp(
   if (typeof source !== 'number') return undefined;
   const room = Math.min(LARGEST, back.mtu) - 20 - 8;
   const payload = quoted.slice(0, Math.max(room, 0));
-  if (type !== ICMP_TYPE.parameterProblem && isDroppedByIpvs(host, packet, payload)) return undefined;
   return {
     // The precedence of internetwork control, the sender's type of service (RFC 1812 §4.3.2.5).
     tos: (packet.tos & 0x1e) | 0xc0,
@@ -139,15 +147,6 @@ function makeIcmp(
     options: new Uint8Array(0),
     payload: serialiseIcmp({ type, code, rest, payload }),
   };
-}
-
-/**
- * `schedule_icmp` drops what quotes a transport with ports, but not the ports, be it the host's own. There is an MTU that
- * leaves so few bytes behind options.
- */
-function isDroppedByIpvs(host: Host, packet: Ipv4Packet, quoted: Uint8Array): boolean {
-  if (host.sysctl.schedule_icmp === 0 || !host.services.any(4)) return false;
-  return transportName(packet.protocol) !== undefined && quoted.length < 20 + packet.options.length + PORTS_LENGTH;
 }
 
 /**

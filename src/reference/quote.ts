@@ -92,6 +92,11 @@ export function quotedTuple(quote: Quote): Tuple | undefined {
   return quote.isLaterFragment ? undefined : readTuple(quote, quote.protocol, quote.bytes.subarray(quote.offset));
 }
 
+/** Whether the quoted packet is of a protocol with ports, and ends before these do. */
+export function lacksPorts(quote: Quote): boolean {
+  return hasPorts(quote) && !quote.isLaterFragment && quotedTuple(quote) === undefined;
+}
+
 /** The header of a quoted IPv4 packet, with what is left behind it. */
 export function quotedHeader({ bytes, offset }: Quote): Ipv4Packet {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -12,6 +12,7 @@ import {
   hasPorts,
   icmpChecksumIsRight,
   isRelated,
+  lacksPorts,
   type Quote,
   quotedTuple,
   readQuote,
@@ -121,9 +122,10 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
 
 /** `schedule_icmp`: an error may open the connection that it speaks of. AH and ESP open nothing, as elsewhere. */
 function openFor(host: Host, received: Received, quote: Quote): Connection | Judgement | undefined {
-  if (host.sysctl.schedule_icmp === 0 || quote.isLaterFragment || !hasPorts(quote)) return undefined;
-  const quoted = quotedTuple(quote);
-  if (quoted === undefined) return drop('transport-truncated');
+  if (host.sysctl.schedule_icmp === 0) return undefined;
+  if (lacksPorts(quote)) return drop('transport-truncated');
+  const quoted = hasPorts(quote) ? quotedTuple(quote) : undefined;
+  if (quoted === undefined) return undefined;
   const tuple = reversed(quoted);
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return undefined;

@@ -96,6 +96,35 @@ describe.each(BINARIES)('%s', (binary) => {
     }
   });
 
+  it('with schedule_icmp no error leaves about a packet that ends before its ports', () => {
+    const dying = (protocol: number, length: number): Uint8Array[] => [
+      ipv4({ source: CLIENT, destination: '10.1.0.99', protocol, ttl: 1 }, new Uint8Array(length)),
+      ipv6({ source: CLIENT6, destination: 'fd00:1::99', protocol, hopLimit: 1 }, new Uint8Array(length)),
+    ];
+    /** A third of AH, behind which there would be `protocol`. */
+    const cutAh = (protocol: number): Uint8Array =>
+      ipv6({ source: CLIENT6, destination: '2001:db8::5', protocol: 51 }, Uint8Array.of(protocol, 4, 0, 0, 1, 2, 3, 4));
+    const [exceeded, unreachable] = ['drop ttl-exceeded', 'drop no-route'];
+    for (const schedule_icmp of [0, 1]) {
+      for (const director of both(binary, [])) {
+        director.setSysctl({ schedule_icmp });
+        const judge = (packet: Uint8Array) => reasons(director, fromClient(packet));
+        const answered = `${exceeded}, forward time-exceeded`;
+        for (const protocol of [6, 17, 132]) {
+          for (const packet of dying(protocol, 3)) expect(judge(packet)).toBe(schedule_icmp ? exceeded : answered);
+          for (const packet of dying(protocol, 4)) expect(judge(packet)).toBe(answered);
+        }
+        for (const packet of dying(99, 3)) expect(judge(packet)).toBe(answered);
+        const told = `${unreachable}, forward net-unreachable`;
+        expect(judge(cutAh(6))).toBe(schedule_icmp ? unreachable : told);
+        expect(judge(cutAh(59))).toBe(told);
+        // Without a service of the family nobody looks.
+        for (const key of KEYS) director.deleteService(key);
+        for (const packet of dying(6, 3)) expect(judge(packet)).toBe(answered);
+      }
+    }
+  });
+
   it('each packet from port 0 that may open a connection opens another', () => {
     for (const director of both(binary, [NAT, NAT2])) {
       const from0 = (words = {}) => fromClient(request('tcp', { sport: 0, ...words }));
