@@ -52,8 +52,10 @@ const TUNNELS = [4, 41, 47];
 /** Type and code of the errors with which a host refuses, by IP version (RFC 792, RFC 4443). */
 const PORT_UNREACHABLE = { 4: [3, 3], 6: [1, 4] } as const;
 const PROTOCOL_UNREACHABLE = { 4: [3, 2], 6: [4, 1] } as const;
-/** Bytes without extension headers. */
-const IPV6_HEADER = 40;
+/** Bytes without options and extension headers. */
+const [IPV4_HEADER, IPV6_HEADER] = [20, 40];
+/** The smallest MTU that a link may have (RFC 791 §3.2, RFC 8200 §5). */
+const [IPV4_MTU, IPV6_MTU] = [68, 1280];
 /** Of extension headers: a field that cannot be, a header that may not be there, an option that is not known. */
 const HEADER_PROBLEMS = [
   { 4: [], 6: [4, 0] },
@@ -230,9 +232,15 @@ function isError(error: Record<4 | 6, readonly number[]>, asked: Packet, answer:
   if (protocol !== (version === 4 ? ICMP : ICMP6) || body[0] !== type || body[1] !== code) return false;
   const quoted = body.subarray(8);
   const header = asked.whole.length - asked.body.length;
-  if (quoted.length < Math.min(header + 8, asked.whole.length)) return false;
+  if (quoted.length < Math.min(header + 8, asked.whole.length, roomIn(answer))) return false;
   // The host writes into IPv4 options before it looks at what they come with.
-  return quoted.every((byte, i) => byte === asked.whole[i] || (version === 4 && i >= 20 && i < header));
+  return quoted.every((byte, i) => byte === asked.whole[i] || (version === 4 && i >= IPV4_HEADER && i < header));
+}
+
+/** For how much of a quotation an ICMP error has room wherever it goes: options of its own leave less. */
+function roomIn({ version, whole, body }: Packet): number {
+  if (version === 6) return IPV6_MTU - IPV6_HEADER - 8;
+  return Math.max(IPV4_MTU - (whole.length - body.length) - 8, IPV4_HEADER);
 }
 
 const SOLICITATION = 135;

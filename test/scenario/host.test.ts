@@ -220,6 +220,17 @@ describe('the host answers a UDP datagram', () => {
     expect(await isHost(before, about(after, 3, 3))).toBe(false);
   });
 
+  it('quoting less where options of its own leave no more room', async () => {
+    const options = [7, 11, 12, ...ip('10.0.0.100'), ...ip('10.0.0.100'), 0];
+    const route = datagram(48000, { options });
+    const answer = (length: number) =>
+      fromHost({ options, payload: icmp(3, 3, [0, 0, 0, 0], route.slice(14, 14 + length)) });
+    expect(await isHost(route, answer(28))).toBe(true);
+    expect(await isHost(route, answer(27))).toBe(false);
+    expect(await isHost(route, about(route, 3, 3, 39))).toBe(false);
+    expect(await isHost(route, about(route, 3, 3, 40))).toBe(true);
+  });
+
   it('but no fragment', async () => {
     const first = datagram(48000, { fragment: 0x2000 });
     expect(await isHost(first, about(first, 3, 3))).toBe(false);
