@@ -64,11 +64,20 @@ export function recordPassing(header: Ipv4, addressBE: u32): void {
  * be set right when it leaves; that of a datagram was when it was put together.
  */
 export function recordReceived(packet: Scratch): void {
+  fillReceived(packet);
+  if (packet.isReassembled) packet.header.fillChecksum();
+}
+
+/** Fills them in a second time, as Linux does for a packet that it finds no way for; false when they have become faulty. */
+export function recordAgain(packet: Scratch): bool {
+  return foundReason(fillReceived(packet)) == Reason.None;
+}
+
+function fillReceived(packet: Scratch): u32 {
   const header = packet.header;
   const destinationBE = header.destinationBE;
   const addressBE = routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
-  walkOptions(header, true, addressBE, addressBE);
-  if (packet.isReassembled) header.fillChecksum();
+  return walkOptions(header, true, addressBE, addressBE);
 }
 
 /** Whether an address is that of many: a group's, everybody's, a connected network's. */

@@ -9,7 +9,7 @@ import { HopKind, RouteType, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { isForMany, recordReceived } from '../flow/options';
+import { isForMany, recordAgain, recordReceived } from '../flow/options';
 import { isHeldBack } from '../flow/quote';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
@@ -103,7 +103,10 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
   if ((packet.flags & ScratchFlag.Marked) != 0) return;
   // What a tunnel packet of ours holds was received before.
-  if (packet.hasOptions && reason != Reason.IcmpRelayed) recordReceived(packet);
+  if (packet.hasOptions && reason != Reason.IcmpRelayed) {
+    recordReceived(packet);
+    if (reason == Reason.HostUnreachable && !recordAgain(packet)) return;
+  }
   const hop = wayBack(packet);
   if (hop.kind != HopKind.Forward) return;
   const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Host } from './host.js';
 import { isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 
 const OPTION = {
@@ -28,6 +29,16 @@ export interface OptionContext {
   isLocal(address: number): boolean;
   /** Whether an address is the broadcast address of a connected subnet. Default: none is. */
   isSubnetBroadcast?(address: number): boolean;
+}
+
+/** What `host` knows at `now` of a packet that is to have `address` recorded. */
+export function optionContext({ network }: Host, address: number, now: number): OptionContext {
+  return {
+    address,
+    now,
+    isLocal: (one) => network.isLocal(one),
+    isSubnetBroadcast: (one) => network.isSubnetBroadcast(one),
+  };
 }
 
 /** The options after the host has filled in what is its part. */

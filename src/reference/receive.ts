@@ -10,7 +10,7 @@ import { gather } from './gather.js';
 import { drop, type Host, type Judgement, local, pass, type Received } from './host.js';
 import { findMartian, isForAll } from './martians.js';
 import type { Interface } from './network.js';
-import { processOptions } from './options.js';
+import { optionContext, processOptions } from './options.js';
 import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
@@ -119,13 +119,9 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
 
   const toUs = host.network.isLocal(packet.destination) || hasServiceMark(host, { packet, mark: origin.mark });
   const back = host.network.route(packet.source)?.source;
-  const options = processOptions(packet.options, {
-    // Forwarding overwrites it; until then, in errors, it is the address on the way back.
-    address: toUs ? packet.destination : typeof back === 'number' ? back : 0,
-    now: origin.now,
-    isLocal: (address) => host.network.isLocal(address),
-    isSubnetBroadcast: (address) => host.network.isSubnetBroadcast(address),
-  });
+  // Forwarding overwrites it; until then, in errors, it is the address on the way back.
+  const address = toUs ? packet.destination : typeof back === 'number' ? back : 0;
+  const options = processOptions(packet.options, optionContext(host, address, origin.now));
   if ('reason' in options) {
     const { reason, pointer } = options;
     if (pointer === undefined) return drop(reason);

@@ -8,6 +8,7 @@ import type { Connection } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
+import { optionContext, processOptions } from './options.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
@@ -53,7 +54,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
     return method === 'bypass' ? drop('local-boundary') : deliverHere(received, connection, load);
   }
   const route = host.network.route(to);
-  if (route === undefined) return drop('no-route', tell(host, received, 'host-unreachable', packet));
+  if (route === undefined) return drop('no-route', tellUnreachable(host, received));
   // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
   if (isLoopback(packet.source)) return drop('local-boundary');
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tell(host, received, 'time-exceeded', packet));
@@ -90,6 +91,15 @@ export function tell(
   const { destination } = received.packet;
   if (familyOf(destination) === 4 && !host.network.isLocal(destination)) return undefined;
   return answer(host, name, quoted, received.interface, mtu);
+}
+
+/** Linux fills in the options of such a packet a second time, and says nothing if they are faulty by then. */
+function tellUnreachable(host: Host, received: Received): ReferenceOutcome | undefined {
+  const { packet, now } = received;
+  if (isIpv6(packet)) return tell(host, received, 'host-unreachable', packet);
+  const again = processOptions(packet.options, optionContext(host, packet.destination, now));
+  if ('reason' in again) return undefined;
+  return tell(host, received, 'host-unreachable', { ...packet, options: again.options });
 }
 
 /** The MTU of the way to a dest, which from now on holds what is known of it. */

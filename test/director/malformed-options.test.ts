@@ -68,4 +68,19 @@ describe.each(twins)('%s', (_, make) => {
     const packet = tcp({ source: CLIENT, destination: VIP, sport: 1, dport: 2, options: hex('8307040a00000200') });
     expect(judged(make().send(fromClient(packet), 'cli', 0))).toEqual(['drop source-route']);
   });
+
+  it.each([
+    ['record route', '070b04 0000000000000000 00', '070b0c0a0000640a00006400'],
+    ['record route with room for one', '070704 00000000 00', '0707080a00006400'],
+    ['an overflow', '440809d0 00000000', '440809f000000000'],
+    ['an overflow that is nearly full', '440809e0 00000000', undefined],
+  ])('where a dest has no route they are filled in twice: %s', (_case, options, quoted) => {
+    const director = make();
+    director.deleteDest(TCP_KEY, NAT);
+    director.addDest(TCP_KEY, { ...NAT, address: '192.0.2.1' });
+    const outcomes = director.send(fromClient(request('tcp', { options: hex(options) })), 'cli', 0);
+    expect(judged(outcomes)).toEqual(['drop no-route', ...(quoted === undefined ? [] : ['forward host-unreachable'])]);
+    if (quoted !== undefined)
+      expect(toHex(outcomes[1]?.frame.slice(62) as Uint8Array)).toMatch(new RegExp(`^${quoted}`));
+  });
 });
