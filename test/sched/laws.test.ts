@@ -55,11 +55,13 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(new Set(picks(director, 20))).toEqual(new Set(['no-dest']));
     });
 
-    it.runIf(!overflows)('picks the only dest, again and again', () => {
-      const director = service(binary, scheduler, flags);
-      addDests(director, [7]);
-      expect(new Set(picks(director, 50))).toEqual(new Set([0]));
-    });
+    if (!overflows) {
+      it('picks the only dest, again and again', () => {
+        const director = service(binary, scheduler, flags);
+        addDests(director, [7]);
+        expect(new Set(picks(director, 50))).toEqual(new Set([0]));
+      });
+    }
 
     it('picks only what is usable', () => {
       const director = service(binary, scheduler, flags);
@@ -70,21 +72,25 @@ describe.each(BINARIES)('%s', (binary) => {
       else for (const one of seen) expect([1, 3]).toContain(one);
     });
 
-    it.runIf(spreads)('goes by every usable dest', () => {
-      const director = service(binary, scheduler, flags);
-      addDests(director, [1, 2, 3, 4]);
-      expect(new Set(picks(director, 256))).toEqual(new Set([0, 1, 2, 3]));
-    });
+    if (spreads) {
+      it('goes by every usable dest', () => {
+        const director = service(binary, scheduler, flags);
+        addDests(director, [1, 2, 3, 4]);
+        expect(new Set(picks(director, 256))).toEqual(new Set([0, 1, 2, 3]));
+      });
+    }
 
-    it.runIf(!byDestination)('leaves an overloaded dest alone until it is open again', () => {
-      const director = service(binary, scheduler, flags);
-      director.addDest(KEY, dest(0, { weight: 5, upperThreshold: 4 }));
-      director.addDest(KEY, dest(1));
-      const seen = picks(director, 200);
-      expect(seen.filter((n) => n === 0)).toHaveLength(4);
-      director.advance(61_000);
-      expect(picks(director, 50, 200, 61_000)).toContain(0);
-    });
+    if (!byDestination) {
+      it('leaves an overloaded dest alone until it is open again', () => {
+        const director = service(binary, scheduler, flags);
+        director.addDest(KEY, dest(0, { weight: 5, upperThreshold: 4 }));
+        director.addDest(KEY, dest(1));
+        const seen = picks(director, 200);
+        expect(seen.filter((n) => n === 0)).toHaveLength(4);
+        director.advance(61_000);
+        expect(picks(director, 50, 200, 61_000)).toContain(0);
+      });
+    }
 
     it('is the same every time', () => {
       const run = (): unknown => {

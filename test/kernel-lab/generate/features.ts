@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SCHEDULER_NAMES } from '../../../src/schedulers.js';
+
 export const FEATURES = {
   /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
   lastService: false,
@@ -11,5 +13,5 @@ export const FEATURES = {
   bypass: false,
 };
 
-/** Schedulers that the core has. */
-export const SCHEDULERS = ['rr', 'wrr', 'wlc', 'sh'] as const;
+/** All but twos, which draws at random. */
+export const SCHEDULERS = SCHEDULER_NAMES.filter((name) => name !== 'twos' && name !== 'maglev');

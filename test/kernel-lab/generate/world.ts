@@ -5,6 +5,7 @@
  * @module
  */
 import type { Family } from '../../../src/address.js';
+import { flagsOf } from '../../../src/schedulers.js';
 import type { NetworkConfig } from '../../../src/types.js';
 import type { Step } from '../case.js';
 import type { Random } from '../random.js';
@@ -247,8 +248,8 @@ function endpoint(address: string, port: number): string {
 /** The rule that adds (`-A`) or edits (`-E`) a service. */
 export function serviceRule(service: ServiceWorld, random: Random, what: '-A' | '-E' = '-A'): string[] {
   const scheduler = random.of(SCHEDULERS);
-  const flags =
-    scheduler === 'sh' ? random.of(['', '', ' -b sh-port', ' -b sh-fallback', ' -b sh-fallback,sh-port']) : '';
+  const given = flagsOf(scheduler).filter(() => random.once(2));
+  const flags = given.length === 0 ? '' : ` -b ${given.join(',')}`;
   return [`ipvsadm ${what} ${keyOf(service)} -s ${scheduler}${flags}`];
 }
 
