@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { CACHE_SIZE, SB_ARG_DEST, SUPERBLOCK } from '../../src/abi/memory';
+import { CACHE_SIZE, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
 import { Scheduler } from '../../src/abi/protocol';
 import { Service } from '../service/service';
 import { foldAddress6 } from '../wire/ipv6';
@@ -71,7 +71,7 @@ function fold(v6: bool, address: usize): u32 {
 /** Where the address is in 16 bytes, those behind an IPv4 address 0. */
 function keyOf(v6: bool, address: usize): usize {
   if (v6) return address;
-  const key = <usize>SUPERBLOCK + SB_ARG_DEST;
+  const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   v128.store(key, i64x2.splat(0));
   store<u32>(key, load<u32>(address));
   return key;

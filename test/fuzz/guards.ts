@@ -47,6 +47,11 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_DATAGRAM_HIGH, 4],
   [abi.SB_DATAGRAM_FREE, 4],
   [abi.SB_DATAGRAM_AGES, 16],
+  [abi.SB_PIECE_WORD, 4],
+  [abi.SB_REMOTE_START, 4],
+  [abi.SB_REMOTE_FIELD, 4],
+  [abi.SB_RANDOM, 8],
+  [abi.SB_SCHED_FREE, 4],
 ];
 
 export class Guards {
@@ -71,7 +76,6 @@ export class Guards {
       region('neighbours', plan.neighbours, abi.NEIGHBOUR_SIZE),
       region('neighbours6', plan.neighbours6, abi.NEIGHBOUR6_SIZE),
       region('service heads', plan.serviceHeads, 4),
-      region('scheduler tables', plan.schedulers, 1),
     ];
   }
 

@@ -17,7 +17,7 @@ import { sourceHash } from './sh.js';
 import { twoChoices } from './twos.js';
 import { WeightedRoundRobin } from './wrr.js';
 
-export type { Scheduler, SchedulerDest, SchedulerKey } from './scheduler.js';
+export type { Scheduler, SchedulerDest } from './scheduler.js';
 
 /** What a scheduler goes by beside dests and packets, as it stands at the time. */
 export interface SchedulerSettings {
