@@ -19,15 +19,10 @@ import {
 import { endAbandoned } from './conn/table';
 import { schedulerChanged, schedulerEnds, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
-import { freeService, makeService, Service } from './service/service';
+import { freeService, Service } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
-
-/** Adds a service that does not exist yet, to be followed by `editService`. */
-export function addService(family: u32, vip: usize, protocol: u32, portBE: u32, fwmark: u32): usize {
-  return makeService(family, vip, protocol, portBE, fwmark);
-}
 
 /**
  * Sets scheduler and flags; a scheduler that stays keeps its place. False: there is no room for the scheduler's table, and

@@ -39,7 +39,7 @@ export function findService(family: u32, protocol: u32, portBE: u32, fwmark: u32
 
 /** Adds a service, to be followed by `editService`; 0 when the table is full. Its address is in SB_ARG_ADDRESS. */
 export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32): usize {
-  return control.addService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
+  return services.makeService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
 /** Sets a service's scheduler and flags; false, and nothing has changed, when there is no room for the scheduler's table. */

@@ -131,7 +131,7 @@ function clear(cache: usize): void {
 /** The entry of a destination address, 0 when there is none. Collects what is due before, `expiration` in milliseconds. */
 export function findEntry(cache: usize, address: usize, expiration: u32): usize {
   catchUp(cache, expiration);
-  let at = <usize>load<u32>(head(cache, hash32(foldHost(address), CACHE_BUCKET_BITS)));
+  let at = <usize>load<u32>(head(cache, hash32(foldAddress6(address), CACHE_BUCKET_BITS)));
   while (at != 0 && !sameAddress6(changetype<Entry>(at).address, address)) at = changetype<Entry>(at).next;
   if (at != 0) changetype<Entry>(at).used = now32();
   return at;
@@ -144,7 +144,7 @@ export function makeEntry(cache: usize, address: usize): usize {
   const entry = changetype<Entry>(at);
   copyAddress6(entry.address, address);
   entry.used = now32();
-  const link = head(cache, hash32(foldHost(address), CACHE_BUCKET_BITS));
+  const link = head(cache, hash32(foldAddress6(address), CACHE_BUCKET_BITS));
   entry.next = load<u32>(link);
   store<u32>(link, <u32>at);
   store<u32>(cache, count(cache) + 1, CACHE_COUNT);
@@ -182,11 +182,6 @@ export function dropMember(cache: usize, entry: Entry, dest: Dest): void {
     }
     before = at;
   }
-}
-
-/** Folded as hashes want it, in host order. The rest of an IPv4 address's field is 0. */
-function foldHost(address: usize): u32 {
-  return foldAddress6(address);
 }
 
 /** Runs the collector as often as it was due since the last time. */
