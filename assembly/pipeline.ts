@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SB_REPLIES_TAKEN, SCRATCH_SIZE } from '../src/abi/memory';
+import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SB_REPLIES_TAKEN, SCRATCH_SIZE, ScratchFlag } from '../src/abi/memory';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
@@ -29,6 +29,9 @@ import { portsBE } from './wire/ports';
 
 /** Frames a tile holds: enough misses in flight, and scratch still in the first cache (measured: 64 and 256 are slower). */
 const TILE: u32 = 128;
+
+/** A cache line is 64 bytes. */
+const LINE_SHIFT: usize = 6;
 
 /** Keeps the touching loads alive. */
 // biome-ignore lint/correctness/noUnusedVariables: storing into it is its use
@@ -49,7 +52,7 @@ export function processBurst(): u32 {
     let sum: u32 = 0;
     for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).bucket);
     for (let p = first; p < end; p += SCRATCH_SIZE) foresee(changetype<Scratch>(p));
-    for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).ref);
+    for (let p = first; p < end; p += SCRATCH_SIZE) sum += touchRecord(changetype<Scratch>(p));
     touched = sum;
     const taken = field(SB_REPLIES_TAKEN);
     frame = frames;
@@ -73,6 +76,12 @@ function foresee(packet: Scratch): void {
   if (bucket == 0) return;
   const lanes = matchTags(bucket, packet.hash);
   if (lanes != 0) packet.ref = refAt(bucket, ctz<u32>(lanes));
+}
+
+/** Loads a word of each line of the likely record: IPv6's second one has the addresses. */
+function touchRecord(packet: Scratch): u32 {
+  const ref = <usize>packet.ref;
+  return load<u32>(ref) + load<u32>(ref + (<usize>(packet.flags & ScratchFlag.V6) << LINE_SHIFT));
 }
 
 /** The short way for a packet of a known connection in an unchanged network, else the long one. */
