@@ -12,6 +12,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isForMany, recordAgain, recordReceived } from '../flow/options';
 import { isHeldBack } from '../flow/quote';
 import { Hop, resolveAny, routeTypeAny } from '../net/hop';
+import { NO_INTERFACE } from '../net/interface';
 import { errorSource6 } from '../net/source';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
@@ -44,9 +45,9 @@ const TOS_CONTROL: u32 = 0xc0;
 const TOS_KEPT: u32 = 0x1e;
 const TTL: u32 = 64;
 
-/** Sends time exceeded in transit (11/0; 3/0). */
-export function answerTimeExceeded(frame: Descriptor, packet: Scratch): void {
-  if (packet.isV6) answer6(frame, packet, v6.TIME_EXCEEDED6, 0, 0, Reason.TimeExceeded);
+/** Sends time exceeded in transit (11/0; 3/0); `link`: the interface on which a link-local sender is looked for. */
+export function answerTimeExceeded(frame: Descriptor, packet: Scratch, link: u32): void {
+  if (packet.isV6) answer6(frame, packet, v6.TIME_EXCEEDED6, 0, 0, Reason.TimeExceeded, link);
   else answer4(frame, packet, TIME_EXCEEDED, 0, 0, Reason.TimeExceeded);
 }
 
@@ -107,7 +108,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
     recordReceived(packet);
     if (reason == Reason.HostUnreachable && !recordAgain(packet)) return;
   }
-  const hop = wayBack(packet);
+  const hop = wayBack(packet, NO_INTERFACE);
   if (hop.kind != HopKind.Forward) return;
   const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
   if (isHeldBack(false, type, packet.ip, packet.ip + quoted)) return;
@@ -129,11 +130,19 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   made.judge(Verdict.Forward, reason);
 }
 
-/** The same about an IPv6 packet. */
-function answer6(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
+/** The same about an IPv6 packet; `link` as for answerTimeExceeded. */
+function answer6(
+  cause: Descriptor,
+  packet: Scratch,
+  type: u32,
+  code: u32,
+  rest: u32,
+  reason: Reason,
+  link: u32 = packet.receivedOn,
+): void {
   const offending = packet.header6;
   if (!mayAnswer6(packet, type, code)) return;
-  const hop = wayBack(packet);
+  const hop = wayBack(packet, link);
   if (hop.kind != HopKind.Forward) return;
   const source = isOwn(packet) ? offending.destination : errorSource6(offending.source, packet.receivedOn);
   const quoted = min<u32>(packet.totalLength, ERROR_MAX_V6 - IPV6_SIZE - ICMP_SIZE);
@@ -172,10 +181,10 @@ function putError(at: usize, type: u32, code: u32, rest: u32, quotation: usize, 
   memory.copy(at + ICMP_SIZE, quotation, quoted);
 }
 
-/** Looks up the way to where the packet came from. */
-function wayBack(packet: Scratch): Hop {
+/** Looks up the way to where the packet came from, if that is a link-local address on the interface `link`. */
+function wayBack(packet: Scratch, link: u32): Hop {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
-  resolveAny(packet.isV6, packet.source, hop, packet.receivedOn);
+  resolveAny(packet.isV6, packet.source, hop, link);
   return hop;
 }
 

@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { HopKind, InterfaceFlag, SB_HOP, SB_PIECE_MAX, SB_PMTU_DISC, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  HopKind,
+  InterfaceFlag,
+  ROUTE6_INTERFACE,
+  SB_HOP,
+  SB_PIECE_MAX,
+  SB_PMTU_DISC,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
 import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
@@ -13,8 +21,8 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { recordArrival } from '../flow/options';
-import { Hop, resolveAny } from '../net/hop';
-import { interfaceHas } from '../net/interface';
+import { findRoute6, Hop, resolveAny } from '../net/hop';
+import { interfaceHas, NO_INTERFACE } from '../net/interface';
 import { Dest } from '../service/dest';
 import { field } from '../superblock';
 import { isLoopback } from '../wire/address';
@@ -50,11 +58,17 @@ function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
     return false;
   }
   if ((isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) <= 1) {
-    answerTimeExceeded(frame, packet);
+    answerTimeExceeded(frame, packet, linkOf(packet));
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return false;
   }
   return true;
+}
+
+/** The interface of the route to where an IPv6 packet was sent: there Linux then looks for a link-local client, too. */
+function linkOf(packet: Scratch): u32 {
+  const route = packet.isV6 ? findRoute6(packet.destination, packet.receivedOn) : 0;
+  return route == 0 ? NO_INTERFACE : load<u32>(route, ROUTE6_INTERFACE);
 }
 
 /** The same where the family is not known. */

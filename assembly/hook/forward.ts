@@ -44,7 +44,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     return;
   }
   if (packet.ttl <= 1) {
-    answerTimeExceeded(frame, packet);
+    answerTimeExceeded(frame, packet, packet.receivedOn);
     frame.judge(Verdict.Drop, Reason.TtlExceeded);
     return;
   }

@@ -54,6 +54,7 @@ export interface ErrorMessage {
  *
  * @param device on which the packet came in
  * @param mtu for `fragmentation-needed` (RFC 1191 §4, RFC 4443 §3.2)
+ * @param link where a link-local source is looked for
  */
 export function answer(
   host: Host,
@@ -61,10 +62,11 @@ export function answer(
   packet: IpPacket,
   device: Interface,
   mtu = 0,
+  link = device,
 ): ReferenceOutcome | undefined {
   const [type, code, type6, code6] = ERRORS[name];
   const words = isIpv6(packet) ? { type: type6, code: code6 } : { type, code };
-  return answerWith(host, { reason: name, ...words, rest: mtu }, packet, device);
+  return answerWith(host, { reason: name, ...words, rest: mtu }, packet, device, serialiseAsIs(packet), link);
 }
 
 /** A parameter problem; `pointer` counts bytes from the start of the IP header. */
@@ -92,9 +94,10 @@ export function answerWith(
   packet: IpPacket,
   device: Interface,
   quoted = serialiseAsIs(packet),
+  link = device,
 ): ReferenceOutcome | undefined {
   if (host.network.isLocal(packet.source)) return undefined;
-  const route = host.network.route(packet.source, device);
+  const route = host.network.route(packet.source, link);
   if (route === undefined) return undefined;
   const error = isIpv6(packet)
     ? makeIcmpv6(host, message, packet, route, device, quoted)

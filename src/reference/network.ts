@@ -165,6 +165,13 @@ export class Network {
       .some(({ addresses }) => addresses.some((own) => own.address === address));
   }
 
+  /** The interface that has `address`, or leads there from `on`. */
+  linkOf(address: Address, on: Interface): Interface | undefined {
+    const owners = [...this.#interfaces.values()].filter(({ up }) => up);
+    const owner = owners.find(({ addresses }) => addresses.some((own) => own.address === address));
+    return owner ?? this.route(address, on)?.interface;
+  }
+
   /** Whether `address` is the directed broadcast address of a connected subnet (RFC 919 §7; none below /30, RFC 3021). */
   isSubnetBroadcast(address: Address): boolean {
     return this.#connectedRoutes().some(

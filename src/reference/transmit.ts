@@ -57,7 +57,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (route === undefined) return drop('no-route', tellUnreachable(host, received));
   // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
   if (isLoopback(packet.source)) return drop('local-boundary');
-  if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tell(host, received, 'time-exceeded', packet));
+  if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tellExceeded(host, received));
 
   const lowered = withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
@@ -91,6 +91,14 @@ export function tell(
   const { destination } = received.packet;
   if (familyOf(destination) === 4 && !host.network.isLocal(destination)) return undefined;
   return answer(host, name, quoted, received.interface, mtu);
+}
+
+/** Linux takes a link-local client to be on the link that the packet's destination belongs to. */
+function tellExceeded(host: Host, received: Received): ReferenceOutcome | undefined {
+  const { packet, interface: device } = received;
+  if (!isIpv6(packet)) return tell(host, received, 'time-exceeded', packet);
+  const link = host.network.linkOf(packet.destination, device);
+  return link && answer(host, 'time-exceeded', packet, device, 0, link);
 }
 
 /** Linux fills in the options of such a packet a second time, and says nothing if they are faulty by then. */

@@ -55,6 +55,16 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(judged(make(), to, 'srv')).toEqual(['drop no-route', 'forward net-unreachable']);
   });
 
+  it('a link-local client whose packet dies on its way to a server is one on the link of the VIP', () => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr' });
+    director.addDest(KEY, { address: 'fd00:1::11', method: 'dr' });
+    const dying = tcp({ source: 'fe80::9', destination: VIP, sport: 1000, dport: 80, flags: SYN, ttl: 1 });
+    const [, answer] = director.send(dying, 'srv', 0);
+    expect(answer).toMatchObject({ reason: 'time-exceeded', outInterface: 'cli' });
+    expect(toHex(answer?.frame.subarray(8, 40) ?? new Uint8Array(0))).toBe(toHex(ip6(VIP)) + toHex(ip6('fe80::9')));
+  });
+
   it('sources of one link go out by it again, and by no other', () => {
     const from = (source: string) => udp({ source, destination: 'fd00::77', sport: 1, dport: 2 });
     for (const source of ['fe80::9', '::']) {
