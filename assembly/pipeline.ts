@@ -10,7 +10,14 @@
  *
  * @module
  */
-import { BURST_MAX, DESCRIPTOR_SIZE, SB_BURST_COUNT, SB_REPLIES_TAKEN, SCRATCH_SIZE, ScratchFlag } from '../src/abi/memory';
+import {
+  BURST_MAX,
+  DESCRIPTOR_SIZE,
+  SB_BURST_COUNT,
+  SB_REPLIES_TAKEN,
+  SCRATCH_SIZE,
+  ScratchFlag,
+} from '../src/abi/memory';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
@@ -81,7 +88,7 @@ function foresee(packet: Scratch): void {
 /** Loads a word of each line of the likely record: IPv6's second one has the addresses. */
 function touchRecord(packet: Scratch): u32 {
   const ref = <usize>packet.ref;
-  return load<u32>(ref) + load<u32>(ref + (<usize>(packet.flags & ScratchFlag.V6) << LINE_SHIFT));
+  return load<u32>(ref) + load<u32>(ref + ((<usize>(packet.flags & ScratchFlag.V6)) << LINE_SHIFT));
 }
 
 /** The short way for a packet of a known connection in an unchanged network, else the long one. */

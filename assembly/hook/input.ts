@@ -13,7 +13,11 @@ import {
   SB_REMOTE_FIELD,
   SB_REMOTE_START,
   SB_SERVICE6_COUNT,
+  SB_TUNNEL_ADDRESSES,
+  SB_TUNNEL_GENERATION,
+  SB_TUNNEL_INTERFACE,
   ScratchFlag,
+  SUPERBLOCK,
 } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -35,10 +39,10 @@ import {
 } from '../forward/decapsulate';
 import { routeType, routeTypeAny } from '../net/hop';
 import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
-import { field } from '../superblock';
+import { field, netGeneration, setField } from '../superblock';
 import { BROADCAST, isLoopback, isMulticast } from '../wire/address';
 import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
-import { IPV4_MIN } from '../wire/ipv4';
+import { IPV4_MIN, IPV4_SOURCE } from '../wire/ipv4';
 import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { deliver, keepLocal } from './balance';
@@ -175,7 +179,8 @@ function checkAddresses6(packet: Scratch): Reason {
 export function openTunnel(frame: Descriptor, packet: Scratch): usize {
   if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return 0;
   const tunnel = findTunnel(tunnelKind(packet));
-  if (tunnel == NO_INTERFACE || !isOurs(packet) || !mayComeIn(packet) || isServed(frame, packet)) return 0;
+  if (tunnel == NO_INTERFACE || !mayEndHere(packet)) return 0;
+  if (packet.protocol == Protocol.Udp && isServed(frame, packet)) return 0;
   // GUE's own checksum is looked at next.
   if (packet.protocol == Protocol.Udp) completeChecksum(frame, packet);
   const found = decapsulate(packet);
@@ -209,6 +214,27 @@ function leaveChecksum(frame: Descriptor, packet: Scratch, end: usize): void {
   frame.flags = frame.flags | DescriptorFlag.PartialChecksum;
 }
 
+/** Whether the tunnel packet is for this host, and may come in. */
+function mayEndHere(packet: Scratch): bool {
+  if (packet.isV6 || <u32>(packet.l4 - packet.ip) != IPV4_MIN) return isOurs(packet) && mayComeIn(packet);
+  const addresses = load<u64>(packet.ip, IPV4_SOURCE);
+  const isLike =
+    load<u64>(SUPERBLOCK, SB_TUNNEL_ADDRESSES) == addresses &&
+    field(SB_TUNNEL_GENERATION) == netGeneration() &&
+    field(SB_TUNNEL_INTERFACE) == packet.receivedOn;
+  return isLike || mayEndAnew(packet, addresses);
+}
+
+/** Looks it up, and notes it for the next one; what came by its mark is no example for others. */
+function mayEndAnew(packet: Scratch, addresses: u64): bool {
+  if (!isOurs(packet) || !mayComeIn(packet)) return false;
+  if ((packet.flags & ScratchFlag.Marked) != 0) return true;
+  store<u64>(SUPERBLOCK, addresses, SB_TUNNEL_ADDRESSES);
+  setField(SB_TUNNEL_GENERATION, netGeneration());
+  setField(SB_TUNNEL_INTERFACE, packet.receivedOn);
+  return true;
+}
+
 function isOurs(packet: Scratch): bool {
   const isMarked = (packet.flags & ScratchFlag.Marked) != 0;
   return isMarked || routeTypeAny(packet.isV6, packet.destination) == RouteType.Local;
@@ -216,7 +242,6 @@ function isOurs(packet: Scratch): bool {
 
 /** Whether a connection or a service takes the datagram before the port of GUE can, or it is refused. */
 function isServed(frame: Descriptor, packet: Scratch): bool {
-  if (packet.protocol != Protocol.Udp) return false;
   if (findByTuple(packet) != 0 || isStray(packet)) return true;
   return serviceOf(frame, packet.isV6, packet.destination, Protocol.Udp, portsBE(packet.l4) >> 16) != 0;
 }

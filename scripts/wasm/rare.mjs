@@ -19,6 +19,7 @@ export const RARE = [
   'assembly/hook/schedule/markedService',
   // What no known connection takes the short way, but for packets of none that are for the host's own stack, out of a tunnel.
   'assembly/hook/input/openLate',
+  'assembly/hook/input/mayEndAnew',
   'assembly/hook/input/isServed',
   'assembly/flow/tuple/seekByTuple',
   'assembly/conn/table/endConnection',

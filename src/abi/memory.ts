@@ -168,6 +168,14 @@ export const FRAG_PMTU = 64;
 export const SB_REMOTE_START = 656;
 export const SB_REMOTE_FIELD = 660;
 
+/**
+ * The IPv4 addresses of the last tunnel packet that might come in (source low, destination high), u64; by which interface,
+ * u32; and in which net generation, u32: tunnel packets mostly have those of the one before.
+ */
+export const SB_TUNNEL_ADDRESSES = 944;
+export const SB_TUNNEL_INTERFACE = 952;
+export const SB_TUNNEL_GENERATION = 956;
+
 /** u32: datagram records handed out at least once / head of the list of free ones. */
 export const SB_DATAGRAM_HIGH = 628;
 export const SB_DATAGRAM_FREE = 632;

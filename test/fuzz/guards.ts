@@ -50,6 +50,7 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_PIECE_WORD, 4],
   [abi.SB_REMOTE_START, 4],
   [abi.SB_REMOTE_FIELD, 4],
+  [abi.SB_TUNNEL_ADDRESSES, 16],
   [abi.SB_RANDOM, 8],
   [abi.SB_SCHED_FREE, 4],
 ];
