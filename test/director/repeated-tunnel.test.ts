@@ -11,7 +11,7 @@ type Any = Director | ReferenceDirector;
 const ENDS = { source: '10.0.0.2', destination: '10.0.0.100' };
 const INNER = udp({ ...ENDS, source: '10.0.0.9', sport: 1, dport: 2 });
 const TUNNEL = ipv4({ ...ENDS, protocol: 4 }, INNER);
-const TAKEN = 'local decapsulated';
+const TAKEN = 'local decapsulated from inside';
 
 const networkWith = (...addresses: string[]): NetworkConfig => ({
   interfaces: [
@@ -29,7 +29,7 @@ const DIRECTORS: readonly [name: string, make: (network?: NetworkConfig) => Any]
 
 const fate = (director: Any, packet = TUNNEL, by = 'cli', notes?: FrameNotes): string => {
   const [first] = director.send(packet, by, 0, notes);
-  return `${first?.verdict} ${first?.reason}`;
+  return `${first?.verdict} ${first?.reason}${first?.decapsulated ? ' from inside' : ''}`;
 };
 
 describe.each(DIRECTORS)('%s', (_, make) => {
@@ -68,7 +68,7 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     const director = make(networkWith());
     director.addService({ fwmark: 7 });
     // It is, and so is what was in it, which the service has no dest for.
-    expect(fate(director, TUNNEL, 'cli', { mark: 7 })).toBe('drop no-dest');
+    expect(fate(director, TUNNEL, 'cli', { mark: 7 })).toBe('drop no-dest from inside');
     expect(fate(director)).toBe('forward routed');
   });
 });
