@@ -12,22 +12,26 @@ import { now } from '../superblock';
 import { BROADCAST, isMulticast } from '../wire/address';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 
-const END: u8 = 0;
-const NOP: u32 = 1;
-const RECORD_ROUTE: u32 = 7;
-const TIMESTAMP: u32 = 68;
+export const END: u8 = 0;
+export const NOP: u32 = 1;
+export const RECORD_ROUTE: u32 = 7;
+export const TIMESTAMP: u32 = 68;
 const ROUTER_ALERT: u32 = 148;
-const LOOSE_SOURCE_ROUTE: u32 = 131;
-const STRICT_SOURCE_ROUTE: u32 = 137;
+export const LOOSE_SOURCE_ROUTE: u32 = 131;
+export const STRICT_SOURCE_ROUTE: u32 = 137;
+/** Commercial IP security option: a label of a domain of interpretation, a number in front of what it says. */
+export const CIPSO: u32 = 134;
+const CIPSO_MIN: u32 = 8;
 
-/** Offsets within a record route or timestamp option. Pointers count from 1. */
-const LENGTH: u32 = 1;
-const POINTER: u32 = 2;
-const OVERFLOW_FLAG: u32 = 3;
+/** Offsets within an option. Pointers count from 1. */
+export const LENGTH: u32 = 1;
+export const POINTER: u32 = 2;
+export const OVERFLOW_FLAG: u32 = 3;
+const DOMAIN: u32 = 2;
 
 const TIME_ONLY: u32 = 0;
 const TIME_AND_ADDRESS: u32 = 1;
-const TIME_PRESPECIFIED: u32 = 3;
+export const TIME_PRESPECIFIED: u32 = 3;
 
 const DAY: u64 = 86_400_000;
 
@@ -86,7 +90,7 @@ export function isForMany(addressBE: u32): bool {
 }
 
 /** Of an option without fault: no byte of it is wrong. */
-const GOOD: u32 = 0xff;
+export const GOOD: u32 = 0xff;
 
 /**
  * Walks the options of `header`, of which there may be one record route, one timestamp and one source route.
@@ -123,6 +127,10 @@ export function walkOptions(header: Ipv4, fill: bool, addressBE: u32, ownBE: u32
         case ROUTER_ALERT:
           if (length < 4) wrong = LENGTH;
           break;
+        case CIPSO:
+          // Nobody has taught the host a domain.
+          wrong = <u32>length < CIPSO_MIN ? LENGTH : DOMAIN;
+          break;
         case LOOSE_SOURCE_ROUTE:
         case STRICT_SOURCE_ROUTE:
           wrong = sourceRoute(p, length);
@@ -154,7 +162,7 @@ function sourceRoute(p: usize, length: u32): u32 {
   return load<u8>(p, POINTER) < 4 ? POINTER : GOOD;
 }
 
-function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): u32 {
+export function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): u32 {
   if (length < 3) return LENGTH;
   const pointer = <u32>load<u8>(p, POINTER);
   if (pointer < 4) return POINTER;
@@ -172,7 +180,7 @@ function isUnicast(addressBE: u32): bool {
   return addressBE != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
-function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {
+export function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {
   if (length < 4) return LENGTH;
   const pointer = <u32>load<u8>(p, POINTER);
   if (pointer < 5) return POINTER;

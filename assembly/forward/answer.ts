@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { HopKind, RouteType, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
+import { HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
+import { echoTo, fillEcho, gatherEcho } from '../flow/echo';
 import { isForMany, recordAgain, recordReceived } from '../flow/options';
 import { isHeldBack } from '../flow/quote';
-import { Hop, resolveAny, routeTypeAny } from '../net/hop';
-import { NO_INTERFACE } from '../net/interface';
+import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
@@ -104,27 +104,40 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
   if ((packet.flags & ScratchFlag.Marked) != 0) return;
   // What a tunnel packet of ours holds was received before.
-  if (packet.hasOptions && reason != Reason.IcmpRelayed) {
+  const echoes = packet.hasOptions && reason != Reason.IcmpRelayed;
+  let options: u32 = 0;
+  let toBE = offending.sourceBE;
+  if (echoes) {
     recordReceived(packet);
     if (reason == Reason.HostUnreachable && !recordAgain(packet)) return;
+    options = gatherEcho(offending, reason == Reason.ParameterProblem ? rest >> 24 : offending.headerLength);
+    toBE = echoTo();
+    if (isForMany(toBE)) return;
   }
-  const hop = wayBack(packet, NO_INTERFACE);
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
+  resolveHop(toBE, hop);
   if (hop.kind != HopKind.Forward) return;
-  const quoted = min<u32>(packet.totalLength, min<u32>(hop.mtu, ERROR_MAX) - IPV4_MIN - ICMP_SIZE);
+  const sourceBE = isOwn(packet) ? offending.destinationBE : hop.sourceBE;
+  if (options != 0 && !fillEcho(options, sourceBE)) return;
+  const headerSize = IPV4_MIN + options;
+  const longest = min<u32>(hop.mtu, ERROR_MAX);
+  // With no more than a header quoted it would tell nothing.
+  if (longest <= headerSize + ICMP_SIZE + IPV4_MIN) return;
+  const quoted = min<u32>(packet.totalLength, longest - headerSize - ICMP_SIZE);
   if (isHeldBack(false, type, packet.ip, packet.ip + quoted)) return;
-  const length = IPV4_MIN + ICMP_SIZE + quoted;
+  const length = headerSize + ICMP_SIZE + quoted;
   const made = takeFrame(cause, length);
   if (made == null) return;
 
   const ip = made.address;
-  putError(ip + IPV4_MIN, type, code, rest, packet.ip, quoted);
-  const icmp = changetype<Icmp>(ip + IPV4_MIN);
-  icmp.checksum = finish(sum(ip + IPV4_MIN, ICMP_SIZE + quoted));
+  putError(ip + headerSize, type, code, rest, packet.ip, quoted);
+  const icmp = changetype<Icmp>(ip + headerSize);
+  icmp.checksum = finish(sum(ip + headerSize, ICMP_SIZE + quoted));
 
   const header = changetype<Ipv4>(ip);
   const tos = (offending.tos & TOS_KEPT) | TOS_CONTROL;
-  const source = isOwn(packet) ? offending.destinationBE : hop.sourceBE;
-  header.write(tos, length, nextIpId(), 0, TTL, Protocol.Icmp, source, offending.sourceBE);
+  header.write(tos, length, nextIpId(), 0, TTL, Protocol.Icmp, sourceBE, toBE);
+  if (options != 0) header.addOptions(SUPERBLOCK + SB_ECHO, options);
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
@@ -142,7 +155,8 @@ function answer6(
 ): void {
   const offending = packet.header6;
   if (!mayAnswer6(packet, type, code)) return;
-  const hop = wayBack(packet, link);
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
+  resolveAny(true, packet.source, hop, link);
   if (hop.kind != HopKind.Forward) return;
   const source = isOwn(packet) ? offending.destination : errorSource6(offending.source, packet.receivedOn);
   const quoted = min<u32>(packet.totalLength, ERROR_MAX_V6 - IPV6_SIZE - ICMP_SIZE);
@@ -179,13 +193,6 @@ function putError(at: usize, type: u32, code: u32, rest: u32, quotation: usize, 
   icmp.checksum = 0;
   icmp.rest = rest;
   memory.copy(at + ICMP_SIZE, quotation, quoted);
-}
-
-/** Looks up the way to where the packet came from, if that is a link-local address on the interface `link`. */
-function wayBack(packet: Scratch, link: u32): Hop {
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
-  resolveAny(packet.isV6, packet.source, hop, link);
-  return hop;
 }
 
 /** Whether the packet was addressed to this host: then that address answers. */

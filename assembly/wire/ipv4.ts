@@ -76,6 +76,14 @@ export class Ipv4 {
     store<u32>(p, destinationBE, DESTINATION);
   }
 
+  /** Adds `bytes` of options, a multiple of four, to a header that has none, and room behind it. */
+  addOptions(options: usize, bytes: u32): void {
+    const p = changetype<usize>(this);
+    memory.copy(p + IPV4_MIN, options, bytes);
+    store<u8>(p, PLAIN + (bytes >> 2), VERSION_IHL);
+    this.fillChecksum();
+  }
+
   get tos(): u32 {
     return load<u8>(changetype<usize>(this), TOS);
   }

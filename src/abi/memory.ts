@@ -185,6 +185,12 @@ export const SB_DATAGRAM_AGES = 636;
 /** u64: state of the generator of what is drawn at random (SplitMix64). */
 export const SB_RANDOM = 664;
 
+/** OPTIONS_MAX bytes: the options of an answer that is being made, as read from the wire. u32: the address it goes to. */
+export const SB_ECHO = 704;
+export const SB_ECHO_TO = 744;
+/** Bytes of options that an IPv4 header has room for. */
+export const OPTIONS_MAX = 40;
+
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;
 export const CRC_TABLES_SIZE = 16384;

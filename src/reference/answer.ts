@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { type Echo, echo, signEcho } from './echo.js';
 import type { Host } from './host.js';
 import { isForAll } from './martians.js';
 import type { Interface, Route } from './network.js';
+import { optionContext } from './options.js';
 import { isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_LENGTH, ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
 import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
@@ -18,6 +20,9 @@ import { isIcmp, serialiseAsIs, upperLayer } from './upper.js';
 
 /** Largest ICMP error in bytes, IP header included (RFC 1812 §4.3.2.3). */
 const LARGEST = 576;
+
+/** Bytes of an IPv4 header without options. */
+const IPV4_LENGTH = 20;
 
 /** Bytes of an IPv6 header and an ICMPv6 one. */
 const IPV6_HEADERS = 48;
@@ -97,11 +102,14 @@ export function answerWith(
   link = device,
 ): ReferenceOutcome | undefined {
   if (host.network.isLocal(packet.source)) return undefined;
-  const route = host.network.route(packet.source, link);
+  const echoed = isIpv6(packet) ? undefined : echo(packet.options, packet.source, faultOf(message));
+  const to = echoed?.destination ?? packet.source;
+  if (host.network.isLocal(to)) return undefined;
+  const route = host.network.route(to, link);
   if (route === undefined) return undefined;
   const error = isIpv6(packet)
     ? makeIcmpv6(host, message, packet, route, device, quoted)
-    : makeIcmp(host, message, packet, route, quoted);
+    : makeIcmp(host, message, packet, route, quoted, echoed!);
   if (error === undefined || isHeldBack(host, error)) return undefined;
   const departure = host.network.depart(route, serialiseIp(error));
   if (typeof departure === 'string') return undefined;
@@ -120,6 +128,11 @@ function isHeldBack({ services, sysctl }: Host, error: IpPacket): boolean {
   return quote !== undefined && lacksPorts(quote);
 }
 
+/** Which byte of a packet's options an error finds wrong, if that is what it tells. */
+function faultOf({ type, rest }: ErrorMessage): number | undefined {
+  return type === ICMP_TYPE.parameterProblem ? rest / 2 ** 24 - IPV4_LENGTH : undefined;
+}
+
 /** From the packet's destination if that is ours, else from the address that belongs to the way back. */
 function makeIcmp(
   host: Host,
@@ -127,15 +140,20 @@ function makeIcmp(
   packet: Ipv4Packet,
   back: Route,
   quoted: Uint8Array,
+  echoed: Echo,
 ): IpPacket | undefined {
   const icmpType = packet.payload[0];
   if (packet.fragmentOffset !== 0 || host.network.isSubnetBroadcast(packet.source)) return undefined;
-  if (isForAll(host, packet.destination)) return undefined;
+  if (isForAll(host, packet.destination) || isForAll(host, echoed.destination)) return undefined;
   if (packet.protocol === PROTOCOL.icmp && (icmpType === undefined || isIcmpError(icmpType))) return undefined;
   const source = host.network.isLocal(packet.destination) ? packet.destination : back.source;
   if (typeof source !== 'number') return undefined;
-  const room = Math.min(LARGEST, back.mtu) - 20 - 8;
-  const payload = quoted.slice(0, Math.max(room, 0));
+  const options = signEcho(echoed, optionContext(host, source, host.now));
+  if (options === undefined) return undefined;
+  const room = Math.min(LARGEST, back.mtu) - IPV4_LENGTH - options.length - ICMP_LENGTH;
+  // With no more than a header quoted it would tell nothing.
+  if (room <= IPV4_LENGTH) return undefined;
+  const payload = quoted.slice(0, room);
   return {
     // The precedence of internetwork control, the sender's type of service (RFC 1812 §4.3.2.5).
     tos: (packet.tos & 0x1e) | 0xc0,
@@ -146,8 +164,8 @@ function makeIcmp(
     protocol: PROTOCOL.icmp,
     checksum: 0,
     source,
-    destination: packet.source,
-    options: new Uint8Array(0),
+    destination: echoed.destination,
+    options,
     payload: serialiseIcmp({ type, code, rest, payload }),
   };
 }

@@ -62,6 +62,7 @@ export class ReferenceDirector {
       }),
       paths: new PathMtus(),
       random: new Random(options.seed ?? 0n),
+      now: 0,
       reassembly: new Reassembler({
         bytes: options.fragmentBytes ?? 1024 * 1024,
         datagrams: options.datagrams ?? 256,
@@ -163,6 +164,7 @@ export class ReferenceDirector {
     notes: words.ReferenceFrameNotes = {},
   ): words.ReferenceOutcome[] {
     this.advance(now);
+    this.#host.now = now;
     // A copy: slices of a Buffer are not.
     const judgement = receive(this.#host, new Uint8Array(frame), inInterface, now, notes);
     const { verdict, reason, outInterface, frame: changed, made } = judgement;

@@ -23,6 +23,8 @@ export interface Host {
   readonly connections: ConnectionTable;
   readonly paths: PathMtus;
   readonly random: Random;
+  /** When the packet that is judged came, milliseconds since the Unix epoch. */
+  now: number;
   /** Fragments that wait; with the first of a datagram all that is known of it. */
   readonly reassembly: Reassembler<Received>;
   /** The next IP identification of a packet that the director makes. */

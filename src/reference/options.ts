@@ -7,12 +7,14 @@
 import type { Host } from './host.js';
 import { isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 
-const OPTION = {
+/** Kinds of options. */
+export const OPTION = {
   end: 0,
   noOperation: 1,
   recordRoute: 7,
   timestamp: 68,
   looseRoute: 131,
+  cipso: 134,
   strictRoute: 137,
   routerAlert: 148,
 } as const;
@@ -94,6 +96,8 @@ function processOne(
 ): number | undefined {
   const type = filled.options[at]!;
   if (type === OPTION.routerAlert) return length >= 4 ? undefined : 1;
+  // A label of a domain that the host was not taught.
+  if (type === OPTION.cipso) return length < 8 ? 1 : 2;
   // Both source routes count as one kind.
   const kind = type === OPTION.strictRoute ? OPTION.looseRoute : type;
   if (kind !== OPTION.recordRoute && kind !== OPTION.timestamp && kind !== OPTION.looseRoute) return undefined;

@@ -39,7 +39,9 @@ export function relay(host: Host, { received, message, quote }: Report): Judgeme
   if (isAboutMtu && !inner.dontFragment) return drop('icmp-consumed');
   const words = { reason: 'icmp-relayed', type, code };
   const told = isAboutMtu ? innerMtu(connection, announced, overhead, received.now) : rest;
-  const made = answerWith(host, { ...words, rest: told }, quotedHeader(inner), received.interface, inner.bytes);
+  // Nobody has read the options that are quoted, so that none are taken over.
+  const about = { ...quotedHeader(inner), options: new Uint8Array(0) };
+  const made = answerWith(host, { ...words, rest: told }, about, received.interface, inner.bytes);
   countReply(inner.bytes.length, connection);
   return drop('icmp-consumed', made);
 }

@@ -27,6 +27,12 @@ export function adjusted(checksum: number, before: Uint8Array, after: Uint8Array
   return ~fold((~checksum & 0xffff) + (~sumOf(before) & 0xffff) + sumOf(after)) & 0xffff;
 }
 
+/** Whether the IPv4 header at `start` is all there, and its checksum is right. */
+export function headerChecksumIsRight(frame: Uint8Array, start: number): boolean {
+  const header = frame.subarray(start, start + (frame[start]! & 15) * 4);
+  return header.length === (header[0]! & 15) * 4 && sumOf(header) === 0xffff;
+}
+
 /** Where the checksum of TCP and UDP is, by kind. */
 const CHECKSUM_AT: Readonly<Partial<Record<Layer['kind'], number>>> = { tcp: 16, udp: 6 };
 

@@ -8,7 +8,7 @@
 import type { Layer } from '../decode/layers.js';
 import { readU16, readUint } from '../decode/text.js';
 import { type Difference, firstDifference } from '../decode.js';
-import { adjusted } from './checksum.js';
+import { adjusted, headerChecksumIsRight } from './checksum.js';
 import { fieldOf, type Packet, packetOf } from './packet.js';
 
 /** What is known about a frame that we sent, when it is held beside the captured one. */
@@ -120,10 +120,12 @@ const RULES: readonly MaskRule[] = [
     ranges(context, got) {
       const found: MaskedRange[] = [];
       for (const ip of got.layers) {
-        // What an answer quotes was written into before, and only the answer's checksum is of that.
+        // What an answer quotes was written into before. Only the answer's checksum is of that, but that of a datagram was
+        // set right when it was put together.
         const isQuoted = context.made && ip.prefix === 'quoted.';
         if (ip.kind !== 'ip' || (ip.prefix.includes('quoted.') && !isQuoted)) continue;
-        const checksum = isQuoted ? got.layers[0]!.payload + 2 : ip.start + 10;
+        const isNew = [context.expected, context.got].every((frame) => headerChecksumIsRight(frame, ip.start));
+        const checksum = isQuoted && !isNew ? got.layers[0]!.payload + 2 : ip.start + 10;
         for (const start of timestamps(context.got, ip)) {
           if (start + 4 > Math.min(context.expected.length, context.got.length)) continue;
           if (inClock(context, context.expected, start) && inClock(context, context.got, start)) {

@@ -80,10 +80,15 @@ describe("the director's own ICMP", () => {
     expect(answers.filter((answer) => answer?.reason === 'time-exceeded')).toHaveLength(100);
   });
 
-  test('has no options, whatever the packet had', () => {
+  test('options of an error about a tunnel are not looked at', () => {
+    director.deleteDest(WEB, { address: RIP, port: 8080 });
+    director.addDest(WEB, { address: RIP, method: 'tun' });
+    const outer = director.send(segment(SYN), 'cli', T0)[0]?.frame ?? new Uint8Array(0);
+    const told = icmp({ source: RIP, destination: '10.1.0.1' }, 3, 1, outer);
     const recordRoute = Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0);
-    const answer = director.send(segment(SYN, { ttl: 1, options: recordRoute }), 'cli', T0)[1];
-    expect(answer?.reason).toBe('time-exceeded');
+    const words = { source: RIP, destination: '10.1.0.1', protocol: 1, options: recordRoute };
+    const answer = director.send(ipv4(words, told.subarray(20)), 'srv', T0)[1];
+    expect(answer?.reason).toBe('icmp-relayed');
     expect(answer?.frame[0]).toBe(0x45);
   });
 
@@ -105,6 +110,13 @@ describe("the director's own ICMP", () => {
     // 10 s in CLOSE; the older one is in SYN_RECV for 60.
     expect(director.connections(T0 + 20_000)).toMatchObject([{ state: 'SYN_RECV' }]);
     expect(fate(reply(ACK), 'srv', T0 + 20_000)).toBe('forward routed');
+  });
+
+  test('an answer of the host, a reset, ends no connection from port 0', () => {
+    const from0 = (flags: number) => tcp({ source: CLIENT, destination: VIP, sport: 0, dport: 80, flags });
+    fate(from0(SYN));
+    expect(fate(from0(ACK))).toBe('local not-opening');
+    expect(director.connections(T0)).toMatchObject([{ state: 'SYN_RECV' }]);
   });
 });
 

@@ -155,7 +155,7 @@ describe.each(BINARIES)('%s', (binary) => {
     const frame = fromClient(tcp({ source: CLIENT, destination: SERVERS[1], sport: 1, dport: 2, ttl: 1, options }));
     for (const director of both(binary)) {
       const [, error] = director.send(frame, 'cli', 0);
-      const quote = error?.frame.subarray(14 + 28) as Uint8Array;
+      const quote = error?.frame.subarray(14 + 36) as Uint8Array;
       expect(toHex(quote.subarray(20, 28))).toBe('0707080a00000100');
       // The checksum is set right only in what is sent on.
       expect(toHex(quote.subarray(0, 20))).toBe(toHex(frame.subarray(14, 34)));

@@ -52,6 +52,8 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_REMOTE_FIELD, 4],
   [abi.SB_TUNNEL_ADDRESSES, 16],
   [abi.SB_RANDOM, 8],
+  [abi.SB_ECHO, abi.OPTIONS_MAX],
+  [abi.SB_ECHO_TO, 4],
   [abi.SB_SCHED_FREE, 4],
 ];
 

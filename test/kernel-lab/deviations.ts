@@ -19,8 +19,6 @@ export interface Compared {
   readonly sent: readonly SentFrame[];
   /** The director's addresses. */
   readonly own: ReadonlySet<string>;
-  /** Whether the two would be the same if they had sent the frames of `emitted` and `sent`, changed like that. */
-  isSame(theirs: (frame: Uint8Array) => Uint8Array, ours: (frame: SentFrame) => SentFrame): boolean;
 }
 
 interface Deviation {
@@ -30,51 +28,13 @@ interface Deviation {
 
 const DEVIATIONS: readonly Deviation[] = [
   {
-    // An answer of ours carries no IP options. Where the kernel's has no room for as much of a quotation, ours is cut.
-    name: 'answers without options',
-    accounts({ emitted, isSame }) {
-      const answers = emitted.map(({ data }) => data).filter(hasOptions);
-      const [longest = 0, ...others] = answers.map((data) => withoutOptions(data).length);
-      const room = answers[0] === undefined ? 0 : answers[0].length - longest;
-      return (
-        answers.length > 0 &&
-        others.length === 0 &&
-        isSame(
-          (data) => (hasOptions(data) ? withoutOptions(data) : data),
-          (frame) => {
-            const tooLong = frame.packet.made ? frame.data.length - longest : 0;
-            return tooLong > 0 && tooLong <= room ? { ...frame, data: cut(frame.data, longest) } : frame;
-          },
-        )
-      );
-    },
-  },
-  {
-    // With the options that the kernel echoes, its answer has no room for the ports, and schedule_icmp drops it.
-    name: 'answers without options, of which schedule_icmp drops those with',
-    accounts({ frame, emitted, sent }) {
-      const [answer] = sent;
-      if (
-        emitted.length > 0 ||
-        sent.length !== 1 ||
-        !answer?.packet.made ||
-        answer.packet.reason === 'parameter-problem'
-      )
-        return false;
-      const about = packetOf(frame);
-      if (about?.version !== 4) return false;
-      const quoted = answer.data.length - ETHERNET - HEADER - ICMP_HEADER;
-      const header = headerLength(about.whole);
-      const isCut = quoted < about.whole.length;
-      return isCut && echoedLength(about.whole.subarray(HEADER, header)) > quoted - header - PORTS;
-    },
-  },
-  {
     // An ICMP error that the kernel owes itself, about a packet from one of its addresses or what was in such a tunnel
-    // packet, goes through its own input, and from there to a server.
+    // packet, goes through its own input, and from there to a server, or by a tunnel's device to whom that carried for.
     name: 'errors to itself',
     accounts({ frame, emitted, sent, own }) {
-      const about = identitiesIn(frame).filter(({ source }) => own.has(source));
+      const all = identitiesIn(frame);
+      const first = all.findIndex(({ source }) => own.has(source));
+      const about = first < 0 ? [] : all.slice(first);
       return (
         sent.length === 0 &&
         emitted.every(({ data }) => quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted))))
@@ -103,11 +63,14 @@ const DEVIATIONS: readonly Deviation[] = [
     },
   },
   {
-    // Nobody verifies checksums before IPVS: it drops such errors to DR and TUN, too.
+    // Nobody verifies checksums before IPVS: it drops such errors to DR and TUN, too. These do not change the message.
     name: 'unverified ICMP errors',
     accounts({ frame, emitted, sent }) {
-      const isIn = ({ packet }: SentFrame) => packet.reason === 'icmp-in';
-      return packetOf(frame)?.version === 4 && emitted.length === 0 && sent.length > 0 && sent.every(isIn);
+      const [only] = sent;
+      const message = errorIn(frame);
+      if (emitted.length > 0 || sent.length !== 1 || only?.packet.reason !== 'icmp-in' || message === undefined)
+        return false;
+      return checksum(message) !== 0 && Buffer.from(only.data).subarray(-message.length).equals(message);
     },
   },
 ];
@@ -117,61 +80,11 @@ function quotedIn(frame: Uint8Array): Identity[] {
   return [...identitiesIn(frame, 'quoted.'), ...identitiesIn(frame, 'inner.quoted.')];
 }
 
-const ETHERNET = 14;
-const HEADER = 20;
-const ICMP_HEADER = 8;
-const PORTS = 4;
-const ECHOED = [7, 68, 131, 134, 137];
-
-function hasOptions(frame: Uint8Array): boolean {
-  const packet = packetOf(frame);
-  return packet?.version === 4 && packet.protocol === ICMP && headerLength(packet.whole) > HEADER;
-}
-
-function headerLength(packet: Uint8Array): number {
-  return ((packet[0] ?? 0) & 15) * 4;
-}
-
-/** Bytes of the options that the kernel echoes, padded: record route, timestamp, source routes, CIPSO. */
-function echoedLength(options: Uint8Array): number {
-  let length = 0;
-  for (let at = 0; at < options.length && options[at] !== 0; ) {
-    const size = options[at] === 1 ? 1 : (options[at + 1] ?? 0);
-    if (size === 0) break;
-    if (ECHOED.includes(options[at] ?? 0)) length += size;
-    at += size;
-  }
-  return (length + 3) & ~3;
-}
-
-/** An IPv4 packet whose header has no options. */
-function withoutOptions(frame: Uint8Array): Uint8Array {
-  const options = headerLength(frame.subarray(ETHERNET)) - HEADER;
-  const at = ETHERNET + HEADER;
-  const short = Uint8Array.of(...frame.subarray(0, at), ...frame.subarray(at + options));
-  short[ETHERNET] = 0x45;
-  return withLength(short);
-}
-
-/** An ICMP message of `length` bytes with link and IP header. */
-function cut(frame: Uint8Array, length: number): Uint8Array {
-  const short = withLength(frame.slice(0, length));
-  setChecksum(short.subarray(ETHERNET + HEADER), 2);
-  return short;
-}
-
-/** An IPv4 packet whose header says how long it is. */
-function withLength(frame: Uint8Array): Uint8Array {
-  const length = frame.length - ETHERNET;
-  frame.set([length >> 8, length & 255], ETHERNET + 2);
-  setChecksum(frame.subarray(ETHERNET, ETHERNET + HEADER), 10);
-  return frame;
-}
-
-function setChecksum(bytes: Uint8Array, at: number): void {
-  bytes.set([0, 0], at);
-  const sum = checksum(bytes);
-  bytes.set([sum >> 8, sum & 255], at);
+/** The ICMP message in a frame, be it in a tunnel or not. */
+function errorIn(frame: Uint8Array): Uint8Array | undefined {
+  const layers = packetOf(frame)?.layers ?? [];
+  const error = layers.find(({ kind, prefix }) => kind === 'icmp' && !prefix.includes('quoted.'));
+  return error && frame.subarray(error.start, layers[0]?.end);
 }
 
 /** The name of the deviation that explains why the core sent something else; `undefined`: none does. */

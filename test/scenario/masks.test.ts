@@ -286,12 +286,16 @@ describe('matchFrames', () => {
       expect(masksOf(context(wrap(at + 1), wrap(at)))).toEqual(['clock']);
     });
 
+    const about = (quoted: Uint8Array) => {
+      const payload = icmp(11, 0, [0, 0, 0, 0], quoted);
+      return ether(CLI_MAC, C0_MAC, ipv4({ src: '10.0.0.100', dst: '10.0.0.2', protocol: 1, payload }));
+    };
+
     it('counts in what an answer quotes, which keeps its checksum', () => {
       const quoting = (time: number, length?: number) => {
         const quoted = stamped(at).slice(14);
         quoted.set(u32(time), 24);
-        const payload = icmp(11, 0, [0, 0, 0, 0], quoted.subarray(0, length));
-        return ether(CLI_MAC, C0_MAC, ipv4({ src: '10.0.0.100', dst: '10.0.0.2', protocol: 1, payload }));
+        return about(quoted.subarray(0, length));
       };
       expect(masksOf(context(quoting(at + 1), quoting(at), { made: true }))).toEqual(['clock']);
       expect(masksOf(context(quoting(at + 9), quoting(at), { made: true }))).toBeUndefined();
@@ -299,6 +303,12 @@ describe('matchFrames', () => {
       // Of the option there may be no more than that.
       expect(masksOf(context(quoting(at + 1, 28), quoting(at, 28), { made: true }))).toEqual(['clock']);
       expect(masksOf(context(quoting(at, 27), quoting(at, 27), { made: true }))).toEqual([]);
+    });
+
+    it('counts in a quoted datagram, whose checksum was set right when it was put together', () => {
+      const quoting = (time: number) => about(stamped(time).slice(14));
+      expect(masksOf(context(quoting(at + 1), quoting(at), { made: true }))).toEqual(['clock']);
+      expect(masksOf(context(quoting(at + 9), quoting(at), { made: true }))).toBeUndefined();
     });
   });
 

@@ -69,6 +69,7 @@ export class Traffic implements StepSource {
 
   #fits({ step }: Move): boolean {
     if (step.kind !== 'frame') return true;
+    if (isResetByHost(step.frame)) return false;
     return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
   }
 
@@ -76,6 +77,18 @@ export class Traffic implements StepSource {
     const { flow, direction } = this.#last ?? {};
     if (flow !== undefined && direction !== undefined) this.#context.flows.learn(flow, direction, emitted);
   }
+}
+
+/** Whether the host's own reset may end a connection that no packet of the client finds (docs/deviations.md). */
+function isResetByHost(frame: Uint8Array): boolean {
+  const layers = packetOf(frame)?.layers ?? [];
+  return layers.some(
+    (layer) =>
+      layer.kind === 'tcp' &&
+      !layer.prefix.includes('quoted.') &&
+      fieldOf(layer, 'tcp.srcport') === '0' &&
+      !fieldOf(layer, 'tcp.flags')?.includes('S'),
+  );
 }
 
 /** Whether a packet is a SYN or an INIT, also in a tunnel, or a fragment with which one may be whole. */
