@@ -29,7 +29,7 @@ const DIRECTORS: readonly [name: string, make: (network?: NetworkConfig) => Any]
 
 const fate = (director: Any, packet = TUNNEL, by = 'cli', notes?: FrameNotes): string => {
   const [first] = director.send(packet, by, 0, notes);
-  return `${first?.verdict} ${first?.reason}${first?.decapsulated ? ' from inside' : ''}`;
+  return `${first?.verdict} ${first?.reason}${first !== undefined && first.frame.length < packet.length ? ' from inside' : ''}`;
 };
 
 describe.each(DIRECTORS)('%s', (_, make) => {
