@@ -25,12 +25,22 @@ import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
 
 /**
- * Sets scheduler and flags; a scheduler that stays keeps its place. False: there is no room for the scheduler's table, and
- * nothing has changed.
+ * Sets scheduler, flags and persistence; a scheduler that stays keeps its place. False: there is no room for the scheduler's
+ * table, and nothing has changed.
  */
-export function editService(service: Service, scheduler: u32, flags: u32): bool {
+export function editService(
+  service: Service,
+  scheduler: u32,
+  flags: u32,
+  timeout: u32,
+  netmask: u32,
+  engine: u32,
+): bool {
   if (service.scheduler != scheduler && !setScheduler(service, scheduler)) return false;
   service.flags = flags;
+  service.timeout = timeout;
+  service.netmask = netmask;
+  service.engine = engine;
   return true;
 }
 

@@ -42,9 +42,9 @@ export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32)
   return services.makeService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
-/** Sets a service's scheduler and flags; false, and nothing has changed, when there is no room for the scheduler's table. */
-export function editService(service: usize, scheduler: u32, flags: u32): bool {
-  return control.editService(changetype<services.Service>(service), scheduler, flags);
+/** Sets what a service has beside its name; false, and nothing has changed, when there is no room for the scheduler's table. */
+export function editService(service: usize, scheduler: u32, flags: u32, timeout: u32, netmask: u32, engine: u32): bool {
+  return control.editService(changetype<services.Service>(service), scheduler, flags, timeout, netmask, engine);
 }
 
 /** Deletes a service and its dests. */

@@ -4,10 +4,18 @@
  * @module
  */
 import { ADDRESS_SIZE } from './abi/memory.js';
-import type { Method, Scheduler, TunnelChecksum, TunnelType } from './abi/protocol.js';
-import { type AddressBytes, addressBytes, type Family, formatEndpoint } from './address.js';
+import {
+  type Method,
+  PersistenceEngine,
+  type Scheduler,
+  ServiceFlag,
+  type TunnelChecksum,
+  type TunnelType,
+} from './abi/protocol.js';
+import { type AddressBytes, addressBytes, type Family, formatEndpoint, isIPv4 } from './address.js';
 import {
   type DestInfo,
+  ENGINES,
   FLAG_BITS,
   METHODS,
   PROTOCOLS,
@@ -26,6 +34,7 @@ import type {
   MarkServiceKey,
   ServiceConfig,
   ServiceKey,
+  ServiceSettings,
   TunnelConfig,
 } from './types.js';
 
@@ -34,7 +43,14 @@ type Keys<T> = Readonly<Record<keyof T, true>>;
 
 // What services() lists may be given back as it is.
 const LISTED: Keys<Pick<ServiceInfo, 'stats' | 'dests'>> = { stats: true, dests: true };
-const SETTINGS = { scheduler: true, flags: true } as const;
+const SETTINGS: Keys<ServiceSettings> = {
+  scheduler: true,
+  flags: true,
+  persistent: true,
+  netmask: true,
+  ops: true,
+  pe: true,
+};
 const ADDRESS_KEYS: Keys<AddressServiceKey> = { protocol: true, address: true, port: true };
 const MARK_KEYS: Keys<MarkServiceKey> = { fwmark: true, family: true };
 const DEST_KEYS: Keys<DestConfig & DestInfo> = {
@@ -46,6 +62,7 @@ const DEST_KEYS: Keys<DestConfig & DestInfo> = {
   lowerThreshold: true,
   tunnel: true,
   activeConnections: true,
+  persistentConnections: true,
   inactiveConnections: true,
   stats: true,
 };
@@ -58,6 +75,11 @@ export const checkNotes = objectOf<FrameNotes>({
 });
 
 const checkFlags = optional(listOf((flag) => lookUp(FLAG_BITS, 'scheduler flag', flag)));
+
+/** ipvsadm's limit: 31 days. */
+const PERSISTENCE_MAX = 31 * 24 * 3600;
+
+const checkOps = optional(ofKind('boolean'));
 
 /** A service's address, and its numbers as the core's functions take them. */
 export interface ServiceArguments {
@@ -98,19 +120,48 @@ export function serviceArguments(service: ServiceKey): ServiceArguments {
   assertKeys('service', service, { ...ADDRESS_KEYS, ...SETTINGS, ...LISTED });
   const protocol = lookUp(PROTOCOLS, 'protocol', service.protocol);
   const { family, bytes } = addressBytes(service.address);
-  return { address: padded(bytes), key: [family, protocol, portBE(service.port, 'service port'), 0] };
+  return { address: padded(bytes), key: [family, protocol, portBE(service.port, 'service port', 0), 0] };
 }
 
-/** Scheduler and flags of a service. @throws RangeError naming what is wrong. */
-export function serviceSettings(service: ServiceConfig): [Scheduler, number] {
+/** Scheduler, flags, timeout (ms), netmask and engine of a service. @throws RangeError naming what is wrong. */
+export function serviceSettings(service: ServiceConfig): [Scheduler, number, number, number, PersistenceEngine] {
   assertObject('service', service);
-  const { scheduler = 'wlc', flags = [] } = service;
+  const { scheduler = 'wlc', flags = [], persistent = 0, ops = false, pe } = service;
   const number = lookUp(SCHEDULERS, 'scheduler', scheduler);
   checkFlags(flags, 'service.flags');
   const foreign = flags.find((flag) => !flagsOf(scheduler).includes(flag));
   if (foreign !== undefined)
     throw new RangeError(`service.flags: "${foreign}" is no flag of the scheduler ${scheduler}`);
-  return [number, flags.reduce((sum, flag) => sum | FLAG_BITS[flag], 0)];
+  assertInteger('number of seconds (persistent)', persistent, PERSISTENCE_MAX);
+  checkOps(ops, 'service.ops');
+  if (!('fwmark' in service) && service.port === 0 && persistent === 0) {
+    throw new RangeError('expected a service port from 1 to 65535 unless the service is persistent, got 0');
+  }
+  if (ops && !('fwmark' in service) && service.protocol !== 'udp') {
+    throw new RangeError(`expected one-packet scheduling (ops) of UDP or a firewall mark, got ${service.protocol}`);
+  }
+  const kinds = (persistent > 0 ? ServiceFlag.Persistent : 0) | (ops ? ServiceFlag.OnePacket : 0);
+  return [
+    number,
+    flags.reduce((sum, flag) => sum | FLAG_BITS[flag], kinds as number),
+    persistent * 1000,
+    netmaskOf(service),
+    pe === undefined ? PersistenceEngine.None : lookUp(ENGINES, 'persistence engine', pe),
+  ];
+}
+
+/** As the core has it: a mask of IPv4 as loaded, or the bits of a prefix of IPv6. */
+function netmaskOf(service: ServiceConfig): number {
+  if (serviceFamily(service) === 6) {
+    const { netmask = 128 } = service;
+    assertInteger('netmask of IPv6 (bits of a prefix)', netmask, 128, 1);
+    return Number(netmask);
+  }
+  const { netmask = '255.255.255.255' } = service;
+  if (typeof netmask !== 'string' || !isIPv4(netmask)) {
+    throw new RangeError(`expected a netmask such as 255.255.255.0, got ${shown(netmask)}`);
+  }
+  return new DataView(addressBytes(netmask).bytes.buffer).getUint32(0, true);
 }
 
 /** What names a dest of a service. @throws RangeError when the address is none that a host can have. */
@@ -119,7 +170,9 @@ export function destArguments(service: ServiceKey, dest: DestKey): DestArguments
   const address = addressBytes(dest.address);
   if (!isUnicast(address)) throw new RangeError(`expected the address of a server, got ${dest.address}`);
   const port =
-    'fwmark' in service ? portBE(dest.port ?? 0, 'server port', 0) : portBE(dest.port ?? service.port, 'server port');
+    'fwmark' in service
+      ? portBE(dest.port ?? 0, 'server port', 0)
+      : portBE(dest.port ?? service.port, 'server port', service.port === 0 ? 0 : 1);
   return { address: padded(address.bytes), key: [address.family, port] };
 }
 

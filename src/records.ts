@@ -5,13 +5,23 @@
  */
 import * as abi from './abi/memory.js';
 import { ConnFlag, Family } from './abi/memory.js';
-import { ConnState, Method, Protocol, Scheduler, ServiceFlag, TunnelChecksum, TunnelType } from './abi/protocol.js';
+import {
+  ConnState,
+  Method,
+  PersistenceEngine,
+  Protocol,
+  Scheduler,
+  ServiceFlag,
+  TunnelChecksum,
+  TunnelType,
+} from './abi/protocol.js';
 import { formatAddress } from './address.js';
 import { flagsOf } from './schedulers.js';
 import type {
   AddressServiceKey,
   MarkServiceKey,
   MethodName,
+  PersistenceEngineName,
   ProtocolName,
   SchedulerFlag,
   SchedulerName,
@@ -40,6 +50,8 @@ export interface DestInfo {
   lowerThreshold: number;
   activeConnections: number;
   inactiveConnections: number;
+  /** Templates of a persistent service that point here. */
+  persistentConnections: number;
   stats: Stats;
 }
 
@@ -47,6 +59,12 @@ export interface DestInfo {
 export interface ServiceState {
   scheduler: SchedulerName;
   flags: SchedulerFlag[];
+  /** Seconds, and which clients are one: a mask of IPv4, the length of a prefix of IPv6. Only of a persistent service. */
+  persistent?: number;
+  netmask?: string | number;
+  /** Only with one-packet scheduling. */
+  ops?: true;
+  pe?: PersistenceEngineName;
   stats: Stats;
   dests: DestInfo[];
 }
@@ -69,9 +87,10 @@ export type ServiceInfo = AddressServiceInfo | MarkServiceInfo;
 /** Name of a connection's state, as `ipvsadm -Lnc` prints it. */
 export type ConnStateName = (typeof STATE_NAMES)[number];
 
-/** A connection. */
+/** A connection, or the template of a client's connections. */
 export interface ConnectionInfo {
-  protocol: ProtocolName;
+  /** `ip`: a template of a service by firewall mark, whose virtual address is the mark. */
+  protocol: ProtocolName | 'ip';
   clientAddress: string;
   clientPort: number;
   virtualAddress: string;
@@ -85,6 +104,10 @@ export interface ConnectionInfo {
   expires: number;
   /** Packets from the client. */
   inPackets: number;
+  /** Only of a template: what says to which dest a client's next connections go. */
+  template?: true;
+  /** What a persistence engine knows the template by, a character a byte. */
+  pe?: { name: PersistenceEngineName; data: string };
 }
 
 /** By ConnState. */
@@ -175,6 +198,9 @@ export const FLAG_BITS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
   'mh-port': ServiceFlag.Sched2,
 };
 
+/** Persistence engines by name. */
+export const ENGINES: Readonly<Record<PersistenceEngineName, PersistenceEngine>> = { sip: PersistenceEngine.Sip };
+
 /** The address of that family at `at`. */
 function addressAt(view: DataView, at: number, family: Family): string {
   return formatAddress(new Uint8Array(view.buffer, at, family === Family.V6 ? 16 : 4));
@@ -196,8 +222,25 @@ export function readService(view: DataView, at: number): ServiceInfo {
     ...readServiceKey(view, at),
     scheduler,
     flags: flagsOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
+    ...readPersistence(view, at, flags),
     stats: readStats(view, at + abi.SVC_STATS),
     dests,
+  };
+}
+
+function readPersistence(
+  view: DataView,
+  at: number,
+  flags: number,
+): Pick<ServiceState, 'persistent' | 'netmask' | 'ops' | 'pe'> {
+  const isV6 = view.getUint8(at + abi.SVC_FAMILY) === Family.V6;
+  const bits = view.getUint32(at + abi.SVC_NETMASK, true);
+  const netmask = isV6 ? bits : addressAt(view, at + abi.SVC_NETMASK, Family.V4);
+  const engine = view.getUint8(at + abi.SVC_PE);
+  return {
+    ...(flags & ServiceFlag.Persistent && { persistent: view.getUint32(at + abi.SVC_TIMEOUT, true) / 1000, netmask }),
+    ...(flags & ServiceFlag.OnePacket && { ops: true }),
+    ...(engine !== PersistenceEngine.None && { pe: nameOf(ENGINES, engine) }),
   };
 }
 
@@ -214,6 +257,8 @@ function readServiceKey(view: DataView, at: number): AddressServiceKey | Require
 
 function readDest(view: DataView, at: number): DestInfo {
   const method = nameOf(METHODS, view.getUint8(at + abi.DEST_METHOD));
+  const active = view.getUint32(at + abi.DEST_ACTIVE, true);
+  const inactive = view.getUint32(at + abi.DEST_INACTIVE, true);
   return {
     address: addressAt(view, at + abi.DEST_ADDRESS, view.getUint8(at + abi.DEST_FAMILY)),
     port: view.getUint16(at + abi.DEST_PORT_BE, false),
@@ -222,8 +267,10 @@ function readDest(view: DataView, at: number): DestInfo {
     weight: view.getInt32(at + abi.DEST_WEIGHT, true),
     upperThreshold: view.getUint32(at + abi.DEST_UPPER_THRESHOLD, true),
     lowerThreshold: view.getUint32(at + abi.DEST_LOWER_THRESHOLD, true),
-    activeConnections: view.getUint32(at + abi.DEST_ACTIVE, true),
-    inactiveConnections: view.getUint32(at + abi.DEST_INACTIVE, true),
+    activeConnections: active,
+    inactiveConnections: inactive,
+    // Templates point to it, too, and count as neither.
+    persistentConnections: view.getUint32(at + abi.DEST_CONNS, true) - active - inactive,
     stats: readStats(view, at + abi.DEST_STATS),
   };
 }

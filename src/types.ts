@@ -34,12 +34,15 @@ export type SchedulerName =
 /** Scheduler flag, as ipvsadm's `-b`. The same bits mean those of `sh` and those of `mh`. */
 export type SchedulerFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port';
 
+/** Persistence engine, as ipvsadm's `--pe`. */
+export type PersistenceEngineName = 'sip';
+
 /** What names a service for one virtual address and port. */
 export interface AddressServiceKey {
   protocol: ProtocolName;
   /** VIP. */
   address: string;
-  /** 1..65535. */
+  /** 1..65535; 0 for every port of the address that no other service has: a persistent service only. */
   port: number;
 }
 
@@ -62,6 +65,20 @@ export interface ServiceSettings {
   /** Default `wlc`, as ipvsadm's. */
   scheduler?: SchedulerName;
   flags?: readonly SchedulerFlag[];
+  /**
+   * Seconds, 1..2678400, for which a client's next connections go to the same dest, as ipvsadm's `-p`; 0 (the default):
+   * each connection is scheduled by itself.
+   */
+  persistent?: number;
+  /**
+   * Which clients are one to a persistent service, as ipvsadm's `-M`: for IPv4 a mask (default `255.255.255.255`), for IPv6
+   * the length of a prefix (1..128, the default).
+   */
+  netmask?: string | number;
+  /** One-packet scheduling, as ipvsadm's `-o`: each UDP datagram is scheduled by itself. Default false. */
+  ops?: boolean;
+  /** Persistence engine, as ipvsadm's `--pe`: `sip` keeps the datagrams of one Call-ID together. Default: none. */
+  pe?: PersistenceEngineName;
 }
 
 /** A virtual service. */
@@ -82,8 +99,8 @@ export interface DestKey {
   /** RIP, of the service's family; TUN takes either. */
   address: string;
   /**
-   * 1..65535. Default: the service's port; DR and TUN force it. For a service by firewall mark it is 0: the port that the
-   * packet has.
+   * 1..65535. Default: the service's port; DR and TUN force it. For a service by firewall mark or for every port it is 0:
+   * the port that the packet has.
    */
   port?: number;
 }
@@ -187,6 +204,8 @@ export interface SysctlConfig {
   conn_reuse_mode?: number;
   /** End the connections of a dest that is deleted, and schedule a SYN or INIT to one of weight 0 anew. Default 0. */
   expire_nodest_conn?: number;
+  /** Give a client of a persistent service another dest once its own has weight 0. Default 0. */
+  expire_quiescent_template?: number;
   /** Answer servers' packets that have no connection with port unreachable. Default 0. */
   nat_icmp_send?: number;
   /** Let an ICMP error about a packet of no connection open one. Default 0. */

@@ -17,7 +17,14 @@ export interface CoreExports extends Record<string, unknown> {
   findService(family: number, protocol: number, portBE: number, fwmark: number): number;
   addService(family: number, protocol: number, portBE: number, fwmark: number): number;
   /** 0 or 1: whether there was room. */
-  editService(service: number, scheduler: number, flags: number): number;
+  editService(
+    service: number,
+    scheduler: number,
+    flags: number,
+    timeout: number,
+    netmask: number,
+    engine: number,
+  ): number;
   deleteService(service: number): void;
   findDest(service: number, family: number, portBE: number): number;
   addDest(service: number, family: number, portBE: number): number;

@@ -20,12 +20,15 @@ import {
   SVC_FAMILY,
   SVC_FLAGS,
   SVC_FWMARK,
+  SVC_NETMASK,
   SVC_NEXT,
+  SVC_PE,
   SVC_PORT_BE,
   SVC_PROTOCOL,
   SVC_SCHEDULER,
   SVC_STATS,
   SVC_TABLE,
+  SVC_TIMEOUT,
   SVC_USED,
   SVC_WRR_CW,
   SVC_WRR_DI,
@@ -132,6 +135,27 @@ export class Service {
   }
   get stats(): usize {
     return changetype<usize>(this) + SVC_STATS;
+  }
+  /** How long a template lives, in milliseconds. */
+  get timeout(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_TIMEOUT);
+  }
+  set timeout(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_TIMEOUT);
+  }
+  /** Which bits of a client's address count: of IPv4 as loaded, of IPv6 their number. */
+  get netmask(): u32 {
+    return load<u32>(changetype<usize>(this), SVC_NETMASK);
+  }
+  set netmask(value: u32) {
+    store<u32>(changetype<usize>(this), value, SVC_NETMASK);
+  }
+  /** PersistenceEngine. */
+  get engine(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_PE);
+  }
+  set engine(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_PE);
   }
   /** Address of its scheduler's table or cache, 0 when it has none. */
   get table(): usize {

@@ -123,6 +123,7 @@ export const SB_CACHE_BYPASS = 284;
 export const SB_IGNORE_TUNNELED = 288;
 export const SB_SLOPPY_SCTP = 292;
 export const SB_CONN_REUSE_MODE = 304;
+export const SB_EXPIRE_QUIESCENT_TEMPLATE = 308;
 /** u32 each: seconds, in milliseconds. */
 export const SB_LBLC_EXPIRATION = 312;
 export const SB_LBLCR_EXPIRATION = 316;
@@ -358,10 +359,16 @@ export const SVC_WRR_DI = 52;
 /** u8: 1 while the record is in use; u8: Family. */
 export const SVC_USED = 56;
 export const SVC_FAMILY = 57;
+/** u8: PersistenceEngine. */
+export const SVC_PE = 58;
 /** u64 × 5, see STATS_. */
 export const SVC_STATS = 64;
 /** u32: address of its scheduler's table or cache, 0 when it has none. */
 export const SVC_TABLE = 104;
+/** u32: how long a template lives, in milliseconds. */
+export const SVC_TIMEOUT = 108;
+/** u32: which bits of a client's address count for its template: of IPv4 as loaded, of IPv6 their number. */
+export const SVC_NETMASK = 112;
 
 /** u64 each. */
 export const STATS_CONNS = 0;

@@ -77,12 +77,20 @@ export enum Scheduler {
   Maglev = 15,
 }
 
-/** Service flags; the values of the scheduler flags are the kernel's IP_VS_SVC_F_SCHED*. */
+/** Service flags; the values are the kernel's IP_VS_SVC_F_*. */
 export enum ServiceFlag {
+  Persistent = 1,
+  OnePacket = 4,
   /** sh-fallback, mh-fallback. */
   Sched1 = 8,
   /** sh-port, mh-port. */
   Sched2 = 16,
+}
+
+/** Persistence engines. */
+export enum PersistenceEngine {
+  None = 0,
+  Sip = 1,
 }
 
 /** TCP states, in the kernel's order; UDP has the single state `Udp`; then SCTP's, in the kernel's order. */

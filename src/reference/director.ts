@@ -234,6 +234,7 @@ function describeDest(dest: Dest): words.ReferenceDestInfo {
     lowerThreshold: dest.lowerThreshold,
     activeConnections: dest.activeConnections,
     inactiveConnections: dest.inactiveConnections,
+    persistentConnections: dest.persistentConnections,
     stats: { ...dest.stats },
     ...(dest.method === 'tun' && type !== 'ipip' && { tunnel }),
   };

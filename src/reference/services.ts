@@ -32,6 +32,7 @@ export interface Dest {
   overloaded: boolean;
   activeConnections: number;
   inactiveConnections: number;
+  persistentConnections: number;
   /** False from its deletion until it is added again. */
   available: boolean;
   stats: words.ReferenceStats;
@@ -150,6 +151,7 @@ export class ServiceTable {
       overloaded: false,
       activeConnections: 0,
       inactiveConnections: 0,
+      persistentConnections: 0,
       available: true,
       stats: noStats(),
       service,
@@ -195,7 +197,8 @@ export class ServiceTable {
   /** Forgets the deleted dests that no connection and no scheduler refers to. */
   #emptyTrash(): void {
     for (const dest of this.#trash.values()) {
-      const isKept = total(dest) > 0 || this.list().some(({ scheduler }) => scheduler.refersTo?.(dest));
+      const isKept =
+        total(dest) + dest.persistentConnections > 0 || this.list().some(({ scheduler }) => scheduler.refersTo?.(dest));
       if (!isKept) this.#trash.delete(dest.name);
     }
   }

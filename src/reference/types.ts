@@ -216,6 +216,8 @@ export interface ReferenceDestInfo {
   lowerThreshold: number;
   activeConnections: number;
   inactiveConnections: number;
+  /** Templates of a persistent service that point here. */
+  persistentConnections: number;
   stats: ReferenceStats;
   /** Only with `tun`, and not for plain IPIP. */
   tunnel?: Required<Pick<ReferenceTunnel, 'type' | 'checksum'>> & Pick<ReferenceTunnel, 'port'>;

@@ -19,6 +19,8 @@ import {
   bracketHint,
   type Endpoint,
   parseEndpoint,
+  parseEngine,
+  parseNetmask,
   parseNumber,
   parseScheduler,
   parseSchedulerFlags,
@@ -29,7 +31,10 @@ import {
 export type RuleKey = AddressServiceKey | Required<MarkServiceKey>;
 
 /** A service with every default filled in. */
-export type RuleService = RuleKey & Required<ServiceSettings>;
+export type RuleService = RuleKey & Required<Pick<ServiceSettings, 'scheduler' | 'flags'>> & Persistence;
+
+/** Stands where it was given. */
+type Persistence = Pick<ServiceSettings, 'persistent' | 'netmask' | 'ops' | 'pe'>;
 
 /** A server with every default filled in; `tunnel` stands with the method `tun` only. */
 export type RuleDest = Required<Omit<DestConfig, 'tunnel'>> & Pick<DestConfig, 'tunnel'>;
@@ -57,6 +62,9 @@ const TUNNEL_TAKES: Record<NonNullable<TunnelConfig['type']>, readonly OptionNam
   gue: ['tun-port', ...CHECKSUMS],
   gre: ['tun-nocsum', 'tun-csum'],
 };
+/** ipvsadm's, in seconds; its limit is 31 days. */
+const DEFAULT_PERSISTENCE = 360;
+const MAX_PERSISTENCE = 31 * 86400;
 /** INT_MAX, ipvsadm's limit of a threshold. */
 const MAX_THRESHOLD = 0x7fffffff;
 
@@ -85,7 +93,32 @@ export class Given {
     const { at } = this;
     const scheduler = this.value('scheduler', (word) => parseScheduler(word, at)) ?? 'wlc';
     const flags = this.value('sched-flags', (word) => parseSchedulerFlags(word, scheduler, at)) ?? [];
-    return { ...this.key(), scheduler, flags };
+    const key = this.key();
+    const persistence = this.persistence(key);
+    if (!('fwmark' in key) && key.port === 0 && persistence.persistent === undefined) {
+      const option = [...this.options.values()].find(({ name }) => name in PROTOCOL_OF);
+      const got = `got "${option?.value?.text}"`;
+      this.fail(option?.value?.column, `expected a service port of 1 to 65535, ${got}: port 0 needs -p (--persistent)`);
+    }
+    return { ...key, scheduler, flags, ...persistence };
+  }
+
+  private persistence(key: RuleKey): Persistence {
+    const { at } = this;
+    const isV6 = 'fwmark' in key ? key.family === 6 : familyOf(key.address) === 6;
+    const seconds = this.value('persistent', (word) => parseNumber(word, MAX_PERSISTENCE, 'seconds', at, 1));
+    const netmask = this.value('netmask', (word) => parseNetmask(word, isV6, at));
+    const pe = this.value('pe', (word) => parseEngine(word, at));
+    const ops = this.options.get('ops');
+    if (ops !== undefined && !('fwmark' in key) && key.protocol !== 'udp') {
+      this.fail(ops.column, `${ops.shown} needs a service of UDP or a firewall mark`);
+    }
+    return {
+      ...(this.options.has('persistent') && { persistent: seconds ?? DEFAULT_PERSISTENCE }),
+      ...(netmask !== undefined && { netmask }),
+      ...(ops !== undefined && { ops: true }),
+      ...(pe !== undefined && { pe }),
+    };
   }
 
   /** What names the server; its port is by default that of the service, 0 for a service by mark. */
@@ -140,9 +173,9 @@ export class Given {
   /** The endpoint of a service. */
   private virtual(word: Word): { address: string; port: number } {
     const { address, port } = parseEndpoint(word, this.at);
-    if (port !== undefined && port !== 0) return { address, port };
-    const why = bracketHint(word.text) || ': port 0 needs persistence, which is not handled by this version';
-    return this.fail(word.column, `expected a service port of 1 to 65535, got "${word.text}"${why}`);
+    const hint = port === undefined ? bracketHint(word.text) : '';
+    if (hint !== '') this.fail(word.column, `expected a service port of 1 to 65535, got "${word.text}"${hint}`);
+    return { address, port: port ?? 0 };
   }
 
   private server(): Endpoint {

@@ -36,7 +36,15 @@ export type RuleCommand = { readonly at: RuleSource } & (
 
 /** Which options a command takes besides itself. */
 const KEY: readonly OptionName[] = [...SERVICE, 'ipv6'];
-const SERVICE_OPTIONS: readonly OptionName[] = [...KEY, 'scheduler', 'sched-flags'];
+const SERVICE_OPTIONS: readonly OptionName[] = [
+  ...KEY,
+  'scheduler',
+  'sched-flags',
+  'persistent',
+  'netmask',
+  'pe',
+  'ops',
+];
 const SERVER_KEY: readonly OptionName[] = [...KEY, 'real-server'];
 const SERVER_OPTIONS: readonly OptionName[] = [
   ...SERVER_KEY,

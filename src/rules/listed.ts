@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { MethodName, ProtocolName, SchedulerFlag, ServiceKey, TunnelConfig } from '../types.js';
+import type {
+  MethodName,
+  PersistenceEngineName,
+  ProtocolName,
+  SchedulerFlag,
+  ServiceKey,
+  TunnelConfig,
+} from '../types.js';
 
 /** Counters; bytes are IP bytes. */
 export interface ListedStats {
@@ -35,6 +42,12 @@ export type SavedService = Readonly<ServiceKey> & SavedSettings;
 export interface SavedSettings {
   readonly scheduler: string;
   readonly flags: readonly SchedulerFlag[];
+  /** Seconds; left out: not persistent. */
+  readonly persistent?: number;
+  /** A mask of IPv4, the length of a prefix of IPv6; left out: the whole address. */
+  readonly netmask?: string | number;
+  readonly ops?: boolean;
+  readonly pe?: PersistenceEngineName;
   /** Newest first, as the kernel keeps them. */
   readonly dests: readonly SavedDest[];
 }
@@ -54,7 +67,8 @@ export type ListedService = SavedService & {
 
 /** A connection. */
 export interface ListedConnection {
-  readonly protocol: ProtocolName;
+  /** `ip`: a template of a service by firewall mark. */
+  readonly protocol: ProtocolName | 'ip';
   readonly clientAddress: string;
   readonly clientPort: number;
   readonly virtualAddress: string;

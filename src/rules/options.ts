@@ -29,6 +29,10 @@ export type OptionName =
   | 'ipv6'
   | 'scheduler'
   | 'sched-flags'
+  | 'persistent'
+  | 'netmask'
+  | 'pe'
+  | 'ops'
   | 'real-server'
   | 'gatewaying'
   | 'masquerading'
@@ -60,7 +64,8 @@ export interface GivenOption {
 interface OptionSpec {
   readonly name: string;
   readonly command: boolean;
-  readonly takesValue: boolean;
+  /** `maybe`: the next word, unless that is an option. */
+  readonly takesValue: boolean | 'maybe';
   /** Why this version refuses it. */
   readonly refused?: string;
 }
@@ -92,7 +97,7 @@ for (const [letter, name] of COMMANDS) define(letter, { name, command: true, tak
 // `--set` takes three words; the parser of the command reads them all.
 define('', { name: 'set', command: true, takesValue: false });
 
-const OPTIONS: readonly (readonly [string, OptionName, boolean])[] = [
+const OPTIONS: readonly (readonly [string, OptionName, boolean | 'maybe'])[] = [
   ['t', 'tcp-service', true],
   ['u', 'udp-service', true],
   ['', 'sctp-service', true],
@@ -100,6 +105,10 @@ const OPTIONS: readonly (readonly [string, OptionName, boolean])[] = [
   ['6', 'ipv6', false],
   ['s', 'scheduler', true],
   ['b', 'sched-flags', true],
+  ['p', 'persistent', 'maybe'],
+  ['M', 'netmask', true],
+  ['', 'pe', true],
+  ['o', 'ops', false],
   ['r', 'real-server', true],
   ['g', 'gatewaying', false],
   ['m', 'masquerading', false],
@@ -115,8 +124,6 @@ const OPTIONS: readonly (readonly [string, OptionName, boolean])[] = [
 ];
 for (const [letter, name, takesValue] of OPTIONS) define(letter, { name, command: false, takesValue });
 
-refuse('persistence is not handled by this version', ['p', 'persistent'], ['M', 'netmask'], ['', 'pe']);
-refuse('one-packet scheduling is not handled by this version', ['o', 'ops']);
 refuse(
   'connection synchronisation is not handled by this version',
   ['', 'start-daemon'],
@@ -182,8 +189,11 @@ export function splitOptions(words: readonly Word[], at: RuleSource): SplitLine 
     }
     for (const { spec, shown, column, inline } of optionsOf(word, at)) {
       if (spec.refused !== undefined) throw new RuleError(at.file, at.line, column, `${shown}: ${spec.refused}`);
-      const value = inline ?? (spec.takesValue ? words[++index] : undefined);
-      if (spec.takesValue && (value === undefined || value.text === '')) {
+      const next = words[index + 1];
+      const takesNext = spec.takesValue === 'maybe' ? next?.text.startsWith('-') === false : spec.takesValue;
+      const value = inline ?? (takesNext ? next : undefined);
+      if (value === next && takesNext) index++;
+      if (spec.takesValue === true && (value === undefined || value.text === '')) {
         throw new RuleError(at.file, at.line, column, `${shown}: expected a value, got nothing`);
       }
       if (!spec.takesValue && value !== undefined) {

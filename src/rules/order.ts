@@ -9,11 +9,11 @@
  * @module
  */
 import { addressBytes } from '../address.js';
-import type { ProtocolName, ServiceKey } from '../types.js';
+import type { ServiceKey } from '../types.js';
 import type { ListedConnection } from './listed.js';
 
 /** IP protocol numbers, by which listings sort. */
-const PROTOCOL_NUMBER: Record<ProtocolName, number> = { tcp: 6, udp: 17, sctp: 132 };
+const PROTOCOL_NUMBER: Record<ListedConnection['protocol'], number> = { ip: 0, tcp: 6, udp: 17, sctp: 132 };
 
 interface Endpoint {
   readonly address: string;

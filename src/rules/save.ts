@@ -29,10 +29,16 @@ export function saveRules(services: readonly SavedService[], options: SaveOption
   for (const service of mergeSort(services, compareServices)) {
     const key = keyOptions(service);
     const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
-    text += `-A ${key} -s ${service.scheduler}${flags && ` -b ${flags}`}\n`;
+    text += `-A ${key} -s ${service.scheduler}${persistenceOptions(service)}${flags && ` -b ${flags}`}\n`;
     for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
   }
   return text;
+}
+
+function persistenceOptions({ persistent, netmask, pe, ops }: SavedService): string {
+  const isWhole = netmask === undefined || netmask === 128 || netmask === '255.255.255.255';
+  const mask = isWhole ? '' : ` -M ${netmask}`;
+  return `${persistent === undefined ? '' : ` -p ${persistent}${mask}`}${pe === undefined ? '' : ` --pe ${pe}`}${ops ? ' -o' : ''}`;
 }
 
 function keyOptions(service: Readonly<ServiceKey>): string {

@@ -5,7 +5,7 @@
  */
 import { formatIPv6Bytes, ipv6Bytes, isIPv4, isIPv6 } from '../address.js';
 import { flagsOf, SCHEDULER_NAMES } from '../schedulers.js';
-import type { SchedulerFlag, SchedulerName, TunnelConfig } from '../types.js';
+import type { PersistenceEngineName, SchedulerFlag, SchedulerName, TunnelConfig } from '../types.js';
 import { RuleError, type RuleSource } from './error.js';
 import type { Word } from './options.js';
 
@@ -90,6 +90,23 @@ const TUNNEL_TYPES: readonly NonNullable<TunnelConfig['type']>[] = ['ipip', 'gue
 export function parseTunnelType(word: Word, at: RuleSource): NonNullable<TunnelConfig['type']> {
   const type = TUNNEL_TYPES.find((name) => name === word.text);
   return type ?? fail(at, word, `expected a tunnel type of ${TUNNEL_TYPES.join(', ')}, got "${word.text}"`);
+}
+
+/**
+ * Which bits of a client's address count: a mask of IPv4, the length of a prefix of IPv6.
+ *
+ * @throws RuleError for anything else.
+ */
+export function parseNetmask(word: Word, isV6: boolean, at: RuleSource): string | number {
+  if (isV6) return parseNumber(word, 128, 'a prefix length', at, 1);
+  if (isIPv4(word.text)) return word.text;
+  return fail(at, word, `expected a netmask such as 255.255.255.0, got "${word.text}"`);
+}
+
+/** The name of a persistence engine. @throws RuleError for others. */
+export function parseEngine(word: Word, at: RuleSource): PersistenceEngineName {
+  if (word.text === 'sip') return word.text;
+  return fail(at, word, `expected the persistence engine sip, got "${word.text}"`);
 }
 
 /** The name of a scheduler. @throws RuleError for others. */

@@ -237,6 +237,7 @@ describe('switches and timeouts', () => {
       sloppy_tcp: 0,
       sloppy_sctp: 0,
       expire_nodest_conn: 0,
+      expire_quiescent_template: 0,
       conn_reuse_mode: 1,
       nat_icmp_send: 0,
       schedule_icmp: 0,

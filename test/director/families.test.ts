@@ -68,7 +68,7 @@ describe('services', () => {
     [{ fwmark: 1, protocol: 'tcp' }, 'protocol'],
     [{ ...TCP_KEY, family: 4 }, 'family'],
     [{ ...TCP_KEY, sheduler: 'rr' }, 'sheduler'],
-    [{ ...TCP_KEY, persistent: 300 }, 'persistent'],
+    [{ ...TCP_KEY, timeout: 300 }, 'timeout'],
     [{ ...TCP_KEY, address: 'fd00::1/64' }, 'fd00::1/64'],
   ])('%j is refused', (service, named) => {
     const director = lab([], {}, {}, []);

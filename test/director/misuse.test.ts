@@ -285,7 +285,7 @@ describe('a value of the wrong kind is refused, with its place', () => {
       [call('deleteService', 'web'), new TypeError('service: expected an object, got "web"')],
       [
         call('addService', { ...TCP_KEY, port: '80' }),
-        new RangeError('expected a service port from 1 to 65535, got "80"'),
+        new RangeError('expected a service port from 0 to 65535, got "80"'),
       ],
       [
         call('addService', { ...TCP_KEY, flags: 'sh-port' }),

@@ -14,6 +14,7 @@ function dest(last: number, weight: number, active: number, inactive: number): D
     lowerThreshold: 0,
     activeConnections: active,
     inactiveConnections: inactive,
+    persistentConnections: 0,
     stats: STATS,
   };
 }

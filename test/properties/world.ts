@@ -121,6 +121,7 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   ip_forward: fc.constantFrom(1, 1, 1, 1, 0),
   pmtu_disc: bit,
   sloppy_tcp: fc.constantFrom(0, 0, 1),
+  expire_quiescent_template: bit,
   expire_nodest_conn: bit,
   nat_icmp_send: bit,
   ipv6_forwarding: fc.constant(1),

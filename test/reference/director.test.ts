@@ -44,7 +44,7 @@ describe('services and dests', () => {
     );
     made.editService({ ...TCP_SERVICE, scheduler: 'sh', flags: ['sh-port'] });
     const stats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
-    const none = { activeConnections: 0, inactiveConnections: 0, stats };
+    const none = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0, stats };
     expect(made.services()).toEqual([
       {
         ...TCP_SERVICE,

@@ -44,6 +44,22 @@ describe('commands', () => {
     expect(flags('-A -t 10.0.0.100:80 -s mh -b flag-1,mh-port')).toEqual(['mh-fallback', 'mh-port']);
   });
 
+  it('-p, -M, --pe and -o say what is persistent, and -p takes the next word unless that is an option', () => {
+    const given = (line: string) => (parse(line) as { service: object }).service;
+    const service = { ...web, scheduler: 'wlc', flags: [] };
+    expect(given('-A -t 10.0.0.100:80 -p')).toEqual({ ...service, persistent: 360 });
+    expect(given('-A -t 10.0.0.100:80 -p -M 255.255.255.0')).toEqual({
+      ...service,
+      persistent: 360,
+      netmask: '255.255.255.0',
+    });
+    expect(given('-A -t 10.0.0.100:80 --persistent=300')).toEqual({ ...service, persistent: 300 });
+    expect(given('-A -t 10.0.0.100 -p 60')).toEqual({ ...service, port: 0, persistent: 60 });
+    expect(given('-A -u 10.0.0.100:5060 -p 60 --pe sip -o')).toMatchObject({ persistent: 60, pe: 'sip', ops: true });
+    expect(given('-A -t [fd00::100]:80 -p 60 -M 48')).toMatchObject({ persistent: 60, netmask: 48 });
+    expect(given('-A -f 7 --ops')).toMatchObject({ fwmark: 7, ops: true });
+  });
+
   it('-D takes a key, -C nothing', () => {
     expect(parse('-D -t 10.0.0.100:80')).toEqual({ command: 'delete-service', service: web });
     expect(parse('-C')).toEqual({ command: 'clear' });
@@ -276,6 +292,11 @@ describe('refusals', () => {
       'expected a port number of 0 to 65535, got "http": names are not resolved here, ipvsadm -S -n writes numbers',
     ],
     ['-A -t fd00::100:80', 7, 'expected a service port of 1 to 65535, got "fd00::100:80": write [fd00::100]:80'],
+    ['-A -t 10.0.0.100:80 -p 0', 24, 'expected seconds of 1 to 2678400, got "0"'],
+    ['-A -t 10.0.0.100:80 -p 60 -M 24', 30, 'expected a netmask such as 255.255.255.0, got "24"'],
+    ['-A -t [fd00::100]:80 -p 60 -M 129', 31, 'expected a prefix length of 1 to 128, got "129"'],
+    ['-A -t 10.0.0.100:80 --pe sap', 26, 'expected the persistence engine sip, got "sap"'],
+    ['-A -t 10.0.0.100:80 -o', 21, '-o needs a service of UDP or a firewall mark'],
     ['-A -f 0', 7, 'expected a firewall mark of 1 to 4294967295, got "0"'],
     ['-A -f 4294967296', 7, 'expected a firewall mark of 1 to 4294967295, got "4294967296"'],
     ['-A -f 0x10', 7, 'expected a firewall mark of 1 to 4294967295, got "0x10"'],
@@ -300,13 +321,9 @@ describe('refusals', () => {
     [
       '-A -t 10.0.0.100:0',
       7,
-      'expected a service port of 1 to 65535, got "10.0.0.100:0": port 0 needs persistence, which is not handled by this version',
+      'expected a service port of 1 to 65535, got "10.0.0.100:0": port 0 needs -p (--persistent)',
     ],
-    [
-      '-A -t 10.0.0.100',
-      7,
-      'expected a service port of 1 to 65535, got "10.0.0.100": port 0 needs persistence, which is not handled by this version',
-    ],
+    ['-A -t 10.0.0.100', 7, 'expected a service port of 1 to 65535, got "10.0.0.100": port 0 needs -p (--persistent)'],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11:0 -m', 24, 'expected a port of 1 to 65535, got "10.1.0.11:0"'],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w 65536', 37, 'expected a weight of 0 to 65535, got "65536"'],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11 -w -1', 37, 'expected a weight of 0 to 65535, got "-1"'],
@@ -378,13 +395,6 @@ describe('refusals', () => {
 
   const later = 'not handled by this version';
   it.each([
-    ['-A -t 10.0.0.100:80 -s rr -p 300', 27, '-p', later],
-    ['-A -t 10.0.0.100:80 -p -M 255.255.255.0', 21, '-p', later],
-    ['-A -t 10.0.0.100:80 --persistent=300', 21, '--persistent', later],
-    ['-A -t 10.0.0.100:80 --netmask 255.255.255.0', 21, '--netmask', later],
-    ['-A -u 10.0.0.100:80 -o', 21, 'one-packet', later],
-    ['-A -u 10.0.0.100:80 --ops', 21, '--ops', later],
-    ['-A -u 10.0.0.100:80 --pe sip', 21, '--pe', later],
     ['--start-daemon master', 1, '--start-daemon', later],
     ['-Z', 1, '-Z', 'not a rule'],
     ['--zero', 1, '--zero', 'not a rule'],

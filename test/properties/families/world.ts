@@ -108,6 +108,7 @@ export function sysctlOf(choices: Choices): Required<SysctlConfig> {
     sloppy_tcp: often(0),
     sloppy_sctp: often(0),
     expire_nodest_conn: choices.below(2),
+    expire_quiescent_template: choices.below(2),
     nat_icmp_send: choices.below(2),
     schedule_icmp: choices.below(2),
     cache_bypass: choices.below(2),
