@@ -35,10 +35,11 @@ const DEVIATIONS: readonly Deviation[] = [
       const all = identitiesIn(frame);
       const first = all.findIndex(({ source }) => own.has(source));
       const about = first < 0 ? [] : all.slice(first);
-      return (
-        sent.length === 0 &&
-        emitted.every(({ data }) => quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted))))
-      );
+      const tells = (data: Uint8Array) =>
+        quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted)));
+      const errors = emitted.filter(({ data }) => tells(data));
+      const isRest = (data: Uint8Array) => errors.some((error) => isPieceOf(data, error.data));
+      return sent.length === 0 && emitted.every(({ data }) => tells(data) || isRest(data));
     },
   },
   {
@@ -74,6 +75,12 @@ const DEVIATIONS: readonly Deviation[] = [
     },
   },
 ];
+
+/** Whether two frames may hold fragments of one packet. */
+function isPieceOf(frame: Uint8Array, first: Uint8Array): boolean {
+  const [a, b] = [packetOf(frame), packetOf(first)];
+  return a?.fragment === true && b?.fragment === true && a.src === b.src && a.dst === b.dst;
+}
 
 /** What an ICMP error quotes, be it in a tunnel or not. */
 function quotedIn(frame: Uint8Array): Identity[] {

@@ -74,12 +74,14 @@ export class Context {
   /** A packet on a wire, addressed to the director's MAC; `from`: the sender's, by default a neighbour's. */
   frame(inInterface: Wire, packet: Uint8Array, label: string, from?: string): Step {
     const { random } = this;
-    const padding = random.once(6) ? random.of([1, 6, 20]) : 0;
+    const padding = random.once(6) ? random.of([1, 2, 6, 20, 46]) : 0;
     const bytes = new Uint8Array(packet.length + padding).fill(0xee);
     bytes.set(packet);
     const sender = from ?? (inInterface === 'cli' ? CLIENT_MAC : SERVER_MAC);
+    // A tag of VLAN 0 has a priority alone (IEEE 802.1Q §9.6).
+    const tag = random.once(30) ? random.below(16) << 12 : undefined;
     // The type is that of the address family, whatever the packet's version is.
-    const frame = ether(MACS[inInterface], sender, bytes);
+    const frame = ether(MACS[inInterface], sender, bytes, undefined, tag);
     return { kind: 'frame', inInterface, frame, label };
   }
 }

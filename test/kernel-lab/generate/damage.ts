@@ -46,7 +46,7 @@ function damaged4(random: Random, packet: Uint8Array): Uint8Array {
       packet[0] = 0x40 | random.below(16);
       return packet.length < 60 ? packet : fixed(packet);
     case 3:
-      return fixed(withLength(packet, random.below(packet.length + 40)));
+      return fixed(withLength(packet, oddLength(random, packet.length, header)));
     case 4:
       // Less on the wire than the header says.
       return packet.slice(0, random.below(packet.length));
@@ -68,7 +68,7 @@ function damaged6(random: Random, packet: Uint8Array): Uint8Array {
       packet[0] = (random.below(16) << 4) | ((packet[0] ?? 0) & 15);
       return packet;
     case 1:
-      return length(random.below(packet.length + 40));
+      return length(oddLength(random, packet.length - 40, 0));
     case 2:
       return packet.slice(0, random.below(packet.length));
     default: {
@@ -76,6 +76,12 @@ function damaged6(random: Random, packet: Uint8Array): Uint8Array {
       return length(cut - 40).slice(0, cut);
     }
   }
+}
+
+/** A length that is not that of a packet, or of its payload: there are `whole` bytes, the first `headers` of headers. */
+function oddLength(random: Random, whole: number, headers: number): number {
+  const edges = [0, headers, headers + 1, headers + 8, whole - 1, whole + 1];
+  return random.once(2) ? random.below(whole + 40) : Math.max(0, random.of(edges));
 }
 
 function withLength(packet: Uint8Array, length: number): Uint8Array {

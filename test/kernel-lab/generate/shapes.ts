@@ -116,11 +116,12 @@ function transport(random: Random, ends: Ends, payload: Uint8Array, wish: Wish, 
       const withOptions = payload.length >= 12 && random.once(4);
       const options = withOptions ? random.of(TCP_OPTIONS) : new Uint8Array(0);
       const rest = payload.subarray(options.length);
-      const dataOffset = random.once(60) ? random.below(16) : undefined;
+      const dataOffset = random.once(30) ? random.below(16) : undefined;
       return { number: TCP, body: tcp(ends, { ...words, ...more, options, payload: rest, dataOffset }) };
     }
     case 'udp': {
-      const length = random.once(60) ? random.of([0, 7, 8, 100, 0xffff]) : undefined;
+      const [whole, odd] = [8 + payload.length, random.below(0x1_0000)];
+      const length = random.once(30) ? random.of([0, 7, 8, 9, whole - 1, whole + 1, 100, 0xffff, odd]) : undefined;
       return { number: UDP, body: udp(ends, { ...words, length }) };
     }
     case 'sctp': {
