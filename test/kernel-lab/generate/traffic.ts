@@ -69,7 +69,7 @@ export class Traffic implements StepSource {
 
   #fits({ step }: Move): boolean {
     if (step.kind !== 'frame') return true;
-    if (isResetByHost(step.frame)) return false;
+    if (isOfHidden(step.frame)) return false;
     return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
   }
 
@@ -79,16 +79,19 @@ export class Traffic implements StepSource {
   }
 }
 
-/** Whether the host's own reset may end a connection that no packet of the client finds (docs/deviations.md). */
-function isResetByHost(frame: Uint8Array): boolean {
+/**
+ * Whether a packet may move a connection on that its client opened from port 0, but none that is the newest of its client's:
+ * a reply, or what the host itself answers with a reset (docs/deviations.md).
+ */
+function isOfHidden(frame: Uint8Array): boolean {
   const layers = packetOf(frame)?.layers ?? [];
-  return layers.some(
-    (layer) =>
-      layer.kind === 'tcp' &&
-      !layer.prefix.includes('quoted.') &&
-      fieldOf(layer, 'tcp.srcport') === '0' &&
-      !fieldOf(layer, 'tcp.flags')?.includes('S'),
-  );
+  return layers.some((layer) => {
+    const { kind, prefix } = layer;
+    if ((kind !== 'tcp' && kind !== 'sctp') || prefix.includes('quoted.')) return false;
+    const isReset =
+      kind === 'tcp' && fieldOf(layer, 'tcp.srcport') === '0' && !fieldOf(layer, 'tcp.flags')?.includes('S');
+    return isReset || fieldOf(layer, `${kind}.dstport`) === '0';
+  });
 }
 
 /** Whether a packet is a SYN or an INIT, also in a tunnel, or a fragment with which one may be whole. */
