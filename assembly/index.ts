@@ -7,7 +7,7 @@
  */
 import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
 import { Conn } from './conn/record';
-import { advanceClock, endConnection } from './conn/table';
+import { advanceClock, endConnection, homeOf as homeOfEntry, putEntries as putIndexEntries } from './conn/table';
 import * as control from './control';
 import { expireFragments } from './flow/reassembly';
 import { processBurst } from './pipeline';
@@ -84,4 +84,21 @@ export function deleteDest(service: usize, dest: usize): void {
 /** Ends a connection now. */
 export function deleteConnection(conn: usize): void {
   endConnection(changetype<Conn>(conn));
+}
+
+// For snapshots: what is found by a hash is put where it belongs anew.
+
+/** Lets a restored service be found by its key. */
+export function linkService(service: usize): void {
+  services.linkService(changetype<services.Service>(service));
+}
+
+/** Address of the index bucket where the entry `ref` belongs. */
+export function homeOf(ref: u32): usize {
+  return homeOfEntry(ref);
+}
+
+/** Puts entries of restored connections into the index, behind others of their tuples; the scratch records have their refs. */
+export function putEntries(count: u32): void {
+  putIndexEntries(count);
 }

@@ -18,10 +18,11 @@ import { lookup } from './suites/lookup.js';
 import { nat } from './suites/nat.js';
 import { nat6 } from './suites/nat6.js';
 import { parse } from './suites/parse.js';
+import { snapshot } from './suites/snapshot.js';
 import { tunnels } from './suites/tunnels.js';
 import { header, table } from './table.js';
 
-const SUITES: Record<string, Suite> = { parse, checksum, crc32c, lookup, nat, nat6, dr, ipip, tunnels, icmp };
+const SUITES: Record<string, Suite> = { parse, checksum, crc32c, lookup, nat, nat6, dr, ipip, tunnels, icmp, snapshot };
 
 function settingsOf(options: Options): Settings {
   const { quick } = options;

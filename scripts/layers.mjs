@@ -75,6 +75,7 @@ export const LAYERS = [
       'src/wasm',
       'src/arguments',
       'src/director-options',
+      'src/snapshot/',
     ],
     ['abi', 'words'],
     [LOADER],

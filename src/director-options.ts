@@ -7,6 +7,7 @@ import { IpvsError } from './errors.js';
 import { layOut, type Plan, type PlanOptions } from './plan.js';
 import type { EcnName } from './settings.js';
 import { assertKeys } from './shape.js';
+import type { Snapshot } from './snapshot/format.js';
 import type { NetworkConfig, SysctlConfig } from './types.js';
 import type { Variant, WasmMemory, WasmSource } from './wasm.js';
 
@@ -28,6 +29,16 @@ export interface DirectorOptions {
   wasm?: WasmSource;
 }
 
+/** What a snapshot leaves open. */
+export type RestoreOptions = Pick<DirectorOptions, 'plan' | 'memory' | 'variant' | 'wasm'>;
+
+const RESTORE_OPTIONS: Readonly<Record<keyof RestoreOptions, true>> = {
+  plan: true,
+  memory: true,
+  variant: true,
+  wasm: true,
+};
+
 const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
   network: true,
   sysctl: true,
@@ -38,6 +49,12 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
   variant: true,
   wasm: true,
 };
+
+/** How to make the director that a snapshot is put into. @throws as {@link planOf}. */
+export function restoring({ plan, network }: Snapshot, options: RestoreOptions): DirectorOptions {
+  assertKeys('restore', options, RESTORE_OPTIONS);
+  return { ...options, network, plan: { ...plan, ...options.plan } };
+}
 
 /** The laid-out plan. @throws TypeError for what is no object; RangeError for an unknown option, or a plan out of bounds. */
 export function planOf(options: DirectorOptions): Plan {

@@ -27,11 +27,11 @@ import {
   withForcedPort,
 } from './arguments.js';
 import { Burst } from './burst.js';
-import { type DirectorOptions, memoryFor, planOf } from './director-options.js';
+import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
 import { checkNetworkShape } from './net-shape.js';
 import { buildTables, type NetTables, voidCaches, writeTables } from './net-tables.js';
-import { type Plan, type Region, writePlan } from './plan.js';
+import { type Plan, type Region, writePlan, writePool } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import { type ConnectionInfo, readConnection, readService, type ServiceInfo } from './records.js';
 import {
@@ -45,6 +45,9 @@ import {
   writeTimeouts,
 } from './settings.js';
 import { shown } from './shape.js';
+import { decode, type Snapshot } from './snapshot/format.js';
+import { load, type Moves, movesOf } from './snapshot/load.js';
+import { take } from './snapshot/take.js';
 import type {
   DestConfig,
   DestKey,
@@ -56,7 +59,7 @@ import type {
 } from './types.js';
 import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './wasm.js';
 
-export type { DirectorOptions } from './director-options.js';
+export type { DirectorOptions, RestoreOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
 export type { EcnName } from './settings.js';
 
@@ -111,6 +114,7 @@ export class Director implements Disposable {
     // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
     if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
     writePlan(this.#view, plan);
+    writePool(this.#view, plan);
     this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
     this.#bytes.set(seed.subarray(0, 8), abi.SUPERBLOCK + abi.SB_RANDOM);
     this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
@@ -137,6 +141,45 @@ export class Director implements Disposable {
     const plan = planOf(options);
     const memory = memoryFor(plan, options);
     return new Director(loadCoreSync(memory, options.variant ?? 'release', options.wasm), memory, plan, options);
+  }
+
+  /**
+   * Makes a director of a snapshot: nothing that packets can tell is another than it was, but that fragments that waited for
+   * the rest of their datagram are lost. Time goes on from when it was taken; network, rules, switches, keys and counters
+   * are in the snapshot. A larger plan gives it more room.
+   *
+   * @throws as `create`; IpvsError BAD_SNAPSHOT for what is damaged, of another version or no snapshot; TABLE_FULL when what
+   *   it holds does not fit in the plan.
+   */
+  static async restore(bytes: Uint8Array, options: RestoreOptions = {}): Promise<Director> {
+    const snapshot = decode(bytes);
+    const made = restoring(snapshot, options);
+    const moves = movesOf(snapshot, planOf(made));
+    return (await Director.create(made)).#load(snapshot, moves);
+  }
+
+  /** The same without waiting, as `createSync`. */
+  static restoreSync(bytes: Uint8Array, options: RestoreOptions = {}): Director {
+    const snapshot = decode(bytes);
+    const made = restoring(snapshot, options);
+    const moves = movesOf(snapshot, planOf(made));
+    return Director.createSync(made).#load(snapshot, moves);
+  }
+
+  #load(snapshot: Snapshot, moves: Moves): this {
+    load(this.#view, this.plan, this.#core, snapshot, moves);
+    return this;
+  }
+
+  /**
+   * The whole state, for `restore`: connections, rules, network, switches, keys, counters. Not the frames of the burst, and
+   * not fragments that wait for the rest of their datagram: the restored director counts them under `fragment-timeout`.
+   * Only this version of the library, and others with the same layout of memory, can read it. It holds the key of the
+   * connection index: keep it from whoever may not know that.
+   */
+  snapshot(): Uint8Array<ArrayBuffer> {
+    this.#assertOpen();
+    return take(this.#view, this.plan, this.#network, this.#core);
   }
 
   /** A copy of the network as it was set. */

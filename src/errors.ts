@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'NO_SUCH_SERVICE'
   | 'DEST_EXISTS'
   | 'NO_SUCH_DEST'
-  /** A table of the plan is full (services, dests, interfaces, routes, neighbours). */
+  /** A table of the plan is full (services, dests, interfaces, routes, neighbours), or too small for a snapshot. */
   | 'TABLE_FULL'
   /** An interface, route or neighbour does not fit the rest of the network. */
   | 'BAD_NETWORK'
@@ -27,7 +27,9 @@ export type ErrorCode =
   /** A capture is damaged or of an unknown kind. */
   | 'BAD_CAPTURE'
   /** A rule, a network file or a scenario does not parse. */
-  | 'BAD_INPUT';
+  | 'BAD_INPUT'
+  /** A snapshot is damaged, of another version, or none at all. */
+  | 'BAD_SNAPSHOT';
 
 /** An error of this library, with a stable `code`. */
 export class IpvsError extends Error {

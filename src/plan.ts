@@ -157,7 +157,13 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
   return { ...plan, bytes: at, pages };
 }
 
-/** Writes the plan into a memory whose planned bytes are all 0. */
+/** Makes the schedulers' memory one free part. */
+export function writePool(view: DataView, { schedulers }: Plan): void {
+  view.setUint32(abi.SUPERBLOCK + abi.SB_SCHED_FREE, schedulers.base, true);
+  view.setUint32(schedulers.base, schedulers.count, true);
+}
+
+/** Writes where everything lies. */
 export function writePlan(view: DataView, plan: Plan): void {
   const put = (field: number, value: number): void => view.setUint32(abi.SUPERBLOCK + field, value, true);
   put(abi.SB_MAGIC, abi.MAGIC);
@@ -175,9 +181,6 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_SERVICE_HEAD_COUNT, plan.serviceHeads.count);
   put(abi.SB_DESTS, plan.dests.base);
   put(abi.SB_DEST_MAX, plan.dests.count);
-  // All of it is one free part.
-  put(abi.SB_SCHED_FREE, plan.schedulers.base);
-  view.setUint32(plan.schedulers.base, plan.schedulers.count, true);
   put(abi.SB_INDEX, plan.index.base);
   put(abi.SB_INDEX_BUCKETS, plan.index.count);
   put(abi.SB_CONNS, plan.conns.base);

@@ -127,7 +127,7 @@ const table = {
   'fragment-timeout': [
     Reason.FragmentTimeout,
     'drop',
-    'counts held fragments whose datagram did not get complete in time (30 s; IPv6 60 s)',
+    'counts held fragments whose datagram did not get complete in time (30 s; IPv6 60 s), or before a snapshot was restored',
   ],
 
   'ttl-exceeded': [Reason.TtlExceeded, 'drop', 'TTL or hop limit 1 or 0 on arrival'],

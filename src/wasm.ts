@@ -40,6 +40,9 @@ export interface CoreExports extends Record<string, unknown> {
   ): void;
   deleteDest(service: number, dest: number): void;
   deleteConnection(conn: number): void;
+  linkService(service: number): void;
+  homeOf(ref: number): number;
+  putEntries(count: number): void;
 }
 
 /** Which build of the core: `release`, or `debug`, which is not optimised and has its names, for stepping through. */

@@ -19,8 +19,13 @@ import {
   SB_CONNS6,
   SB_NOW,
   SB_REPLIES_TAKEN,
+  SB_SCRATCH,
   SB_TIMEOUTS,
   SB_WHEEL_NOW,
+  SCR_BUCKET,
+  SCR_HASH,
+  SCR_REF,
+  SCRATCH_SIZE,
   SUPERBLOCK,
   WHEEL_SHIFT,
   WHEEL_SLOTS,
@@ -159,7 +164,7 @@ export function makeConnection(
   hang(conn);
   if (conn.cportBE == 0) insertFirst(conn, hash, address);
   else insertEntry(hash, address);
-  if (nat) insertFirst(conn, replyHash(conn), address | REF_REPLY);
+  if (nat) insertFirst(conn, hashOf(address | REF_REPLY), address | REF_REPLY);
   return conn;
 }
 
@@ -204,19 +209,40 @@ function hide(hash: u64, ref: u32, reply: bool): void {
   connOf(ref).flags ^= reply ? ConnFlag.Reply : ConnFlag.Hidden;
 }
 
-/** Hash under which the reply direction is found. */
-function replyHash(conn: Conn): u64 {
-  return hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol);
+/** Hash under which an entry is found. */
+function hashOf(ref: u32): u64 {
+  const conn = connOf(ref);
+  return isReply(ref)
+    ? hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol)
+    : hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol);
+}
+
+/** Address of the bucket where the entry `ref` belongs. */
+export function homeOf(ref: u32): usize {
+  return homeBucket(hashOf(ref));
+}
+
+/**
+ * Puts `count` entries of connections that there are into the index, each behind others of its tuple. The scratch records
+ * have their refs.
+ */
+export function putEntries(count: u32): void {
+  const first = <usize>field(SB_SCRATCH);
+  const end = first + <usize>count * SCRATCH_SIZE;
+  // Stage by stage, as packets go: a bucket that was touched is there when it is needed.
+  let touched: u32 = 0;
+  for (let at = first; at < end; at += SCRATCH_SIZE) store<u64>(at, hashOf(load<u32>(at, SCR_REF)), SCR_HASH);
+  for (let at = first; at < end; at += SCRATCH_SIZE) touched |= load<u32>(homeBucket(load<u64>(at, SCR_HASH)));
+  store<u32>(first, touched, SCR_BUCKET);
+  for (let at = first; at < end; at += SCRATCH_SIZE) insertEntry(load<u64>(at, SCR_HASH), load<u32>(at, SCR_REF));
 }
 
 /** Ends a connection: out of the index, the wheel and its dest's counts. */
 export function endConnection(conn: Conn): void {
   const address = <u32>changetype<usize>(conn);
   unhang(conn);
-  if (!conn.has(ConnFlag.Hidden)) {
-    removeEntry(hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol), address);
-  }
-  if (conn.has(ConnFlag.Reply)) removeEntry(replyHash(conn), address | REF_REPLY);
+  if (!conn.has(ConnFlag.Hidden)) removeEntry(hashOf(address), address);
+  if (conn.has(ConnFlag.Reply)) removeEntry(hashOf(address | REF_REPLY), address | REF_REPLY);
   if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
   const free: usize = conn.isV6 ? SB_CONN6_FREE : SB_CONN_FREE;
   conn.flags = 0;

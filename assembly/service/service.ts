@@ -216,10 +216,15 @@ export function makeService(family: u32, address: usize, protocol: u32, portBE: 
   service.portBE = portBE;
   service.fwmark = fwmark;
   store<u8>(at, 1, SVC_USED);
-  const head = listHead(address, protocol, portBE, fwmark);
-  service.next = load<u32>(head);
-  store<u32>(head, <u32>at);
+  linkService(service);
   return at;
+}
+
+/** Lets a service be found by its key. */
+export function linkService(service: Service): void {
+  const head = listHead(service.address, service.protocol, service.portBE, service.fwmark);
+  service.next = load<u32>(head);
+  store<u32>(head, <u32>changetype<usize>(service));
 }
 
 /** Takes a service without dests out of its list and frees the record. */

@@ -22,8 +22,11 @@ const EXPORTS = [
   'editService',
   'findDest',
   'findService',
+  'homeOf',
+  'linkService',
   'memory',
   'process',
+  'putEntries',
   'setDest',
 ];
 

@@ -99,6 +99,11 @@ export class Twins {
     return this.reference.connections(this.now);
   }
 
+  /** The services that there are. */
+  services(): ReturnType<ReferenceDirector['services']> {
+    return this.reference.services();
+  }
+
   /** Tells both; both refuse, or none. */
   both<M extends Command>(method: M, ...words: Parameters<Director[M]>): void {
     this.#story.push([method, ...words]);
@@ -195,7 +200,7 @@ export class Twins {
 }
 
 type SentPacket = { number: number; reason: string; made: boolean };
-type Command =
+export type Command =
   | 'setNetwork'
   | 'setSysctl'
   | 'setTimeouts'

@@ -9,7 +9,7 @@ import type { Binary } from '../../support/core.js';
 import { type Tally, Twins } from '../twins.js';
 import { Choices } from './choices.js';
 import type { LifeChoices, Step } from './steps.js';
-import { framesOf } from './traffic.js';
+import { framesOf, type Known } from './traffic.js';
 import { destOf, KEYS, networkOf, serviceOf, sysctlOf, worldOf } from './world.js';
 
 /** Sent packets that errors may be about; the newest first. */
@@ -20,11 +20,17 @@ const TIMES = [
   ...[31_000, 59_000, 61_000, 121_000, 301_000, 601_000, 901_000, 4e9],
 ];
 
-class Life {
-  readonly #twins: Twins;
+/** Two directors that live the same. */
+export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'both' | 'send'> {
+  connections(): readonly Known[];
+  services(): readonly (ServiceKey & { dests: readonly Required<DestKey>[] })[];
+}
+
+export class Life {
+  readonly #twins: Pair;
   #seen: Uint8Array[] = [];
 
-  constructor(twins: Twins) {
+  constructor(twins: Pair) {
     this.#twins = twins;
   }
 
@@ -80,7 +86,7 @@ class Life {
 
   /** Of a service that there is, one that there is, or another. */
   #changeDest(choices: Choices): void {
-    const services = this.#twins.reference.services();
+    const services = this.#twins.services();
     if (services.length === 0) return;
     const service = choices.of(services);
     const dest = destOf(service, choices);

@@ -1,0 +1,30 @@
+/**
+ * Which fields of the superblock and of records hold addresses (u32, 0 for none). What is restored into a memory laid out
+ * otherwise moves by these lists; a field that is not in them stays as it is.
+ *
+ * @module
+ */
+import * as abi from './memory.js';
+
+export const SUPERBLOCK_POINTERS: readonly number[] = [
+  abi.SB_SCHED_FREE,
+  abi.SB_CONN_FREE,
+  abi.SB_CONN6_FREE,
+  abi.SB_SERVICE_FREE,
+  abi.SB_DEST_FREE,
+  abi.SB_DEST_TRASH,
+];
+
+/** SVC_NEXT of a service in use is not among them: lists by key are made anew. */
+export const SERVICE_POINTERS: readonly number[] = [abi.SVC_NEXT, abi.SVC_DESTS, abi.SVC_CURSOR, abi.SVC_TABLE];
+
+export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE];
+
+/** Of both families. */
+export const CONN_POINTERS: readonly number[] = [abi.CONN_DEST, abi.CONN_PREV, abi.CONN_NEXT];
+
+/** Of the head of an lblc or lblcr cache, beside its buckets. */
+export const CACHE_POINTERS: readonly number[] = [abi.CACHE_FREE, abi.CACHE_PAGES];
+
+/** Of an entry, a member or a free cell of one. */
+export const CELL_POINTERS: readonly number[] = [abi.CELL_NEXT, abi.CELL_SET];

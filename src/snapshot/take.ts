@@ -1,0 +1,138 @@
+/**
+ * What of a director's memory is state, and where it lies.
+ *
+ * Left out is what follows from the rest (index, network tables, lists of services by key), what is of one burst only, and
+ * fragments that wait for others: those are lost, and counted under `fragment-timeout`.
+ *
+ * @module
+ */
+import * as abi from '../abi/memory.js';
+import type { Plan, Region } from '../plan.js';
+import { reasonCode } from '../reasons.js';
+import type { NetworkConfig } from '../types.js';
+import type { CoreExports } from '../wasm.js';
+import { encode, type Section } from './format.js';
+
+/** Fields of what is left out, fragments and the burst, each with its bytes. */
+const LEFT_OUT: readonly (readonly [number, number])[] = [
+  [abi.SB_BURST_COUNT, 4],
+  [abi.SB_BLOCK_HIGH, 4],
+  [abi.SB_BLOCK_FREE, 4],
+  [abi.SB_DATAGRAM_COUNT, 4],
+  [abi.SB_DATAGRAM_HIGH, 4],
+  [abi.SB_DATAGRAM_FREE, 4],
+  [abi.SB_DATAGRAM_AGES, 16],
+];
+
+/** The whole state, as bytes. */
+export function take(
+  view: DataView,
+  plan: Plan,
+  network: NetworkConfig,
+  core: Pick<CoreExports, 'homeOf'>,
+): Uint8Array<ArrayBuffer> {
+  const field = (at: number): number => view.getUint32(abi.SUPERBLOCK + at, true);
+  const section = (base: number, length: number): Section => ({
+    base,
+    bytes: new Uint8Array(view.buffer, base, length),
+  });
+  /** Records that were handed out: those in use, and those on the list of free ones. */
+  const handedOut = ({ base }: Region, size: number, used: number, free: number, next: number): Section => {
+    let count = field(used);
+    for (let at = field(free); at !== 0; at = view.getUint32(at + next, true)) count++;
+    return section(base, count * size);
+  };
+  const { services, dests, conns, conns6 } = plan;
+  const contested = contestedEntries(view, plan.index, core);
+  return encode({
+    plan: plan.options,
+    network,
+    sections: {
+      superblock: { base: abi.SUPERBLOCK, bytes: superblockOf(view) },
+      counters: { base: plan.counters.base, bytes: countersOf(view, plan) },
+      services: handedOut(services, abi.SERVICE_SIZE, abi.SB_SERVICE_COUNT, abi.SB_SERVICE_FREE, abi.SVC_NEXT),
+      dests: handedOut(dests, abi.DEST_SIZE, abi.SB_DEST_COUNT, abi.SB_DEST_FREE, abi.DEST_NEXT),
+      schedulers: section(plan.schedulers.base, schedulerBytes(view, plan.schedulers)),
+      wheel: section(plan.wheel.base, plan.wheel.count * 4),
+      conns: section(conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
+      conns6: section(conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
+      contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
+    },
+  });
+}
+
+/** The superblock without what is left out. */
+function superblockOf(view: DataView): Uint8Array {
+  const bytes = new Uint8Array(view.buffer, abi.SUPERBLOCK, abi.SUPERBLOCK_SIZE).slice();
+  for (const [at, length] of LEFT_OUT) bytes.fill(0, at, at + length);
+  return bytes;
+}
+
+/** The counters as they will be: with the fragments that wait counted as lost. */
+function countersOf(view: DataView, plan: Plan): Uint8Array {
+  const { base, count } = plan.counters;
+  const bytes = new Uint8Array(view.buffer, base, count * abi.COUNTER_SIZE).slice();
+  let waiting = 0;
+  // The oldest of each family, then the newest.
+  for (const oldest of [0, 8]) {
+    let at = view.getUint32(abi.SUPERBLOCK + abi.SB_DATAGRAM_AGES + oldest, true);
+    for (; at !== 0; at = view.getUint32(at + abi.DGM_NEWER, true)) waiting += view.getUint32(at + abi.DGM_COUNT, true);
+  }
+  const counts = new DataView(bytes.buffer);
+  const at = reasonCode('fragment-timeout') * abi.COUNTER_SIZE;
+  counts.setBigUint64(at, counts.getBigUint64(at, true) + BigInt(waiting), true);
+  return bytes;
+}
+
+/** Bytes of the schedulers' memory up to the head of the free part at its end. */
+function schedulerBytes(view: DataView, { base, count }: Region): number {
+  let last = 0;
+  for (let at = view.getUint32(abi.SUPERBLOCK + abi.SB_SCHED_FREE, true); at !== 0; at = view.getUint32(at + 4, true)) {
+    last = at;
+  }
+  const reachesEnd = last !== 0 && last + view.getUint32(last, true) === base + count;
+  return reachesEnd ? last + 8 - base : count;
+}
+
+const WORDS = abi.BUCKET_SIZE / 4;
+const TAGS = abi.BUCKET_TAGS / 4;
+const REFS = abi.BUCKET_REFS / 4;
+
+/**
+ * Entries near others with the same tag, in the order in which a lookup meets them: of several with one tuple it takes the
+ * first. All others may be put into another index in any order.
+ */
+function contestedEntries(
+  view: DataView,
+  { base, count }: Region,
+  core: Pick<CoreExports, 'homeOf'>,
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(view.buffer, base, count * WORDS);
+  const found = new Map<number, number>();
+  for (let bucket = 0; bucket < count; bucket++) {
+    const first = bucket * WORDS;
+    for (let lane = 0; lane < abi.BUCKET_ENTRIES; lane++) {
+      const tag = words[first + TAGS + lane]!;
+      if (words[first + REFS + lane] === 0) continue;
+      let from = lane + 1;
+      let at = first;
+      do {
+        for (let other = from; other < abi.BUCKET_ENTRIES; other++) {
+          if (words[at + TAGS + other] !== tag || words[at + REFS + other] === 0) continue;
+          found.set(words[first + REFS + lane]!, bucket * abi.BUCKET_ENTRIES + lane);
+          found.set(words[at + REFS + other]!, (at / WORDS) * abi.BUCKET_ENTRIES + other);
+        }
+        // An entry that went past a full bucket is in one of those that follow.
+        if (words[at + abi.BUCKET_OVER / 4] === 0) break;
+        at = at + WORDS === words.length ? 0 : at + WORDS;
+        from = 0;
+      } while (at !== first);
+    }
+  }
+  const all = count * abi.BUCKET_ENTRIES;
+  const met = [...found].map(([ref, place]) => {
+    const home = ((core.homeOf(ref) - base) / abi.BUCKET_SIZE) * abi.BUCKET_ENTRIES;
+    return { ref, after: (place - home + all) % all };
+  });
+  return Uint32Array.from(met.sort((a, b) => a.after - b.after).map(({ ref }) => ref));
+}
