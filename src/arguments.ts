@@ -24,7 +24,7 @@ import {
   TUNNEL_CHECKSUMS,
   TUNNEL_TYPES,
 } from './records.js';
-import { flagsOf } from './schedulers.js';
+import { bitNamesOf } from './schedulers.js';
 import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
 import type {
   AddressServiceKey,
@@ -129,7 +129,7 @@ export function serviceSettings(service: ServiceConfig): [Scheduler, number, num
   const { scheduler = 'wlc', flags = [], persistent = 0, ops = false, pe } = service;
   const number = lookUp(SCHEDULERS, 'scheduler', scheduler);
   checkFlags(flags, 'service.flags');
-  const foreign = flags.find((flag) => !flagsOf(scheduler).includes(flag));
+  const foreign = flags.find((flag) => !bitNamesOf(scheduler).includes(flag));
   if (foreign !== undefined)
     throw new RangeError(`service.flags: "${foreign}" is no flag of the scheduler ${scheduler}`);
   assertInteger('number of seconds (persistent)', persistent, PERSISTENCE_MAX);
@@ -169,10 +169,7 @@ export function destArguments(service: ServiceKey, dest: DestKey): DestArguments
   assertKeys('dest', dest, DEST_KEYS);
   const address = addressBytes(dest.address);
   if (!isUnicast(address)) throw new RangeError(`expected the address of a server, got ${dest.address}`);
-  const port =
-    'fwmark' in service
-      ? portBE(dest.port ?? 0, 'server port', 0)
-      : portBE(dest.port ?? service.port, 'server port', service.port === 0 ? 0 : 1);
+  const port = portBE(dest.port ?? ('fwmark' in service ? 0 : service.port), 'server port', 0);
   return { address: padded(address.bytes), key: [address.family, port] };
 }
 
@@ -221,10 +218,13 @@ function serviceFamily(service: ServiceKey): Family {
   return 'fwmark' in service ? (service.family ?? 4) : addressBytes(service.address).family;
 }
 
-/** Whether a host can have the address: the kernel takes no other dests. */
+/** Whether the kernel takes the address for that of one host: reserved ones of IPv4 are like any. */
 function isUnicast({ family, bytes }: AddressBytes): boolean {
   const [first = 0, second = 0] = bytes;
-  if (family === 4) return first !== 0 && first < 224;
+  if (family === 4) {
+    const isAlike = bytes.every((byte) => byte === first);
+    return first >> 4 !== 0xe && !(isAlike && (first === 0 || first === 255));
+  }
   const leadingZeros = bytes.findIndex((byte) => byte !== 0);
   const isMapped = leadingZeros === 10 && bytes[10] === 0xff && bytes[11] === 0xff;
   const isLinkLocal = first === 0xfe && (second & 0xc0) === 0x80;

@@ -33,13 +33,14 @@ import { checkNetworkShape } from './net-shape.js';
 import { buildTables, type NetTables, voidCaches, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan, writePool } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
-import { type ConnectionInfo, readConnection, readService, type ServiceInfo } from './records.js';
+import { type ConnectionInfo, readConnection, readService, type ServiceInfo, zeroStats } from './records.js';
 import {
   checkSysctl,
   DEFAULT_SYSCTL,
   DEFAULT_TIMEOUTS,
   ecnMode,
   readSysctl,
+  readTimeouts,
   timeoutsOf,
   writeSysctl,
   writeTimeouts,
@@ -231,6 +232,12 @@ export class Director implements Disposable {
     writeTimeouts(this.#view, timeoutsOf(timeouts));
   }
 
+  /** The timeouts that {@link setTimeouts} sets, in seconds. */
+  getTimeouts(): { tcp: number; tcpfin: number; udp: number } {
+    this.#assertOpen();
+    return readTimeouts(this.#view);
+  }
+
   /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
   addService(service: ServiceConfig): void {
     const settings = serviceSettings(service);
@@ -260,6 +267,13 @@ export class Director implements Disposable {
   /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */
   deleteService(service: ServiceKey): void {
     this.#core.deleteService(this.#service(service));
+  }
+
+  /** Sets the counters of a service and its dests to 0, or those of all, as `ipvsadm -Z`. @throws IpvsError NO_SUCH_SERVICE. */
+  zeroStats(service?: ServiceKey): void {
+    const one = service && this.#service(service);
+    this.#assertOpen();
+    for (const at of one === undefined ? this.#servicePlaces() : [one]) zeroStats(this.#view, at);
   }
 
   /** Deletes every service. */
@@ -308,13 +322,15 @@ export class Director implements Disposable {
   /** All services with their dests, in no particular order. */
   services(): ServiceInfo[] {
     this.#assertOpen();
+    return Array.from(this.#servicePlaces(), (at) => readService(this.#view, at));
+  }
+
+  *#servicePlaces(): Generator<number> {
     const { base, count } = this.plan.services;
-    const found: ServiceInfo[] = [];
     for (let i = 0; i < count; i++) {
       const at = base + i * abi.SERVICE_SIZE;
-      if (this.#view.getUint8(at + abi.SVC_USED) !== 0) found.push(readService(this.#view, at));
+      if (this.#view.getUint8(at + abi.SVC_USED) !== 0) yield at;
     }
-    return found;
   }
 
   /** All connections that are not due at `now` (ms), in no particular order. */

@@ -16,7 +16,7 @@ import {
   TunnelType,
 } from './abi/protocol.js';
 import { formatAddress } from './address.js';
-import { flagsOf } from './schedulers.js';
+import { bitNamesOf } from './schedulers.js';
 import type {
   AddressServiceKey,
   MarkServiceKey,
@@ -196,6 +196,9 @@ export const FLAG_BITS: Readonly<Record<SchedulerFlag, ServiceFlag>> = {
   'sh-port': ServiceFlag.Sched2,
   'mh-fallback': ServiceFlag.Sched1,
   'mh-port': ServiceFlag.Sched2,
+  'flag-1': ServiceFlag.Sched1,
+  'flag-2': ServiceFlag.Sched2,
+  'flag-3': ServiceFlag.Sched3,
 };
 
 /** Persistence engines by name. */
@@ -209,23 +212,32 @@ function addressAt(view: DataView, at: number, family: Family): string {
 /** Reads the service whose record is at `at`, with its dests. */
 export function readService(view: DataView, at: number): ServiceInfo {
   const flags = view.getUint32(at + abi.SVC_FLAGS, true);
-  const dests: DestInfo[] = [];
+  const scheduler = nameOf(SCHEDULERS, view.getUint8(at + abi.SVC_SCHEDULER));
+  return {
+    ...readServiceKey(view, at),
+    scheduler,
+    flags: bitNamesOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
+    ...readPersistence(view, at, flags),
+    stats: readStats(view, at + abi.SVC_STATS),
+    dests: Array.from(destsOf(view, at), (dest) => readDest(view, dest)),
+  };
+}
+
+/** Sets the counters of the service at `at` and of its dests to 0. */
+export function zeroStats(view: DataView, at: number): void {
+  const places = [at + abi.SVC_STATS, ...Array.from(destsOf(view, at), (dest) => dest + abi.DEST_STATS)];
+  for (const place of places) new Uint8Array(view.buffer, place, abi.STATS_SIZE).fill(0);
+}
+
+/** The dests of the service at `at`, newest first. */
+function* destsOf(view: DataView, at: number): Generator<number> {
   for (
     let dest = view.getUint32(at + abi.SVC_DESTS, true);
     dest !== 0;
     dest = view.getUint32(dest + abi.DEST_NEXT, true)
   ) {
-    dests.push(readDest(view, dest));
+    yield dest;
   }
-  const scheduler = nameOf(SCHEDULERS, view.getUint8(at + abi.SVC_SCHEDULER));
-  return {
-    ...readServiceKey(view, at),
-    scheduler,
-    flags: flagsOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
-    ...readPersistence(view, at, flags),
-    stats: readStats(view, at + abi.SVC_STATS),
-    dests,
-  };
 }
 
 function readPersistence(

@@ -167,3 +167,10 @@ export function writeTimeouts(view: DataView, timeouts: Timeouts): void {
     view.setUint32(abi.SUPERBLOCK + abi.SB_TIMEOUTS + Number(state) * 4, seconds * 1000, true);
   }
 }
+
+/** Those that `ipvsadm --set` knows, in seconds. */
+export function readTimeouts(view: DataView): { tcp: number; tcpfin: number; udp: number } {
+  const seconds = (state: ConnState): number =>
+    view.getUint32(abi.SUPERBLOCK + abi.SB_TIMEOUTS + state * 4, true) / 1000;
+  return { tcp: seconds(ConnState.Established), tcpfin: seconds(ConnState.FinWait), udp: seconds(ConnState.Udp) };
+}

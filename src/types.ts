@@ -31,8 +31,11 @@ export type SchedulerName =
   | 'ovf'
   | 'twos';
 
-/** Scheduler flag, as ipvsadm's `-b`. The same bits mean those of `sh` and those of `mh`. */
-export type SchedulerFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port';
+/**
+ * Scheduler flag, as ipvsadm's `-b`. The first two bits have names of their own with `sh` and `mh`; any scheduler may be given
+ * any bit, which it then does not look at.
+ */
+export type SchedulerFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port' | 'flag-1' | 'flag-2' | 'flag-3';
 
 /** Persistence engine, as ipvsadm's `--pe`. */
 export type PersistenceEngineName = 'sip';

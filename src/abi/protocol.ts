@@ -85,6 +85,7 @@ export enum ServiceFlag {
   Sched1 = 8,
   /** sh-port, mh-port. */
   Sched2 = 16,
+  Sched3 = 32,
 }
 
 /** Persistence engines. */

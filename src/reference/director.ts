@@ -122,6 +122,17 @@ export class ReferenceDirector {
     this.#expireNodest();
   }
 
+  /** The timeouts that {@link setTimeouts} sets, in seconds. */
+  getTimeouts(): Required<words.ReferenceTimeouts> {
+    const { ESTABLISHED: tcp, FIN_WAIT: tcpfin, UDP: udp } = this.#timeouts;
+    return { tcp, tcpfin, udp };
+  }
+
+  /** Sets the counters of a service and its dests to 0, or those of all. @throws Error when it does not exist. */
+  zeroStats(service?: words.ReferenceServiceKey): void {
+    this.#host.services.zero(service);
+  }
+
   /** Deletes every service. */
   clear(): void {
     for (const service of this.services()) this.deleteService(service);

@@ -128,6 +128,12 @@ export class ServiceTable {
     this.#services.delete(endName(service.end));
   }
 
+  zero(key: words.ReferenceServiceKey | undefined): void {
+    for (const service of key === undefined ? this.list() : [this.get(key)]) {
+      for (const counted of [service, ...service.dests]) counted.stats = noStats();
+    }
+  }
+
   /** The newest dest stands first in its list. */
   addDest(key: words.ReferenceServiceKey, given: words.ReferenceDest): void {
     const service = this.get(key);

@@ -29,7 +29,7 @@ export type ReferenceScheduler =
   | 'lblcr';
 
 /** Scheduler flag: ipvsadm's `-b`. */
-export type ReferenceFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port';
+export type ReferenceFlag = 'sh-fallback' | 'sh-port' | 'mh-fallback' | 'mh-port' | 'flag-1' | 'flag-2' | 'flag-3';
 
 /** A service for one virtual address and port. */
 export interface ReferenceAddressKey {

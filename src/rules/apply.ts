@@ -6,7 +6,7 @@
 import { IpvsError } from '../errors.js';
 import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from '../types.js';
 import { RuleError } from './error.js';
-import type { RuleCommand } from './ipvsadm.js';
+import type { RuleCommand } from './rule.js';
 
 /** What rules are applied to: the `Director`, or the reference. */
 export interface RuleTarget {
@@ -17,6 +17,8 @@ export interface RuleTarget {
   addDest(service: ServiceKey, dest: DestConfig): void;
   editDest(service: ServiceKey, dest: DestConfig): void;
   deleteDest(service: ServiceKey, dest: DestKey): void;
+  /** Of one service with its dests, or of all. */
+  zeroStats(service?: ServiceKey): void;
   /** Seconds; a timeout left out stays as it is. */
   setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void;
 }
@@ -37,7 +39,8 @@ export function applyRules(target: RuleTarget, commands: Iterable<RuleCommand>):
   }
 }
 
-function applyRule(target: RuleTarget, rule: RuleCommand): void {
+/** Runs one of them. @throws what the target throws; RangeError for a lower threshold above the upper one */
+export function applyRule(target: RuleTarget, rule: RuleCommand): void {
   switch (rule.command) {
     case 'add-service':
       target.addService(rule.service);
@@ -52,13 +55,18 @@ function applyRule(target: RuleTarget, rule: RuleCommand): void {
       target.clear();
       break;
     case 'add-server':
+      checkThresholds(rule.dest);
       target.addDest(rule.service, rule.dest);
       break;
     case 'edit-server':
+      checkThresholds(rule.dest);
       target.editDest(rule.service, rule.dest);
       break;
     case 'delete-server':
       target.deleteDest(rule.service, rule.dest);
+      break;
+    case 'zero':
+      target.zeroStats(rule.service);
       break;
     case 'set':
       target.setTimeouts({
@@ -67,5 +75,14 @@ function applyRule(target: RuleTarget, rule: RuleCommand): void {
         ...(rule.udp !== 0 && { udp: rule.udp }),
       });
       break;
+  }
+}
+
+/** The kernel refuses what ipvsadm lets through. */
+function checkThresholds({ upperThreshold = 0, lowerThreshold = 0 }: DestConfig): void {
+  if (lowerThreshold > upperThreshold) {
+    throw new RangeError(
+      `expected a lower threshold of at most the upper one (${upperThreshold}), got ${lowerThreshold}`,
+    );
   }
 }

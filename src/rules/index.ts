@@ -30,5 +30,14 @@ export {
   listServices,
   type ServiceListOptions,
 } from './listings.js';
+export { type Names, namesFromFiles } from './names.js';
 export { networkFromJson, parseNetwork } from './network.js';
+export {
+  type IpvsadmIo,
+  type IpvsadmOptions,
+  type IpvsadmTarget,
+  runIpvsadm,
+  runIpvsadmRestore,
+  runIpvsadmSave,
+} from './program.js';
 export { type SaveOptions, saveRules } from './save.js';

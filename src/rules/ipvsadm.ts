@@ -1,10 +1,9 @@
 /**
  * Rules in ipvsadm's words: lines as `ipvsadm -S -n` prints them and as people type them.
  *
- * Grammar, defaults and limits are ipvsadm 1.31's: the command comes first, scheduler `wlc`, method `-g`, weight 1
- * (0 to 65535), DR and TUN force the server's port to the service's, IPv6 stands in brackets. Differences, all on the strict side: names are
- * not resolved, numbers are decimal, and a file is read whole before its first rule is applied, so that a mistake in
- * the last line leaves nothing half done. What ipvsadm knows and this version does not is refused by name.
+ * Grammar, defaults and limits are ipvsadm 1.31's, and so are the words in which a line is refused, with what it is about
+ * behind them. Differences, all on the strict side: names of hosts and ports are not resolved, `#` starts a comment, and
+ * a file is read whole before its first rule is applied, so that a mistake in the last line leaves nothing half done.
  *
  * ```ts
  * const commands = parseRules('-A -t 10.0.0.100:80 -s rr\n-a -t 10.0.0.100:80 -r 10.1.0.11:8080 -m', 'rules.txt');
@@ -13,59 +12,22 @@
  *
  * @module
  */
-import type { DestKey } from '../types.js';
+import { isIPv6 } from '../address.js';
+import { SCHEDULER_NAMES } from '../schedulers.js';
+import { type CommandLine, readCommandLine } from './command-line.js';
 import { RuleError, type RuleSource } from './error.js';
-import { CHECKSUMS, Given, METHODS, type RuleDest, type RuleKey, type RuleService, SERVICE, TUNNEL } from './given.js';
-import { type CommandName, type GivenOption, type OptionName, splitOptions, splitWords, type Word } from './options.js';
-import { parseNumber } from './values.js';
+import { NO_NAMES } from './names.js';
+import type { Word } from './option-reader.js';
+import { REFUSALS } from './refusals.js';
+import { isRule, type RuleCommand, ruleOf } from './rule.js';
+import { NoCommandError, UsageError } from './usage-error.js';
 
 export { applyRules, type RuleTarget } from './apply.js';
 export { RuleError, type RuleSource } from './error.js';
-export type { RuleDest, RuleKey, RuleService } from './given.js';
+export type { RuleCommand, RuleDest, RuleKey, RuleService } from './rule.js';
 
-/** A command with every default filled in, named by ipvsadm's long option, and where it stands. */
-export type RuleCommand = { readonly at: RuleSource } & (
-  | { readonly command: 'add-service' | 'edit-service'; readonly service: RuleService }
-  | { readonly command: 'delete-service'; readonly service: RuleKey }
-  | { readonly command: 'clear' }
-  | { readonly command: 'add-server' | 'edit-server'; readonly service: RuleKey; readonly dest: RuleDest }
-  | { readonly command: 'delete-server'; readonly service: RuleKey; readonly dest: Required<DestKey> }
-  /** Seconds; 0 leaves a timeout as it is. */
-  | { readonly command: 'set'; readonly tcp: number; readonly tcpfin: number; readonly udp: number }
-);
-
-/** Which options a command takes besides itself. */
-const KEY: readonly OptionName[] = [...SERVICE, 'ipv6'];
-const SERVICE_OPTIONS: readonly OptionName[] = [
-  ...KEY,
-  'scheduler',
-  'sched-flags',
-  'persistent',
-  'netmask',
-  'pe',
-  'ops',
-];
-const SERVER_KEY: readonly OptionName[] = [...KEY, 'real-server'];
-const SERVER_OPTIONS: readonly OptionName[] = [
-  ...SERVER_KEY,
-  ...METHODS,
-  'weight',
-  'u-threshold',
-  'l-threshold',
-  ...TUNNEL,
-];
-const ALLOWED: Record<CommandName, readonly OptionName[]> = {
-  'add-service': SERVICE_OPTIONS,
-  'edit-service': SERVICE_OPTIONS,
-  'delete-service': KEY,
-  clear: [],
-  'add-server': SERVER_OPTIONS,
-  'edit-server': SERVER_OPTIONS,
-  'delete-server': SERVER_KEY,
-  set: [],
-};
-/** 31 days, ipvsadm's limit of a timeout. */
-const MAX_TIMEOUT = 31 * 86400;
+/** What is meant as the name of a host or a port. */
+const NAME = /^[a-z\d.-]*[a-z][\w.-]*$/i;
 
 /**
  * Reads a whole rules file.
@@ -92,70 +54,58 @@ export function parseRule(line: string, at: RuleSource = { file: 'ipvsadm', line
   const words = splitWords(line);
   if (words.length === 0) return undefined;
   if (words[0]!.text === 'ipvsadm') words.shift();
-  const { options, rest } = splitOptions(words, at);
-  const [command] = options;
-  if (command === undefined || !command.command || (rest[0]?.column ?? Infinity) < command.column) {
-    const first = words[0];
-    const got = first === undefined ? 'nothing' : `"${first.text}"`;
-    throw new RuleError(at.file, at.line, first?.column, `expected a command such as -A or -a first, got ${got}`);
-  }
-  const name = command.name as CommandName;
-  const given = new Map<OptionName, GivenOption>();
-  for (const option of options.slice(1)) addOption(given, option, command, at);
-  if (name === 'set') return { at, command: name, ...parseTimeouts(command, rest, at) };
-  const [extra] = rest;
-  if (extra !== undefined) throw new RuleError(at.file, at.line, extra.column, `unexpected word "${extra.text}"`);
-  return commandOf(name, new Given(given, command, at));
-}
-
-function addOption(
-  given: Map<OptionName, GivenOption>,
-  option: GivenOption,
-  command: GivenOption,
-  at: RuleSource,
-): void {
-  const fail = (text: string): never => {
-    throw new RuleError(at.file, at.line, option.column, text);
+  const fail = (word: Word | undefined, text: string): never => {
+    throw new RuleError(at.file, at.line, word?.column, text);
   };
-  if (option.command) fail(`expected one command, got ${option.shown} after ${command.shown}`);
-  const name = option.name as OptionName;
-  if (!ALLOWED[command.name as CommandName].includes(name)) fail(`${option.shown} does not go with ${command.shown}`);
-  if (name === 'ipv6' && !given.has('fwmark-service')) fail(`${option.shown} needs -f (--fwmark-service) before it`);
-  // Kinds of services exclude each other like methods do, and no option may be given twice.
-  for (const group of [SERVICE, METHODS, CHECKSUMS, [name]]) {
-    const other = group.includes(name) ? group.map((member) => given.get(member)).find(Boolean) : undefined;
-    if (other !== undefined) fail(`${option.shown} after ${other.shown}: only one of them may be given`);
+  let read: CommandLine;
+  try {
+    read = readCommandLine(words, NO_NAMES);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { word } = error;
+    if (error instanceof NoCommandError) {
+      return fail(word, `expected a command such as -A or -a first, got ${word ? `"${word.text}"` : 'nothing'}`);
+    }
+    return fail(word, detailed(error.message.trimEnd(), word));
   }
-  given.set(name, option);
+  const { options, service } = read;
+  if (read.command.endsWith('-daemon')) {
+    return fail(words[0], `${words[0]!.text}: connection synchronisation is not handled by this version`);
+  }
+  if (!isRule(read.command)) return fail(words[0], `${words[0]!.text}: not a rule`);
+  const scheduler = options.get('scheduler')?.value;
+  if (scheduler !== undefined && !SCHEDULER_NAMES.some((name) => name === service.scheduler)) {
+    const known = SCHEDULER_NAMES.join(', ');
+    return fail(scheduler, `${REFUSALS.noScheduler}: expected one of ${known}, got "${scheduler.text}"`);
+  }
+  const pe = options.get('pe')?.value;
+  if (pe !== undefined && service.pe !== 'sip' && service.pe !== '') {
+    return fail(pe, `${REFUSALS.noScheduler}: expected the engine sip, got "${pe.text}"`);
+  }
+  return ruleOf(read, at);
 }
 
-function parseTimeouts(command: GivenOption, rest: readonly Word[], at: RuleSource) {
-  const [tcp, tcpfin, udp] = rest;
-  if (tcp === undefined || tcpfin === undefined || udp === undefined || rest.length > 3) {
-    const text = `${command.shown}: expected three timeouts (tcp tcpfin udp), got ${rest.length}`;
-    throw new RuleError(at.file, at.line, (rest[3] ?? command).column, text);
+/** Splits a line on blanks; `#` starts a comment wherever it stands. */
+function splitWords(line: string): Word[] {
+  const words: Word[] = [];
+  const comment = line.indexOf('#');
+  for (const match of (comment < 0 ? line : line.slice(0, comment)).matchAll(/[^ \t\r]+/g)) {
+    words.push({ text: match[0], column: match.index + 1 });
   }
-  const seconds = (word: Word): number => parseNumber(word, MAX_TIMEOUT, 'seconds', at);
-  return { tcp: seconds(tcp), tcpfin: seconds(tcpfin), udp: seconds(udp) };
+  return words;
 }
 
-function commandOf(name: Exclude<CommandName, 'set'>, given: Given): RuleCommand {
-  const { at } = given;
-  if (name === 'clear') return { at, command: name };
-  switch (name) {
-    case 'add-service':
-    case 'edit-service':
-      return { at, command: name, service: given.service() };
-    case 'delete-service':
-      return { at, command: name, service: given.key() };
-    case 'add-server':
-    case 'edit-server': {
-      const service = given.key();
-      return { at, command: name, service, dest: given.dest(service) };
-    }
-    case 'delete-server': {
-      const service = given.key();
-      return { at, command: name, service, dest: given.destKey(service) };
-    }
-  }
+const NAMES_HINT = ': names are not resolved here, ipvsadm -S -n writes numbers';
+
+/** With what was given, where the text does not tell it, and a guess at what was meant. */
+function detailed(text: string, word: Word | undefined): string {
+  if (word === undefined || word.text.startsWith('-')) return text;
+  const [, address = '', port = ''] = /^(.*):(\d+)$/.exec(word.text) ?? [];
+  const isNamed = word.text.split(':').some((part) => NAME.test(part)) && !/::|\[.*[^\d:a-f].*\]/i.test(word.text);
+  const hint = isIPv6(address)
+    ? `: write [${address}]:${port}`
+    : text.includes('address[:port]') && isNamed
+      ? NAMES_HINT
+      : '';
+  return `${text}${text.includes(word.text) && word.text !== '' ? '' : `: got "${word.text}"`}${hint}`;
 }

@@ -4,14 +4,7 @@
  *
  * @module
  */
-import type {
-  MethodName,
-  PersistenceEngineName,
-  ProtocolName,
-  SchedulerFlag,
-  ServiceKey,
-  TunnelConfig,
-} from '../types.js';
+import type { MethodName, ProtocolName, SchedulerFlag, ServiceKey, TunnelConfig } from '../types.js';
 
 /** Counters; bytes are IP bytes. */
 export interface ListedStats {
@@ -47,7 +40,7 @@ export interface SavedSettings {
   /** A mask of IPv4, the length of a prefix of IPv6; left out: the whole address. */
   readonly netmask?: string | number;
   readonly ops?: boolean;
-  readonly pe?: PersistenceEngineName;
+  readonly pe?: string;
   /** Newest first, as the kernel keeps them. */
   readonly dests: readonly SavedDest[];
 }
@@ -56,12 +49,17 @@ export interface SavedSettings {
 export interface ListedDest extends SavedDest {
   readonly activeConnections: number;
   readonly inactiveConnections: number;
+  /** Templates of a persistent service that point here; left out: none. */
+  readonly persistentConnections?: number;
   readonly stats: ListedStats;
+  /** What goes through it each second; left out: nothing. */
+  readonly rates?: ListedStats;
 }
 
 /** A service with what went through it. */
 export type ListedService = SavedService & {
   readonly stats: ListedStats;
+  readonly rates?: ListedStats;
   readonly dests: readonly ListedDest[];
 };
 
@@ -81,4 +79,6 @@ export interface ListedConnection {
   readonly state: string;
   /** Seconds left. */
   readonly expires: number;
+  /** What a persistence engine knows it by. */
+  readonly pe?: { readonly name: string; readonly data: string };
 }

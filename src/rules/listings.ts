@@ -1,73 +1,146 @@
 /**
- * Services and connections as `ipvsadm -Ln`, `-Ln --stats`, `-Ln --tun-info` and `-Lnc` print them, byte for byte:
- * column widths, blanks at line ends, scaled numbers and sort order are ipvsadm 1.31's. (Only marks of 2^31 and more
- * ipvsadm prints as negative numbers, which it does not read itself.)
+ * Services and connections as `ipvsadm -Ln` and `ipvsadm -Lnc` print them, byte for byte: column widths, blanks at line
+ * ends, scaled numbers and sort order are ipvsadm 1.31's.
  *
  * @module
  */
-import { formatEndpoint } from '../address.js';
-import { SCHEDULER_FLAGS } from '../schedulers.js';
-import type { ServiceKey, TunnelConfig } from '../types.js';
+import type { TunnelConfig } from '../types.js';
 import type { ListedConnection, ListedDest, ListedService, ListedStats } from './listed.js';
+import { type Names, NO_NAMES } from './names.js';
+import { flagsText, maskOf, Naming, SERVICE_ROOM } from './naming.js';
 import { compareDests, compareServices, mergeSort, sortConnections } from './order.js';
 
 /** The version of IPVS that the listings name: the kernel's has been 1.2.1 since 2.6. */
-const IPVS_VERSION = '1.2.1';
+export const IPVS_VERSION = '1.2.1';
 const CHECKSUM_WORD: Record<NonNullable<TunnelConfig['checksum']>, string> = {
   nocsum: '-c',
   csum: '+c',
   remcsum: 'r+c',
 };
 const FORWARD_WORD: Record<ListedDest['method'], string> = { nat: 'Masq', dr: 'Route', tun: 'Tunnel', local: 'Local' };
+const NO_RATES: ListedStats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
 
-/** How to list services. */
+/** How to list services. Of several columns that are asked for, the first of this list win, as in ipvsadm. */
 export interface ServiceListOptions {
   /** Counters instead of weights and connections: `--stats`. */
   readonly stats?: boolean;
+  /** What goes through each second: `--rate`. */
+  readonly rate?: boolean;
+  /** `--thresholds`. */
+  readonly thresholds?: boolean;
+  /** Templates of persistent services: `--persistent-conn`. */
+  readonly persistent?: boolean;
+  /** How packets are put into tunnels: `--tun-info`. */
+  readonly tunnels?: boolean;
   /** Counters in full: `--exact`. Default: 10^8 and more are scaled by powers of 1000, without rounding. */
   readonly exact?: boolean;
-  /** How packets are put into tunnels: `--tun-info`. With `stats` the counters win, as in ipvsadm. */
-  readonly tunnels?: boolean;
+  /** Default true; `--nosort`: services as they come, dests newest first. */
+  readonly sort?: boolean;
+  /** Default: all addresses and ports stay numbers, as with `-n`. */
+  readonly names?: Names;
+  /** Whether the first line tells the version, as it does unless one service was asked for. Default true. */
+  readonly version?: boolean;
   /** Buckets of the connection table that the first line tells. Default 4096, the kernel's. */
   readonly size?: number;
 }
 
-/**
- * `ipvsadm -Ln`, `ipvsadm -Ln --stats [--exact]` or `ipvsadm -Ln --tun-info`: a line a service and a line a dest, sorted
- * as ipvsadm sorts.
- */
+/** One way of listing: its header, and what stands behind the names. */
+interface Layout {
+  readonly header: string;
+  service(name: string, service: ListedService): string;
+  dest(dest: ListedDest): string;
+}
+
+/** `ipvsadm -Ln` in all its ways: a line a service and a line a dest, sorted as ipvsadm sorts. */
 export function listServices(services: readonly ListedService[], options: ServiceListOptions = {}): string {
-  const { stats = false, exact = false, tunnels = false, size = 4096 } = options;
-  let text = `IP Virtual Server version ${IPVS_VERSION} (size=${size})\n`;
-  text += stats
-    ? `${'Prot LocalAddress:Port'.padEnd(33)}${columns(['Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes'])}\n` +
-      '  -> RemoteAddress:Port\n'
-    : 'Prot LocalAddress:Port Scheduler Flags\n' +
-      `  -> RemoteAddress:Port           Forward ${tunnels ? 'TunnelInfo    ' : ''}Weight ActiveConn InActConn\n`;
-  for (const service of mergeSort(services, compareServices)) {
-    const name = serviceName(service);
-    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
-    text += stats
-      ? `${name.padEnd(33)}${counters(service.stats, exact)}\n`
-      : `${name} ${service.scheduler}${flags && ` (${flags})`}\n`;
-    for (const dest of mergeSort(service.dests, compareDests)) {
-      const destName = `  -> ${formatEndpoint(dest.address, dest.port).padEnd(28)}`;
-      text += `${destName}${stats ? counters(dest.stats, exact) : ` ${destState(dest, tunnels)}`}\n`;
+  const { names = NO_NAMES, sort = true, version = true, size = 4096 } = options;
+  const naming = new Naming(names);
+  const layout = layoutOf(options);
+  let text = version ? `IP Virtual Server version ${IPVS_VERSION} (size=${size})\n` : '';
+  text += layout.header;
+  for (const service of sort ? mergeSort(services, compareServices) : services) {
+    text += `${layout.service(naming.service(service), service)}\n`;
+    for (const dest of sort ? mergeSort(service.dests, compareDests) : service.dests) {
+      text += `  -> ${naming.dest(service, dest)}${layout.dest(dest)}\n`;
     }
   }
   return text;
 }
 
-function serviceName(service: Readonly<ServiceKey>): string {
-  if ('fwmark' in service) return `FWM  ${service.fwmark}${service.family === 6 ? ' IPv6' : ''}`;
-  return `${service.protocol.toUpperCase().padEnd(4)} ${formatEndpoint(service.address, service.port)}`;
+function layoutOf(options: ServiceListOptions): Layout {
+  const { stats, rate, thresholds, persistent, tunnels, exact = false } = options;
+  if (stats) return STATS(exact);
+  if (rate) return RATE(exact);
+  if (thresholds) return THRESHOLDS;
+  return persistent ? PERSISTENT : tunnels ? TUNNELS : PLAIN;
 }
 
-function destState(dest: ListedDest, tunnels: boolean): string {
-  const forward = FORWARD_WORD[dest.method].padEnd(7) + (tunnels ? ` ${tunnelInfo(dest).padEnd(13)}` : '');
-  const weight = String(dest.weight).padEnd(6);
-  const active = String(dest.activeConnections).padEnd(10);
-  return `${forward} ${weight} ${active} ${String(dest.inactiveConnections).padEnd(10)}`;
+const PLAIN: Layout = {
+  header:
+    'Prot LocalAddress:Port Scheduler Flags\n' +
+    '  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n',
+  service: settings,
+  dest: (dest) => ` ${FORWARD_WORD[dest.method].padEnd(7)} ${column(dest.weight, 6)} ${connections(dest)}`,
+};
+const TUNNELS: Layout = {
+  header:
+    'Prot LocalAddress:Port Scheduler Flags\n' +
+    '  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn\n',
+  service: settings,
+  dest: (dest) => {
+    const forward = `${FORWARD_WORD[dest.method].padEnd(7)} ${tunnelInfo(dest).padEnd(13)}`;
+    return ` ${forward} ${column(dest.weight, 6)} ${connections(dest)}`;
+  },
+};
+const THRESHOLDS: Layout = {
+  header: titled('Uthreshold Lthreshold ActiveConn InActConn '),
+  service: settings,
+  dest: (dest) => ` ${column(dest.upperThreshold, 10)} ${column(dest.lowerThreshold, 10)} ${connections(dest)}`,
+};
+const PERSISTENT: Layout = {
+  header: titled('Weight    PersistConn ActiveConn InActConn '),
+  service: settings,
+  dest: (dest) => ` ${column(dest.weight, 9)} ${column(dest.persistentConnections ?? 0, 11)} ${connections(dest)}`,
+};
+const STATS = (exact: boolean): Layout => ({
+  header: titled('   Conns   InPkts  OutPkts  InBytes OutBytes'),
+  service: (name, { stats }) => name.padEnd(SERVICE_ROOM) + counters(stats, exact),
+  dest: ({ stats }) => counters(stats, exact),
+});
+const RATE = (exact: boolean): Layout => ({
+  header: titled('     CPS    InPPS   OutPPS    InBPS   OutBPS'),
+  service: (name, { rates = NO_RATES }) => name.padEnd(SERVICE_ROOM) + counters(rates, exact),
+  // Of a server only the bytes are scaled.
+  dest: ({ rates = NO_RATES }) => {
+    const packets = [rates.connections, rates.inPackets, rates.outPackets].map(
+      (value) => ` ${String(value).padStart(8)}`,
+    );
+    return packets.join('') + [rates.inBytes, rates.outBytes].map(exact ? exactNumber : scaledNumber).join('');
+  },
+});
+
+function titled(columns: string): string {
+  return `${'Prot LocalAddress:Port'.padEnd(SERVICE_ROOM)} ${columns}\n  -> RemoteAddress:Port\n`;
+}
+
+/** A service with its scheduler, its flags, and what persistence it has. */
+function settings(name: string, service: ListedService): string {
+  const { scheduler, persistent, pe, ops } = service;
+  const flags = flagsText(service);
+  const mask = maskOf(service);
+  let text = `${name} ${scheduler}${flags === undefined ? '' : ` (${flags})`}`;
+  if (persistent !== undefined) {
+    text += ` persistent ${persistent}${mask === undefined ? '' : ` mask ${mask}`}${pe === undefined ? '' : ` pe ${pe}`}`;
+  }
+  return text + (ops ? ' ops' : '');
+}
+
+function column(value: number, width: number): string {
+  return String(value).padEnd(width);
+}
+
+function connections({ activeConnections, inactiveConnections }: ListedDest): string {
+  return `${column(activeConnections, 10)} ${column(inactiveConnections, 10)}`;
 }
 
 /** `ipip`, `gue:6080:+c`, `gre:-c`. */
@@ -78,14 +151,9 @@ function tunnelInfo({ method, tunnel = {} }: ListedDest): string {
   return `${type}:${port === undefined ? '' : `${port}:`}${CHECKSUM_WORD[checksum]}`;
 }
 
-function columns(names: readonly string[]): string {
-  return names.map((name) => ` ${name.padStart(8)}`).join('');
-}
-
 function counters(stats: ListedStats, exact: boolean): string {
   const { connections, inPackets, outPackets, inBytes, outBytes } = stats;
-  const format = exact ? exactNumber : scaledNumber;
-  return [connections, inPackets, outPackets, inBytes, outBytes].map(format).join('');
+  return [connections, inPackets, outPackets, inBytes, outBytes].map(exact ? exactNumber : scaledNumber).join('');
 }
 
 /** Always with a blank in front: a number of nine digits and more widens its column. */
@@ -108,27 +176,38 @@ export interface ConnectionListOptions {
    * come. The kernel lists by hash bucket, in an order that differs from boot to boot.
    */
   readonly order?: 'sorted' | 'given';
+  /** What persistence engines know connections by: `--persistent-conn`. */
+  readonly persistent?: boolean;
+  /** Default: all addresses and ports stay numbers, as with `-n`. */
+  readonly names?: Names;
 }
 
 /** `ipvsadm -Lnc`: a line a connection. Minutes are not capped at 59, and what is left of a second is cut off. */
 export function listConnections(connections: readonly ListedConnection[], options: ConnectionListOptions = {}): string {
-  const rows = options.order === 'given' ? connections : sortConnections(connections);
-  let text = 'IPVS connection entries\n';
-  text += 'pro expire state       source             virtual            destination\n';
-  for (const row of rows) {
-    const source = formatEndpoint(row.clientAddress, row.clientPort).padEnd(18);
-    const virtual = formatEndpoint(row.virtualAddress, row.virtualPort).padEnd(18);
-    const protocol = row.protocol.toUpperCase().padEnd(3);
-    const state = row.state.padEnd(11);
-    text += `${protocol} ${clock(row.expires).padEnd(6)} ${state} ${source} ${virtual} ${destination(row)}\n`;
+  const { order, persistent = false, names = NO_NAMES } = options;
+  const naming = new Naming(names);
+  let text = 'IPVS connection entries\npro expire state       source             virtual            destination';
+  text += persistent ? '        pe name          pe_data\n' : '\n';
+  for (const row of order === 'given' ? connections : sortConnections(connections)) {
+    // Of other protocols ipvsadm does not know the ports.
+    const protocol = row.protocol === 'tcp' || row.protocol === 'udp' ? row.protocol : undefined;
+    const source = naming.endpoint(row.clientAddress, row.clientPort, protocol).padEnd(18);
+    const virtual = naming.endpoint(row.virtualAddress, row.virtualPort, protocol).padEnd(18);
+    const destination = destinationOf(row, naming);
+    const first = `${row.protocol.toUpperCase().padEnd(3)} ${clock(row.expires).padEnd(6)} ${row.state.padEnd(11)}`;
+    // The widths of these two are not those of the header.
+    const last =
+      persistent && row.pe ? `${destination.padEnd(16)} ${row.pe.name.padEnd(18)} ${row.pe.data}` : destination;
+    text += `${first} ${source} ${virtual} ${last}\n`;
   }
   return text;
 }
 
 /** What goes past its service has no server: the unspecified address stands there. */
-function destination({ method, virtualAddress, destAddress, destPort }: ListedConnection): string {
-  if (method === 'bypass') return formatEndpoint(virtualAddress.includes(':') ? '::' : '0.0.0.0', 0);
-  return formatEndpoint(destAddress, destPort);
+function destinationOf(row: ListedConnection, naming: Naming): string {
+  const { method, protocol, virtualAddress, destAddress, destPort } = row;
+  if (method === 'bypass') return naming.endpoint(virtualAddress.includes(':') ? '::' : '0.0.0.0', 0);
+  return naming.endpoint(destAddress, destPort, protocol === 'tcp' || protocol === 'udp' ? protocol : undefined);
 }
 
 function clock(expires: number): string {

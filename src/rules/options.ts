@@ -1,26 +1,29 @@
 /**
- * The options of ipvsadm 1.31 as a table, and the split of a line into them.
- *
- * ipvsadm reads its options with popt: letters may be bundled (`-At 10.0.0.1:80`), a value may follow its letter at
- * once (`-w5`), long options take `--weight 5` or `--weight=5`. Options that ipvsadm knows and this version does not
- * stand in the table with the reason, so that the error can say so instead of "unknown".
+ * The commands and options of ipvsadm 1.31, and which go together.
  *
  * @module
  */
-import { RuleError, type RuleSource } from './error.js';
 
-/** A command of a rule, by its long name in ipvsadm. */
+/** A command, by its long option. */
 export type CommandName =
   | 'add-service'
   | 'edit-service'
   | 'delete-service'
   | 'clear'
+  | 'list'
   | 'add-server'
-  | 'edit-server'
   | 'delete-server'
-  | 'set';
+  | 'edit-server'
+  | 'set'
+  | 'start-daemon'
+  | 'stop-daemon'
+  | 'restore'
+  | 'save'
+  | 'zero'
+  | 'help'
+  | 'version';
 
-/** An option of a command, by its long name in ipvsadm. */
+/** An option of a command, by its long name. */
 export type OptionName =
   | 'tcp-service'
   | 'udp-service'
@@ -31,8 +34,8 @@ export type OptionName =
   | 'sched-flags'
   | 'persistent'
   | 'netmask'
-  | 'pe'
   | 'ops'
+  | 'pe'
   | 'real-server'
   | 'gatewaying'
   | 'masquerading'
@@ -44,197 +47,240 @@ export type OptionName =
   | 'tun-port'
   | 'tun-nocsum'
   | 'tun-csum'
-  | 'tun-remcsum';
+  | 'tun-remcsum'
+  | 'numeric'
+  | 'connection'
+  | 'timeout'
+  | 'daemon'
+  | 'stats'
+  | 'rate'
+  | 'thresholds'
+  | 'persistent-conn'
+  | 'tun-info'
+  | 'sort'
+  | 'nosort'
+  | 'exact'
+  | 'syncid'
+  | 'sync-maxlen'
+  | 'mcast-interface'
+  | 'mcast-group'
+  | 'mcast-port'
+  | 'mcast-ttl';
 
-/** A word with its 1-based column. */
-export interface Word {
-  readonly text: string;
-  readonly column: number;
-}
+/** Whether a word follows: never, always, or unless the next one starts with a dash. */
+export type Takes = 'nothing' | 'value' | 'optional';
 
-/** An option as it stands in a line: `shown` is how it was written, `value` its argument. */
-export interface GivenOption {
+/** An option as it is written. */
+export interface OptionSpec {
   readonly name: CommandName | OptionName;
-  readonly command: boolean;
-  readonly shown: string;
-  readonly column: number;
-  readonly value: Word | undefined;
+  readonly letter: string;
+  readonly takes: Takes;
+  readonly isCommand: boolean;
 }
 
-interface OptionSpec {
-  readonly name: string;
-  readonly command: boolean;
-  /** `maybe`: the next word, unless that is an option. */
-  readonly takesValue: boolean | 'maybe';
-  /** Why this version refuses it. */
-  readonly refused?: string;
-}
-
-const byLetter = new Map<string, OptionSpec>();
-const byName = new Map<string, OptionSpec>();
-
-function define(letters: string, spec: OptionSpec): void {
-  for (const letter of letters) byLetter.set(letter, spec);
-  byName.set(spec.name, spec);
-}
-
-function refuse(reason: string, ...options: readonly (readonly [letters: string, name: string])[]): void {
-  for (const [letters, name] of options) {
-    define(letters, { name, command: false, takesValue: false, refused: reason });
-  }
-}
-
-const COMMANDS: readonly (readonly [string, CommandName])[] = [
+const COMMANDS: readonly (readonly [letter: string, name: CommandName, takes?: Takes])[] = [
   ['A', 'add-service'],
   ['E', 'edit-service'],
   ['D', 'delete-service'],
   ['C', 'clear'],
+  ['L', 'list'],
+  ['l', 'list'],
+  ['Z', 'zero'],
   ['a', 'add-server'],
   ['e', 'edit-server'],
   ['d', 'delete-server'],
-];
-for (const [letter, name] of COMMANDS) define(letter, { name, command: true, takesValue: false });
-// `--set` takes three words; the parser of the command reads them all.
-define('', { name: 'set', command: true, takesValue: false });
-
-const OPTIONS: readonly (readonly [string, OptionName, boolean | 'maybe'])[] = [
-  ['t', 'tcp-service', true],
-  ['u', 'udp-service', true],
-  ['', 'sctp-service', true],
-  ['f', 'fwmark-service', true],
-  ['6', 'ipv6', false],
-  ['s', 'scheduler', true],
-  ['b', 'sched-flags', true],
-  ['p', 'persistent', 'maybe'],
-  ['M', 'netmask', true],
-  ['', 'pe', true],
-  ['o', 'ops', false],
-  ['r', 'real-server', true],
-  ['g', 'gatewaying', false],
-  ['m', 'masquerading', false],
-  ['i', 'ipip', false],
-  ['w', 'weight', true],
-  ['x', 'u-threshold', true],
-  ['y', 'l-threshold', true],
-  ['', 'tun-type', true],
-  ['', 'tun-port', true],
-  ['', 'tun-nocsum', false],
-  ['', 'tun-csum', false],
-  ['', 'tun-remcsum', false],
-];
-for (const [letter, name, takesValue] of OPTIONS) define(letter, { name, command: false, takesValue });
-
-refuse(
-  'connection synchronisation is not handled by this version',
-  ['', 'start-daemon'],
-  ['', 'stop-daemon'],
-  ['', 'mcast-interface'],
-  ['', 'mcast-group'],
-  ['', 'mcast-port'],
-  ['', 'mcast-ttl'],
-  ['', 'syncid'],
-  ['', 'sync-maxlen'],
-);
-refuse(
-  'not a rule: listing, saving, restoring and zeroing are not handled here',
-  ['Ll', 'list'],
-  ['S', 'save'],
-  ['R', 'restore'],
-  ['Z', 'zero'],
+  ['', 'set'],
   ['h', 'help'],
   ['v', 'version'],
+  ['R', 'restore'],
+  ['S', 'save'],
+  ['', 'start-daemon', 'value'],
+  ['', 'stop-daemon', 'value'],
+];
+
+const OPTIONS: readonly (readonly [letter: string, name: OptionName, takes?: Takes])[] = [
+  ['t', 'tcp-service', 'value'],
+  ['u', 'udp-service', 'value'],
+  ['', 'sctp-service', 'value'],
+  ['f', 'fwmark-service', 'value'],
+  ['s', 'scheduler', 'value'],
+  ['p', 'persistent', 'optional'],
+  ['M', 'netmask', 'value'],
+  ['r', 'real-server', 'value'],
+  ['m', 'masquerading'],
+  ['i', 'ipip'],
+  ['g', 'gatewaying'],
+  ['w', 'weight', 'value'],
+  ['x', 'u-threshold', 'value'],
+  ['y', 'l-threshold', 'value'],
   ['n', 'numeric'],
   ['c', 'connection'],
-  ['X', 'exact'],
+  ['', 'mcast-interface', 'value'],
+  ['', 'syncid', 'value'],
   ['', 'timeout'],
   ['', 'daemon'],
   ['', 'stats'],
   ['', 'rate'],
   ['', 'thresholds'],
   ['', 'persistent-conn'],
-  ['', 'tun-info'],
   ['', 'nosort'],
   ['', 'sort'],
-);
+  ['X', 'exact'],
+  ['6', 'ipv6'],
+  ['o', 'ops'],
+  ['', 'pe', 'value'],
+  ['', 'sync-maxlen', 'value'],
+  ['', 'mcast-group', 'value'],
+  ['', 'mcast-port', 'value'],
+  ['', 'mcast-ttl', 'value'],
+  ['b', 'sched-flags', 'value'],
+  ['', 'tun-info'],
+  ['', 'tun-type', 'value'],
+  ['', 'tun-port', 'value'],
+  ['', 'tun-nocsum'],
+  ['', 'tun-csum'],
+  ['', 'tun-remcsum'],
+];
 
-/** Splits a line on blanks; `#` starts a comment wherever it stands, as in `ipvsadm -R`. */
-export function splitWords(line: string): Word[] {
-  const words: Word[] = [];
-  const comment = line.indexOf('#');
-  for (const match of (comment < 0 ? line : line.slice(0, comment)).matchAll(/\S+/g)) {
-    words.push({ text: match[0], column: match.index + 1 });
-  }
-  return words;
-}
+/** All of them. */
+export const OPTION_SPECS: readonly OptionSpec[] = [
+  ...COMMANDS.map(([letter, name, takes = 'nothing']) => ({ letter, name, takes, isCommand: true }) as const),
+  ...OPTIONS.map(([letter, name, takes = 'nothing']) => ({ letter, name, takes, isCommand: false }) as const),
+];
 
-/** What a line says: its options in order, and the words that are neither options nor their values. */
-export interface SplitLine {
-  readonly options: readonly GivenOption[];
-  readonly rest: readonly Word[];
-}
+/** What counts as one option: it may be given once, whichever way, and messages name it so. */
+export type OptionGroup =
+  | Exclude<
+      OptionName,
+      | 'tcp-service'
+      | 'udp-service'
+      | 'sctp-service'
+      | 'fwmark-service'
+      | 'gatewaying'
+      | 'masquerading'
+      | 'ipip'
+      | 'ipv6'
+      | 'sort'
+    >
+  | 'service-address'
+  | 'forwarding-method';
 
-/**
- * Reads the words of one line as options.
- *
- * @throws RuleError for an option that is unknown, not handled by this version, or lacks its value.
- */
-export function splitOptions(words: readonly Word[], at: RuleSource): SplitLine {
-  const options: GivenOption[] = [];
-  const rest: Word[] = [];
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    if (word.text === '-' || !word.text.startsWith('-')) {
-      rest.push(word);
-      continue;
-    }
-    for (const { spec, shown, column, inline } of optionsOf(word, at)) {
-      if (spec.refused !== undefined) throw new RuleError(at.file, at.line, column, `${shown}: ${spec.refused}`);
-      const next = words[index + 1];
-      const takesNext = spec.takesValue === 'maybe' ? next?.text.startsWith('-') === false : spec.takesValue;
-      const value = inline ?? (takesNext ? next : undefined);
-      if (value === next && takesNext) index++;
-      if (spec.takesValue === true && (value === undefined || value.text === '')) {
-        throw new RuleError(at.file, at.line, column, `${shown}: expected a value, got nothing`);
-      }
-      if (!spec.takesValue && value !== undefined) {
-        throw new RuleError(at.file, at.line, value.column, `${shown}: expected no value, got "${value.text}"`);
-      }
-      options.push({ name: spec.name as CommandName | OptionName, command: spec.command, shown, column, value });
-    }
-  }
-  return { options, rest };
-}
-
-interface FoundOption {
-  readonly spec: OptionSpec;
-  readonly shown: string;
-  readonly column: number;
-  /** Value within the same word. */
-  readonly inline?: Word;
-}
-
-function* optionsOf(word: Word, at: RuleSource): Generator<FoundOption> {
-  const { text, column } = word;
-  if (text.startsWith('--')) {
-    const equals = text.indexOf('=');
-    const shown = equals < 0 ? text : text.slice(0, equals);
-    const spec = byName.get(shown.slice(2));
-    if (spec === undefined) throw new RuleError(at.file, at.line, column, `unknown option "${shown}"`);
-    const inline = equals < 0 ? undefined : { text: text.slice(equals + 1), column: column + equals + 1 };
-    yield { spec, shown, column, ...(inline && { inline }) };
-    return;
-  }
-  for (let offset = 1; offset < text.length; offset++) {
-    const shown = `-${text[offset]}`;
-    const spec = byLetter.get(text[offset]!);
-    // A bundle's first letter is shown where the word starts: that is what the eye looks for.
-    const start = offset === 1 ? column : column + offset;
-    if (spec === undefined) throw new RuleError(at.file, at.line, start, `unknown option "${shown}"`);
-    const tail = text.slice(offset + 1);
-    if (spec.takesValue && tail !== '') {
-      yield { spec, shown, column: start, inline: { text: tail, column: column + offset + 1 } };
-      return;
-    }
-    yield { spec, shown, column: start };
+/** The group of an option; `-6` and `--sort` may be given as often as one likes. */
+export function groupOf(name: OptionName): OptionGroup | undefined {
+  switch (name) {
+    case 'tcp-service':
+    case 'udp-service':
+    case 'sctp-service':
+    case 'fwmark-service':
+      return 'service-address';
+    case 'gatewaying':
+    case 'masquerading':
+    case 'ipip':
+      return 'forwarding-method';
+    case 'ipv6':
+    case 'sort':
+      return undefined;
+    default:
+      return name;
   }
 }
+
+/** In the order in which ipvsadm looks at them, which decides what it complains about first. */
+export const GROUPS: readonly OptionGroup[] = [
+  'numeric',
+  'connection',
+  'service-address',
+  'scheduler',
+  'persistent',
+  'netmask',
+  'real-server',
+  'forwarding-method',
+  'weight',
+  'u-threshold',
+  'l-threshold',
+  'mcast-interface',
+  'timeout',
+  'daemon',
+  'stats',
+  'rate',
+  'thresholds',
+  'persistent-conn',
+  'nosort',
+  'syncid',
+  'exact',
+  'ops',
+  'pe',
+  'sync-maxlen',
+  'mcast-group',
+  'mcast-port',
+  'mcast-ttl',
+  'sched-flags',
+  'tun-info',
+  'tun-type',
+  'tun-port',
+  'tun-nocsum',
+  'tun-csum',
+  'tun-remcsum',
+];
+
+/** How a command takes an option; what is not listed it does not take. */
+export interface Takings {
+  readonly needs?: readonly OptionGroup[];
+  readonly may?: readonly OptionGroup[];
+  /** At most one of these. */
+  readonly oneOf?: readonly OptionGroup[];
+}
+
+const SERVICE: Takings = {
+  needs: ['service-address'],
+  may: ['scheduler', 'persistent', 'netmask', 'ops', 'pe', 'sched-flags'],
+};
+const SERVER: Takings = {
+  needs: ['service-address', 'real-server'],
+  may: [
+    'forwarding-method',
+    'weight',
+    'u-threshold',
+    'l-threshold',
+    'tun-type',
+    'tun-port',
+    'tun-nocsum',
+    'tun-csum',
+    'tun-remcsum',
+  ],
+};
+
+/** By command; `help` and `version` end before this is looked at. */
+export const TAKINGS: Readonly<Record<Exclude<CommandName, 'help' | 'version'>, Takings>> = {
+  'add-service': SERVICE,
+  'edit-service': SERVICE,
+  'delete-service': { needs: ['service-address'] },
+  clear: {},
+  list: {
+    may: ['numeric', 'stats', 'rate', 'thresholds', 'persistent-conn', 'nosort', 'syncid', 'exact', 'tun-info'],
+    oneOf: ['connection', 'service-address', 'timeout', 'daemon'],
+  },
+  'add-server': SERVER,
+  'edit-server': SERVER,
+  'delete-server': { needs: ['service-address', 'real-server'] },
+  set: {},
+  'start-daemon': { may: ['mcast-interface', 'syncid', 'sync-maxlen', 'mcast-group', 'mcast-port', 'mcast-ttl'] },
+  'stop-daemon': { may: ['syncid'] },
+  restore: {},
+  save: { may: ['numeric'] },
+  zero: { may: ['service-address'] },
+};
+
+/** How messages name a command. */
+export function commandLabel(name: CommandName): string {
+  return name === 'clear' ? 'flush' : name;
+}
+
+/** Of a type of tunnel, in the order in which ipvsadm looks at them. */
+export const TUNNEL_TAKINGS: Readonly<Record<'ipip' | 'gue' | 'gre', Takings>> = {
+  ipip: {},
+  gue: { needs: ['tun-port'], oneOf: ['tun-nocsum', 'tun-csum', 'tun-remcsum'] },
+  gre: { oneOf: ['tun-nocsum', 'tun-csum'] },
+};
+/** The options of a tunnel beside its type. */
+export const TUNNEL_GROUPS = ['tun-port', 'tun-nocsum', 'tun-csum', 'tun-remcsum'] as const satisfies OptionGroup[];

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { formatEndpoint } from '../address.js';
-import { SCHEDULER_FLAGS } from '../schedulers.js';
 import type { MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
 import type { SavedDest, SavedService } from './listed.js';
+import { type Names, NO_NAMES } from './names.js';
+import { flagsText, markText, maskOf, Naming } from './naming.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
 
 const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
@@ -14,8 +14,13 @@ const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-
 
 /** How to save. */
 export interface SaveOptions {
-  /** Also write the thresholds (`-x`, `-y`), which `ipvsadm -S` loses. Default false: the same bytes as ipvsadm. */
+  /**
+   * Also write what `ipvsadm -S` loses or cannot read again: thresholds (`-x`, `-y`), marks of 2^31 and more. Default
+   * false: the same bytes as ipvsadm.
+   */
   readonly lossless?: boolean;
+  /** Default: all addresses and ports stay numbers, as with `-n`. */
+  readonly names?: Names;
 }
 
 /**
@@ -25,34 +30,46 @@ export interface SaveOptions {
  * @throws RangeError for a dest of method `local`: no rule makes one.
  */
 export function saveRules(services: readonly SavedService[], options: SaveOptions = {}): string {
+  const { lossless = false, names = NO_NAMES } = options;
+  const naming = new Naming(names);
   let text = '';
   for (const service of mergeSort(services, compareServices)) {
-    const key = keyOptions(service);
-    const flags = SCHEDULER_FLAGS.filter((flag) => service.flags.includes(flag)).join(',');
-    text += `-A ${key} -s ${service.scheduler}${persistenceOptions(service)}${flags && ` -b ${flags}`}\n`;
-    for (const dest of mergeSort(service.dests, compareDests)) text += destLine(key, dest, options);
+    const key = keyOptions(service, naming, lossless);
+    text += `-A ${key} -s ${service.scheduler}${settings(service)}\n`;
+    const protocol = 'fwmark' in service ? undefined : service.protocol;
+    for (const dest of mergeSort(service.dests, compareDests)) {
+      text += `-a ${key} -r ${naming.endpoint(dest.address, dest.port, protocol)} ${destOptions(dest, lossless)}\n`;
+    }
   }
   return text;
 }
 
-function persistenceOptions({ persistent, netmask, pe, ops }: SavedService): string {
-  const isWhole = netmask === undefined || netmask === 128 || netmask === '255.255.255.255';
-  const mask = isWhole ? '' : ` -M ${netmask}`;
-  return `${persistent === undefined ? '' : ` -p ${persistent}${mask}`}${pe === undefined ? '' : ` --pe ${pe}`}${ops ? ' -o' : ''}`;
+function keyOptions(service: Readonly<ServiceKey>, naming: Naming, lossless: boolean): string {
+  if ('fwmark' in service) {
+    const mark = lossless ? service.fwmark : markText(service);
+    return `-f ${mark}${service.family === 6 ? ' -6' : ''}`;
+  }
+  const { protocol, address, port } = service;
+  return `${PROTOCOL_OPTION[protocol]} ${naming.endpoint(address, port, protocol)}`;
 }
 
-function keyOptions(service: Readonly<ServiceKey>): string {
-  if ('fwmark' in service) return `-f ${service.fwmark}${service.family === 6 ? ' -6' : ''}`;
-  return `${PROTOCOL_OPTION[service.protocol]} ${formatEndpoint(service.address, service.port)}`;
+function settings(service: SavedService): string {
+  const { persistent, pe, ops } = service;
+  const mask = maskOf(service);
+  const flags = flagsText(service);
+  let text = '';
+  if (persistent !== undefined) text += ` -p ${persistent}${mask === undefined ? '' : ` -M ${mask}`}`;
+  if (pe !== undefined) text += ` --pe ${pe}`;
+  if (ops) text += ' -o';
+  return text + (flags === undefined ? '' : ` -b ${flags}`);
 }
 
-function destLine(key: string, dest: SavedDest, options: SaveOptions): string {
+function destOptions(dest: SavedDest, lossless: boolean): string {
   if (dest.method === 'local') throw new RangeError('expected the method nat, dr or tun, got local');
-  let line = `-a ${key} -r ${formatEndpoint(dest.address, dest.port)} ${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
-  if (options.lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
-  if (options.lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;
-  if (dest.method === 'tun') line += tunnelOptions(dest.tunnel ?? {});
-  return `${line}\n`;
+  let line = `${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
+  if (lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
+  if (lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;
+  return dest.method === 'tun' ? line + tunnelOptions(dest.tunnel ?? {}) : line;
 }
 
 /** ipvsadm always names the type, and the checksum where the type has one. */

@@ -1,137 +1,158 @@
 /**
- * The values in a rule: endpoints, numbers, schedulers and their flags.
+ * The values in a command line, as the C library's functions read them for ipvsadm: numbers with blanks and a sign in
+ * front, IPv4 addresses of one to four parts in decimal, octal or hexadecimal.
  *
  * @module
  */
-import { formatIPv6Bytes, ipv6Bytes, isIPv4, isIPv6 } from '../address.js';
-import { flagsOf, SCHEDULER_NAMES } from '../schedulers.js';
-import type { PersistenceEngineName, SchedulerFlag, SchedulerName, TunnelConfig } from '../types.js';
-import { RuleError, type RuleSource } from './error.js';
-import type { Word } from './options.js';
+import { formatIPv4, formatIPv6Bytes, ipv6Bytes, isIPv6 } from '../address.js';
+import { bitNamesOf, flagsOf, NUMBERED_FLAGS, SCHEDULER_NAMES } from '../schedulers.js';
+import type { ProtocolName, SchedulerFlag } from '../types.js';
+import type { Names } from './names.js';
+import type { Word } from './option-reader.js';
+import { UsageError } from './usage-error.js';
+
+/** 31 days, the limit of a timeout in seconds. */
+const MAX_TIMEOUT = 31 * 86400;
+/** Seconds of `-p` without a value; the manual page says 300. */
+const DEFAULT_PERSISTENCE = 360;
+/** ipvsadm takes weights up to 2^31-1, of which a round of wrr would take as many steps. */
+const MAX_WEIGHT = 65535;
+/** The largest number of C's `int`. */
+const INT_MAX = 0x7fffffff;
+const LONG = /^[ \t\n\v\f\r]*([+-]?\d+)$/;
+const LEADING_INTEGER = /^[ \t\n\v\f\r]*([+-]?\d+)/;
+/** A part of an IPv4 address: hexadecimal, octal, decimal. */
+const PART = /^(?:0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i;
 
 /** Address and port; `port` is `undefined` when none was given. */
 export interface Endpoint {
+  readonly family: 4 | 6;
   /** Dotted quad, or IPv6 as RFC 5952 writes it. */
   readonly address: string;
   readonly port: number | undefined;
 }
 
-const DECIMAL = /^(0|[1-9]\d*)$/;
-/** What is meant as the name of a host or a port. */
-const NAME = /^[a-z\d.-]*[a-z][\w.-]*$/i;
-const NUMBERS = ': names are not resolved here, ipvsadm -S -n writes numbers';
-/** The numbered names of scheduler flags: the same bits, whatever the scheduler. */
-const NUMBERED_FLAGS: readonly string[] = ['flag-1', 'flag-2'];
+/** A decimal number of `min` to `max`, else `undefined`. */
+function numberOf(text: string, min: number, max: number): number | undefined {
+  const number = Number(LONG.exec(text)?.[1] ?? Number.NaN);
+  // Without the sign of -0.
+  return number >= min && number <= max ? number + 0 : undefined;
+}
 
-function fail(at: RuleSource, word: Word, text: string): never {
-  throw new RuleError(at.file, at.line, word.column, text);
+/** The value of a numeric option. @throws UsageError that names it */
+export function parseNumber(word: Word, max: number, what: string, min = 0): number {
+  return numberOf(word.text, min, max) ?? refuse(`illegal ${what} specified`, word);
+}
+
+/** `-w`. */
+export function parseWeight(word: Word): number {
+  return parseNumber(word, MAX_WEIGHT, 'weight');
+}
+
+/** `-x` and `-y`. */
+export function parseThreshold(word: Word, what: 'u_threshold' | 'l_threshold'): number {
+  return parseNumber(word, INT_MAX, what);
+}
+
+/** Seconds. @throws UsageError */
+export function parseTimeout(word: Word | undefined, min: number): number {
+  if (word === undefined) return DEFAULT_PERSISTENCE;
+  return numberOf(word.text, min, MAX_TIMEOUT) ?? refuse(`invalid timeout value \`${word.text}' specified`, word);
+}
+
+/** `-f`. @throws UsageError */
+export function parseMark(word: Word): number {
+  return numberOf(word.text, 1, 0xffffffff) ?? refuse(`invalid fwmark value \`${word.text}' specified`, word);
+}
+
+/** `-M` of IPv4: any bits at all, as a dotted quad. @throws UsageError */
+export function parseNetmask(word: Word, names: Names): string {
+  return ipv4Of(word.text, names) ?? refuse('illegal virtual server persistent mask specified', word);
+}
+
+/** `-M` of IPv6: a prefix length; what follows the number is not looked at. @throws UsageError */
+export function parsePrefixLength(word: Word): number {
+  const length = Number(LEADING_INTEGER.exec(word.text)?.[1] ?? 0);
+  return length >= 1 && length <= 128 ? length : refuse('illegal ipv6 netmask specified', word);
 }
 
 /**
- * A decimal number of `min` to `max`, without sign and leading zeros. (ipvsadm also takes `0x10` and, as octal, `010`.)
+ * `10.0.0.1:80`, `[fd00::1]:80`, or an address alone, IPv6 without brackets.
  *
- * @throws RuleError otherwise.
+ * @param protocol decides what the names of ports mean
+ * @returns `undefined` for anything else
  */
-export function parseNumber(word: Word, max: number, what: string, at: RuleSource, min = 0): number {
-  const number = DECIMAL.test(word.text) ? Number(word.text) : Number.NaN;
-  if (!(number >= min && number <= max)) fail(at, word, `expected ${what} of ${min} to ${max}, got "${word.text}"`);
-  return number;
-}
-
-/**
- * `10.0.0.1:80`, `[fd00::1]:80`, or an address alone, without brackets. Names of hosts and ports are not resolved.
- *
- * @throws RuleError for anything else.
- */
-export function parseEndpoint(word: Word, at: RuleSource): Endpoint {
-  const { text, column } = word;
-  const portAt = (colon: number): number => {
-    const port = { text: text.slice(colon + 1), column: column + colon + 1 };
-    if (NAME.test(port.text)) fail(at, port, `expected a port number of 0 to 65535, got "${port.text}"${NUMBERS}`);
-    return parseNumber(port, 65535, 'a port number', at);
-  };
+export function parseEndpoint(text: string, protocol: ProtocolName | undefined, names: Names): Endpoint | undefined {
+  if (/^\d*$/.test(text)) return undefined;
+  let host = text;
+  let port: string | undefined;
   if (text.startsWith('[')) {
     const close = text.indexOf(']');
-    if (text[close + 1] !== ':') {
-      fail(at, word, `expected brackets and a port such as [fd00::1]:80, got "${text}"`);
-    }
-    return { address: ipv6({ text: text.slice(1, close), column: column + 1 }, at), port: portAt(close + 1) };
+    if (text[close + 1] !== ':') return undefined;
+    host = text.slice(1, close);
+    port = text.slice(close + 2);
   }
-  const colon = text.indexOf(':');
-  const address = colon < 0 ? text : text.slice(0, colon);
-  if (isIPv4(address)) return { address, port: colon < 0 ? undefined : portAt(colon) };
-  if (isIPv6(text) || text.includes('%')) return { address: ipv6(word, at), port: undefined };
-  const hint = bracketHint(text) || (NAME.test(text.replace(/:[^:]*$/, '')) ? NUMBERS : '');
-  return fail(at, word, `expected an address such as 10.0.0.1 or [fd00::1], got "${text}"${hint}`);
+  if (isIPv6(host)) return withPort(6, formatIPv6Bytes(ipv6Bytes(host)), port, protocol, names);
+  // Of what is no IPv6 address the last colon divides, brackets or not.
+  const colon = host.lastIndexOf(':');
+  port = colon < 0 ? undefined : host.slice(colon + 1);
+  const address = ipv4Of(colon < 0 ? host : host.slice(0, colon), names);
+  return address === undefined ? undefined : withPort(4, address, port, protocol, names);
 }
 
-/** What to write instead of an IPv6 address with a port behind it, as far as that can be told; else nothing. */
-export function bracketHint(text: string): string {
-  const [, address = '', port = ''] = /^(.*):(\d+)$/.exec(text) ?? [];
-  return isIPv6(address) ? `: write [${address}]:${port}` : '';
+function withPort(
+  family: 4 | 6,
+  address: string,
+  text: string | undefined,
+  protocol: ProtocolName | undefined,
+  names: Names,
+): Endpoint | undefined {
+  if (text === undefined) return { family, address, port: undefined };
+  const port = numberOf(text, 0, 65535) ?? (protocol === undefined ? undefined : names.portOf(text, protocol));
+  return port === undefined ? undefined : { family, address, port };
 }
 
-function ipv6(word: Word, at: RuleSource): string {
-  try {
-    return formatIPv6Bytes(ipv6Bytes(word.text));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return fail(at, word, error.message);
-  }
+function ipv4Of(text: string, names: Names): string | undefined {
+  return quadOf(text) ?? names.addressOf(text);
 }
 
-const TUNNEL_TYPES: readonly NonNullable<TunnelConfig['type']>[] = ['ipip', 'gue', 'gre'];
+/** An IPv4 address of one to four parts, of which the last fills what is left; behind a blank anything may stand. */
+function quadOf(text: string): string | undefined {
+  const parts = text.split(/[ \t\n\v\f\r]/, 1)[0]!.split('.');
+  if (parts.length > 4 || !parts.every((part) => PART.test(part))) return undefined;
+  // Octal needs its letter in JavaScript.
+  const values = parts.map((part) => Number(part.replace(/^0(?=\d)/, '0o')));
+  const last = values.pop()!;
+  if (values.some((value) => value > 255) || last >= 2 ** (32 - 8 * values.length)) return undefined;
+  return formatIPv4(values.reduce((sum, value, i) => sum + value * 2 ** (24 - 8 * i), last));
+}
+
+/** The names that only some schedulers have for their bits. */
+const NAMED: readonly SchedulerFlag[] = [...flagsOf('sh'), ...flagsOf('mh')];
 
 /**
- * The type of a tunnel.
+ * A comma list of scheduler flags, in ipvsadm's own order.
  *
- * @throws RuleError for any other word.
+ * @throws UsageError for unknown flags, and for flags of another scheduler than the service's
  */
-export function parseTunnelType(word: Word, at: RuleSource): NonNullable<TunnelConfig['type']> {
-  const type = TUNNEL_TYPES.find((name) => name === word.text);
-  return type ?? fail(at, word, `expected a tunnel type of ${TUNNEL_TYPES.join(', ')}, got "${word.text}"`);
-}
-
-/**
- * Which bits of a client's address count: a mask of IPv4, the length of a prefix of IPv6.
- *
- * @throws RuleError for anything else.
- */
-export function parseNetmask(word: Word, isV6: boolean, at: RuleSource): string | number {
-  if (isV6) return parseNumber(word, 128, 'a prefix length', at, 1);
-  if (isIPv4(word.text)) return word.text;
-  return fail(at, word, `expected a netmask such as 255.255.255.0, got "${word.text}"`);
-}
-
-/** The name of a persistence engine. @throws RuleError for others. */
-export function parseEngine(word: Word, at: RuleSource): PersistenceEngineName {
-  if (word.text === 'sip') return word.text;
-  return fail(at, word, `expected the persistence engine sip, got "${word.text}"`);
-}
-
-/** The name of a scheduler. @throws RuleError for others. */
-export function parseScheduler(word: Word, at: RuleSource): SchedulerName {
-  const name = SCHEDULER_NAMES.find((known) => known === word.text);
-  return name ?? fail(at, word, `expected a scheduler of ${SCHEDULER_NAMES.join(', ')}, got "${word.text}"`);
-}
-
-/**
- * A comma list of scheduler flags; the result is in ipvsadm's own order.
- *
- * @throws RuleError for unknown flags, and for flags of another scheduler than the service's.
- */
-export function parseSchedulerFlags(word: Word, scheduler: SchedulerName, at: RuleSource): SchedulerFlag[] {
-  const known = flagsOf(scheduler);
+export function parseSchedulerFlags(word: Word, scheduler: string): SchedulerFlag[] {
+  const name = SCHEDULER_NAMES.find((one) => one === scheduler);
+  const known = name === undefined ? NUMBERED_FLAGS : bitNamesOf(name);
   const given = new Set<SchedulerFlag>();
   let { column } = word;
   for (const text of word.text.split(',')) {
-    const flag = known[NUMBERED_FLAGS.indexOf(text)] ?? known.find((name) => name === text);
-    if (flag === undefined) {
-      const expected = known.length === 0 ? 'no flags' : `flags of ${known.join(', ')}`;
-      fail(at, { text, column }, `expected ${expected} for the scheduler ${scheduler}, got "${text}"`);
-    }
-    given.add(flag);
+    const at = { text, column };
     column += text.length + 1;
+    if (text === '') continue;
+    const numbered = (NUMBERED_FLAGS as readonly string[]).indexOf(text);
+    const flag = numbered < 0 ? NAMED.find((one) => one === text) : known[numbered];
+    if (flag === undefined) return refuse(`invalid scheduler flag \`${text}'`, at);
+    if (!known.includes(flag)) return refuse(`incompatible scheduler flag \`${text}'`, at);
+    given.add(flag);
   }
   return known.filter((flag) => given.has(flag));
+}
+
+function refuse(text: string, word: Word): never {
+  throw new UsageError(text, word);
 }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
+import { parseRule } from '../../src/rules/ipvsadm.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { ACK, checksum, counting, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
@@ -110,6 +111,25 @@ describe("the director's own ICMP", () => {
     // 10 s in CLOSE; the older one is in SYN_RECV for 60.
     expect(director.connections(T0 + 20_000)).toMatchObject([{ state: 'SYN_RECV' }]);
     expect(fate(reply(ACK), 'srv', T0 + 20_000)).toBe('forward routed');
+  });
+
+  test('from port 0: a reset by another method than the newest connection’s moves none', () => {
+    const vip = 'fd00::100';
+    const key = { protocol: 'tcp', address: vip, port: 80 } as const;
+    director.setNetwork({
+      interfaces: [
+        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', `${vip}/128`] },
+        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
+      ],
+    });
+    director.addService({ ...key, scheduler: 'rr' });
+    director.addDest(key, { address: 'fd00:1::11', method: 'nat' });
+    director.addDest(key, { address: 'fd00:1::12', method: 'dr' });
+    const from0 = tcp({ source: 'fd00::2', destination: vip, sport: 0, dport: 80, flags: SYN });
+    expect([fate(from0), fate(from0)]).toEqual(['forward direct-route', 'forward nat-in']);
+    const reset = tcp({ source: vip, destination: 'fd00::2', sport: 80, dport: 0, flags: RST });
+    expect(fate(reset, 'srv')).toBe('forward routed');
+    expect(director.connections(T0)).toMatchObject([{ state: 'SYN_RECV' }, { state: 'SYN_RECV' }]);
   });
 
   test('an answer of the host, a reset, ends no connection from port 0', () => {
@@ -368,6 +388,14 @@ describe('schedulers', () => {
     const [added] = large.services()[0]?.dests ?? [];
     // In one of four cases the other one is drawn twice.
     expect(added?.activeConnections).toBeGreaterThan(22);
+  });
+
+  test('weights above 65,535 are refused', () => {
+    const dest = { address: '10.1.0.12', weight: 65_536 };
+    expect(() => director.addDest(WEB, dest)).toThrow(/^expected a weight from 0 to 65535, got 65536$/);
+    const at = `-a -t ${VIP}:80 -r 10.1.0.12`;
+    expect(() => parseRule(`${at} -w 65536`)).toThrow('illegal weight specified');
+    expect(parseRule(`${at} -w 65535`)).toMatchObject({ dest: { weight: 65_535 } });
   });
 
   test('mh with more dests than slots: the first of the list share the table', () => {

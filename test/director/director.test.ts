@@ -168,7 +168,7 @@ describe('rules', () => {
   });
 
   it.each([
-    { port: 0 },
+    { port: -1 },
     { address: '10.0.0.256' },
     { method: 'fullnat' },
     { weight: -1 },
@@ -273,8 +273,37 @@ describe('switches and timeouts', () => {
     expect(director.connections(0)).toMatchObject([{ state: 'ESTABLISHED', expires: expected }]);
   });
 
+  it('getTimeouts tells what was set, and the defaults', () => {
+    const director = lab([]);
+    expect(director.getTimeouts()).toEqual({ tcp: 900, tcpfin: 120, udp: 300 });
+    director.setTimeouts({ tcp: 1, udp: 2_678_400 });
+    expect(director.getTimeouts()).toEqual({ tcp: 1, tcpfin: 120, udp: 2_678_400 });
+  });
+
   it.each([{ udp: -1 }, { udp: 2_678_401 }, { tcp: 0.5 }])('a timeout of %j is refused', (timeouts) => {
     expect(() => lab([]).setTimeouts(timeouts)).toThrow(RangeError);
+  });
+});
+
+describe('counters of services', () => {
+  it('zeroStats sets those of a service and its dests to 0, or those of all', () => {
+    const director = lab([NAT]);
+    const packets = () => director.services().map(({ stats, dests }) => [stats.inPackets, dests[0]?.stats.inPackets]);
+    const zeroed = (...services: (typeof TCP_KEY | typeof UDP_KEY)[]) => {
+      for (const protocol of ['tcp', 'udp'] as const) director.send(fromClient(request(protocol)), 'cli', 0);
+      director.zeroStats(...services);
+      return packets();
+    };
+    expect(zeroed(TCP_KEY)).toEqual([
+      [0n, 0n],
+      [1n, 1n],
+    ]);
+    expect(zeroed()).toEqual([
+      [0n, 0n],
+      [0n, 0n],
+    ]);
+    expect(director.services()[0]?.stats.connections).toBe(0n);
+    expect(() => director.zeroStats({ ...TCP_KEY, port: 81 })).toThrow(coded('NO_SUCH_SERVICE'));
   });
 });
 

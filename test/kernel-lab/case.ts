@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { ScenarioEvent } from '../../src/scenario/events.js';
 import type { NetworkConfig } from '../../src/types.js';
 import type { Emitted } from './uml.js';
 
-/** Something that happens to the director. */
+/** Something that happens to the director. `settles`: timers that it sets to now have to go off before the next step. */
 export type Step =
   | {
       readonly kind: 'frame';
@@ -15,16 +14,12 @@ export type Step =
       readonly frame: Uint8Array;
       /** The kind of traffic. */
       readonly label: string;
+      readonly settles?: boolean;
     }
   /** `ipvsadm …`, `ip …` or `iptables …`. */
-  | { readonly kind: 'command'; readonly text: string }
+  | { readonly kind: 'command'; readonly text: string; readonly settles?: boolean }
   /** `net/ipv4/vs/NAME=VALUE`. */
-  | { readonly kind: 'sysctl'; readonly text: string }
-  /** Nothing, up to so many ms after the first step. */
-  | { readonly kind: 'pause'; readonly until: number };
-
-/** What changes the director itself. */
-export type Change = Extract<Step, { kind: 'command' | 'sysctl' }>;
+  | { readonly kind: 'sysctl'; readonly text: string };
 
 /** The interfaces that have wires. */
 export type Wire = 'cli' | 'srv';
@@ -33,14 +28,14 @@ export type Wire = 'cli' | 'srv';
 export interface Case {
   readonly network: NetworkConfig;
   /** Before the first packet: commands and sysctls. */
-  readonly setup: readonly Change[];
+  readonly setup: readonly Step[];
   readonly steps: readonly Step[];
 }
 
 /** A step as it was done, ns since the epoch. */
-export interface Done<Kind extends Step = Step> {
+export interface Done {
   readonly time: bigint;
-  readonly step: Kind;
+  readonly step: Step;
   /** What the kernel sent then. */
   readonly emitted: readonly Emitted[];
 }
@@ -48,21 +43,6 @@ export interface Done<Kind extends Step = Step> {
 /** A case as the kernel did it; commands that it refused are not there. */
 export interface Recording {
   readonly network: NetworkConfig;
-  readonly setup: readonly Done<Change>[];
+  readonly setup: readonly Done[];
   readonly done: readonly Done[];
-  /** What it had in the end. */
-  readonly tables: KernelTables;
-}
-
-/** IPVS as the kernel prints it below `/proc/net`, between two times. */
-export interface KernelTables {
-  readonly from: bigint;
-  readonly to: bigint;
-  /** `ip_vs`, and `ip_vs_conn` behind it. */
-  readonly text: string;
-}
-
-/** A command or a switch as a scenario has it. */
-export function eventOf({ kind, text }: Change, time: bigint, number: number): ScenarioEvent {
-  return { time, number, kind: kind === 'command' ? 'cmd' : 'sysctl', host: 'director', text };
 }

@@ -70,8 +70,8 @@ describe('ipvsadm -Ln', () => {
       { ...web, protocol: 'sctp', address: 'fd00::1' },
     ];
     expect(listServices(services).split('\n').slice(3)).toEqual([
-      // Less than 0, which services by address have for a mark, as a signed number.
-      'FWM  3000000000 rr',
+      // As a signed number less than 0, which services by address have for a mark.
+      'FWM  -1294967296 rr',
       'UDP  10.0.0.100:80 rr',
       'TCP  [fd00::1]:80 rr',
       '  -> [fd00::2]:8080               Masq    1      0          0         ',

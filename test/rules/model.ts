@@ -108,6 +108,10 @@ export class RuleTable implements RuleTarget {
     return dest;
   }
 
+  zeroStats(service?: ServiceKey): void {
+    if (service !== undefined) this.row(service);
+  }
+
   setTimeouts(timeouts: { tcp?: number; tcpfin?: number; udp?: number }): void {
     this.timeouts.push(timeouts);
   }

@@ -70,8 +70,9 @@ describe('saveRules', () => {
       },
     ];
     expect(saveRules(services)).toBe(
-      '-A -f 4294967295 -s rr\n' +
-        '-a -f 4294967295 -r 10.1.0.11:0 -g -w 1\n' +
+      // Which ipvsadm does not read itself.
+      '-A -f -1 -s rr\n' +
+        '-a -f -1 -r 10.1.0.11:0 -g -w 1\n' +
         '-A --sctp-service [fd00::100]:80 -s rr\n' +
         '-a --sctp-service [fd00::100]:80 -r [fd00:1::1]:80 -i -w 1 --tun-type ipip\n' +
         '-a --sctp-service [fd00::100]:80 -r 10.1.0.11:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum\n' +
@@ -81,6 +82,11 @@ describe('saveRules', () => {
         '-A -f 8 -6 -s rr\n' +
         '-a -f 8 -6 -r [fd00::2]:0 -g -w 1\n',
     );
+  });
+
+  it('lossless, marks are such that they can be read', () => {
+    const marked: SavedService = { ...settings, fwmark: 4294967295, dests: [] };
+    expect(saveRules([marked], { lossless: true })).toBe('-A -f 4294967295 -s rr\n');
   });
 
   it('refuses what rules cannot say', () => {

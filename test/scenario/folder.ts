@@ -125,6 +125,7 @@ export class Scripted implements ReplayTarget {
   editDest = this.#record('editDest');
   deleteDest = this.#record('deleteDest');
   setTimeouts = this.#record('setTimeouts');
+  zeroStats = this.#record('zeroStats');
 
   #record(name: string): (...words: unknown[]) => void {
     return (...words) => {

@@ -100,11 +100,6 @@ export function isMulticast(address: Address): boolean {
   return typeof address === 'bigint' ? address >> 120n === 0xffn : address >>> 28 === 0xe;
 }
 
-/** 0.0.0.0/8, "this network" (RFC 1122 §3.2.1.3). */
-export function isZeroNet(address: number): boolean {
-  return address >>> 24 === 0;
-}
-
 /** 0.0.0.0 or `::`: nobody's address (RFC 4291 §2.5.2). */
 export function isUnspecified(address: Address): boolean {
   return BigInt(address) === 0n;
@@ -128,10 +123,10 @@ export function isIpv4Mapped(address: bigint): boolean {
 /** 255.255.255.255, the limited broadcast (RFC 919 §7). */
 export const LIMITED_BROADCAST = 0xffffffff;
 
-/** Whether one host can have the address: not zero, multicast, reserved or broadcast (RFC 1122 §3.2.1.3). */
+/** Whether Linux takes one host to have the address: not zero, multicast or broadcast; what is reserved is like any. */
 export function isUnicast(address: Address): boolean {
   if (typeof address === 'bigint') return !isUnspecified(address) && !isMulticast(address) && !isIpv4Mapped(address);
-  return !isZeroNet(address) && address >>> 28 < 0xe;
+  return address !== 0 && address !== LIMITED_BROADCAST && address >>> 28 !== 0xe;
 }
 
 /** Six bytes to `02:00:00:00:00:01`. */

@@ -1,0 +1,293 @@
+/**
+ * The program ipvsadm 1.31 acting on a director: its grammar, its output, its complaints, its exit codes.
+ *
+ * ```ts
+ * let listing = '';
+ * const io = { out: (text: string) => (listing += text), err: console.error, input: () => '' };
+ * const code = runIpvsadm(['-L', '-n', '--stats'], director, io);
+ * ```
+ *
+ * @module
+ */
+import { IpvsError } from '../errors.js';
+import { SCHEDULER_NAMES } from '../schedulers.js';
+import type { ServiceKey } from '../types.js';
+import { applyRule, type RuleTarget } from './apply.js';
+import { type CommandLine, readCommandLine } from './command-line.js';
+import { helpText, VERSION_TEXT } from './help.js';
+import { jsonOf } from './json.js';
+import type { ListedConnection, ListedService } from './listed.js';
+import { listConnections, listServices } from './listings.js';
+import { type Names, NO_NAMES } from './names.js';
+import type { Word } from './option-reader.js';
+import { compareServices } from './order.js';
+import { REFUSALS, refusalText } from './refusals.js';
+import { isRule, keyOf, type RuleCommand, ruleOf } from './rule.js';
+import { saveRules } from './save.js';
+import { NoCommandError, tryHelp, UsageError } from './usage-error.js';
+
+/** What ipvsadm acts on: the `Director`, or the reference. */
+export interface IpvsadmTarget extends RuleTarget {
+  services(): readonly ListedService[];
+  /** Those that are not due at `now`, ms. */
+  connections(now: number): readonly ListedConnection[];
+  /** Seconds. */
+  getTimeouts(): { tcp: number; tcpfin: number; udp: number };
+}
+
+/** Where it reads and writes. */
+export interface IpvsadmIo {
+  /** Standard output. */
+  out(text: string): void;
+  /** Standard error. */
+  err(text: string): void;
+  /** All of standard input, for `-R`. */
+  input(): string;
+}
+
+/** How it runs. */
+export interface IpvsadmOptions {
+  /** The name it was called by, which some complaints repeat. Default `ipvsadm`. */
+  readonly program?: string;
+  /** Default: none are known, all addresses and ports stay numbers. */
+  readonly names?: Names;
+  /** Time of the director, ms, for what is left of connections. Default 0: its own last time. */
+  readonly now?: number;
+  /** Listings as JSON, see `docs/ipvsadm-json.md`. Default false. */
+  readonly json?: boolean;
+  /** `-S` also writes what ipvsadm's own loses. Default false. */
+  readonly lossless?: boolean;
+}
+
+/** Ends the program with its exit code. */
+class Exit {
+  constructor(readonly code: number) {}
+}
+
+/** What the kernel refused. */
+const REFUSED = 255;
+const NO_DAEMONS = 'connection synchronisation is not handled by ipvs-wasm';
+
+/**
+ * Runs one command line, given as the words after `ipvsadm`.
+ *
+ * @returns the exit code: 0, 1 for a listing of what is not there, 2 for wrong words, 255 for words that popt does not read
+ *   and for what the director refuses
+ */
+export function runIpvsadm(
+  argv: readonly string[],
+  target: IpvsadmTarget,
+  io: IpvsadmIo,
+  options: IpvsadmOptions = {},
+): number {
+  const program = new Program(target, io, options);
+  return program.exitCode(() =>
+    argv.length === 0 ? program.listAll() : program.run(argv.map((text) => ({ text, column: 0 }))),
+  );
+}
+
+/** `ipvsadm-save`: rules to standard output, in numbers with `-n`. */
+export function runIpvsadmSave(
+  argv: readonly string[],
+  target: IpvsadmTarget,
+  io: IpvsadmIo,
+  options: IpvsadmOptions = {},
+): number {
+  const { program = 'ipvsadm-save' } = options;
+  if (argv.some((word) => word.startsWith('-') && word !== '-n')) {
+    io.err(`${program}: Script to save the IPVS table to stdout.\n`);
+    io.err('   With the -n option, prints out the table in numeric format.\n');
+    return 1;
+  }
+  const words = argv.includes('-n') ? ['-S', '-n'] : ['-S'];
+  return runIpvsadm(words, target, io, { ...options, program: 'ipvsadm' });
+}
+
+/** `ipvsadm-restore`: replaces all rules by those of standard input, without the lines that start with `#`. */
+export function runIpvsadmRestore(target: IpvsadmTarget, io: IpvsadmIo, options: IpvsadmOptions = {}): number {
+  const lines = io.input().split('\n');
+  const text = lines.filter((line) => !line.startsWith('#')).join('\n');
+  runIpvsadm(['-C'], target, io);
+  return runIpvsadm(['-R'], target, { ...io, input: () => text }, { ...options, program: 'ipvsadm' });
+}
+
+class Program {
+  readonly #target: IpvsadmTarget;
+  readonly #io: IpvsadmIo;
+  readonly #options: IpvsadmOptions;
+  readonly #program: string;
+  readonly #names: Names;
+  #isRestoring = false;
+
+  constructor(target: IpvsadmTarget, io: IpvsadmIo, options: IpvsadmOptions) {
+    this.#target = target;
+    this.#io = io;
+    this.#options = options;
+    this.#program = options.program ?? 'ipvsadm';
+    this.#names = options.names ?? NO_NAMES;
+  }
+
+  /** The code that `step` gives or ends the program with. */
+  exitCode(step: () => number): number {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof Exit) return error.code;
+      throw error;
+    }
+  }
+
+  /** Runs one command line. @throws Exit */
+  run(words: readonly Word[]): number {
+    let line: CommandLine;
+    try {
+      line = readCommandLine(words, this.#names);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      if (error instanceof NoCommandError) this.#tryHelp();
+      this.#io.err(`${error.message}\n`);
+      if (error.fatal) throw new Exit(error.exitCode);
+      return error.exitCode;
+    }
+    const { command } = line;
+    if (isRule(command)) return this.#apply(line);
+    switch (command) {
+      case 'list':
+        return this.#list(line);
+      case 'save':
+        return this.#save(line);
+      case 'restore':
+        return this.#restore();
+      case 'start-daemon':
+        return this.#refuse(NO_DAEMONS);
+      case 'stop-daemon':
+        return this.#refuse(REFUSALS.noDaemon);
+      default:
+        this.#io.out(command === 'help' ? helpText(this.#program) : VERSION_TEXT);
+        throw new Exit(0);
+    }
+  }
+
+  /** What `ipvsadm` alone does. */
+  listAll(): number {
+    this.#io.out(listServices(this.#target.services(), { names: this.#names }));
+    return 0;
+  }
+
+  #tryHelp(): never {
+    this.#io.err(`${tryHelp(this.#program)}\n`);
+    throw new Exit(REFUSED);
+  }
+
+  #refuse(text: string): number {
+    this.#io.err(`${text}\n`);
+    return REFUSED;
+  }
+
+  #apply(line: CommandLine): number {
+    const rule = ruleOf(line, { file: this.#program, line: 1 });
+    try {
+      this.#checkNames(line, rule);
+      applyRule(this.#target, rule);
+      return 0;
+    } catch (error) {
+      const text = this.#refusal(rule, error);
+      if (text === undefined) throw error;
+      return this.#refuse(text);
+    }
+  }
+
+  /** Schedulers and engines that there are not are found out by the kernel, last. */
+  #checkNames({ service: { scheduler, pe } }: CommandLine, rule: RuleCommand): void {
+    if (rule.command !== 'add-service' && rule.command !== 'edit-service') return;
+    if (SCHEDULER_NAMES.some((name) => name === scheduler) && (pe === '' || pe === 'sip')) return;
+    const isThere = this.#find(rule.service) !== undefined;
+    if (isThere && rule.command === 'add-service') throw new IpvsError('SERVICE_EXISTS', REFUSALS.serviceExists);
+    if (!isThere && rule.command === 'edit-service') throw new IpvsError('NO_SUCH_SERVICE', REFUSALS.noService);
+    throw new IpvsError('BAD_INPUT', REFUSALS.noScheduler);
+  }
+
+  #refusal(rule: RuleCommand, error: unknown): string | undefined {
+    if (error instanceof IpvsError && error.code === 'BAD_INPUT') return error.message;
+    const isAboutServer = 'dest' in rule;
+    if (!(error instanceof RangeError) || !('service' in rule) || rule.service === undefined) {
+      return refusalText(error, isAboutServer);
+    }
+    // What no director can have is not there, and the kernel looks for what there is before it judges values.
+    if (rule.command === 'add-service') return REFUSALS.invalid;
+    if (this.#find(rule.service) === undefined) return isAboutServer ? REFUSALS.serviceNotDefined : REFUSALS.noService;
+    if (rule.command === 'edit-server' || rule.command === 'add-server') {
+      if (rule.dest.lowerThreshold > rule.dest.upperThreshold) return REFUSALS.outOfRange;
+    }
+    return rule.command === 'edit-server' || rule.command === 'delete-server' ? REFUSALS.noDest : REFUSALS.invalid;
+  }
+
+  #find(key: ServiceKey): ListedService | undefined {
+    return this.#target.services().find((service) => isSame(service, key));
+  }
+
+  #list({ options, service }: CommandLine): number {
+    const target = this.#target;
+    const names = options.has('numeric') ? NO_NAMES : this.#names;
+    const { json = false, now = 0 } = this.#options;
+    if (options.has('connection')) {
+      const connections = target.connections(now);
+      const persistent = options.has('persistent-conn');
+      this.#io.out(json ? jsonOf({ connections }) : listConnections(connections, { names, persistent }));
+    } else if (options.has('timeout')) {
+      const { tcp, tcpfin, udp } = target.getTimeouts();
+      this.#io.out(json ? jsonOf(target.getTimeouts()) : `Timeout (tcp tcpfin udp): ${tcp} ${tcpfin} ${udp}\n`);
+    } else if (!options.has('daemon'))
+      this.#listServices(options, options.has('service-address') ? keyOf(service) : undefined);
+    return 0;
+  }
+
+  #listServices(options: CommandLine['options'], key: ServiceKey | undefined): void {
+    const one = key && this.#find(key);
+    if (key !== undefined && one === undefined) {
+      this.#io.err(`${REFUSALS.noService}\n`);
+      throw new Exit(1);
+    }
+    const services = one === undefined ? this.#target.services() : [one];
+    if (this.#options.json) {
+      this.#io.out(jsonOf({ services }));
+      return;
+    }
+    const text = listServices(services, {
+      stats: options.has('stats'),
+      rate: options.has('rate'),
+      thresholds: options.has('thresholds'),
+      persistent: options.has('persistent-conn'),
+      tunnels: options.has('tun-info'),
+      exact: options.has('exact'),
+      sort: !options.has('nosort'),
+      names: options.has('numeric') ? NO_NAMES : this.#names,
+      version: one === undefined,
+    });
+    this.#io.out(text);
+  }
+
+  #save({ options }: CommandLine): number {
+    const { lossless = false } = this.#options;
+    const names = options.has('numeric') ? NO_NAMES : this.#names;
+    this.#io.out(saveRules(this.#target.services(), { lossless, names }));
+    return 0;
+  }
+
+  /** The result is that of the last line; only what popt does not read and what is refused lets it go on. */
+  #restore(): number {
+    if (this.#isRestoring) this.#tryHelp();
+    this.#isRestoring = true;
+    let code = 0;
+    for (const line of this.#io.input().split('\n')) {
+      // The program's own name is left out wherever it stands.
+      const words = line.split(/[ \t\r]+/).filter((word) => word !== '' && word !== 'ipvsadm');
+      if (words.length > 0) code = this.run(words.map((text) => ({ text, column: 0 })));
+    }
+    return code;
+  }
+}
+
+function isSame(a: Readonly<ServiceKey>, b: Readonly<ServiceKey>): boolean {
+  return 'fwmark' in a === 'fwmark' in b && compareServices(a, b) === 0;
+}

@@ -1,0 +1,35 @@
+/**
+ * How ipvsadm words what the kernel refuses.
+ *
+ * @module
+ */
+import { type ErrorCode, IpvsError } from '../errors.js';
+
+/** Its texts. */
+export const REFUSALS = {
+  serviceExists: 'Service already exists',
+  noService: 'No such service',
+  serviceNotDefined: 'Service not defined',
+  destExists: 'Destination already exists',
+  noDest: 'No such destination',
+  noScheduler: 'Scheduler or persistence engine not found',
+  outOfRange: 'Numerical result out of range',
+  noMemory: 'Memory allocation problem',
+  invalid: 'Invalid operation.  Possibly wrong module version, address not unicast, ...',
+  noDaemon: 'No daemon is running',
+} as const;
+
+const BY_CODE: Partial<Record<ErrorCode, string>> = {
+  SERVICE_EXISTS: REFUSALS.serviceExists,
+  DEST_EXISTS: REFUSALS.destExists,
+  NO_SUCH_DEST: REFUSALS.noDest,
+  TABLE_FULL: REFUSALS.noMemory,
+};
+
+/** A refusal in those words; `undefined` for an error that is none. */
+export function refusalText(error: unknown, isAboutServer: boolean): string | undefined {
+  if (error instanceof RangeError) return REFUSALS.invalid;
+  if (!(error instanceof IpvsError)) return undefined;
+  if (error.code === 'NO_SUCH_SERVICE') return isAboutServer ? REFUSALS.serviceNotDefined : REFUSALS.noService;
+  return BY_CODE[error.code];
+}
