@@ -31,12 +31,29 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "hold our output to a kernel's captures",
     load: async () => (await import('./verify.js')).verifyCommand,
   },
+  ipvsadm: {
+    summary: "ipvsadm on a director's state file",
+    load: async () => ipvsadmNamed('ipvsadm'),
+  },
+  'ipvsadm-save': {
+    summary: 'its rules to standard output',
+    load: async () => ipvsadmNamed('ipvsadm-save'),
+  },
+  'ipvsadm-restore': {
+    summary: 'its rules from standard input',
+    load: async () => ipvsadmNamed('ipvsadm-restore'),
+  },
   demo: {
     summary: 'rewrite a recorded capture and show everything',
     needs: new URL('../../test/fixtures/kernel/nat-tcp', import.meta.url),
     load: async () => (await import('./demo.js')).demoCommand,
   },
 };
+
+async function ipvsadmNamed(program: string): Promise<Command> {
+  const { ipvsadmCommand } = await import('./ipvsadm.js');
+  return (argv, io) => ipvsadmCommand(program, argv, io);
+}
 
 const OVERVIEW = `ipvs-wasm: the Linux Virtual Server data path as a library and a tool
 
@@ -45,7 +62,7 @@ Usage: ipvs-wasm COMMAND [OPTIONS]
 Commands:
 ${Object.entries(COMMANDS)
   .filter(([, { needs }]) => needs === undefined || existsSync(needs))
-  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(16)}${summary}`)
   .join('\n')}
 
   ipvs-wasm COMMAND --help prints the options of a command.
@@ -60,6 +77,8 @@ Exit codes:
        cannot be read or written
   70   a defect of ipvs-wasm itself: please report it
   130  stopped by an interrupt; the output is whole up to there
+The ipvsadm commands have ipvsadm's own: 2 for wrong words, 255 for what is
+refused.
 `;
 
 /** Runs the command line `argv` (without the program's name); gives the exit code. Never throws for a user's error. */

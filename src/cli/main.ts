@@ -4,13 +4,18 @@
  *
  * @module
  */
+import { basename } from 'node:path';
 import { runCommand } from './commands.js';
 import { processIo } from './io.js';
 
 /** Commands that write captures: an interrupt lets them end their files. It ends any other command at once. */
 const FINISH = ['rewrite', 'demo'];
 
-const argv = process.argv.slice(2);
+/** A link that is called so is that command. */
+const LINKS = ['ipvsadm', 'ipvsadm-save', 'ipvsadm-restore'];
+
+const link = basename(process.argv[1] ?? '');
+const argv = [...(LINKS.includes(link) ? [link] : []), ...process.argv.slice(2)];
 const stop = new AbortController();
 if (FINISH.includes(argv[0] ?? '')) {
   process.once('SIGINT', () => {

@@ -1,0 +1,94 @@
+/**
+ * `ipvs-wasm ipvsadm`, `ipvsadm-save` and `ipvsadm-restore`: the programs of these names on a state file.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import type { Director } from '../director.js';
+import {
+  type IpvsadmIo,
+  type IpvsadmOptions,
+  namesFromFiles,
+  runIpvsadm,
+  runIpvsadmRestore,
+  runIpvsadmSave,
+} from '../rules/index.js';
+import { type Io, isErrno, usageError } from './io.js';
+import { loadState, saveState } from './state-file.js';
+
+/** The state file, unless `--state` names one. */
+const STATE_VARIABLE = 'IPVS_WASM_STATE';
+
+const HELP = `ipvs-wasm NAME: the program NAME (ipvsadm, ipvsadm-save or ipvsadm-restore) of
+ipvsadm 1.31, on a director in a file
+
+Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
+       ipvs-wasm ipvsadm-save --state FILE [--lossless] [-n]
+       ipvs-wasm ipvsadm-restore --state FILE < RULES
+
+  --state FILE  the director's state, as 'rewrite --state' leaves it; a FILE that
+                is not there is an empty director, and is made by what changes it.
+                Default: the value of ${STATE_VARIABLE}
+  --json        listings as JSON
+  --lossless    also save thresholds, and marks as they can be read again
+
+WORDS are those of ipvsadm: 'ipvs-wasm ipvsadm -h' prints them. Output, messages
+and exit codes are ipvsadm's. The director's clock stands still meanwhile. Names
+of hosts and ports are those of /etc/hosts and /etc/services.
+
+A link to ipvs-wasm that is called ipvsadm, ipvsadm-save or ipvsadm-restore is
+that program.
+`;
+
+type Run = (argv: readonly string[], director: Director, io: IpvsadmIo, options: IpvsadmOptions) => number;
+
+const PROGRAMS: Readonly<Record<string, Run>> = {
+  ipvsadm: runIpvsadm,
+  'ipvsadm-save': runIpvsadmSave,
+  'ipvsadm-restore': (_, director, io, options) => runIpvsadmRestore(director, io, options),
+};
+
+/** What only looks: the state stays as it is, and its file. */
+const LOOKS = /^(-[lLShv]|--(list|save|help|version)$)/;
+
+/** Runs the program `program` with the words after it; gives its exit code. */
+export async function ipvsadmCommand(program: string, argv: readonly string[], io: Io): Promise<number> {
+  const { words, state, json, lossless } = ownOptions(argv);
+  if (words[0] === '--help') {
+    io.out(HELP);
+    return 0;
+  }
+  const file = state ?? process.env[STATE_VARIABLE];
+  if (file === undefined || file === '') throw usageError(`--state FILE or ${STATE_VARIABLE} is needed`);
+  const director = loadState(file);
+  const names = namesFromFiles(systemFile('/etc/hosts'), systemFile('/etc/services'));
+  const streams = { out: io.out, err: io.err, input: () => readFileSync(0, 'utf8') };
+  const code = PROGRAMS[program]!(words, director, streams, { program, names, json, lossless });
+  const isLook = program === 'ipvsadm-save' || (program === 'ipvsadm' && LOOKS.test(words[0] ?? '-L'));
+  // Also after a mistake: what came before it was done.
+  if (!isLook) saveState(file, director);
+  return code;
+}
+
+/** Takes our own options out of the words of ipvsadm, which has none of these names. */
+function ownOptions(argv: readonly string[]) {
+  const words: string[] = [];
+  let state: string | undefined;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--state') state = argv[++i];
+    else if (word.startsWith('--state=')) state = word.slice('--state='.length);
+    else if (word !== '--json' && word !== '--lossless') words.push(word);
+  }
+  return { words, state, json: argv.includes('--json'), lossless: argv.includes('--lossless') };
+}
+
+function systemFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    // Other systems have none.
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'EACCES')) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * A director's state in a file: a snapshot.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { naming } from '../capture/source.js';
+import { Director } from '../director.js';
+import { IpvsError } from '../errors.js';
+
+/** The director of a state file; a new and empty one when there is no such file. */
+export function loadState(file: string): Director {
+  if (!existsSync(file)) return Director.createSync();
+  const bytes = naming(file, () => readFileSync(file));
+  try {
+    return Director.restoreSync(bytes);
+  } catch (error) {
+    if (!(error instanceof IpvsError)) throw error;
+    throw new IpvsError(error.code, `${file}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */
+export function saveState(file: string, director: Director): void {
+  const draft = `${file}.${process.pid}`;
+  naming(file, () => {
+    try {
+      writeFileSync(draft, director.snapshot(), { mode: 0o600 });
+      renameSync(draft, file);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  });
+}
