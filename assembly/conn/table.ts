@@ -162,8 +162,10 @@ export function makeConnection(
   conn.touched = now32();
   conn.timeout = INITIAL_TIMEOUT;
   hang(conn);
-  if (conn.cportBE == 0) insertFirst(conn, hash, address);
-  else insertEntry(hash, address);
+  if (conn.cportBE != 0) insertEntry(hash, address);
+  // Nothing looks for a request from port 0 but the reply of a server that is not translated.
+  else if (nat) conn.flags |= ConnFlag.Hidden;
+  else insertFirst(conn, hash, address);
   if (nat) insertFirst(conn, hashOf(address | REF_REPLY), address | REF_REPLY);
   return conn;
 }

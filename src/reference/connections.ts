@@ -118,7 +118,8 @@ export class ConnectionTable {
     };
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     this.#all.add(connection);
-    this.#requests.set(tupleName(tuple), connection);
+    // Only replies that are not translated look for a request from port 0.
+    if (tuple.sourcePort !== 0 || connection.method !== 'nat') this.#requests.set(tupleName(tuple), connection);
     if (connection.method === 'nat') {
       const name = tupleName(replyTuple(connection));
       // Port 0 may open any number of them: only the newest is kept for replies.

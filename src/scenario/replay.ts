@@ -4,10 +4,11 @@
  * @module
  */
 import { IpvsError } from '../errors.js';
+import type { NetworkConfig } from '../types.js';
 import { filled, isPartial } from './checksum.js';
-import { surroundings } from './commands.js';
+import { type Surroundings, surroundings } from './commands.js';
 import type { CapturedFrame, SentFrame, SentPacket } from './compare.js';
-import { applyEvent, type EventTarget } from './events.js';
+import { applyEvent, type EventTarget, type ScenarioEvent } from './events.js';
 import type { LocalInput } from './host.js';
 import type { Scenario } from './load.js';
 import { equal } from './masks.js';
@@ -63,62 +64,92 @@ interface Step {
   run(): void;
 }
 
-/** Replays a scenario to its end, or to the first event that cannot be applied. */
-export function replay(scenario: Scenario, target: ReplayTarget): Replay {
-  const sent = new Map<string | undefined, SentFrame[]>();
-  const local: LocalInput[] = [];
-  const unresolved: SentFrame['cause'][] = [];
-  const around = surroundings(scenario.network);
-  const { passedOver } = around;
-  let fed = 0;
-  let packets = 0;
-  const leave = (outcome: ReplayOutcome, packet: SentPacket, cause: SentFrame['cause']) => {
-    const { reason, outInterface } = outcome;
-    const whole = outcome.partialChecksum ? filled(outcome.frame) : outcome.frame;
-    const data = outInterface === undefined ? whole : around.netfilter.leaving(whole, outInterface);
-    const list = sent.get(outInterface);
-    const entry = { data, reason, packet, cause };
-    if (list === undefined) sent.set(outInterface, [entry]);
-    else list.push(entry);
-  };
-  const input = (capture: 'cli-in' | 'srv-in', { number, time, data }: CapturedFrame) => {
+/** Feeds a target step by step. */
+export class Player<Target extends ReplayTarget> {
+  readonly #target: Target;
+  readonly #around: Surroundings;
+  readonly #sent = new Map<string | undefined, SentFrame[]>();
+  readonly #local: LocalInput[] = [];
+  readonly #unresolved: SentFrame['cause'][] = [];
+  #fed = 0;
+  #packets = 0;
+
+  /** `network`: that of the target. */
+  constructor(network: NetworkConfig, target: Target) {
+    this.#target = target;
+    this.#around = surroundings(network);
+  }
+
+  /** What came out so far. */
+  get outcome(): Omit<Replay, 'stopped'> {
+    return {
+      sent: this.#sent,
+      local: this.#local,
+      unresolved: this.#unresolved,
+      fed: this.#fed,
+      passedOver: this.#around.passedOver,
+    };
+  }
+
+  /** @throws {IpvsError} for an event that cannot be applied */
+  event(event: ScenarioEvent): void {
+    this.#target.advance(milliseconds(event.time));
+    applyEvent(this.#target, event, this.#around);
+  }
+
+  /** Gives what became of the frame, and what it caused. */
+  input(capture: 'cli-in' | 'srv-in', { number, time, data }: CapturedFrame): ReturnType<Target['send']> {
     const cause = { capture, frame: number, time, data };
     const inInterface = capture.slice(0, -3);
-    const frame = around.netfilter.arriving(data);
-    const mark = around.netfilter.markOf(frame, inInterface);
-    const partialChecksum = around.offloads.has(capture) && isPartial(frame);
-    fed++;
+    const { netfilter, offloads } = this.#around;
+    const frame = netfilter.arriving(data);
+    const mark = netfilter.markOf(frame, inInterface);
+    const partialChecksum = offloads.has(capture) && isPartial(frame);
+    this.#fed++;
     let packet: SentPacket = { number: 0, reason: '', made: false };
-    for (const outcome of target.send(frame, inInterface, milliseconds(time), { mark, partialChecksum })) {
+    const outcomes = this.#target.send(frame, inInterface, milliseconds(time), { mark, partialChecksum });
+    for (const outcome of outcomes) {
       const { verdict, reason, made } = outcome;
       // Further pieces come behind the first one.
-      if (reason !== 'fragment') packet = { number: ++packets, reason, made };
-      if (verdict === 'forward') leave(outcome, packet, cause);
-      else if (verdict === 'local') local.push({ ...cause, packet: localPacket(frame, outcome), reason });
-      else if (reason === 'no-neighbour') unresolved.push(cause);
+      if (reason !== 'fragment') packet = { number: ++this.#packets, reason, made };
+      if (verdict === 'forward') this.#leave(outcome, packet, cause);
+      else if (verdict === 'local') this.#local.push({ ...cause, packet: localPacket(frame, outcome), reason });
+      else if (reason === 'no-neighbour') this.#unresolved.push(cause);
     }
-  };
+    return outcomes as ReturnType<Target['send']>;
+  }
+
+  #leave(outcome: ReplayOutcome, packet: SentPacket, cause: SentFrame['cause']): void {
+    const { reason, outInterface } = outcome;
+    const whole = outcome.partialChecksum ? filled(outcome.frame) : outcome.frame;
+    const data = outInterface === undefined ? whole : this.#around.netfilter.leaving(whole, outInterface);
+    const list = this.#sent.get(outInterface);
+    const entry = { data, reason, packet, cause };
+    if (list === undefined) this.#sent.set(outInterface, [entry]);
+    else list.push(entry);
+  }
+}
+
+/** Replays a scenario to its end, or to the first event that cannot be applied. */
+export function replay({ network, events, captures }: Scenario, target: ReplayTarget): Replay {
+  const player = new Player(network, target);
+  const inputs = (capture: 'cli-in' | 'srv-in'): Step[] =>
+    captures[capture].map((frame) => ({ time: frame.time, run: () => player.input(capture, frame) }));
   const steps: Step[] = [
     // In this order at equal times: the sort keeps it.
-    ...scenario.events.map((event) => ({
-      time: event.time,
-      run: () => {
-        target.advance(milliseconds(event.time));
-        applyEvent(target, event, around);
-      },
-    })),
-    ...scenario.captures['cli-in'].map((frame) => ({ time: frame.time, run: () => input('cli-in', frame) })),
-    ...scenario.captures['srv-in'].map((frame) => ({ time: frame.time, run: () => input('srv-in', frame) })),
+    ...events.map((event) => ({ time: event.time, run: () => player.event(event) })),
+    ...inputs('cli-in'),
+    ...inputs('srv-in'),
   ].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   for (const { time, run } of steps) {
     try {
       run();
     } catch (error) {
       if (!(error instanceof IpvsError)) throw error;
-      return { sent, local, unresolved, fed, passedOver, stopped: { message: error.message, time } };
+      return { ...player.outcome, stopped: { message: error.message, time } };
     }
   }
-  return { sent, local, unresolved, fed, passedOver, stopped: undefined };
+  return { ...player.outcome, stopped: undefined };
 }
 
 /** What the host got when that is not the packet of the frame. */

@@ -113,25 +113,6 @@ describe("the director's own ICMP", () => {
     expect(fate(reply(ACK), 'srv', T0 + 20_000)).toBe('forward routed');
   });
 
-  test('from port 0: a reset by another method than the newest connection’s moves none', () => {
-    const vip = 'fd00::100';
-    const key = { protocol: 'tcp', address: vip, port: 80 } as const;
-    director.setNetwork({
-      interfaces: [
-        { name: 'cli', kind: 'raw', addresses: ['fd00::1/64', `${vip}/128`] },
-        { name: 'srv', kind: 'raw', addresses: ['fd00:1::1/64'] },
-      ],
-    });
-    director.addService({ ...key, scheduler: 'rr' });
-    director.addDest(key, { address: 'fd00:1::11', method: 'nat' });
-    director.addDest(key, { address: 'fd00:1::12', method: 'dr' });
-    const from0 = tcp({ source: 'fd00::2', destination: vip, sport: 0, dport: 80, flags: SYN });
-    expect([fate(from0), fate(from0)]).toEqual(['forward direct-route', 'forward nat-in']);
-    const reset = tcp({ source: vip, destination: 'fd00::2', sport: 80, dport: 0, flags: RST });
-    expect(fate(reset, 'srv')).toBe('forward routed');
-    expect(director.connections(T0)).toMatchObject([{ state: 'SYN_RECV' }, { state: 'SYN_RECV' }]);
-  });
-
   test('an answer of the host, a reset, ends no connection from port 0', () => {
     const from0 = (flags: number) => tcp({ source: CLIENT, destination: VIP, sport: 0, dport: 80, flags });
     fate(from0(SYN));

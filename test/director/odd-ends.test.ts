@@ -171,4 +171,20 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(states.toSorted()).toEqual(['ESTABLISHED', 'SYN_RECV']);
     }
   });
+
+  it('a connection of DR from port 0 hears of it also when one of NAT was opened after it', () => {
+    const dests: DestConfig[] = [
+      { address: SERVERS6[0], method: 'dr' },
+      { address: SERVERS6[1], method: 'nat' },
+    ];
+    for (const count of [2, 3]) {
+      for (const director of both(binary, dests)) {
+        for (let n = 0; n < count; n++) reasons(director, fromClient(request6('tcp', { sport: 0 })));
+        const answer = tcp({ source: VIP6, destination: CLIENT6, sport: 80, dport: 0, flags: ACK });
+        expect(reasons(director, fromServer(answer), 'srv')).toBe('forward routed');
+        const heard = director.connections(0).filter(({ state }) => state === 'ESTABLISHED');
+        expect(heard).toMatchObject([{ method: 'dr' }]);
+      }
+    }
+  });
 });

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { ScenarioEvent } from '../../src/scenario/events.js';
 import type { NetworkConfig } from '../../src/types.js';
 import type { Emitted } from './uml.js';
 
-/** Something that happens to the director. `settles`: timers that it sets to now have to go off before the next step. */
+/** Something that happens to the director. */
 export type Step =
   | {
       readonly kind: 'frame';
@@ -14,12 +15,16 @@ export type Step =
       readonly frame: Uint8Array;
       /** The kind of traffic. */
       readonly label: string;
-      readonly settles?: boolean;
     }
   /** `ipvsadm …`, `ip …` or `iptables …`. */
-  | { readonly kind: 'command'; readonly text: string; readonly settles?: boolean }
+  | { readonly kind: 'command'; readonly text: string }
   /** `net/ipv4/vs/NAME=VALUE`. */
-  | { readonly kind: 'sysctl'; readonly text: string };
+  | { readonly kind: 'sysctl'; readonly text: string }
+  /** Nothing, up to so many ms after the first step. */
+  | { readonly kind: 'pause'; readonly until: number };
+
+/** What changes the director itself. */
+export type Change = Extract<Step, { kind: 'command' | 'sysctl' }>;
 
 /** The interfaces that have wires. */
 export type Wire = 'cli' | 'srv';
@@ -28,14 +33,14 @@ export type Wire = 'cli' | 'srv';
 export interface Case {
   readonly network: NetworkConfig;
   /** Before the first packet: commands and sysctls. */
-  readonly setup: readonly Step[];
+  readonly setup: readonly Change[];
   readonly steps: readonly Step[];
 }
 
 /** A step as it was done, ns since the epoch. */
-export interface Done {
+export interface Done<Kind extends Step = Step> {
   readonly time: bigint;
-  readonly step: Step;
+  readonly step: Kind;
   /** What the kernel sent then. */
   readonly emitted: readonly Emitted[];
 }
@@ -43,6 +48,21 @@ export interface Done {
 /** A case as the kernel did it; commands that it refused are not there. */
 export interface Recording {
   readonly network: NetworkConfig;
-  readonly setup: readonly Done[];
+  readonly setup: readonly Done<Change>[];
   readonly done: readonly Done[];
+  /** What it had in the end. */
+  readonly tables: KernelTables;
+}
+
+/** IPVS as the kernel prints it below `/proc/net`, between two times. */
+export interface KernelTables {
+  readonly from: bigint;
+  readonly to: bigint;
+  /** `ip_vs`, and `ip_vs_conn` behind it. */
+  readonly text: string;
+}
+
+/** A command or a switch as a scenario has it. */
+export function eventOf({ kind, text }: Change, time: bigint, number: number): ScenarioEvent {
+  return { time, number, kind: kind === 'command' ? 'cmd' : 'sysctl', host: 'director', text };
 }

@@ -8,3 +8,6 @@ import { join } from 'node:path';
 import { ROOT } from './root.js';
 
 export const CORE = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
+
+/** How much of it a case needs. */
+export const PLAN = { connections: 1024, services: 16, dests: 64, routes: 64, neighbours: 64, interfaces: 16 } as const;

@@ -6,7 +6,7 @@
 import type { SentFrame } from '../../src/scenario/compare.js';
 import { packetOf } from '../../src/scenario/packet.js';
 import { checksum } from '../support/packets.js';
-import { ICMP } from './generate/bytes.js';
+import { ICMP, SCTP, TCP } from './generate/bytes.js';
 import { type Identity, identitiesIn, isSameButSource } from './identity.js';
 import type { Emitted } from './uml.js';
 
@@ -92,6 +92,26 @@ function errorIn(frame: Uint8Array): Uint8Array | undefined {
   const layers = packetOf(frame)?.layers ?? [];
   const error = layers.find(({ kind, prefix }) => kind === 'icmp' && !prefix.includes('quoted.'));
   return error && frame.subarray(error.start, layers[0]?.end);
+}
+
+const RST = 0x04;
+const ABORT = 6;
+
+/**
+ * The name of the deviation after which connections may be others, as the core cannot know; `undefined`: go on. A client's packet
+ * from port 0 belongs to no connection, so the host refuses it by RST or ABORT, and by that Linux closes the
+ * client's newest connection from there, if it is not one of NAT.
+ */
+export function endsCase({ emitted, sent, own }: Pick<Compared, 'emitted' | 'sent' | 'own'>): string | undefined {
+  const refusals = emitted.filter(({ data }) => refusesPortZero(data, own));
+  return refusals.length > 0 && sent.length === 0 ? 'host refuses port 0' : undefined;
+}
+
+function refusesPortZero(frame: Uint8Array, own: ReadonlySet<string>): boolean {
+  const { src, protocol, body } = packetOf(frame) ?? {};
+  if (src === undefined || body === undefined || !own.has(src) || body[2] !== 0 || body[3] !== 0) return false;
+  if (protocol === TCP) return ((body[13] ?? 0) & RST) !== 0;
+  return protocol === SCTP && body[12] === ABORT;
 }
 
 /** The name of the deviation that explains why the core sent something else; `undefined`: none does. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { summary } from '../../src/decode.js';
 import { Director } from '../../src/director.js';
 import {
   type CapturedFrame,
@@ -16,12 +17,13 @@ import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
 import type { Scenario } from '../../src/scenario/load.js';
 import { Choices } from '../../src/scenario/masks.js';
 import { type Replay, replay } from '../../src/scenario/replay.js';
-import type { Done, Recording, Step } from './case.js';
-import { CORE } from './core.js';
-import { accountFor } from './deviations.js';
+import { type Done, eventOf, type Recording, type Step } from './case.js';
+import { CORE, PLAN } from './core.js';
+import { accountFor, endsCase } from './deviations.js';
 import { isSame } from './identity.js';
-import { aboutUnreachable, LateAnswers } from './late.js';
+import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
 import { isSpontaneous } from './spontaneous.js';
+import { compareTables } from './tables.js';
 import type { Emitted } from './uml.js';
 
 /** What came of it. */
@@ -36,6 +38,8 @@ export interface Judgement {
   readonly masked: ReadonlyMap<string, number>;
   /** Packets whose difference is a known one, by its name. */
   readonly accounted: ReadonlyMap<string, number>;
+  /** Whether connections and counts were compared in the end. */
+  readonly tables: boolean;
   /** The first difference that is not. */
   readonly difference: CaseDifference | undefined;
 }
@@ -56,27 +60,28 @@ export interface CaseDifference {
 /** How far the guest's clock is off at most, ns: it was set by a command, and its ticks are coarse. */
 const CLOCK_ERROR = 400_000_000n;
 const OUTPUTS = ['cli', 'srv'] as const;
-const PLAN = { connections: 1024, services: 16, dests: 64, routes: 64, neighbours: 64, interfaces: 16 } as const;
 
 /** What the core makes of the recording. */
 export function judge(recording: Recording): Judgement {
   const scenario = scenarioOf(recording);
   let outcome: Replay;
+  let tables: string[] | undefined;
   try {
     using director = Director.createSync({ network: recording.network, wasm: CORE, seed: 0n, plan: PLAN });
     outcome = replay(scenario, director);
+    tables = compareTables(recording.tables, director);
   } catch (error) {
     // A trap, or an error that is not about what it was given.
     return failure(recording, 0, `the core failed: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return new Judge(recording, scenario, outcome).run();
+  return new Judge(recording, scenario, outcome).run(tables);
 }
 
 function failure({ done }: Recording, step: number, text: string): Judgement {
   const packets = done.slice(0, step).filter(({ step: { kind } }) => kind === 'frame').length;
   const none = new Map<string, number>();
   const difference = { step, texts: [text], ours: [], sent: [], signature: signatureOf([text]) };
-  return { packets, matched: 0, host: 0, masked: none, accounted: none, difference };
+  return { packets, matched: 0, host: 0, masked: none, accounted: none, tables: false, difference };
 }
 
 /** The recording as a scenario without output: that is compared step by step. */
@@ -87,9 +92,8 @@ export function scenarioOf({ network, setup, done }: Recording): Scenario {
     if (step.kind === 'frame') {
       const list = captures[`${step.inInterface}-in`];
       list.push({ number: list.length + 1, time, data: step.frame });
-    } else {
-      const kind = step.kind === 'command' ? 'cmd' : 'sysctl';
-      events.push({ time, number: events.length + 1, kind, host: 'director', text: step.text });
+    } else if (step.kind !== 'pause') {
+      events.push(eventOf(step, time, events.length + 1));
     }
   }
   const addresses = network.interfaces.flatMap((one) => (one.addresses ?? []).map((text) => text.replace(/\/.*/, '')));
@@ -141,6 +145,7 @@ class Judge {
   readonly #heard = { cli: 0, srv: 0 };
   readonly #masked = new Map<string, number>();
   readonly #accounted = new Map<string, number>();
+  #hasTables = false;
   #packets = 0;
   #matched = 0;
   #host = 0;
@@ -155,20 +160,37 @@ class Judge {
     this.#sent = grouped(sent, ({ frame }) => placeOf(frame.cause));
   }
 
-  run(): Judgement {
+  /** `tables`: what differs in the end, `undefined` when that cannot be told. */
+  run(tables: readonly string[] | undefined): Judgement {
     for (const [index, done] of this.#recording.done.entries()) {
       const { stopped } = this.#outcome;
       if (stopped !== undefined && done.time >= stopped.time) {
         return this.#result(index, [`the core refuses: ${stopped.message}`], []);
       }
+      if (done.step.kind === 'pause') {
+        const texts = this.#unasked(done.emitted);
+        if (texts.length > 0) return this.#result(index, texts, []);
+      }
       if (done.step.kind !== 'frame') continue;
       this.#packets++;
       const { texts, sent, known } = this.#judge(done.step, done);
-      if (texts.length === 0) continue;
-      if (known === undefined) return this.#result(index, texts, sent);
-      this.#accounted.set(known, (this.#accounted.get(known) ?? 0) + 1);
+      if (texts.length > 0) {
+        if (known === undefined) return this.#result(index, texts, sent);
+        this.#account(known);
+      }
+      const end = endsCase({ emitted: done.emitted, sent, own: this.#scenario.addresses });
+      if (end !== undefined) {
+        this.#account(end);
+        return this.#result(undefined, [], []);
+      }
     }
+    this.#hasTables = tables !== undefined;
+    if (tables !== undefined && tables.length > 0) return this.#result(this.#recording.done.length - 1, tables, []);
     return this.#result(undefined, [], []);
+  }
+
+  #account(name: string): void {
+    this.#accounted.set(name, (this.#accounted.get(name) ?? 0) + 1);
   }
 
   #result(step: number | undefined, texts: readonly string[], sent: readonly SentFrame[]): Judgement {
@@ -180,6 +202,7 @@ class Judge {
       host: this.#host,
       masked: this.#masked,
       accounted: this.#accounted,
+      tables: this.#hasTables,
       difference,
     };
   }
@@ -197,6 +220,13 @@ class Judge {
     const sent = ours.map((one) => one.frame);
     const known = texts.length === 0 ? undefined : accountFor({ frame, emitted, sent, own: this.#scenario.addresses });
     return { texts, sent, known };
+  }
+
+  /** What is wrong with what the kernel sent while nothing came: next hops may be given up, and fragments. */
+  #unasked(emitted: readonly Emitted[]): string[] {
+    return this.#numbered(emitted)
+      .filter(({ data, time }) => !isSpontaneous(data) && !this.#late.take(data, time) && !isReassemblyTimeout(data))
+      .map(({ outInterface, data }) => `${outInterface}-out: nothing came, and the kernel sent ${summary(data)}`);
   }
 
   /** Numbers as in the captures that are saved. */

@@ -1,5 +1,6 @@
 /**
- * What the kernel says when it gives up a next hop that it asked for in vain: host unreachable, some seconds after the packet.
+ * What the kernel says when it has waited in vain: for a next hop, host unreachable some seconds after the packet; for the rest of
+ * a datagram, time exceeded.
  *
  * @module
  */
@@ -50,4 +51,11 @@ export function aboutUnreachable(frame: Uint8Array): Identity | undefined {
   const isUnreachable =
     packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
   return isUnreachable ? identitiesIn(frame, 'quoted.').at(-1) : undefined;
+}
+
+/** Whether it says that a datagram did not get complete in time (11/1; ICMPv6 3/1): the core counts these, and no more. */
+export function isReassemblyTimeout(frame: Uint8Array): boolean {
+  const packet = packetOf(frame);
+  const [type, code] = packet?.body ?? [];
+  return code === 1 && type === (packet?.protocol === ICMP ? 11 : packet?.protocol === ICMP6 ? 3 : undefined);
 }

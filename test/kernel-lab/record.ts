@@ -4,13 +4,21 @@
  * @module
  */
 import { setTimeout } from 'node:timers/promises';
-import type { Case, Done, Recording, Step } from './case.js';
+import type { Case, Change, Done, KernelTables, Recording, Step } from './case.js';
 import { clock } from './clock.js';
 import { networkScript } from './network.js';
-import type { KernelDirector } from './uml.js';
+import { Shadow } from './shadow.js';
+import type { Emitted, KernelDirector } from './uml.js';
 
 /** Two ticks of the guest's clock, ms. */
 const TICKS = 25;
+
+/**
+ * How long packets may come from the start, and after a pause, ms. The kernel's timers are late by up to an eighth, so
+ * that nobody could tell what a packet finds about the time when one goes off: the shortest takes 2 s, and pauses
+ * end when none is due for as long as this.
+ */
+const BUSY = 1500;
 
 /** Says what happens next. */
 export interface StepSource {
@@ -56,28 +64,50 @@ export async function record(
   // What the kernel still had to say about the case before.
   kernel.spontaneous();
   const start = clock();
-  const before = setup.map((step): Done => ({ time: start, step, emitted: [] }));
+  const before = setup.map((step): Done<Change> => ({ time: start, step, emitted: [] }));
+  using shadow = new Shadow(network, before);
   const done: Done[] = [];
+  const sinceStart = () => Number(clock() - start) / 1e6;
+  let until = BUSY;
   for (let step = source.next(); step !== undefined; step = source.next()) {
+    if (step.kind === 'pause') until = step.until + BUSY;
+    else if (sinceStart() > until) continue;
     const time = clock();
-    if (step.kind !== 'frame' && (await kernel.run(commandOf(step))).code !== 0) continue;
-    const emitted = step.kind === 'frame' ? await kernel.send(step.inInterface, step.frame) : [];
-    if (step.kind !== 'sysctl' && step.settles) await setTimeout(TICKS);
+    const emitted = step.kind === 'pause' ? await pause(kernel, step.until - sinceStart()) : await act(kernel, step);
+    if (emitted === undefined) continue;
     const one = { time, step, emitted };
     done.push(one);
+    if (shadow.endsBy(one)) await setTimeout(TICKS);
     source.learn(one);
   }
-  return { network, setup: before, done };
+  return { network, setup: before, done, tables: await tablesOf(kernel) };
 }
 
-function commandOf(step: Exclude<Step, { kind: 'frame' }>): string {
+/** What the kernel sent then; `undefined`: it refused a command. */
+async function act(kernel: KernelDirector, step: Exclude<Step, { kind: 'pause' }>): Promise<Emitted[] | undefined> {
+  if (step.kind === 'frame') return kernel.send(step.inInterface, step.frame);
+  return (await kernel.run(commandOf(step))).code === 0 ? [] : undefined;
+}
+
+async function pause(kernel: KernelDirector, ms: number): Promise<Emitted[]> {
+  await setTimeout(Math.max(0, ms));
+  return kernel.spontaneous();
+}
+
+async function tablesOf(kernel: KernelDirector): Promise<KernelTables> {
+  const from = clock();
+  const text = await kernel.must('cat /proc/net/ip_vs /proc/net/ip_vs_conn');
+  return { from, to: clock(), text };
+}
+
+function commandOf(step: Change): string {
   if (step.kind === 'command') return step.text;
   const [path, value] = step.text.split('=');
   return `echo ${value} >/proc/sys/${path}`;
 }
 
 /** One command for all rules in a row: each start of a program takes the guest several ms. */
-function setupScript(setup: readonly Step[]): string[] {
+function setupScript(setup: readonly Change[]): string[] {
   const commands: string[] = [];
   let rules: string[] = [];
   const flush = () => {
@@ -85,7 +115,6 @@ function setupScript(setup: readonly Step[]): string[] {
     rules = [];
   };
   for (const step of setup) {
-    if (step.kind === 'frame') throw new TypeError('expected a command, got a frame');
     const rule = /^ipvsadm (-.*)$/.exec(step.text)?.[1];
     if (rule !== undefined) rules.push(rule);
     else {

@@ -8,10 +8,11 @@ import type { Failure } from './shrink.js';
 
 /** The case, packet by packet, with what the kernel sent, and what the core did at the end. */
 export function failureText({ recording, difference }: Failure): string {
-  const lines = recording.setup.map(({ step }) => `  ${step.kind === 'frame' ? '' : step.text}`);
+  const lines = recording.setup.map(({ step }) => `  ${step.text}`);
   for (const [i, { step, emitted }] of recording.done.entries()) {
     const last = i === difference.step;
-    if (step.kind !== 'frame') lines.push(`  ${step.text}`);
+    if (step.kind === 'pause') lines.push(`  nothing for ${step.until} ms from the start`);
+    else if (step.kind !== 'frame') lines.push(`  ${step.text}`);
     else
       lines.push(
         `  in  ${step.inInterface} ${summary(step.frame)} [${step.label}]${last ? ` ${hex(step.frame)}` : ''}`,

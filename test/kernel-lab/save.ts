@@ -24,7 +24,7 @@ export function saveScenario(folder: string, description: string, recording: Rec
   for (const { time, step, emitted } of [...setup, ...done]) {
     if (step.kind === 'frame') captures[`${step.inInterface}-in`].push({ time, data: step.frame });
     else if (step.kind === 'command') events.push({ t_ns: time, kind: 'cmd', ns: 'director', cmd: step.text });
-    else events.push({ t_ns: time, kind: 'sysctl', ns: 'director', set: step.text });
+    else if (step.kind === 'sysctl') events.push({ t_ns: time, kind: 'sysctl', ns: 'director', set: step.text });
     for (const { outInterface, time: at, data } of emitted) {
       captures[outInterface === 'cli' ? 'cli-out' : 'srv-out'].push({ time: at, data });
     }

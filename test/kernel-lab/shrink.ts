@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Case, Recording, Step } from './case.js';
+import type { Case, Recording } from './case.js';
 import { type CaseDifference, type Judgement, judge } from './judge.js';
 import { record, sourceOf } from './record.js';
 import type { KernelDirector } from './uml.js';
@@ -49,12 +49,13 @@ export async function shrink(kernel: KernelDirector, failing: Failure): Promise<
 
   const steps = failing.recording.done.slice(0, failing.difference.step + 1).map(({ step }) => step);
   if (!(await fails({ ...failing.tried, steps }))) return undefined;
+  const current = (): Case => (best as Failure).tried;
+  const goesOn = () => tries < TRIES && performance.now() < until;
   for (const part of ['steps', 'setup', 'steps'] as const) {
-    const current = (): Case => (best as Failure).tried;
     await minimal(
       () => current()[part],
       (left) => fails({ ...current(), [part]: left }),
-      () => tries < TRIES && performance.now() < until,
+      goesOn,
     );
   }
   return best;
@@ -65,9 +66,9 @@ function upTo(recording: Recording, step: number): Recording {
 }
 
 /** Leaves out ever smaller parts of a list, from its end (delta debugging). `current` is the list as far as it got. */
-async function minimal(
-  current: () => readonly Step[],
-  fails: (left: readonly Step[]) => Promise<boolean>,
+async function minimal<T>(
+  current: () => readonly T[],
+  fails: (left: readonly T[]) => Promise<boolean>,
   goesOn: () => boolean,
 ): Promise<void> {
   for (let size = Math.ceil(current().length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

@@ -24,6 +24,7 @@ export class Tally {
   #packets = 0;
   #matched = 0;
   #host = 0;
+  #tables = 0;
 
   /** Cases that differ. */
   get differences(): number {
@@ -54,6 +55,7 @@ export class Tally {
     }
     for (const [name, by] of found.masked) count(this.#masked, name, by);
     for (const [name, by] of found.accounted) count(this.#accounted, name, by);
+    if (found.tables) this.#tables++;
     if (found.difference !== undefined) count(this.#signatures, found.difference.signature);
   }
 
@@ -65,6 +67,7 @@ export class Tally {
       `cases: ${list(this.#cases)}`,
       `steps: ${list(this.#labels)}`,
       `frames of the kernel: ${this.#matched} equal, ${this.#host} of its host stack; masked: ${list(this.#masked)}`,
+      `connections and counts compared at the end of ${this.#tables} cases`,
       `known deviations: ${list(this.#accounted)}`,
       ...[...this.#signatures].map(([signature, times]) => `  ${times} times: ${signature}`),
       `${this.differences} differences`,

@@ -36,40 +36,60 @@ const KINDS: readonly Kind[] = [
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
 
+/** One case of so many has a pause in it. */
+const PAUSED_CASES = 10;
+
+/**
+ * Ends of pauses, ms from the start. All timers that were set in the first 1.5 s and take 2 to 4 s have gone off by the
+ * first, an eighth later at most, and those of 10, 30, 60 and 120 s by the next; none goes off in the 1.5 s behind a pause.
+ */
+const PAUSES: readonly (readonly [weight: number, until: number])[] = [
+  [8, 6500],
+  [8, 13_500],
+  [3, 33_500],
+  [1, 69_000],
+  [1, 128_000],
+];
+
 /** Random steps in a world. */
 export class Traffic implements StepSource {
   readonly #context: Context;
   #left: number;
   #planned: Move[] = [];
   #last: Move | undefined;
-  #settles = false;
+  /** When so many packets are left, there is a pause. */
+  readonly #pauseAt: number;
+  #pause: number | undefined;
+  #isLate = false;
 
   /** Until `packets` were sent. */
   constructor(random: Random, world: World, packets: number) {
     this.#context = new Context(random, world);
     this.#left = packets;
+    this.#pause = random.once(PAUSED_CASES) ? random.weighted(PAUSES) : undefined;
+    this.#pauseAt = random.below(packets);
   }
 
   next(): Step | undefined {
+    if (this.#pause !== undefined && this.#left <= this.#pauseAt) {
+      const until = this.#pause;
+      [this.#pause, this.#last, this.#isLate] = [undefined, undefined, true];
+      this.#planned = [];
+      return { kind: 'pause', until };
+    }
     while (this.#planned.length === 0 && this.#left > 0) {
       const kind = this.#context.random.weighted(KINDS.map((each) => [each.weight, each] as const));
       this.#planned = kind.make(this.#context).filter((move) => this.#fits(move));
     }
     this.#last = this.#left > 0 ? this.#planned.shift() : undefined;
     const step = this.#last?.step;
-    if (step === undefined || step.kind === 'sysctl') return step;
-    // What ends a connection at once is a timer, which takes a tick of the clock: a rule, and what opens another instead.
-    const { expire_nodest_conn: expires, conn_reuse_mode: reuses } = this.#context.world.sysctl;
-    if (step.kind === 'command') this.#settles ||= expires === 1;
-    else this.#left--;
-    const isNew = this.#last?.flow !== undefined && this.#last.flow.server === undefined;
-    const mayReplace = reuses === 1 && !isNew && step.kind === 'frame' && mayOpenAgain(step.frame);
-    return this.#settles || mayReplace ? { ...step, settles: true } : step;
+    if (step?.kind === 'frame') this.#left--;
+    return step;
   }
 
   #fits({ step }: Move): boolean {
     if (step.kind !== 'frame') return true;
-    if (isOfHidden(step.frame)) return false;
+    if (isOfHidden(step.frame, this.#isLate)) return false;
     return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
   }
 
@@ -80,28 +100,17 @@ export class Traffic implements StepSource {
 }
 
 /**
- * Whether a packet may move a connection on that its client opened from port 0, but none that is the newest of its client's:
- * a reply, or what the host itself answers with a reset (docs/deviations.md).
+ * Whether a packet is about connections from port 0 where docs/deviations.md has a row: the host's own RST or ABORT would end one;
+ * `late`: the newest may have ended, and this is a reply.
  */
-function isOfHidden(frame: Uint8Array): boolean {
+function isOfHidden(frame: Uint8Array, late: boolean): boolean {
   const layers = packetOf(frame)?.layers ?? [];
   return layers.some((layer) => {
     const { kind, prefix } = layer;
     if ((kind !== 'tcp' && kind !== 'sctp') || prefix.includes('quoted.')) return false;
-    const isReset =
-      kind === 'tcp' && fieldOf(layer, 'tcp.srcport') === '0' && !fieldOf(layer, 'tcp.flags')?.includes('S');
-    return isReset || fieldOf(layer, `${kind}.dstport`) === '0';
+    const opens =
+      kind === 'tcp' ? fieldOf(layer, 'tcp.flags')?.includes('S') : fieldOf(layer, 'sctp.chunk_type') === 'INIT';
+    const isRefused = fieldOf(layer, `${kind}.srcport`) === '0' && !opens;
+    return isRefused || (late && fieldOf(layer, `${kind}.dstport`) === '0');
   });
-}
-
-/** Whether a packet is a SYN or an INIT, also in a tunnel, or a fragment with which one may be whole. */
-function mayOpenAgain(frame: Uint8Array): boolean {
-  const packet = packetOf(frame);
-  if (packet?.fragment) return true;
-  const layers = packet?.layers ?? [];
-  return layers.some(
-    (layer) =>
-      (layer.kind === 'tcp' && fieldOf(layer, 'tcp.flags')?.includes('S')) ||
-      (layer.kind === 'sctp' && fieldOf(layer, 'sctp.chunk_type') === 'INIT'),
-  );
 }

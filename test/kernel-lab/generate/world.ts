@@ -7,7 +7,7 @@
 import type { Family } from '../../../src/address.js';
 import { flagsOf } from '../../../src/schedulers.js';
 import type { NetworkConfig } from '../../../src/types.js';
-import type { Step } from '../case.js';
+import type { Change } from '../case.js';
 import type { Random } from '../random.js';
 import { FEATURES, SCHEDULERS } from './features.js';
 
@@ -35,7 +35,7 @@ export interface ServiceWorld {
 
 export interface World {
   readonly network: NetworkConfig;
-  readonly setup: readonly Step[];
+  readonly setup: readonly Change[];
   readonly families: readonly Family[];
   /** Whether there are default routes. */
   readonly hasDefault: boolean;
@@ -104,8 +104,10 @@ export function makeWorld(random: Random): World {
   const hasDefault = random.once(2);
   const greChecksum = random.once(3);
   const services = servicesOf(random, families, zeroWeights);
-  const setup: Step[] = [
-    ...Object.entries(sysctl).map(([name, value]): Step => ({ kind: 'sysctl', text: `net/ipv4/vs/${name}=${value}` })),
+  const setup: Change[] = [
+    ...Object.entries(sysctl).map(
+      ([name, value]): Change => ({ kind: 'sysctl', text: `net/ipv4/vs/${name}=${value}` }),
+    ),
     ...tunnelDevices(random, families, greChecksum).map(command),
     ...(FEATURES.lastService ? [] : families.map(lasting).map(command)),
     ...services.flatMap(({ service, rules }) => [...serviceRule(service, random), ...rules]).map(command),
@@ -123,7 +125,7 @@ export function makeWorld(random: Random): World {
   };
 }
 
-const command = (text: string): Step => ({ kind: 'command', text });
+const command = (text: string): Change => ({ kind: 'command', text });
 
 /** The devices that take what comes out of GUE: without them the host refuses a packet that it has cut down already. */
 const BEHIND_GUE = { '': ['tunl0', 'sit0'], ' -6': ['ip6tnl0'] } as const;
