@@ -31,16 +31,7 @@ const DEVIATIONS: readonly Deviation[] = [
     // An ICMP error that the kernel owes itself, about a packet from one of its addresses or what was in such a tunnel
     // packet, goes through its own input, and from there to a server, or by a tunnel's device to whom that carried for.
     name: 'errors to itself',
-    accounts({ frame, emitted, sent, own }) {
-      const all = identitiesIn(frame);
-      const first = all.findIndex(({ source }) => own.has(source));
-      const about = first < 0 ? [] : all.slice(first);
-      const tells = (data: Uint8Array) =>
-        quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted)));
-      const errors = emitted.filter(({ data }) => tells(data));
-      const isRest = (data: Uint8Array) => errors.some((error) => isPieceOf(data, error.data));
-      return sent.length === 0 && emitted.every(({ data }) => tells(data) || isRest(data));
-    },
+    accounts: tellsItself,
   },
   {
     // An error goes to nobody who is many (RFC 1122 §3.2.2).
@@ -76,6 +67,17 @@ const DEVIATIONS: readonly Deviation[] = [
   },
 ];
 
+function tellsItself({ frame, emitted, sent, own }: Compared): boolean {
+  const all = identitiesIn(frame);
+  const first = all.findIndex(({ source }) => own.has(source));
+  const about = first < 0 ? [] : all.slice(first);
+  const tells = (data: Uint8Array) =>
+    quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted)));
+  const errors = emitted.filter(({ data }) => tells(data));
+  const isRest = (data: Uint8Array) => errors.some((error) => isPieceOf(data, error.data));
+  return sent.length === 0 && emitted.every(({ data }) => tells(data) || isRest(data));
+}
+
 /** Whether two frames may hold fragments of one packet. */
 function isPieceOf(frame: Uint8Array, first: Uint8Array): boolean {
   const [a, b] = [packetOf(frame), packetOf(first)];
@@ -98,13 +100,21 @@ const RST = 0x04;
 const ABORT = 6;
 
 /**
- * The name of the deviation after which connections may be others, as the core cannot know; `undefined`: go on. A client's packet
- * from port 0 belongs to no connection, so the host refuses it by RST or ABORT, and by that Linux closes the
- * client's newest connection from there, if it is not one of NAT.
+ * The name of the deviation after which connections may be others, as the core cannot know; `undefined`: go on. `scheduling`:
+ * whether schedule_icmp is on.
+ *
+ * A client's packet from port 0 belongs to no connection, so the host refuses it by RST or ABORT, and by that Linux
+ * closes the client's newest connection from there, if it is not one of NAT. An error that the kernel owes itself opens
+ * the connection that it tells of, if there is none, as there never is for port 0.
  */
-export function endsCase({ emitted, sent, own }: Pick<Compared, 'emitted' | 'sent' | 'own'>): string | undefined {
-  const refusals = emitted.filter(({ data }) => refusesPortZero(data, own));
-  return refusals.length > 0 && sent.length === 0 ? 'host refuses port 0' : undefined;
+export function endsCase(compared: Compared, scheduling: boolean): string | undefined {
+  const { frame, emitted, sent, own } = compared;
+  if (sent.length > 0) return undefined;
+  if (emitted.some(({ data }) => refusesPortZero(data, own))) return 'host refuses port 0';
+  const about = identitiesIn(frame).filter(({ source }) => own.has(source));
+  const isTold = emitted.length > 0 && tellsItself(compared);
+  const toPortZero = emitted.length === 0 && about.some(({ rest }) => rest.startsWith('0000'));
+  return scheduling && about.length > 0 && (isTold || toPortZero) ? 'errors to itself with schedule_icmp' : undefined;
 }
 
 function refusesPortZero(frame: Uint8Array, own: ReadonlySet<string>): boolean {

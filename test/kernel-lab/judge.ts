@@ -162,7 +162,9 @@ class Judge {
 
   /** `tables`: what differs in the end, `undefined` when that cannot be told. */
   run(tables: readonly string[] | undefined): Judgement {
+    let schedulesIcmp = this.#recording.setup.reduce((was, { step }) => schedulesBy(step) ?? was, false);
     for (const [index, done] of this.#recording.done.entries()) {
+      schedulesIcmp = schedulesBy(done.step) ?? schedulesIcmp;
       const { stopped } = this.#outcome;
       if (stopped !== undefined && done.time >= stopped.time) {
         return this.#result(index, [`the core refuses: ${stopped.message}`], []);
@@ -178,7 +180,9 @@ class Judge {
         if (known === undefined) return this.#result(index, texts, sent);
         this.#account(known);
       }
-      const end = endsCase({ emitted: done.emitted, sent, own: this.#scenario.addresses });
+      const { frame } = done.step;
+      const compared = { frame, emitted: done.emitted, sent, own: this.#scenario.addresses };
+      const end = endsCase(compared, schedulesIcmp);
       if (end !== undefined) {
         this.#account(end);
         return this.#result(undefined, [], []);
@@ -280,6 +284,12 @@ class Judge {
     this.#host += host.length;
     for (const [name, count] of masked) this.#masked.set(name, (this.#masked.get(name) ?? 0) + count);
   }
+}
+
+/** What a step sets schedule_icmp to. */
+function schedulesBy(step: Step): boolean | undefined {
+  const value = step.kind === 'sysctl' ? /^net\/ipv4\/vs\/schedule_icmp=(\d)$/.exec(step.text)?.[1] : undefined;
+  return value === undefined ? undefined : value !== '0';
 }
 
 /** Numbers and addresses make no difference. */

@@ -1,0 +1,142 @@
+/** What the kernel lab passes over: exactly that, and nothing that is only like it. */
+import { describe, expect, it } from 'vitest';
+import type { SentFrame } from '../../src/scenario/compare.js';
+import { accountFor, type Compared } from '../kernel-lab/deviations.js';
+import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from '../kernel-lab/late.js';
+import { isSpontaneous } from '../kernel-lab/spontaneous.js';
+import { CLIENT, CLIENT6, fromClient, fromServer, MAC, request, SERVERS, SERVERS6, VIP, VIP6 } from '../support/lab.js';
+import { ACK, ethernet, hex, icmp, tcp } from '../support/packets.js';
+import { MS, out, START } from './recording.js';
+
+const OWN = new Set([VIP, VIP6, '10.0.0.1']);
+
+const compared = (frame: Uint8Array, words: Partial<Compared>): Compared => ({
+  frame,
+  emitted: [],
+  sent: [],
+  own: OWN,
+  ...words,
+});
+
+/** A frame of the core's. */
+function ours(data: Uint8Array, reason: string, made = false): SentFrame {
+  const cause = { capture: 'cli-in', frame: 1, time: START, data } as const;
+  return { data, reason, packet: { number: 1, reason, made }, cause };
+}
+
+describe('errors to itself', () => {
+  const reply = tcp({ source: VIP6, destination: CLIENT6, sport: 80, dport: 40_000, flags: ACK });
+  const error = (quoted: Uint8Array) =>
+    out('srv', ethernet(MAC.server, MAC.srv, icmp({ source: VIP6, destination: VIP6 }, 3, 0, quoted), 0x86dd));
+
+  it('are errors about a packet from an address of the director, to which the core says nothing', () => {
+    expect(accountFor(compared(fromServer(reply), { emitted: [error(reply)] }))).toBe('errors to itself');
+  });
+
+  it('are not those about others, or beside what the core sends', () => {
+    const other = tcp({ source: SERVERS6[0], destination: CLIENT6, sport: 80, dport: 40_000 });
+    expect(accountFor(compared(fromServer(other), { emitted: [error(other)] }))).toBeUndefined();
+    const late = tcp({ source: VIP6, destination: CLIENT6, sport: 80, dport: 40_001, flags: ACK });
+    expect(accountFor(compared(fromServer(reply), { emitted: [error(late)] }))).toBeUndefined();
+    const sent = [ours(fromClient(reply), 'routed')];
+    expect(accountFor(compared(fromServer(reply), { emitted: [error(reply)], sent }))).toBeUndefined();
+  });
+});
+
+it('errors to broadcast addresses are ICMP, and to all', () => {
+  const error = icmp({ source: VIP, destination: '10.0.0.255' }, 11, 0, request('tcp'));
+  const toAll = out('cli', ethernet('ff:ff:ff:ff:ff:ff', MAC.cli, error));
+  const frame = fromClient(request('tcp'));
+  expect(accountFor(compared(frame, { emitted: [toAll] }))).toBe('errors to broadcast addresses');
+  for (const emitted of [
+    [out('cli', ethernet(MAC.client, MAC.cli, error))],
+    [out('cli', ethernet('ff:ff:ff:ff:ff:ff', MAC.cli, request('tcp')))],
+  ]) {
+    expect(accountFor(compared(frame, { emitted }))).toBeUndefined();
+  }
+});
+
+describe('unverified errors', () => {
+  it('of IPv6 are those to a client that the kernel drops', () => {
+    const error = icmp({ source: VIP6, destination: CLIENT6 }, 1, 4, new Uint8Array(48));
+    const sent = [ours(ethernet(MAC.client, MAC.cli, error, 0x86dd), 'icmp-out')];
+    const frame = fromServer(error);
+    expect(accountFor(compared(frame, { sent }))).toBe('unverified ICMPv6 errors');
+    expect(
+      accountFor(compared(frame, { sent: [{ ...sent[0]!, packet: { ...sent[0]!.packet, reason: 'icmp-in' } }] })),
+    ).toBeUndefined();
+    expect(accountFor(compared(frame, { sent, emitted: [out('cli', frame)] }))).toBeUndefined();
+  });
+
+  it('of IPv4 are those to a server whose checksum is wrong, and that go on as they are', () => {
+    const good = icmp(
+      { source: CLIENT, destination: VIP },
+      3,
+      3,
+      tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 1 }),
+    );
+    const bad = good.slice();
+    bad[22]! ^= 1;
+    const account = (packet: Uint8Array) =>
+      accountFor(compared(fromClient(packet), { sent: [ours(ethernet(MAC.server, MAC.srv, packet), 'icmp-in')] }));
+    expect(account(bad)).toBe('unverified ICMP errors');
+    expect(account(good)).toBeUndefined();
+  });
+});
+
+describe('what comes late', () => {
+  const lost = tcp({ source: CLIENT, destination: SERVERS[0], sport: 1, dport: 2 });
+  const answer = (type: number, code: number, quoted = lost) =>
+    ethernet(MAC.client, MAC.cli, icmp({ source: '10.0.0.1', destination: CLIENT }, type, code, quoted));
+  const cause = { capture: 'cli-in', frame: 1, time: START, data: fromClient(lost) } as const;
+  const replay = { sent: new Map(), local: [], unresolved: [cause], fed: 1, passedOver: [], stopped: undefined };
+
+  it('is host unreachable about a packet whose next hop was not known, once, within its time', () => {
+    const late = new LateAnswers(replay);
+    expect(late.take(answer(3, 1), START)).toBe(false);
+    expect(late.take(answer(3, 1), START + 16_000n * MS)).toBe(false);
+    expect(late.take(answer(3, 1, request('tcp')), START + 3000n * MS)).toBe(false);
+    expect(late.take(answer(3, 1), START + 3000n * MS)).toBe(true);
+    expect(late.take(answer(3, 1), START + 3000n * MS)).toBe(false);
+  });
+
+  it('other errors are none of these', () => {
+    expect(aboutUnreachable(answer(3, 1))).toMatchObject({ source: CLIENT, destination: SERVERS[0] });
+    for (const [type, code] of [
+      [3, 3],
+      [11, 1],
+      [3, 0],
+    ] as const)
+      expect(aboutUnreachable(answer(type, code))).toBeUndefined();
+    expect(isReassemblyTimeout(answer(11, 1))).toBe(true);
+    expect(isReassemblyTimeout(answer(11, 0))).toBe(false);
+    expect(isReassemblyTimeout(answer(3, 1))).toBe(false);
+  });
+});
+
+it('what a host says by itself: who has, solicitations, listeners; no answers', () => {
+  const arp = (operation: number) => {
+    const frame = new Uint8Array(42);
+    frame.set([8, 6, 0, 1, 8, 0, 6, 4, 0, operation], 12);
+    return frame;
+  };
+  expect([1, 2].map((operation) => isSpontaneous(arp(operation)))).toEqual([true, false]);
+  const six = (type: number) =>
+    ethernet(MAC.client, MAC.cli, icmp({ source: 'fd00::1', destination: 'ff02::1' }, type), 0x86dd);
+  expect([133, 135, 143, 134, 136, 1].map((type) => isSpontaneous(six(type)))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  // Listener reports have a router alert before them.
+  const report = hex('3a00050200000100 8f00000000000000');
+  const frame = new Uint8Array(14 + 40 + report.length);
+  frame.set(six(143).subarray(0, 54));
+  frame.set(report, 54);
+  frame[20] = 0;
+  expect(isSpontaneous(frame)).toBe(true);
+  expect(isSpontaneous(fromClient(request('tcp')))).toBe(false);
+});
