@@ -131,7 +131,10 @@ export function checkIpv6(ip: usize, room: u32): Reason {
   if (room < IPV6_SIZE) return Reason.Ipv6Truncated;
   const header = changetype<Ipv6>(ip);
   if (header.version != 6) return Reason.Ipv6Version;
-  if (header.payloadLength > room - IPV6_SIZE) return Reason.Ipv6PayloadLength;
+  const length = header.payloadLength;
+  if (length > room - IPV6_SIZE) return Reason.Ipv6PayloadLength;
+  // Only a jumbogram has options and no length (RFC 2675 §3).
+  if (length == 0 && header.nextHeader == Protocol.HopByHop) return Reason.Ipv6PayloadLength;
   return Reason.None;
 }
 

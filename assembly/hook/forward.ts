@@ -86,8 +86,9 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
 
 /** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */
 function mustNotBeCut(packet: Scratch, mtu: u32): bool {
-  if (packet.isV6) return (packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength) > mtu;
-  return packet.totalLength > mtu && (packet.header.fragmentBE & DF_BE) != 0;
+  if (packet.totalLength <= mtu) return false;
+  if (packet.isV6) return !packet.isReassembled || field(SB_PIECE_MAX) > mtu;
+  return (packet.header.fragmentBE & DF_BE) != 0;
 }
 
 /** The connection that a server's packet belongs to, null when there is none. */

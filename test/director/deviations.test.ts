@@ -121,6 +121,15 @@ describe("the director's own ICMP", () => {
   });
 });
 
+test('a length of 0 is believed, but for options', () => {
+  director.setNetwork({ interfaces: [{ name: 'cli', kind: 'raw', addresses: ['fd00::1/64'] }] });
+  const options = Uint8Array.of(59, 0, 1, 4, 0, 0, 0, 0);
+  const packet = ipv6({ source: 'fd00::2', destination: 'fd00::1', protocol: 0 }, options);
+  expect(fate(packet)).toBe('local local-delivery');
+  packet.fill(0, 4, 6);
+  expect(fate(packet)).toBe('drop ipv6-payload-length');
+});
+
 describe('addresses of IPv6', () => {
   const ping = (destination: string) => icmp({ source: 'fd00::2', destination }, 128);
   const interfaces = [

@@ -8,8 +8,8 @@ import { counting, fixIpv4, udp } from '../support/packets.js';
 
 const NETWORK: NetworkConfig = {
   interfaces: [
-    { name: 'cli', kind: 'raw', addresses: ['10.0.0.1/24'] },
-    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.1/24', 'fd00::1/64'] },
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24', 'fd00:1::1/64'] },
   ],
 };
 const PACKET = udp({ source: '10.1.0.12', destination: '10.0.0.2', sport: 1, dport: 2, payload: counting(100) });
@@ -47,5 +47,26 @@ describe.each([
     ['of which the longest has DF', [true, false]],
   ])('fragments %s are too big, put together, even where they fit', (_what, df) => {
     expect(fates(df)).toEqual(['drop too-big', 'forward fragmentation-needed']);
+  });
+
+  it.each([
+    ['the only one of its packet', [], 1496],
+    ['one of two', [1456], 1498],
+  ])('of IPv6, one longer than the MTU, %s, is none when the packet fits', (_what, cuts, length) => {
+    const director = make();
+    director.addService({ protocol: 'udp', address: 'fd00::1', port: 53, scheduler: 'rr' });
+    const ends = { source: 'fd00:1::12', destination: 'fd00::2', sport: 1, dport: 2 };
+    const packet = udp({ ...ends, payload: counting(length - 48) });
+    const outcomes = fragmentsOf(packet, cuts).map((piece) => director.send(piece, 'srv', 0));
+    expect(outcomes.at(-1)?.map(({ reason, frame }) => `${reason} ${frame.length}`)).toEqual([`routed ${length}`]);
+  });
+
+  it('of IPv6, one longer than the MTU is too big when the packet is, too', () => {
+    const director = make();
+    director.addService({ protocol: 'udp', address: 'fd00::1', port: 53, scheduler: 'rr' });
+    const packet = udp({ source: 'fd00:1::12', destination: 'fd00::2', sport: 1, dport: 2, payload: counting(1460) });
+    const [first, last] = fragmentsOf(packet, [1456]) as [Uint8Array, Uint8Array];
+    director.send(first, 'srv', 0);
+    expect(director.send(last, 'srv', 0).map(({ reason }) => reason)).toEqual(['too-big', 'fragmentation-needed']);
   });
 });
