@@ -16,8 +16,9 @@ import {
   SB_TUNNELS_GIVEN,
   STATS_SIZE,
 } from '../src/abi/memory';
+import { Scheduler } from '../src/abi/protocol';
 import { endAbandoned } from './conn/table';
-import { schedulerChanged, schedulerEnds, setScheduler } from './sched/index';
+import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { freeService, Service } from './service/service';
 import { discard, recover } from './service/trash';
@@ -136,6 +137,24 @@ export function deleteDest(service: Service, dest: Dest): void {
   retire(dest);
   schedulerChanged(service, address, before);
   expireNodest();
+}
+
+/** Empties a service's list, whose dests stay what they are, and lets its scheduler begin anew. */
+export function unlinkDests(service: Service): void {
+  service.dests = 0;
+  service.destCount = 0;
+  schedulerRestarts(service);
+}
+
+/** Puts a dest that is in no list at the head of its service's, as if it had just been added; `last`: the list is whole. */
+export function linkDest(dest: Dest, last: bool): void {
+  const service = changetype<Service>(dest.service);
+  dest.lastWeight = dest.weight;
+  dest.next = service.dests;
+  service.dests = changetype<usize>(dest);
+  service.destCount += 1;
+  // Tables are made of the whole list; what wrr begins with hangs on the order in which dests came.
+  if (last || service.scheduler == Scheduler.Wrr) schedulerChanged(service, 0, 0);
 }
 
 /** expire_nodest_conn: connections go with their dest. */

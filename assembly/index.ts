@@ -7,7 +7,7 @@
  */
 import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
 import { Conn } from './conn/record';
-import { advanceClock, endConnection, homeOf as homeOfEntry, putEntries as putIndexEntries } from './conn/table';
+import * as table from './conn/table';
 import * as control from './control';
 import { expireFragments } from './flow/reassembly';
 import { processBurst } from './pipeline';
@@ -17,7 +17,7 @@ import { now32 } from './superblock';
 
 /** Ends what is due. */
 function pass(to: u64): void {
-  advanceClock(to);
+  table.advanceClock(to);
   expireFragments(now32());
 }
 
@@ -81,9 +81,24 @@ export function deleteDest(service: usize, dest: usize): void {
   control.deleteDest(changetype<services.Service>(service), changetype<Dest>(dest));
 }
 
+/** Empties the list of a service. Until `linkDest` has put them into it again, its dests are in none. */
+export function unlinkDests(service: usize): void {
+  control.unlinkDests(changetype<services.Service>(service));
+}
+
+/** Puts a dest at the head of its service's list. `last`: the list is whole. */
+export function linkDest(dest: usize, last: bool): void {
+  control.linkDest(changetype<Dest>(dest), last);
+}
+
+/** Ends the connections of all dests that were deleted. */
+export function endAbandoned(): void {
+  table.endAbandoned();
+}
+
 /** Ends a connection now. */
 export function deleteConnection(conn: usize): void {
-  endConnection(changetype<Conn>(conn));
+  table.endConnection(changetype<Conn>(conn));
 }
 
 // For snapshots: what is found by a hash is put where it belongs anew.
@@ -95,10 +110,10 @@ export function linkService(service: usize): void {
 
 /** Address of the index bucket where the entry `ref` belongs. */
 export function homeOf(ref: u32): usize {
-  return homeOfEntry(ref);
+  return table.homeOf(ref);
 }
 
 /** Puts entries of restored connections into the index, behind others of their tuples; the scratch records have their refs. */
 export function putEntries(count: u32): void {
-  putIndexEntries(count);
+  table.putEntries(count);
 }

@@ -76,6 +76,8 @@ export const LAYERS = [
       'src/arguments',
       'src/director-options',
       'src/snapshot/',
+      'src/control',
+      'src/replace',
     ],
     ['abi', 'words'],
     [LOADER],

@@ -13,27 +13,24 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import {
-  assertTime,
-  checkNotes,
-  destArguments,
-  destLabel,
-  destSettings,
-  type ServiceArguments,
-  seedBytes,
-  serviceArguments,
-  serviceLabel,
-  serviceSettings,
-  withForcedPort,
-} from './arguments.js';
+import { assertTime, checkNotes, seedBytes } from './arguments.js';
 import { Burst } from './burst.js';
+import { Control } from './control.js';
 import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
 import { checkNetworkShape } from './net-shape.js';
-import { buildTables, type NetTables, voidCaches, writeTables } from './net-tables.js';
+import { buildTables, type NetTables, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan, writePool } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
-import { type ConnectionInfo, readConnection, readService, type ServiceInfo, zeroStats } from './records.js';
+import {
+  type ConnectionInfo,
+  readConnection,
+  readService,
+  type ServiceInfo,
+  servicePlaces,
+  zeroStats,
+} from './records.js';
+import { replaceRules, type ServiceRules } from './replace.js';
 import {
   checkSysctl,
   DEFAULT_SYSCTL,
@@ -62,6 +59,7 @@ import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './was
 
 export type { DirectorOptions, RestoreOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
+export type { ServiceRules } from './replace.js';
 export type { EcnName } from './settings.js';
 
 /** What became of a frame, or a frame that the director made. */
@@ -92,6 +90,7 @@ export class Director implements Disposable {
   readonly plan: Plan;
 
   readonly #core: CoreExports;
+  readonly #control: Control;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   #network: NetworkConfig;
@@ -100,6 +99,7 @@ export class Director implements Disposable {
 
   private constructor(core: CoreExports, memory: WasmMemory, plan: Plan, options: DirectorOptions) {
     this.#core = core;
+    this.#control = new Control(core, new DataView(memory.buffer), plan);
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
     this.plan = plan;
@@ -240,40 +240,27 @@ export class Director implements Disposable {
 
   /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
   addService(service: ServiceConfig): void {
-    const settings = serviceSettings(service);
-    const { key } = this.#handOver(service);
-    if (this.#core.findService(...key) !== 0)
-      throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
-    const added = this.#core.addService(...key);
-    if (added === 0) {
-      throw new IpvsError(
-        'TABLE_FULL',
-        `${serviceLabel(service)}: the plan has room for ${this.plan.services.count} services`,
-      );
-    }
-    if (this.#core.editService(added, ...settings) === 0) {
-      this.#core.deleteService(added);
-      throw this.#noSchedulerRoom(service);
-    }
+    this.#assertOpen();
+    this.#control.addService(service);
   }
 
-  /** Changes a service's scheduler and flags. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL. */
+  /** Changes a service's scheduler, flags and persistence. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL. */
   editService(service: ServiceConfig): void {
-    if (this.#core.editService(this.#service(service), ...serviceSettings(service)) === 0) {
-      throw this.#noSchedulerRoom(service);
-    }
+    this.#assertOpen();
+    this.#control.editService(service);
   }
 
   /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */
   deleteService(service: ServiceKey): void {
-    this.#core.deleteService(this.#service(service));
+    this.#assertOpen();
+    this.#control.deleteService(service);
   }
 
   /** Sets the counters of a service and its dests to 0, or those of all, as `ipvsadm -Z`. @throws IpvsError NO_SUCH_SERVICE. */
   zeroStats(service?: ServiceKey): void {
-    const one = service && this.#service(service);
     this.#assertOpen();
-    for (const at of one === undefined ? this.#servicePlaces() : [one]) zeroStats(this.#view, at);
+    const places = service === undefined ? servicePlaces(this.#view, this.plan) : [this.#control.service(service)];
+    for (const at of places) zeroStats(this.#view, at);
   }
 
   /** Deletes every service. */
@@ -282,55 +269,40 @@ export class Director implements Disposable {
   }
 
   /** Adds a dest, at the head of the list. @throws IpvsError NO_SUCH_SERVICE, DEST_EXISTS or TABLE_FULL. */
-  addDest(service: ServiceKey, given: DestConfig): void {
-    const dest = withForcedPort(service, given);
-    const at = this.#service(service);
-    const { address, key } = destArguments(service, dest);
-    const settings = destSettings(service, dest);
-    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
-    if (this.#core.findDest(at, ...key) !== 0) {
-      throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
-    }
-    const added = this.#core.addDest(at, ...key);
-    if (added === 0) {
-      throw new IpvsError(
-        'TABLE_FULL',
-        `${serviceLabel(service)}: the plan has room for ${this.plan.dests.count} dests`,
-      );
-    }
-    this.#setDest(added, settings);
+  addDest(service: ServiceKey, dest: DestConfig): void {
+    this.#assertOpen();
+    this.#control.addDest(service, dest);
   }
 
   /** Changes a dest's method, tunnel, weight and thresholds. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_DEST. */
   editDest(service: ServiceKey, dest: DestConfig): void {
-    const at = this.#dest(service, withForcedPort(service, dest));
-    this.#setDest(at, destSettings(service, dest));
-  }
-
-  #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
-    this.#core.setDest(at, ...settings);
-    // Whether packets of a connection go the short way depends on dests then: on their ends, and on weights of 0.
-    const { nat_icmp_send, expire_nodest_conn } = this.getSysctl();
-    if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
+    this.#assertOpen();
+    this.#control.editDest(service, dest);
   }
 
   /** Takes a dest out; packets of its connections are dropped until it is added again. @throws as `editDest`. */
   deleteDest(service: ServiceKey, dest: DestKey): void {
-    this.#core.deleteDest(this.#service(service), this.#dest(service, dest));
+    this.#assertOpen();
+    this.#control.deleteDest(service, dest);
+  }
+
+  /**
+   * Replaces all services and dests by these. What is in both lives on, with its connections and counts, edited where it
+   * differs; connections of what is not are as after `deleteDest`. A service that is the same in everything goes on where it
+   * is; in any other the next picks are those of the rules loaded afresh, but for counts of connections that there are, and
+   * for what `lblc` and `lblcr` remember.
+   *
+   * @throws as `addService` and `addDest`, SERVICE_EXISTS and DEST_EXISTS for what is there twice; and nothing has changed.
+   */
+  replaceRules(rules: readonly ServiceRules[]): void {
+    this.#assertOpen();
+    replaceRules(this.#control, this.#view, this.plan, rules);
   }
 
   /** All services with their dests, in no particular order. */
   services(): ServiceInfo[] {
     this.#assertOpen();
-    return Array.from(this.#servicePlaces(), (at) => readService(this.#view, at));
-  }
-
-  *#servicePlaces(): Generator<number> {
-    const { base, count } = this.plan.services;
-    for (let i = 0; i < count; i++) {
-      const at = base + i * abi.SERVICE_SIZE;
-      if (this.#view.getUint8(at + abi.SVC_USED) !== 0) yield at;
-    }
+    return Array.from(servicePlaces(this.#view, this.plan), (at) => readService(this.#view, at));
   }
 
   /** All connections that are not due at `now` (ms), in no particular order. */
@@ -437,36 +409,5 @@ export class Director implements Disposable {
 
   #assertOpen(): void {
     if (this.#closed) throw new IpvsError('CLOSED', 'the director is closed');
-  }
-
-  /** Checks what names a service, and writes its address to where the core's functions look for it. */
-  #handOver(service: ServiceKey): ServiceArguments {
-    this.#assertOpen();
-    const checked = serviceArguments(service);
-    this.#bytes.set(checked.address, abi.SUPERBLOCK + abi.SB_ARG_ADDRESS);
-    return checked;
-  }
-
-  #noSchedulerRoom(service: ServiceKey): IpvsError {
-    const bytes = this.plan.schedulers.count;
-    return new IpvsError(
-      'TABLE_FULL',
-      `${serviceLabel(service)}: no room left for its scheduler's table in ${bytes} bytes`,
-    );
-  }
-
-  #service(service: ServiceKey): number {
-    const at = this.#core.findService(...this.#handOver(service).key);
-    if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${serviceLabel(service)}: not defined`);
-    return at;
-  }
-
-  #dest(service: ServiceKey, dest: DestKey): number {
-    const at = this.#service(service);
-    const { address, key } = destArguments(service, dest);
-    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
-    const found = this.#core.findDest(at, ...key);
-    if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${destLabel(service, dest)}: no such dest`);
-    return found;
   }
 }

@@ -6,7 +6,14 @@
 export { BURST_MAX } from './abi/memory.js';
 export { Reason, Verdict } from './abi/verdict.js';
 export type { Burst } from './burst.js';
-export { Director, type DirectorOptions, type EcnName, type Outcome, type RestoreOptions } from './director.js';
+export {
+  Director,
+  type DirectorOptions,
+  type EcnName,
+  type Outcome,
+  type RestoreOptions,
+  type ServiceRules,
+} from './director.js';
 export { type ErrorCode, IpvsError } from './errors.js';
 export type { Plan, PlanOptions, Region } from './plan.js';
 export {

@@ -16,6 +16,7 @@ import {
   TunnelType,
 } from './abi/protocol.js';
 import { formatAddress } from './address.js';
+import type { Plan } from './plan.js';
 import { bitNamesOf } from './schedulers.js';
 import type {
   AddressServiceKey,
@@ -207,6 +208,17 @@ export const ENGINES: Readonly<Record<PersistenceEngineName, PersistenceEngine>>
 /** The address of that family at `at`. */
 function addressAt(view: DataView, at: number, family: Family): string {
   return formatAddress(new Uint8Array(view.buffer, at, family === Family.V6 ? 16 : 4));
+}
+
+/** Where the records of all services are. */
+export function* servicePlaces(
+  view: DataView,
+  { services: { base, count } }: Pick<Plan, 'services'>,
+): Generator<number> {
+  for (let i = 0; i < count; i++) {
+    const at = base + i * abi.SERVICE_SIZE;
+    if (view.getUint8(at + abi.SVC_USED) !== 0) yield at;
+  }
 }
 
 /** Reads the service whose record is at `at`, with its dests. */

@@ -39,6 +39,10 @@ export interface CoreExports extends Record<string, unknown> {
     tunnelChecksum: number,
   ): void;
   deleteDest(service: number, dest: number): void;
+  unlinkDests(service: number): void;
+  /** `last`: 0 or 1. */
+  linkDest(dest: number, last: number): void;
+  endAbandoned(): void;
   deleteConnection(conn: number): void;
   linkService(service: number): void;
   homeOf(ref: number): number;

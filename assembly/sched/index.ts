@@ -85,11 +85,16 @@ export function setScheduler(service: Service, scheduler: u32): bool {
   schedulerEnds(service);
   service.scheduler = scheduler;
   service.table = table;
-  service.cursor = 0;
-  if (scheduler == Scheduler.Wrr) wrrStarts(service);
-  else if (isCached(scheduler)) startCache(table);
+  schedulerRestarts(service);
+  if (isCached(scheduler)) startCache(table);
   else fillTable(service);
   return true;
+}
+
+/** The scheduler begins at the head of the list again. */
+export function schedulerRestarts(service: Service): void {
+  service.cursor = 0;
+  if (service.scheduler == Scheduler.Wrr) wrrStarts(service);
 }
 
 /** Gives back what a service's scheduler holds. */

@@ -32,33 +32,65 @@ export function take(
   core: Pick<CoreExports, 'homeOf'>,
 ): Uint8Array<ArrayBuffer> {
   const field = (at: number): number => view.getUint32(abi.SUPERBLOCK + at, true);
-  const section = (base: number, length: number): Section => ({
-    base,
-    bytes: new Uint8Array(view.buffer, base, length),
-  });
-  /** Records that were handed out: those in use, and those on the list of free ones. */
-  const handedOut = ({ base }: Region, size: number, used: number, free: number, next: number): Section => {
-    let count = field(used);
-    for (let at = field(free); at !== 0; at = view.getUint32(at + next, true)) count++;
-    return section(base, count * size);
-  };
-  const { services, dests, conns, conns6 } = plan;
   const contested = contestedEntries(view, plan.index, core);
+  const { conns, conns6 } = plan;
   return encode({
     plan: plan.options,
     network,
     sections: {
       superblock: { base: abi.SUPERBLOCK, bytes: superblockOf(view) },
       counters: { base: plan.counters.base, bytes: countersOf(view, plan) },
-      services: handedOut(services, abi.SERVICE_SIZE, abi.SB_SERVICE_COUNT, abi.SB_SERVICE_FREE, abi.SVC_NEXT),
-      dests: handedOut(dests, abi.DEST_SIZE, abi.SB_DEST_COUNT, abi.SB_DEST_FREE, abi.DEST_NEXT),
-      schedulers: section(plan.schedulers.base, schedulerBytes(view, plan.schedulers)),
-      wheel: section(plan.wheel.base, plan.wheel.count * 4),
-      conns: section(conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
-      conns6: section(conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
+      services: servicesSection(view, plan),
+      dests: destsSection(view, plan),
+      schedulers: schedulersSection(view, plan),
+      wheel: section(view, plan.wheel.base, plan.wheel.count * 4),
+      conns: section(view, conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
+      conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
     },
   });
+}
+
+/** All that a change of services and dests may change while no connection ends. */
+export function controlSections(view: DataView, plan: Plan): Section[] {
+  return [
+    section(view, abi.SUPERBLOCK, abi.SUPERBLOCK_SIZE),
+    servicesSection(view, plan),
+    section(view, plan.serviceHeads.base, plan.serviceHeads.count * 4),
+    destsSection(view, plan),
+    schedulersSection(view, plan),
+  ];
+}
+
+function section(view: DataView, base: number, length: number): Section {
+  return { base, bytes: new Uint8Array(view.buffer, base, length) };
+}
+
+function servicesSection(view: DataView, { services }: Plan): Section {
+  const count = handedOut(view, abi.SB_SERVICE_COUNT, abi.SB_SERVICE_FREE, abi.SVC_NEXT);
+  return section(view, services.base, count * abi.SERVICE_SIZE);
+}
+
+function destsSection(view: DataView, { dests }: Plan): Section {
+  const count = handedOut(view, abi.SB_DEST_COUNT, abi.SB_DEST_FREE, abi.DEST_NEXT);
+  return section(view, dests.base, count * abi.DEST_SIZE);
+}
+
+/** Records that were handed out: those in use, and those on the list of free ones. */
+function handedOut(view: DataView, used: number, free: number, next: number): number {
+  let count = view.getUint32(abi.SUPERBLOCK + used, true);
+  for (let at = view.getUint32(abi.SUPERBLOCK + free, true); at !== 0; at = view.getUint32(at + next, true)) count++;
+  return count;
+}
+
+/** The schedulers' memory up to the head of the free part at its end. */
+function schedulersSection(view: DataView, { schedulers: { base, count } }: Plan): Section {
+  let last = 0;
+  for (let at = view.getUint32(abi.SUPERBLOCK + abi.SB_SCHED_FREE, true); at !== 0; at = view.getUint32(at + 4, true)) {
+    last = at;
+  }
+  const reachesEnd = last !== 0 && last + view.getUint32(last, true) === base + count;
+  return section(view, base, reachesEnd ? last + 8 - base : count);
 }
 
 /** The superblock without what is left out. */
@@ -82,16 +114,6 @@ function countersOf(view: DataView, plan: Plan): Uint8Array {
   const at = reasonCode('fragment-timeout') * abi.COUNTER_SIZE;
   counts.setBigUint64(at, counts.getBigUint64(at, true) + BigInt(waiting), true);
   return bytes;
-}
-
-/** Bytes of the schedulers' memory up to the head of the free part at its end. */
-function schedulerBytes(view: DataView, { base, count }: Region): number {
-  let last = 0;
-  for (let at = view.getUint32(abi.SUPERBLOCK + abi.SB_SCHED_FREE, true); at !== 0; at = view.getUint32(at + 4, true)) {
-    last = at;
-  }
-  const reachesEnd = last !== 0 && last + view.getUint32(last, true) === base + count;
-  return reachesEnd ? last + 8 - base : count;
 }
 
 const WORDS = abi.BUCKET_SIZE / 4;

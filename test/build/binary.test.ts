@@ -20,14 +20,17 @@ const EXPORTS = [
   'deleteDest',
   'deleteService',
   'editService',
+  'endAbandoned',
   'findDest',
   'findService',
   'homeOf',
+  'linkDest',
   'linkService',
   'memory',
   'process',
   'putEntries',
   'setDest',
+  'unlinkDests',
 ];
 
 const PLAN = { connections: 16, arenaBytes: 65_536 };

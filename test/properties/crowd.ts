@@ -6,15 +6,15 @@
  */
 import fc from 'fast-check';
 import { flagsOf, SCHEDULER_NAMES } from '../../src/schedulers.js';
-import type { NetworkConfig, ServiceConfig, ServiceKey } from '../../src/types.js';
+import type { NetworkConfig, SchedulerName, ServiceConfig, ServiceKey } from '../../src/types.js';
 import type { Binary } from '../support/core.js';
 import { ACK, FIN, RST, SYN, tcp } from '../support/packets.js';
 import { Choices, type Drawn, drawn } from './families/choices.js';
 import { PLANS, Restored } from './restored.js';
 
-const MARK = 7;
+export const MARK = 7;
 /** Bare IP on both sides: any client and any server can be reached. */
-const NETWORK: NetworkConfig = {
+export const NETWORK: NetworkConfig = {
   interfaces: [
     {
       name: 'cli',
@@ -28,7 +28,7 @@ const NETWORK: NetworkConfig = {
 const SYSCTL = { expire_nodest_conn: 0, conn_reuse_mode: 1, lblc_expiration: 100, lblcr_expiration: 100 };
 
 const V4 = ['10.0.0.100', '10.0.0.101'] as const;
-const KEYS: readonly ServiceKey[] = [
+export const KEYS: readonly ServiceKey[] = [
   { protocol: 'tcp', address: V4[0], port: 80 },
   { protocol: 'tcp', address: V4[1], port: 80 },
   { protocol: 'tcp', address: 'fd00::100', port: 80 },
@@ -67,15 +67,19 @@ export function liveInCrowd({ start, steps }: Crowd, binary: Binary): void {
   pair.compare();
 }
 
-const isV6 = (key: ServiceKey): boolean => ('fwmark' in key ? key.family === 6 : key.address.includes(':'));
+export const isV6 = (key: ServiceKey): boolean => ('fwmark' in key ? key.family === 6 : key.address.includes(':'));
 
-/** All schedulers; maglev's table has no room in the smaller plans, and then it is refused. */
-function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
-  const scheduler = choices.of(SCHEDULER_NAMES.filter((name) => name !== 'maglev'));
+/** A service with that name; the table of maglev has no room in the smaller plans. */
+export function serviceOf(
+  key: ServiceKey,
+  choices: Choices,
+  without: readonly SchedulerName[] = ['maglev'],
+): ServiceConfig {
+  const scheduler = choices.of(SCHEDULER_NAMES.filter((name) => !without.includes(name)));
   return { ...key, scheduler, flags: flagsOf(scheduler).filter(() => choices.once(2)) };
 }
 
-function destOf(key: ServiceKey, n: number, choices: Choices) {
+export function destOf(key: ServiceKey, n: number, choices: Choices) {
   return {
     address: isV6(key) ? `fd00:1::${11 + n}` : `10.1.0.${11 + n}`,
     port: 'fwmark' in key ? 0 : 80,

@@ -1,0 +1,132 @@
+/**
+ * Services and dests: what is given is checked, and the core is told.
+ *
+ * @module
+ */
+import * as abi from './abi/memory.js';
+import {
+  destArguments,
+  destLabel,
+  destSettings,
+  type ServiceArguments,
+  serviceArguments,
+  serviceLabel,
+  serviceSettings,
+  withForcedPort,
+} from './arguments.js';
+import { IpvsError } from './errors.js';
+import { voidCaches } from './net-tables.js';
+import type { Plan } from './plan.js';
+import { readSysctl } from './settings.js';
+import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from './types.js';
+import type { CoreExports } from './wasm.js';
+
+/** The rules of a director. Errors are those of its methods with the same names. */
+export class Control {
+  readonly core: CoreExports;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #plan: Plan;
+
+  constructor(core: CoreExports, view: DataView, plan: Plan) {
+    this.core = core;
+    this.#view = view;
+    this.#bytes = new Uint8Array(view.buffer);
+    this.#plan = plan;
+  }
+
+  addService(service: ServiceConfig): void {
+    const settings = serviceSettings(service);
+    const { key } = this.#handOver(service);
+    if (this.core.findService(...key) !== 0)
+      throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
+    const added = this.core.addService(...key);
+    if (added === 0) {
+      throw new IpvsError(
+        'TABLE_FULL',
+        `${serviceLabel(service)}: the plan has room for ${this.#plan.services.count} services`,
+      );
+    }
+    if (this.core.editService(added, ...settings) === 0) {
+      this.core.deleteService(added);
+      throw this.#noSchedulerRoom(service);
+    }
+  }
+
+  editService(service: ServiceConfig): void {
+    if (this.core.editService(this.service(service), ...serviceSettings(service)) === 0) {
+      throw this.#noSchedulerRoom(service);
+    }
+  }
+
+  deleteService(service: ServiceKey): void {
+    this.core.deleteService(this.service(service));
+  }
+
+  addDest(service: ServiceKey, given: DestConfig): void {
+    const dest = withForcedPort(service, given);
+    const at = this.service(service);
+    const { address, key } = destArguments(service, dest);
+    const settings = destSettings(service, dest);
+    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    if (this.core.findDest(at, ...key) !== 0) {
+      throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
+    }
+    const added = this.core.addDest(at, ...key);
+    if (added === 0) {
+      throw new IpvsError(
+        'TABLE_FULL',
+        `${serviceLabel(service)}: the plan has room for ${this.#plan.dests.count} dests`,
+      );
+    }
+    this.#setDest(added, settings);
+  }
+
+  editDest(service: ServiceKey, given: DestConfig): void {
+    const dest = withForcedPort(service, given);
+    this.#setDest(this.dest(service, dest), destSettings(service, dest));
+  }
+
+  deleteDest(service: ServiceKey, dest: DestKey): void {
+    this.core.deleteDest(this.service(service), this.dest(service, dest));
+  }
+
+  /** Address of a service's record. */
+  service(service: ServiceKey): number {
+    const at = this.core.findService(...this.#handOver(service).key);
+    if (at === 0) throw new IpvsError('NO_SUCH_SERVICE', `${serviceLabel(service)}: not defined`);
+    return at;
+  }
+
+  /** Address of a dest's record. */
+  dest(service: ServiceKey, dest: DestKey): number {
+    const at = this.service(service);
+    const { address, key } = destArguments(service, dest);
+    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    const found = this.core.findDest(at, ...key);
+    if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${destLabel(service, dest)}: no such dest`);
+    return found;
+  }
+
+  #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
+    this.core.setDest(at, ...settings);
+    // Whether packets of a connection go the short way depends on dests then: on their ends, and on weights of 0.
+    const { nat_icmp_send, expire_nodest_conn } = readSysctl(this.#view);
+    if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
+  }
+
+  /** Checks what names a service, and writes its address to where the core's functions look for it. */
+  #handOver(service: ServiceKey): ServiceArguments {
+    const checked = serviceArguments(service);
+    this.#bytes.set(checked.address, abi.SUPERBLOCK + abi.SB_ARG_ADDRESS);
+    return checked;
+  }
+
+  #noSchedulerRoom(service: ServiceKey): IpvsError {
+    const bytes = this.#plan.schedulers.count;
+    return new IpvsError(
+      'TABLE_FULL',
+      `${serviceLabel(service)}: no room left for its scheduler's table in ${bytes} bytes`,
+    );
+  }
+}

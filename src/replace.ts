@@ -1,0 +1,147 @@
+/**
+ * Replacing all rules at once: by what is different, and all or nothing.
+ *
+ * @module
+ */
+import * as abi from './abi/memory.js';
+import {
+  destArguments,
+  destLabel,
+  destSettings,
+  serviceArguments,
+  serviceLabel,
+  serviceSettings,
+  withForcedPort,
+} from './arguments.js';
+import type { Control } from './control.js';
+import { IpvsError } from './errors.js';
+import { voidCaches } from './net-tables.js';
+import type { Plan } from './plan.js';
+import { type DestInfo, readService, type ServiceInfo, servicePlaces } from './records.js';
+import { assertKeys, listOf } from './shape.js';
+import { controlSections } from './snapshot/take.js';
+import type { DestConfig, ServiceConfig, ServiceKey } from './types.js';
+
+/** A service and its dests, in the order in which they are added: `services()` lists the last one first. */
+export interface ServiceRules {
+  service: ServiceConfig;
+  added: readonly DestConfig[];
+}
+
+const RULES_KEYS: Readonly<Record<keyof ServiceRules, true>> = { service: true, added: true };
+
+/** Rules that were checked, by what names a service and then a dest. */
+type Checked = ReadonlyMap<string, { service: ServiceConfig; added: ReadonlyMap<string, DestConfig> }>;
+
+/** Replaces all services and dests. Errors as {@link Control.addService} and {@link Control.addDest}, and nothing has changed. */
+export function replaceRules(control: Control, view: DataView, plan: Plan, rules: readonly ServiceRules[]): void {
+  const checked = check(rules);
+  const field = abi.SUPERBLOCK + abi.SB_EXPIRE_NODEST_CONN;
+  const expires = view.getUint32(field, true);
+  allOrNothing(view, plan, () => {
+    // Connections are ended last, when nothing can fail any more.
+    view.setUint32(field, 0, true);
+    change(
+      control,
+      checked,
+      Array.from(servicePlaces(view, plan), (at) => readService(view, at)),
+    );
+    view.setUint32(field, expires, true);
+    voidCaches(view);
+  });
+  if (expires !== 0) control.core.endAbandoned();
+}
+
+function check(rules: readonly ServiceRules[]): Checked {
+  listOf((each, path) => {
+    assertKeys(path, each, RULES_KEYS);
+    listOf(() => undefined)((each as ServiceRules).added, `${path}.added`);
+  })(rules, 'rules');
+  const checked = new Map<string, { service: ServiceConfig; added: Map<string, DestConfig> }>();
+  for (const { service, added } of rules) {
+    serviceSettings(service);
+    const name = nameOf(service);
+    if (checked.has(name)) throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: is there twice`);
+    const dests = new Map<string, DestConfig>();
+    for (const given of added) {
+      const dest = withForcedPort(service, given);
+      destSettings(service, dest);
+      const destName = nameOfDest(service, dest);
+      if (dests.has(destName)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
+      dests.set(destName, dest);
+    }
+    checked.set(name, { service, added: dests });
+  }
+  return checked;
+}
+
+function nameOf(service: ServiceKey): string {
+  const { address, key } = serviceArguments(service);
+  return `${address} ${key}`;
+}
+
+function nameOfDest(service: ServiceKey, dest: DestConfig): string {
+  const { address, key } = destArguments(service, dest);
+  return `${address} ${key}`;
+}
+
+/** Deletes first, so that there is room for what is new. */
+function change(control: Control, checked: Checked, services: readonly ServiceInfo[]): void {
+  const changed: ServiceInfo[] = [];
+  for (const old of services) {
+    const rules = checked.get(nameOf(old));
+    if (rules === undefined) {
+      control.deleteService(old);
+      continue;
+    }
+    const same = serviceSettings(old).join() === serviceSettings(rules.service).join();
+    if (same && listOfDests(old, old.dests.toReversed()) === listOfDests(old, [...rules.added.values()])) continue;
+    changed.push(old);
+    for (const dest of old.dests) if (!rules.added.has(nameOfDest(old, dest))) control.deleteDest(old, dest);
+  }
+  for (const old of changed) {
+    const { service, added } = checked.get(nameOf(old))!;
+    control.editService(service);
+    const before = new Map(old.dests.map((dest) => [nameOfDest(old, dest), dest]));
+    for (const [name, dest] of added) {
+      const there = before.get(name);
+      if (there === undefined) control.addDest(service, dest);
+      else if (settingsOf(service, there) !== settingsOf(service, dest)) control.editDest(service, dest);
+    }
+    putInOrder(control, service, [...added.values()]);
+  }
+  const before = new Set(services.map(nameOf));
+  for (const [name, { service, added }] of checked) {
+    if (before.has(name)) continue;
+    control.addService(service);
+    for (const dest of added.values()) control.addDest(service, dest);
+  }
+}
+
+/** What of a dest can be edited, for comparison. */
+function settingsOf(service: ServiceKey, dest: DestConfig | DestInfo): string {
+  return destSettings(service, dest).join();
+}
+
+function listOfDests(service: ServiceKey, dests: readonly (DestConfig | DestInfo)[]): string {
+  return dests.map((dest) => `${nameOfDest(service, dest)} ${settingsOf(service, dest)}`).join('\n');
+}
+
+/** Makes list and scheduler those of a service to which its dests have just been added in that order. */
+function putInOrder(control: Control, service: ServiceKey, added: readonly DestConfig[]): void {
+  const records = added.map((dest) => control.dest(service, dest));
+  control.core.unlinkDests(control.service(service));
+  for (const [i, record] of records.entries()) control.core.linkDest(record, i === records.length - 1 ? 1 : 0);
+}
+
+/** Undoes the change when it throws: all that it may have changed lies in a few regions. */
+function allOrNothing(view: DataView, plan: Plan, make: () => void): void {
+  const kept = controlSections(view, plan).map(({ base, bytes }) => ({ base, bytes: bytes.slice() }));
+  try {
+    make();
+  } catch (error) {
+    const memory = new Uint8Array(view.buffer);
+    for (const { base, bytes } of kept) memory.set(bytes, base);
+    throw error;
+  }
+}
