@@ -243,11 +243,11 @@ class Judge {
 
   /** What the kernel sent because of a frame, not just then. `ours`: what the core sent. */
   #causedBy(emitted: readonly Heard[], ours: readonly Sent[]): Heard[] {
-    const said = ours.flatMap(({ frame }) => aboutUnreachable(frame.data) ?? []);
+    const said = ours.flatMap(({ frame }) => aboutUnreachable(frame.data));
     return emitted.filter(({ data, time }) => {
       if (isSpontaneous(data)) return false;
       const about = aboutUnreachable(data);
-      const isOurs = about !== undefined && said.some((one) => isSame(one, about));
+      const isOurs = said.some((one) => about.some((quoted) => isSame(one, quoted)));
       return isOurs || !this.#late.take(data, time);
     });
   }

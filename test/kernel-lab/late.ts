@@ -33,10 +33,9 @@ export class LateAnswers {
   /** Whether a frame that the kernel sent at `time` answers a packet that it kept. Each is answered once. */
   take(frame: Uint8Array, time: bigint): boolean {
     const about = aboutUnreachable(frame);
-    if (about === undefined) return false;
     for (const kept of this.#kept) {
       if (kept.time >= time || time - kept.time > LONGEST) continue;
-      if (!kept.identities.some((one) => isSame(one, about))) continue;
+      if (!kept.identities.some((one) => about.some((quoted) => isSame(one, quoted)))) continue;
       this.#kept.delete(kept);
       return true;
     }
@@ -44,13 +43,13 @@ export class LateAnswers {
   }
 }
 
-/** The packet of which a frame says that its host cannot be reached; `undefined`: it says something else. */
-export function aboutUnreachable(frame: Uint8Array): Identity | undefined {
+/** The packet of which a frame says that its host cannot be reached, and what it carries; empty: it says something else. */
+export function aboutUnreachable(frame: Uint8Array): Identity[] {
   const packet = packetOf(frame);
   const [type, code] = packet?.body ?? [];
   const isUnreachable =
     packet?.protocol === ICMP ? type === 3 && code === 1 : packet?.protocol === ICMP6 && type === 1 && code === 3;
-  return isUnreachable ? identitiesIn(frame, 'quoted.').at(-1) : undefined;
+  return isUnreachable ? identitiesIn(frame, 'quoted.') : [];
 }
 
 /** Whether it says that a datagram did not get complete in time (11/1; ICMPv6 3/1): the core counts these, and no more. */

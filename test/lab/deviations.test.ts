@@ -4,8 +4,10 @@ import type { SentFrame } from '../../src/scenario/compare.js';
 import { accountFor, type Compared } from '../kernel-lab/deviations.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from '../kernel-lab/late.js';
 import { isSpontaneous } from '../kernel-lab/spontaneous.js';
+import { fragmentsOf } from '../support/fragments.js';
 import { CLIENT, CLIENT6, fromClient, fromServer, MAC, request, SERVERS, SERVERS6, VIP, VIP6 } from '../support/lab.js';
 import { ACK, ethernet, hex, icmp, tcp } from '../support/packets.js';
+import { ipInIp } from '../support/tunnels.js';
 import { MS, out, START } from './recording.js';
 
 const OWN = new Set([VIP, VIP6, '10.0.0.1']);
@@ -31,6 +33,15 @@ describe('errors to itself', () => {
 
   it('are errors about a packet from an address of the director, to which the core says nothing', () => {
     expect(accountFor(compared(fromServer(reply), { emitted: [error(reply)] }))).toBe('errors to itself');
+  });
+
+  it('are told on to who sent what was in a tunnel packet from there, and may be cut', () => {
+    const inner = tcp({ source: CLIENT, destination: VIP, sport: 1, dport: 2, payload: new Uint8Array(100) });
+    const tunnel = ipInIp({ source: VIP, destination: SERVERS[0] }, inner);
+    const told = icmp({ source: VIP, destination: CLIENT }, 3, 1, inner);
+    const emitted = fragmentsOf(told, [64]).map((piece) => out('cli', ethernet(MAC.client, MAC.cli, piece)));
+    expect(accountFor(compared(fromServer(tunnel), { emitted }))).toBe('errors to itself');
+    expect(accountFor(compared(fromServer(tunnel), { emitted: emitted.slice(1) }))).toBeUndefined();
   });
 
   it('are not those about others, or beside what the core sends', () => {
@@ -100,14 +111,20 @@ describe('what comes late', () => {
     expect(late.take(answer(3, 1), START + 3000n * MS)).toBe(false);
   });
 
+  it('is so about a tunnel packet, too, of which no more is quoted than the headers', () => {
+    const tunnel = ipInIp({ source: CLIENT, destination: SERVERS[2] }, lost);
+    const late = new LateAnswers({ ...replay, unresolved: [{ ...cause, data: fromClient(tunnel) }] });
+    expect(late.take(answer(3, 1, tunnel.subarray(0, 40)), START + 3000n * MS)).toBe(true);
+  });
+
   it('other errors are none of these', () => {
-    expect(aboutUnreachable(answer(3, 1))).toMatchObject({ source: CLIENT, destination: SERVERS[0] });
+    expect(aboutUnreachable(answer(3, 1))).toMatchObject([{ source: CLIENT, destination: SERVERS[0] }]);
     for (const [type, code] of [
       [3, 3],
       [11, 1],
       [3, 0],
     ] as const)
-      expect(aboutUnreachable(answer(type, code))).toBeUndefined();
+      expect(aboutUnreachable(answer(type, code))).toEqual([]);
     expect(isReassemblyTimeout(answer(11, 1))).toBe(true);
     expect(isReassemblyTimeout(answer(11, 0))).toBe(false);
     expect(isReassemblyTimeout(answer(3, 1))).toBe(false);

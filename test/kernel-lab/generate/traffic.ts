@@ -89,7 +89,7 @@ export class Traffic implements StepSource {
 
   #fits({ step }: Move): boolean {
     if (step.kind !== 'frame') return true;
-    if (isOfHidden(step.frame, this.#isLate)) return false;
+    if (isOfHidden(step.frame, this.#isLate) || isWithoutLength(step.frame)) return false;
     return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
   }
 
@@ -113,4 +113,12 @@ function isOfHidden(frame: Uint8Array, late: boolean): boolean {
     const isRefused = fieldOf(layer, `${kind}.srcport`) === '0' && !opens;
     return isRefused || (late && fieldOf(layer, `${kind}.dstport`) === '0');
   });
+}
+
+/** Whether a packet of IPv6 has hop-by-hop options and gives its length as 0 (docs/deviations.md). */
+function isWithoutLength(frame: Uint8Array): boolean {
+  const layers = packetOf(frame)?.layers ?? [];
+  return layers.some(
+    (layer) => layer.kind === 'ipv6' && fieldOf(layer, 'ipv6.plen') === '0' && fieldOf(layer, 'ipv6.nxt') === '0',
+  );
 }
