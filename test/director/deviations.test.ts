@@ -121,6 +121,24 @@ describe("the director's own ICMP", () => {
   });
 });
 
+test('the time in a datagram is that of its last fragment', () => {
+  const options = Uint8Array.of(68, 8, 5, 0, 0, 0, 0, 0);
+  const whole = tcp({
+    source: CLIENT,
+    destination: VIP,
+    sport: 1,
+    dport: 80,
+    flags: SYN,
+    options,
+    payload: counting(64),
+  });
+  const [first, last] = fragmentsOf(whole, [48]) as [Uint8Array, Uint8Array];
+  director.send(first, 'cli', T0);
+  const [sent] = director.send(last, 'cli', T0 + 7000);
+  expect(sent?.reason).toBe('nat-in');
+  expect(new DataView(sent!.frame.buffer, sent!.frame.byteOffset).getUint32(24)).toBe(T0 + 7000);
+});
+
 test('a length of 0 is believed, but for options', () => {
   director.setNetwork({ interfaces: [{ name: 'cli', kind: 'raw', addresses: ['fd00::1/64'] }] });
   const options = Uint8Array.of(59, 0, 1, 4, 0, 0, 0, 0);
