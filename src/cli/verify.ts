@@ -30,6 +30,10 @@ without DF, the UDP source port of GUE, IPv6 fragment identifications, the flow
 label of its own ICMPv6, and its clock. Frames of the captured host's own stack
 are listed as host.
 
+What ipvsadm listed there, at its times, is compared with what our ipvsadm
+lists: connections, services, counters, states. A second that a connection has
+left may differ, and counters may be older than the listing, as the kernel's are.
+
 Exit code 0: all passed; 1: one failed, or none was verified; 2: wrong words,
 or a DIR without a scenario.json.
 `,
@@ -112,10 +116,13 @@ export function reportText(result: ScenarioResult): string {
     const rules = [...new Set(leftOut.map(({ rule }) => rule))];
     counts.push(`${frames} left out (${rules.join(', ')})`);
   }
+  if (result.listings > 0) counts.push(`${result.listings} listings`);
   for (const { event, words } of passedOver) counts.push(`event ${event} without ${words}`);
   let line = `${passed ? 'PASS' : 'FAIL'} ${name}  ${counts.join(', ')}`;
   const [first] = differences;
   if (first !== undefined) line += `; ${countText(differenceCount)}first difference: ${first.text}`;
+  const [listing] = result.listingDifferences;
+  if (listing !== undefined) line += `; ${countText(result.listingDifferences.length)}first in a listing: ${listing}`;
   if (error !== undefined) line += `; ${error}`;
   const answers = host.map(
     ({ capture, frame, text, cause }) => `  host: ${capture} frame ${frame}: ${text} (${causeText(cause)})\n`,

@@ -12,6 +12,7 @@ import { networkFromScenario } from '../rules/network.js';
 import type { NetworkConfig } from '../types.js';
 import type { CapturedFrame } from './compare.js';
 import { eventsOf, parseScenario, type ScenarioEvent } from './events.js';
+import { type Look, loadLooks } from './listings.js';
 import { CAPTURES, type CaptureName, isRecord, type LeftOut, leftOutOf, readNote } from './note.js';
 
 /** A scenario folder, read. */
@@ -25,6 +26,8 @@ export interface Scenario {
   /** Without the frames that are left out; numbers are those of the file. */
   readonly captures: Readonly<Record<CaptureName, readonly CapturedFrame[]>>;
   readonly leftOut: readonly LeftOut[];
+  /** What ipvsadm printed, by time. */
+  readonly looks: readonly Look[];
 }
 
 /**
@@ -51,7 +54,16 @@ export async function loadScenario(folder: string): Promise<Scenario> {
     network.interfaces.flatMap((item) => (item.addresses ?? []).map((text) => text.replace(/\/.*/, ''))),
   );
   const macs = new Set(network.interfaces.flatMap(({ mac }) => mac ?? []));
-  return { network, addresses, macs, events, captures: captures as Record<CaptureName, CapturedFrame[]>, leftOut };
+  const looks = await loadLooks(folder, scenario);
+  return {
+    network,
+    addresses,
+    macs,
+    events,
+    captures: captures as Record<CaptureName, CapturedFrame[]>,
+    leftOut,
+    looks,
+  };
 }
 
 async function readFrames(folder: string, name: CaptureName): Promise<CapturedFrame[]> {

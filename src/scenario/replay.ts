@@ -4,13 +4,17 @@
  * @module
  */
 import { IpvsError } from '../errors.js';
+import type { RuleTarget } from '../rules/ipvsadm.js';
+import type { IpvsadmTarget } from '../rules/program.js';
 import type { NetworkConfig } from '../types.js';
 import { filled, isPartial } from './checksum.js';
 import { type Surroundings, surroundings } from './commands.js';
 import type { CapturedFrame, SentFrame, SentPacket } from './compare.js';
 import { applyEvent, type EventTarget, type ScenarioEvent } from './events.js';
 import type { LocalInput } from './host.js';
+import type { Look } from './listings.js';
 import type { Scenario } from './load.js';
+import { Looker } from './looker.js';
 import { equal } from './masks.js';
 import { packetOf } from './packet.js';
 
@@ -34,7 +38,7 @@ export interface ReplayNotes {
 }
 
 /** What a scenario is replayed through: the `Director`, or the reference. */
-export interface ReplayTarget extends EventTarget {
+export interface ReplayTarget extends EventTarget, Partial<Omit<IpvsadmTarget, keyof RuleTarget>> {
   /** Judges one frame at `now` (ms since the epoch); gives it and what it caused. */
   send(frame: Uint8Array, inInterface: string, now: number, notes: ReplayNotes): ReplayOutcome[];
   close?(): void;
@@ -50,6 +54,8 @@ export interface Replay {
   readonly unresolved: readonly SentFrame['cause'][];
   /** Packets that were fed. */
   readonly fed: number;
+  /** How many listings were looked at, and what was wrong about them. */
+  readonly listings: { readonly looked: number; readonly differences: readonly string[] };
   /** Words of rules that were passed over, with the number of their event. */
   readonly passedOver: readonly { readonly event: number; readonly words: string }[];
   /** Why and when it ended early. */
@@ -81,7 +87,7 @@ export class Player<Target extends ReplayTarget> {
   }
 
   /** What came out so far. */
-  get outcome(): Omit<Replay, 'stopped'> {
+  get outcome(): Omit<Replay, 'stopped' | 'listings'> {
     return {
       sent: this.#sent,
       local: this.#local,
@@ -131,25 +137,45 @@ export class Player<Target extends ReplayTarget> {
 }
 
 /** Replays a scenario to its end, or to the first event that cannot be applied. */
-export function replay({ network, events, captures }: Scenario, target: ReplayTarget): Replay {
+export function replay({ network, addresses, events, captures, looks }: Scenario, target: ReplayTarget): Replay {
   const player = new Player(network, target);
+  const seen = canBeLookedAt(target) ? looks : [];
+  const listings = new Looker(target as IpvsadmTarget, addresses, seen, milliseconds);
+  const step = (time: bigint, run: () => unknown): Step => ({
+    time,
+    run: () => {
+      listings.step(milliseconds(time));
+      run();
+    },
+  });
   const inputs = (capture: 'cli-in' | 'srv-in'): Step[] =>
-    captures[capture].map((frame) => ({ time: frame.time, run: () => player.input(capture, frame) }));
+    captures[capture].map((frame) => step(frame.time, () => player.input(capture, frame)));
+  const look = (one: Look): void => {
+    const now = milliseconds(one.time);
+    // What rules were passed over for, listings show.
+    if (player.outcome.passedOver.length === 0) listings.look(one, now, () => target.advance(now));
+  };
   const steps: Step[] = [
     // In this order at equal times: the sort keeps it.
-    ...events.map((event) => ({ time: event.time, run: () => player.event(event) })),
+    ...events.map((event) => step(event.time, () => player.event(event))),
     ...inputs('cli-in'),
     ...inputs('srv-in'),
+    ...seen.map((one) => ({ time: one.time, run: () => look(one) })),
   ].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   for (const { time, run } of steps) {
     try {
       run();
     } catch (error) {
       if (!(error instanceof IpvsError)) throw error;
-      return { ...player.outcome, stopped: { message: error.message, time } };
+      return { ...player.outcome, listings, stopped: { message: error.message, time } };
     }
   }
-  return { ...player.outcome, stopped: undefined };
+  return { ...player.outcome, listings, stopped: undefined };
+}
+
+/** Whether a target can be looked at, not only fed. */
+function canBeLookedAt(target: ReplayTarget): boolean {
+  return target.services !== undefined && target.connections !== undefined && target.getTimeouts !== undefined;
 }
 
 /** What the host got when that is not the packet of the frame. */

@@ -42,6 +42,10 @@ export interface ScenarioResult {
   /** The first differences by time. */
   readonly differences: readonly Omit<FrameDifference, 'time'>[];
   readonly differenceCount: number;
+  /** Listings of the kernel's ipvsadm that were held against ours. */
+  readonly listings: number;
+  /** What is wrong about ours, a line each, by time. */
+  readonly listingDifferences: readonly string[];
   /** Why the scenario could not be read or replayed to its end. */
   readonly error: string | undefined;
 }
@@ -73,7 +77,7 @@ export async function verifyScenario(
 }
 
 function compare(name: string, scenario: Scenario, outcome: Replay, options: VerifyOptions): ScenarioResult {
-  const { sent, local, fed, passedOver, stopped } = outcome;
+  const { sent, local, fed, listings, passedOver, stopped } = outcome;
   const answers = new HostAnswers(local, scenario.addresses, scenario.macs);
   const choices = new Choices();
   const comparisons: Comparison[] = OUTPUTS.map((out) => {
@@ -95,7 +99,7 @@ function compare(name: string, scenario: Scenario, outcome: Replay, options: Ver
   const error = stopped?.message ?? (fed === 0 ? 'no packet was fed: nothing was verified' : undefined);
   return {
     name,
-    passed: differences.length === 0 && error === undefined,
+    passed: differences.length === 0 && listings.differences.length === 0 && error === undefined,
     matched: comparisons.reduce((sum, { matched }) => sum + matched, 0),
     expected: expectedFrames(scenario) - host.length,
     host,
@@ -104,6 +108,8 @@ function compare(name: string, scenario: Scenario, outcome: Replay, options: Ver
     passedOver,
     differences: differences.slice(0, options.differences ?? 20).map(({ time: _, ...rest }) => rest),
     differenceCount: differences.length,
+    listings: listings.looked,
+    listingDifferences: listings.differences,
     error,
   };
 }
@@ -127,6 +133,8 @@ function failed(name: string, scenario: Scenario | undefined, error: unknown): S
     passedOver: [],
     differences: [],
     differenceCount: 0,
+    listings: 0,
+    listingDifferences: [],
     error: text,
   };
 }

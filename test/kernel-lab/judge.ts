@@ -104,6 +104,7 @@ export function scenarioOf({ network, setup, done }: Recording): Scenario {
     events,
     captures: { ...captures, 'cli-out': [], 'srv-out': [] },
     leftOut: [],
+    looks: [],
   };
 }
 

@@ -100,7 +100,16 @@ describe('what comes late', () => {
   const answer = (type: number, code: number, quoted = lost) =>
     ethernet(MAC.client, MAC.cli, icmp({ source: '10.0.0.1', destination: CLIENT }, type, code, quoted));
   const cause = { capture: 'cli-in', frame: 1, time: START, data: fromClient(lost) } as const;
-  const replay = { sent: new Map(), local: [], unresolved: [cause], fed: 1, passedOver: [], stopped: undefined };
+  const listings = { looked: 0, differences: [] };
+  const replay = {
+    sent: new Map(),
+    local: [],
+    unresolved: [cause],
+    fed: 1,
+    listings,
+    passedOver: [],
+    stopped: undefined,
+  };
 
   it('is host unreachable about a packet whose next hop was not known, once, within its time', () => {
     const late = new LateAnswers(replay);

@@ -61,7 +61,7 @@ FAIL c-bad  0/1 matched, 0 host, 0 masked; first difference: srv-out frame 1: ip
       err: () => {},
     };
     expect(await verifyCommand([fixture], io)).toBe(0);
-    expect(out).toBe('PASS nat-tcp  98/98 matched, 0 host, 0 masked\n1 passed, 0 failed\n');
+    expect(out).toBe('PASS nat-tcp  98/98 matched, 0 host, 0 masked, 4 listings\n1 passed, 0 failed\n');
     expect(waiting).not.toHaveBeenCalled();
     waiting.mockRestore();
   });
@@ -193,6 +193,8 @@ describe('reportText', () => {
     passedOver: [{ event: 4, words: '-p 300' }],
     differences: [],
     differenceCount: 0,
+    listings: 0,
+    listingDifferences: [],
     error: undefined,
   };
 
@@ -202,6 +204,12 @@ describe('reportText', () => {
         '  host: cli-out frame 2: a > b (answers cli-in frame 1, not-opening)\n' +
         '  host: cli-out frame 3: ARP (discovery of its own)\n',
     );
+  });
+
+  it('counts listings, and shows the first difference of one', () => {
+    expect(reportText({ ...result, host: [], listings: 7 })).toContain(', 7 listings, event 4 without');
+    const failed = { ...result, host: [], passed: false, listings: 7, listingDifferences: ['services.txt: a', 'b'] };
+    expect(reportText(failed)).toMatch(/^FAIL x .*; 2 differences, first in a listing: services\.txt: a\n$/);
   });
 
   it('says how many differences there are, and why it ended', () => {

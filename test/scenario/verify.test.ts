@@ -32,6 +32,8 @@ describe('verifyScenario', () => {
       passedOver: [],
       differences: [],
       differenceCount: 0,
+      listings: 0,
+      listingDifferences: [],
       error: undefined,
     });
   });
