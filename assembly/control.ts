@@ -16,11 +16,11 @@ import {
   SB_TUNNELS_GIVEN,
   STATS_SIZE,
 } from '../src/abi/memory';
-import { Scheduler } from '../src/abi/protocol';
+import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
 import { endAbandoned } from './conn/table';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
-import { freeService, Service } from './service/service';
+import { freeService, Service, setEngine } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
@@ -41,13 +41,14 @@ export function editService(
   service.flags = flags;
   service.timeout = timeout;
   service.netmask = netmask;
-  service.engine = engine;
+  setEngine(service, engine);
   return true;
 }
 
 /** Deletes a service; its dests go the way of deleted dests. */
 export function deleteService(service: Service): void {
   schedulerEnds(service);
+  setEngine(service, PersistenceEngine.None);
   let at = service.dests;
   while (at != 0) {
     const dest = changetype<Dest>(at);

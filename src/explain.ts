@@ -4,7 +4,7 @@
  * @module
  */
 import { changes, type FieldChange, type LinkKind, summary } from './decode.js';
-import type { ConnectionInfo, Director, Outcome } from './director.js';
+import type { ConnectionInfo, DestInfo, Director, Outcome, ServiceInfo } from './director.js';
 import { interfaceOf, isEthernet } from './explain/routes.js';
 import { reasonRule } from './explain/rules.js';
 import { type WalkStep, walkOf } from './explain/walk.js';
@@ -70,6 +70,8 @@ export function explainPacket(
   const [outcome, ...made] = director.send(frame, interfaceName, now, notes);
   if (outcome === undefined) throw new Error('the director gave no outcome');
 
+  const once = outcome.connection === undefined ? onceOf(services, director.services()) : undefined;
+
   const link = linkOf(director, interfaceName);
   // What leaves starts with the link header of its out interface; what was taken out of a tunnel is bare IP.
   const linkAfter = (one: Outcome): LinkKind => {
@@ -91,12 +93,24 @@ export function explainPacket(
       made,
       services,
       connections,
+      connectionsAfter: director.connections(now),
+      once,
     }),
     fate: fateOf(outcome, linkAfter(outcome)),
     changes: changes(frame, outcome.frame, link, linkAfter(outcome)),
     connection: connection && { ...connection, opened: !connections.some((one) => sameConnection(one, connection)) },
     made: made.map((one) => fateOf(one, linkAfter(one))),
   };
+}
+
+/** The server to which a connection for one packet alone (`-o`) went: it has counted it. */
+function onceOf(before: readonly ServiceInfo[], after: readonly ServiceInfo[]): DestInfo | undefined {
+  for (const [i, service] of before.entries()) {
+    for (const [j, dest] of service.dests.entries()) {
+      if (after[i]?.dests[j]?.stats.connections !== dest.stats.connections) return dest;
+    }
+  }
+  return undefined;
 }
 
 function linkOf(director: Director, name: string): LinkKind {

@@ -35,6 +35,8 @@ export interface PlanOptions {
   arenaBytes: number;
   /** Bytes for fragments that wait for the rest of their datagram, in blocks of 512. Default 1 MiB. */
   fragmentBytes: number;
+  /** Call-IDs that templates of SIP can be known by, of 256 bytes. Default 1,024. */
+  callIds: number;
   /** Datagrams that can wait for fragments at once; 96 bytes each. Default 256. */
   datagrams: number;
 }
@@ -50,6 +52,7 @@ const DEFAULTS: PlanOptions = {
   schedulerBytes: 512 * 1024,
   arenaBytes: 1 << 20,
   fragmentBytes: 1 << 20,
+  callIds: 1_024,
   datagrams: 256,
 };
 
@@ -64,6 +67,7 @@ const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
   schedulerBytes: [4_096, 1 << 30],
   arenaBytes: [65_536, 1 << 30],
   fragmentBytes: [abi.BLOCK_SIZE, 1 << 30],
+  callIds: [1, 1_048_576],
   datagrams: [1, 65_536],
 };
 
@@ -92,6 +96,7 @@ export interface Plan {
   readonly index: Region;
   readonly conns: Region;
   readonly conns6: Region;
+  readonly callIds: Region;
   readonly wheel: Region;
   readonly crcTables: Region;
   readonly descriptors: Region;
@@ -143,6 +148,7 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     index: region(Math.ceil((options.connections + options.connections6) / 2), abi.BUCKET_SIZE),
     conns: region(options.connections, abi.CONN_SIZE),
     conns6: region(options.connections6, abi.CONN6_SIZE),
+    callIds: region(options.callIds, abi.CALL_ID_SIZE),
     wheel: region(abi.WHEEL_SLOTS, 4),
     crcTables: region(1, abi.CRC_TABLES_SIZE),
     descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
@@ -187,6 +193,8 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_CONN_MAX, plan.conns.count);
   put(abi.SB_CONNS6, plan.conns6.base);
   put(abi.SB_CONN6_MAX, plan.conns6.count);
+  put(abi.SB_CALL_IDS, plan.callIds.base);
+  put(abi.SB_CALL_ID_MAX, plan.callIds.count);
   put(abi.SB_WHEEL, plan.wheel.base);
   put(abi.SB_CRC_TABLES, plan.crcTables.base);
   put(abi.SB_DESCRIPTORS, plan.descriptors.base);

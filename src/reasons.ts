@@ -134,6 +134,7 @@ const table = {
   'too-big': [Reason.TooBig, 'drop', 'larger than the MTU, and must not be cut (DF, or IPv6)'],
   'no-dest': [Reason.NoDest, 'drop', 'no usable server'],
   'dest-unavailable': [Reason.DestUnavailable, 'drop', 'the server of its connection was deleted'],
+  'no-call-id': [Reason.NoCallId, 'drop', 'nothing in it says which call it belongs to (`--pe sip`)'],
   'table-full': [Reason.TableFull, 'drop', 'no free connection record'],
   'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
   'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],

@@ -85,8 +85,8 @@ export interface MarkServiceInfo extends Required<MarkServiceKey>, ServiceState 
 /** A virtual service, as it stands. */
 export type ServiceInfo = AddressServiceInfo | MarkServiceInfo;
 
-/** Name of a connection's state, as `ipvsadm -Lnc` prints it. */
-export type ConnStateName = (typeof STATE_NAMES)[number];
+/** Name of a connection's state, as `ipvsadm -Lnc` prints it; `ASSURED` only of a template. */
+export type ConnStateName = (typeof STATE_NAMES)[number] | 'ASSURED';
 
 /** A connection, or the template of a client's connections. */
 export interface ConnectionInfo {
@@ -154,6 +154,12 @@ export const METHODS: Readonly<Record<MethodName, Method>> = {
   dr: Method.Route,
   tun: Method.Tunnel,
 };
+
+/** ms for which a template that is due lives on while it controls connections. */
+const LONGER = 60_000;
+
+/** Those and what a template may have instead. */
+const CONN_PROTOCOLS: Readonly<Record<ConnectionInfo['protocol'], number>> = { ...PROTOCOLS, ip: 0 };
 
 /** Those and what a connection may have instead. */
 const CONN_METHODS: Readonly<Record<ConnectionInfo['method'], Method>> = { ...METHODS, bypass: Method.Bypass };
@@ -330,7 +336,11 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const clock = Number(view.getBigUint64(abi.SUPERBLOCK + abi.SB_NOW, true));
   const sinceTouched = (clock - view.getUint32(at + abi.CONN_TOUCHED, true)) >>> 0;
   const age = sinceTouched + Math.max(0, Math.floor(now) - clock);
-  if (age >= timeout) return undefined;
+  const isTemplate = (flags & ConnFlag.Template) !== 0;
+  // A template that controls connections lives on by a minute at a time.
+  const isControlling = isTemplate && view.getUint32(at + abi.CONN_CONTROLS, true) !== 0;
+  if (age >= timeout && !isControlling) return undefined;
+  const left = age >= timeout ? LONGER - ((age - timeout) % LONGER) : timeout - age;
   const isUdp = view.getUint8(at + abi.CONN_PROTOCOL) === Protocol.Udp;
   // Also before its first packet, when an error has opened it.
   const state = isUdp ? ConnState.Udp : view.getUint8(at + abi.CONN_STATE);
@@ -338,7 +348,7 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const family = isV6 ? Family.V6 : Family.V4;
   const method = nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD));
   return {
-    protocol: nameOf(PROTOCOLS, view.getUint8(at + abi.CONN_PROTOCOL)),
+    protocol: nameOf(CONN_PROTOCOLS, view.getUint8(at + abi.CONN_PROTOCOL)),
     clientAddress: addressAt(view, at + (isV6 ? abi.CONN_CADDR6 : abi.CONN_CADDR_BE), family),
     clientPort: view.getUint16(at + abi.CONN_CPORT_BE, false),
     virtualAddress: addressAt(view, at + (isV6 ? abi.CONN_VADDR6 : abi.CONN_VADDR_BE), family),
@@ -347,10 +357,22 @@ export function readConnection(view: DataView, at: number, now: number): Connect
       ? { destAddress: isV6 ? '::' : '0.0.0.0', destPort: 0 }
       : { destAddress: destAddress(view, at, family), destPort: view.getUint16(at + abi.CONN_DPORT_BE, false) }),
     method,
-    state: STATE_NAMES[state] ?? STATE_NAMES[ConnState.None],
-    expires: (timeout - age) / 1000,
+    state: isTemplate ? templateState(view, at) : (STATE_NAMES[state] ?? STATE_NAMES[ConnState.None]),
+    expires: left / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
+    ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),
   };
+}
+
+function templateState(view: DataView, at: number): ConnStateName {
+  return view.getUint8(at + abi.CONN_STATE) === 0 ? 'NONE' : 'ASSURED';
+}
+
+function readCallId(view: DataView, cell: number): Pick<ConnectionInfo, 'pe'> {
+  if (cell === 0) return {};
+  const length = view.getUint8(cell + abi.CALL_ID_LENGTH);
+  const text = new Uint8Array(view.buffer, cell + abi.CALL_ID_TEXT, length);
+  return { pe: { name: 'sip', data: String.fromCharCode(...text) } };
 }
 
 /** A record holds addresses of its client's family; a dest of the other is only in the dest's own record. */

@@ -6,6 +6,9 @@
 import {
   CONN_CADDR_BE,
   CONN_CADDR6,
+  CONN_CALL_ID,
+  CONN_CONTROL,
+  CONN_CONTROLS,
   CONN_CPORT_BE,
   CONN_DADDR_BE,
   CONN_DADDR6,
@@ -21,6 +24,7 @@ import {
   CONN_NEXT,
   CONN_PREV,
   CONN_PROTOCOL,
+  CONN_RELEASED,
   CONN_STATE,
   CONN_TIMEOUT,
   CONN_TOUCHED,
@@ -31,8 +35,9 @@ import {
 } from '../../src/abi/memory';
 import { sameAddress6 } from '../wire/ipv6';
 
-const KIND: u32 = ConnFlag.Used | ConnFlag.V6;
+const KIND: u32 = ConnFlag.Used | ConnFlag.V6 | ConnFlag.Template;
 const USED_V4: u32 = ConnFlag.Used;
+const USED_V6: u32 = ConnFlag.Used | ConnFlag.V6;
 
 /** View of a connection record. */
 @unmanaged
@@ -172,6 +177,35 @@ export class Conn {
     store<u32>(changetype<usize>(this), value, CONN_IN_PACKETS);
   }
 
+  /** The record that controls it, 0: none. Not of a template. */
+  get control(): usize {
+    return load<u32>(changetype<usize>(this), CONN_CONTROL);
+  }
+  set control(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, CONN_CONTROL);
+  }
+  /** Of a template: how many connections it controls. */
+  get controls(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_CONTROLS);
+  }
+  set controls(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_CONTROLS);
+  }
+  /** Of a template: when the last of these ended. */
+  get released(): u32 {
+    return load<u32>(changetype<usize>(this), CONN_RELEASED);
+  }
+  set released(value: u32) {
+    store<u32>(changetype<usize>(this), value, CONN_RELEASED);
+  }
+  /** Of a template: its Call-ID, 0: none. */
+  get callId(): usize {
+    return load<u32>(changetype<usize>(this), CONN_CALL_ID);
+  }
+  set callId(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, CONN_CALL_ID);
+  }
+
   get isV6(): bool {
     return this.has(ConnFlag.V6);
   }
@@ -201,7 +235,7 @@ export class Conn {
   matchesIn(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
     if (this.inPortsBE != portsBE || this.protocol != protocol) return false;
     return v6
-      ? (this.flags & KIND) == KIND && sameAddress6(this.caddr6, source) && sameAddress6(this.vaddr6, destination)
+      ? (this.flags & KIND) == USED_V6 && sameAddress6(this.caddr6, source) && sameAddress6(this.vaddr6, destination)
       : this.caddrBE == load<u32>(source) && this.vaddrBE == load<u32>(destination) && (this.flags & KIND) == USED_V4;
   }
 
@@ -209,7 +243,7 @@ export class Conn {
   matchesOut(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
     if (this.outPortsBE != portsBE || this.protocol != protocol) return false;
     return v6
-      ? (this.flags & KIND) == KIND && sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)
+      ? (this.flags & KIND) == USED_V6 && sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)
       : this.daddrBE == load<u32>(source) && this.caddrBE == load<u32>(destination) && (this.flags & KIND) == USED_V4;
   }
 }

@@ -39,6 +39,7 @@ import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, remov
 import { Conn } from './record';
 import { isActiveSctp } from './sctp-state';
 import { isActiveTcp } from './tcp-state';
+import { assure, endTemplate, hashOfTemplate, letGo, outlives } from './template';
 import { hang, remaining, slotHead, unhang } from './wheel';
 
 /** Timeout of a connection that has seen no packet yet, in milliseconds. */
@@ -92,7 +93,7 @@ function seek(hash: u64, v6: bool, source: usize, destination: usize, portsBE: u
 }
 
 /** A free record of the family, all 0; 0 when every one is in use. */
-function takeRecord(v6: bool): u32 {
+export function takeRecord(v6: bool): u32 {
   const free: usize = v6 ? SB_CONN6_FREE : SB_CONN_FREE;
   const size: u32 = v6 ? CONN6_SIZE : CONN_SIZE;
   let address = field(free);
@@ -111,8 +112,8 @@ function takeRecord(v6: bool): u32 {
 }
 
 /**
- * Makes a connection of a client's tuple to `dest`, null for one that bypasses all; null when every record is in use.
- * The dest's port 0 keeps the packet's.
+ * Makes a connection of a client's tuple to the port of `dest`, null for one that bypasses all; null when every record is in
+ * use. One that lives for a single packet, `once`, nobody finds.
  */
 export function makeConnection(
   hash: u64,
@@ -122,6 +123,8 @@ export function makeConnection(
   portsBE: u32,
   protocol: u32,
   dest: Dest | null,
+  dportBE: u32,
+  once: bool,
 ): Conn | null {
   const address = takeRecord(v6);
   if (address == 0) return null;
@@ -143,25 +146,27 @@ export function makeConnection(
     else conn.daddrBE = conn.vaddrBE;
     conn.dportBE = conn.vportBE;
   } else {
-    nat = dest.method == Method.Masq;
+    nat = dest.method == Method.Masq && !once;
     // A dest of the other family has its address in its own record alone: only tunnels go there.
     if (dest.isV6 == v6) {
       if (v6) copyAddress6(conn.daddr6, dest.address);
       else conn.daddrBE = dest.addressBE;
     }
-    conn.dportBE = dest.portBE != 0 ? dest.portBE : conn.vportBE;
+    conn.dportBE = dportBE;
     conn.method = dest.method;
     conn.dest = changetype<usize>(dest);
     bindDest(dest);
   }
   conn.flags = ConnFlag.Used | ConnFlag.Inactive | (v6 ? ConnFlag.V6 : 0);
+  if (once) conn.flags |= ConnFlag.Hidden | ConnFlag.Once;
   if (nat) conn.flags |= ConnFlag.Reply;
-  else if (dest != null) conn.flags |= ConnFlag.NoOutput;
+  else if (dest != null && conn.method != Method.Masq) conn.flags |= ConnFlag.NoOutput;
   // A generation that never is the current one: nothing about the way to the client is known.
   conn.hopGeneration = 0;
   conn.touched = now32();
   conn.timeout = INITIAL_TIMEOUT;
   hang(conn);
+  if (once) return conn;
   if (conn.cportBE != 0) insertEntry(hash, address);
   // Nothing looks for a request from port 0 but the reply of a server that is not translated.
   else if (nat) conn.flags |= ConnFlag.Hidden;
@@ -214,6 +219,7 @@ function hide(hash: u64, ref: u32, reply: bool): void {
 /** Hash under which an entry is found. */
 function hashOf(ref: u32): u64 {
   const conn = connOf(ref);
+  if (conn.has(ConnFlag.Template)) return hashOfTemplate(conn);
   return isReply(ref)
     ? hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol)
     : hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol);
@@ -245,7 +251,12 @@ export function endConnection(conn: Conn): void {
   unhang(conn);
   if (!conn.has(ConnFlag.Hidden)) removeEntry(hashOf(address), address);
   if (conn.has(ConnFlag.Reply)) removeEntry(hashOf(address | REF_REPLY), address | REF_REPLY);
-  if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
+  if (conn.has(ConnFlag.Template)) {
+    endTemplate(conn);
+  } else {
+    if (conn.control != 0) letGo(conn);
+    if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
+  }
   const free: usize = conn.isV6 ? SB_CONN6_FREE : SB_CONN_FREE;
   conn.flags = 0;
   conn.next = field(free);
@@ -265,6 +276,8 @@ export function enterState(conn: Conn, state: u32): void {
       dest.inactive += active ? -1 : 1;
       conn.flags = conn.flags ^ ConnFlag.Inactive;
     }
+    const isEstablished = state == ConnState.Established || state == ConnState.SctpEstablished;
+    if (isEstablished && conn.control != 0) assure(conn);
   }
   conn.state = state;
   // From now on it goes the long way, which looks whether it begins again.
@@ -284,14 +297,20 @@ export function hasEnded(conn: Conn): bool {
   return ((ENDED >> conn.state) & 1) != 0;
 }
 
-/** Ends the connections of all dests that were deleted. Every connection hangs in the wheel. */
+/** Ends the connections of all dests that were deleted, then their templates. Every record hangs in the wheel. */
 export function endAbandoned(): void {
+  endAbandonedOf(0);
+  endAbandonedOf(ConnFlag.Template);
+}
+
+function endAbandonedOf(kind: u32): void {
   for (let slot: u32 = 0; slot < <u32>WHEEL_SLOTS; slot++) {
     let address = load<u32>(slotHead(slot));
     while (address != 0) {
       const conn = changetype<Conn>(<usize>address);
       address = conn.next;
-      if (conn.dest != 0 && !changetype<Dest>(conn.dest).isAvailable) endConnection(conn);
+      if ((conn.flags & ConnFlag.Template) != kind || conn.dest == 0) continue;
+      if (!changetype<Dest>(conn.dest).isAvailable) endConnection(conn);
     }
   }
 }
@@ -320,6 +339,7 @@ function turnWheel(to: u32): void {
   if (from == to) return;
   setField(SB_WHEEL_NOW, to);
   const slots = min<u32>(to - from, WHEEL_SLOTS);
+  let due: u32 = 0;
   for (let i: u32 = 0; i < slots; i++) {
     const head = slotHead(to - i);
     let address = load<u32>(head);
@@ -330,7 +350,41 @@ function turnWheel(to: u32): void {
       // The list is being taken apart: give the record a place of its own before it may leave it.
       conn.next = 0;
       hang(conn);
-      if (remaining(conn) == 0) endConnection(conn);
+      if (remaining(conn) != 0) continue;
+      if (!conn.has(ConnFlag.Template)) {
+        endConnection(conn);
+        continue;
+      }
+      // It waits for those that it controls, and may have ended by then.
+      unhang(conn);
+      conn.next = due;
+      due = <u32>changetype<usize>(conn);
     }
+  }
+  endTemplates(due);
+}
+
+/** Ends those of a list of due templates that controlled nobody when they were due. Who was due later is left in the wheel. */
+function endTemplates(first: u32): void {
+  const sinceTurn = now32() & ((1 << WHEEL_SHIFT) - 1);
+  let address = first;
+  while (address != 0) {
+    const template = changetype<Conn>(<usize>address);
+    address = template.next;
+    hang(template);
+    if (now32() - template.touched - template.timeout > sinceTurn && outlives(template)) {
+      unhang(template);
+      hang(template);
+    }
+  }
+}
+
+/** Ends all connections that are due, templates apart: those whose slot comes next. */
+export function endDue(): void {
+  let address = load<u32>(slotHead(field(SB_WHEEL_NOW) + 1));
+  while (address != 0) {
+    const conn = changetype<Conn>(<usize>address);
+    address = conn.next;
+    if (remaining(conn) == 0 && !conn.has(ConnFlag.Template)) endConnection(conn);
   }
 }

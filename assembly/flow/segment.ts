@@ -9,6 +9,7 @@ import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
+import { assure } from '../conn/template';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
@@ -32,6 +33,7 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
   const protocol = conn.protocol;
   if (protocol == Protocol.Udp) {
     enterState(conn, UDP_STATE);
+    if (direction == Direction.Out && conn.control != 0) assure(conn);
     return;
   }
   let table = direction;

@@ -79,7 +79,8 @@ export function keepHop(conn: Conn, hop: Hop): void {
 
 /** Whether a SYN or INIT of the connection opens another: it has ended, or its dest takes no new ones. */
 export function mayBeginAgain(conn: Conn): bool {
-  if (field(SB_CONN_REUSE_MODE) != 0 && hasEnded(conn)) return true;
+  // A controlled one waits for its timeout, as in the kernel.
+  if (field(SB_CONN_REUSE_MODE) != 0 && hasEnded(conn) && conn.control == 0) return true;
   return field(SB_EXPIRE_NODEST_CONN) != 0 && conn.dest != 0 && changetype<Dest>(conn.dest).weight == 0;
 }
 

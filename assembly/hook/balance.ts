@@ -15,7 +15,7 @@ import {
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { connOf, endConnection, isReply } from '../conn/table';
+import { connOf, endConnection, isReply, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isOpening, isReset } from '../flow/opening';
@@ -27,17 +27,17 @@ import { keepHop, mayBeginAgain, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { refuseCut, transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
-import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
-import { Service } from '../service/service';
+import { FTP_BE, Service } from '../service/service';
 import { countIn } from '../service/stats';
 import { field, netGeneration, now32 } from '../superblock';
 import { isMulticast } from '../wire/address';
 import { isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { hasChunk } from '../wire/sctp';
+import { UDP_SIZE } from '../wire/udp';
 import { icmpIn } from './icmp';
-import { connect, FTP_DATA_BE, serviceOf } from './schedule';
+import { connect, endIfOnce, FTP_DATA_BE, isConnection, isOnce, serviceOf } from './schedule';
 import { refuseStray } from './stray';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
@@ -127,22 +127,46 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     frame.judge(Verdict.Local, Reason.FtpData);
     return;
   }
-  const v6 = packet.isV6;
-  const picked = pickDest(service, v6, packet.source, packet.destination, ports & 0xffff);
-  if (picked == 0 && !mayBypass(service, packet)) {
-    answerPortUnreachable(frame, packet);
-    frame.judge(Verdict.Drop, Reason.NoDest);
+  const made = connectTo(service, packet, ports);
+  if (!isConnection(made)) {
+    refuse(frame, packet, service, ports >> 16, <Reason>made);
     return;
   }
-  let dest: Dest | null = null;
-  if (picked != 0) dest = changetype<Dest>(picked);
-  const conn = connect(packet.hash, v6, packet.source, packet.destination, ports, packet.protocol, dest);
-  if (conn == null) {
-    frame.judge(Verdict.Drop, Reason.TableFull);
-    return;
-  }
+  const conn = changetype<Conn>(made);
   checkAddresses(conn);
   serveAny(frame, packet, conn);
+  endIfOnce(frame, conn);
+}
+
+/** The connection that the packet opens, or a Reason why it opens none. */
+function connectTo(service: Service, packet: Scratch, ports: u32): usize {
+  const protocol = packet.protocol;
+  // Only FTP's service has other ports than its own without persistence: for nothing but their connections.
+  const isOwnPort = service.isPersistent || service.fwmark != 0 || ports >> 16 == service.portBE;
+  const v6 = packet.isV6;
+  const source = packet.source;
+  const destination = packet.destination;
+  const payload = packet.l4 + UDP_SIZE;
+  const end = packet.l4 + packet.l4Length;
+  const made = isOwnPort
+    ? connect(service, packet.hash, v6, source, destination, destination, ports, protocol, payload, end)
+    : <usize>Reason.NoDest;
+  if (made != Reason.NoDest || !mayBypass(service, packet)) return made;
+  const once = isOnce(service, protocol);
+  const conn = makeConnection(packet.hash, v6, source, destination, ports, protocol, null, 0, once);
+  return conn == null ? <usize>Reason.TableFull : changetype<usize>(conn);
+}
+
+/** A packet that a service would take opens no connection. What is not for FTP's own port is the host's then. */
+function refuse(frame: Descriptor, packet: Scratch, service: Service, portBE: u32, reason: Reason): void {
+  if (reason == Reason.NoDest) {
+    if (service.portBE == FTP_BE && portBE != FTP_BE) {
+      keepLocal(frame, Reason.LocalDelivery);
+      return;
+    }
+    answerPortUnreachable(frame, packet);
+  }
+  frame.judge(Verdict.Drop, reason);
 }
 
 /** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */

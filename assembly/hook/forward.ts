@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { HopKind, SB_HOP, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_PIECE_MAX, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  HopKind,
+  SB_HOP,
+  SB_IP_FORWARD,
+  SB_IPV6_FORWARDING,
+  SB_PIECE_MAX,
+  SB_SIP_SERVICES,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
@@ -27,6 +35,8 @@ import { DF_BE } from '../wire/ipv4';
 import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { icmpPassing } from './icmp';
+import { connectOut } from './persist';
+import { endIfOnce } from './schedule';
 import { refuseStray } from './stray';
 
 /** Forwards a packet, in the order of a router: route, TTL, MTU, then whose it is. */
@@ -62,12 +72,23 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   // From here on the kernel's FORWARD hook has the packet, and with it IPVS.
   if (packet.isFragment && gathersOnTheWay(packet) && !gather(frame, packet)) return;
   if (icmpPassing(frame, packet, hop)) return;
-  const conn = findReply(packet);
+  let passing: Conn | null = null;
+  let isMade = false;
+  let conn = findReply(packet);
+  if (conn == null) {
+    passing = findPassing(packet);
+    // A server may call its client first.
+    if (passing == null && field(SB_SIP_SERVICES) != 0) {
+      conn = connectOut(packet);
+      isMade = conn != null;
+    }
+  }
   if (conn != null) {
     keepHop(conn, hop);
     frame.conn = <u32>changetype<usize>(conn);
     if (!hasTransportHeader(packet)) {
       frame.judge(Verdict.Drop, Reason.TransportTruncated);
+      if (isMade) endIfOnce(frame, conn);
       return;
     }
     if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
@@ -76,12 +97,12 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     else countHop<u32>(packet, translateOut<u32>(frame, packet, conn));
   } else {
     decrementHop(packet);
-    const passing = findPassing(packet);
     if (passing != null) seePassing(packet, passing);
     else if (refuseStray(frame, packet)) return;
     if (packet.hasOptions) recordPassing(packet.header, hop.sourceBE);
   }
   passOn(frame, packet, hop, conn != null ? Reason.NatOut : Reason.Routed);
+  if (isMade) endIfOnce(frame, conn!);
 }
 
 /** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */

@@ -30,14 +30,13 @@ import { isRefused, isRefusedIn, sendErrorIn } from '../forward/icmp';
 import { translateErrorOut } from '../forward/translate-error';
 import { countHopOf, decrementHop, passOn } from '../forward/transmit';
 import { Hop } from '../net/hop';
-import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
-import { Service } from '../service/service';
+import { FTP_BE, Service } from '../service/service';
 import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
 import { portsBE } from '../wire/ports';
-import { connect, FTP_DATA_BE, serviceOf } from './schedule';
+import { connect, endIfOnce, FTP_DATA_BE, isConnection, serviceOf } from './schedule';
 import { relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
@@ -143,15 +142,38 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const clientPortBE = ports & 0xffff;
   if (service == 0 || clientPortBE == FTP_DATA_BE) return false;
   // The destination is that of the quoted packet, as in the kernel.
-  const picked = pickDest(changetype<Service>(service), v6, client, client, clientPortBE);
-  if (picked == 0) {
-    frame.judge(Verdict.Drop, Reason.NoDest);
+  return openTo(frame, packet, changetype<Service>(service), client, virtual, ports, protocol, passing);
+}
+
+/** The connection to a service, and the error to its dest. */
+function openTo(
+  frame: Descriptor,
+  packet: Scratch,
+  service: Service,
+  client: usize,
+  virtual: usize,
+  ports: u32,
+  protocol: u32,
+  passing: bool,
+): bool {
+  const v6 = packet.isV6;
+  const portBE = ports >> 16;
+  const isForeign = service.portBE == FTP_BE && portBE != FTP_BE;
+  const hash = hashAny(v6, client, virtual, ports, protocol);
+  // A persistence engine finds nothing in an error.
+  const made =
+    isForeign && !service.isPersistent
+      ? <usize>Reason.NoDest
+      : connect(service, hash, v6, client, virtual, client, ports, protocol, 0, 0);
+  if (!isConnection(made)) {
+    if (isForeign && made == Reason.NoDest) return false;
+    frame.judge(Verdict.Drop, <Reason>made);
     return true;
   }
-  const hash = hashAny(v6, client, virtual, ports, protocol);
-  const conn = connect(hash, v6, client, virtual, ports, protocol, changetype<Dest>(picked));
-  if (conn == null) frame.judge(Verdict.Drop, Reason.TableFull);
-  else if (passing) return passIn(frame, packet, conn);
+  const conn = changetype<Conn>(made);
+  let taken: bool = true;
+  if (passing) taken = passIn(frame, packet, conn);
   else sendErrorIn(frame, packet, conn);
-  return true;
+  endIfOnce(frame, conn);
+  return taken;
 }

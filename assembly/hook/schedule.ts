@@ -3,16 +3,30 @@
  *
  * @module
  */
-import { Family, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
+import {
+  ConnFlag,
+  Family,
+  SB_ANY_PORT_SERVICES,
+  SB_ARG_ADDRESS,
+  SB_FTP_SERVICES,
+  SUPERBLOCK,
+} from '../../src/abi/memory';
+import { Protocol, ServiceFlag } from '../../src/abi/protocol';
+import { Reason } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { makeConnection } from '../conn/table';
+import { endConnection, makeConnection } from '../conn/table';
 import { Descriptor } from '../descriptor';
+import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
-import { findService } from '../service/service';
+import { FTP_BE, findService, Service } from '../service/service';
 import { countConnection } from '../service/stats';
+import { field } from '../superblock';
+import { connectPersistent } from './persist';
 
 /** FTP's data port: connections from it belong to a control connection. */
 export const FTP_DATA_BE: u32 = 20 << 8;
+/** Linux: ip_unprivileged_port_start. */
+const FIRST_UNPRIVILEGED: u16 = 1024;
 
 /**
  * The service of packets to the address at `virtual`: that of the frame's firewall mark, else the one of address and
@@ -28,7 +42,18 @@ export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol:
   // One store: memory.fill and memory.copy are calls, and loads would wait for two.
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   v128.store(key, v6 ? v128.load(virtual) : v128.load32_zero(virtual));
-  return findService(family, key, protocol, portBE, 0);
+  const found = findService(family, key, protocol, portBE, 0);
+  return found != 0 ? found : otherService(family, key, protocol, portBE);
+}
+
+/** One of another port that takes this one, too: FTP's takes those of data connections, and port 0 all. */
+function otherService(family: u32, key: usize, protocol: u32, portBE: u32): usize {
+  if (protocol == Protocol.Tcp && field(SB_FTP_SERVICES) != 0) {
+    const mayBeData = portBE == FTP_DATA_BE || bswap<u16>(<u16>portBE) >= FIRST_UNPRIVILEGED;
+    const found = mayBeData ? findService(family, key, protocol, FTP_BE, 0) : 0;
+    if (found != 0) return found;
+  }
+  return field(SB_ANY_PORT_SERVICES) != 0 ? findService(family, key, protocol, 0, 0) : 0;
 }
 
 /** Whether the frame has the firewall mark of a service: then it is taken in, wherever it was addressed. */
@@ -43,17 +68,50 @@ function markedService(v6: bool, mark: u32): usize {
   return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
 }
 
-/** Makes the connection of a client's tuple and counts it; null when the table is full. No dest: it bypasses all. */
+/** Whether the service's connections live for a packet only (`-o`). */
+export function isOnce(service: Service, protocol: u32): bool {
+  return protocol == Protocol.Udp && (service.flags & ServiceFlag.OnePacket) != 0;
+}
+
+/**
+ * Makes the connection of a client's tuple, and counts it. The scheduler is told that `target` was called; `payload` up to
+ * `end` is what a persistence engine may look at, 0 for none. Its address, or a Reason (below 256) why there is none.
+ */
 export function connect(
+  service: Service,
   hash: u64,
   v6: bool,
   client: usize,
   virtual: usize,
+  target: usize,
   portsBE: u32,
   protocol: u32,
-  dest: Dest | null,
-): Conn | null {
-  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest);
-  if (conn != null && dest != null) countConnection(dest);
-  return conn;
+  payload: usize,
+  end: usize,
+): usize {
+  if (service.isPersistent) {
+    return connectPersistent(service, hash, v6, client, virtual, target, portsBE, protocol, payload, end);
+  }
+  const picked = pickDest(service, v6, client, target, portsBE & 0xffff);
+  if (picked == 0) return Reason.NoDest;
+  const dest = changetype<Dest>(picked);
+  const dportBE = dest.portBE != 0 ? dest.portBE : portsBE >> 16;
+  const once = isOnce(service, protocol);
+  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dportBE, once);
+  if (conn == null) return Reason.TableFull;
+  countConnection(service, dest);
+  return changetype<usize>(conn);
+}
+
+/** Whether it is an address, and no Reason. */
+export function isConnection(made: usize): bool {
+  return made > 0xff;
+}
+
+/** Ends a connection for one packet: it has had it. */
+export function endIfOnce(frame: Descriptor, conn: Conn): void {
+  if (!conn.has(ConnFlag.Once)) return;
+  if (conn.control != 0) changetype<Conn>(conn.control).inPackets += 1;
+  endConnection(conn);
+  frame.conn = 0;
 }

@@ -332,17 +332,27 @@ export function findTunnel(addressBE: u32, portBE: u32): usize {
 
 /** Counts a new connection, and closes an overfull dest to further ones. */
 export function bindDest(dest: Dest): void {
-  dest.conns += 1;
   dest.inactive += 1;
+  bindTemplate(dest);
+}
+
+/** The same for a template, which is neither active nor inactive. */
+export function bindTemplate(dest: Dest): void {
+  dest.conns += 1;
   const upper = dest.upperThreshold;
   if (upper != 0 && dest.active + dest.inactive >= upper) dest.flags = dest.flags | DestFlag.Overload;
 }
 
 /** Counts a connection out, and opens the dest again when it has fallen far enough. */
 export function unbindDest(dest: Dest, wasActive: bool): void {
-  dest.conns -= 1;
   if (wasActive) dest.active -= 1;
   else dest.inactive -= 1;
+  unbindTemplate(dest);
+}
+
+/** The same for a template. */
+export function unbindTemplate(dest: Dest): void {
+  dest.conns -= 1;
   const total = dest.active + dest.inactive;
   const lower = dest.lowerThreshold;
   const upper = dest.upperThreshold;
@@ -362,9 +372,16 @@ export function releaseDest(dest: Dest): void {
   if (dest.isForgotten) releaseTrashed(dest);
 }
 
-/** Whether this is the end of a dest by NAT; a firewall mark's dest takes any protocol. */
+/** Whether this is the end of a dest by NAT. */
 export function hasNatDest(v6: bool, protocol: u32, address: usize, portBE: u32): bool {
+  return findNatDest(v6, protocol, address, portBE) != 0;
+}
+
+/** The dest by NAT whose end this is, of several the one that became such last; a firewall mark's dest takes any protocol. */
+export function findNatDest(v6: bool, protocol: u32, address: usize, portBE: u32): usize {
   const family: u32 = v6 ? Family.V6 : Family.V4;
+  let found: usize = 0;
+  let order: u32 = 0;
   let at = <usize>field(SB_DESTS);
   const end = at + <usize>field(SB_DEST_MAX) * DEST_SIZE;
   for (; at < end; at += DEST_SIZE) {
@@ -375,10 +392,12 @@ export function hasNatDest(v6: bool, protocol: u32, address: usize, portBE: u32)
       dest.portBE == portBE &&
       (dest.protocol == protocol || dest.fwmark != 0) &&
       dest.family == family &&
-      (v6 ? sameAddress6(dest.address, address) : dest.addressBE == load<u32>(address))
+      (v6 ? sameAddress6(dest.address, address) : dest.addressBE == load<u32>(address)) &&
+      dest.tunnelOrder >= order
     ) {
-      return true;
+      found = at;
+      order = dest.tunnelOrder;
     }
   }
-  return false;
+  return found;
 }

@@ -5,6 +5,8 @@
  */
 import {
   Family,
+  SB_ANY_PORT_SERVICES,
+  SB_FTP_SERVICES,
   SB_SERVICE_COUNT,
   SB_SERVICE_FREE,
   SB_SERVICE_HEAD_COUNT,
@@ -12,6 +14,7 @@ import {
   SB_SERVICE_MAX,
   SB_SERVICE6_COUNT,
   SB_SERVICES,
+  SB_SIP_SERVICES,
   SERVICE_SIZE,
   SVC_ADDRESS,
   SVC_CURSOR,
@@ -34,6 +37,7 @@ import {
   SVC_WRR_DI,
   SVC_WRR_MW,
 } from '../../src/abi/memory';
+import { PersistenceEngine, ServiceFlag } from '../../src/abi/protocol';
 import { field, setField } from '../superblock';
 import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';
@@ -136,6 +140,9 @@ export class Service {
   get stats(): usize {
     return changetype<usize>(this) + SVC_STATS;
   }
+  get isPersistent(): bool {
+    return (this.flags & ServiceFlag.Persistent) != 0;
+  }
   /** How long a template lives, in milliseconds. */
   get timeout(): u32 {
     return load<u32>(changetype<usize>(this), SVC_TIMEOUT);
@@ -216,6 +223,7 @@ export function makeService(family: u32, address: usize, protocol: u32, portBE: 
   service.portBE = portBE;
   service.fwmark = fwmark;
   store<u8>(at, 1, SVC_USED);
+  countKind(service, 1);
   linkService(service);
   return at;
 }
@@ -239,10 +247,28 @@ export function freeService(service: Service): void {
     changetype<Service>(at).next = service.next;
   }
   store<u8>(address, 0, SVC_USED);
+  countKind(service, -1);
   if (service.family == Family.V6) setField(SB_SERVICE6_COUNT, field(SB_SERVICE6_COUNT) - 1);
   service.next = field(SB_SERVICE_FREE);
   setField(SB_SERVICE_FREE, <u32>address);
   setField(SB_SERVICE_COUNT, field(SB_SERVICE_COUNT) - 1);
+}
+
+/** FTP's control port: the kernel takes its service for that of data connections, too. */
+export const FTP_BE: u32 = 21 << 8;
+
+/** Services that are asked for ports which they do not have are counted, so that nobody looks for them in vain. */
+function countKind(service: Service, one: i32): void {
+  const portBE = service.portBE;
+  if (portBE == FTP_BE) setField(SB_FTP_SERVICES, field(SB_FTP_SERVICES) + one);
+  if (portBE == 0 && service.fwmark == 0) setField(SB_ANY_PORT_SERVICES, field(SB_ANY_PORT_SERVICES) + one);
+}
+
+/** Sets the persistence engine. */
+export function setEngine(service: Service, engine: u32): void {
+  const change = (engine == PersistenceEngine.Sip ? 1 : 0) - (service.engine == PersistenceEngine.Sip ? 1 : 0);
+  setField(SB_SIP_SERVICES, field(SB_SIP_SERVICES) + change);
+  service.engine = engine;
 }
 
 /** The dest of this address in the service's list, 0 when there is none. */

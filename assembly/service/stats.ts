@@ -37,8 +37,8 @@ export function countOut(dest: Dest, bytes: u32): void {
   add(service + STATS_OUT_BYTES, bytes);
 }
 
-/** A new connection to `dest`. */
-export function countConnection(dest: Dest): void {
+/** A new connection of `service` to `dest`. */
+export function countConnection(service: Service, dest: Dest): void {
   add(dest.stats + STATS_CONNS, 1);
-  add(changetype<Service>(dest.service).stats + STATS_CONNS, 1);
+  add(service.stats + STATS_CONNS, 1);
 }

@@ -17,6 +17,7 @@ export const RARE = [
   'assembly/flow/offload/fillChecksum',
   'assembly/flow/gather/gather',
   'assembly/hook/schedule/markedService',
+  'assembly/hook/schedule/otherService',
   // What no known connection takes the short way, but for packets of none that are for the host's own stack, out of a tunnel.
   'assembly/hook/input/openLate',
   'assembly/hook/input/mayEndAnew',

@@ -186,6 +186,21 @@ export const SB_DATAGRAM_AGES = 636;
 /** u64: state of the generator of what is drawn at random (SplitMix64). */
 export const SB_RANDOM = 664;
 
+/** u32 each: services of FTP's port (21), of every port (0), and with the persistence engine of SIP. */
+export const SB_FTP_SERVICES = 672;
+export const SB_ANY_PORT_SERVICES = 676;
+export const SB_SIP_SERVICES = 680;
+
+/** u32 each: cells for Call-IDs, see CALL_ID_; how many there are, were handed out at least once; head of the free ones. */
+export const SB_CALL_IDS = 684;
+export const SB_CALL_ID_MAX = 688;
+export const SB_CALL_ID_HIGH = 692;
+export const SB_CALL_ID_FREE = 696;
+
+/** 16 bytes each: what the template that is looked for has as client, and as virtual address if that is a mark. */
+export const SB_TEMPLATE_CLIENT = 768;
+export const SB_TEMPLATE_MARK = 784;
+
 /** OPTIONS_MAX bytes: the options of an answer that is being made, as read from the wire. u32: the address it goes to. */
 export const SB_ECHO = 704;
 export const SB_ECHO_TO = 744;
@@ -477,7 +492,7 @@ export const CONN_CPORT_BE = 12;
 export const CONN_VPORT_BE = 14;
 export const CONN_DPORT_BE = 16;
 export const CONN_PROTOCOL = 18;
-/** u8: ConnState. */
+/** u8: ConnState; of a template 1 once a connection was established (ASSURED). */
 export const CONN_STATE = 19;
 /** u8: Method, bound when the connection is made. */
 export const CONN_METHOD = 20;
@@ -500,8 +515,16 @@ export const CONN_PREV = 48;
 export const CONN_NEXT = 52;
 /** u32: packets in. */
 export const CONN_IN_PACKETS = 56;
-/** u32: room for a controlling template or a FullNAT part. */
-export const CONN_EXTENSION = 60;
+/** u32: address of the record that controls this one, a template; 0: none does. It lives on for as long. */
+export const CONN_CONTROL = 60;
+
+// A template has the same key, timer and dest. Client port 0, and no packets: where others keep the way to the client it has
+/** u32: how many connections it controls. */
+export const CONN_CONTROLS = 24;
+/** u32: low half of the time (ms) when the last one of these ended. */
+export const CONN_RELEASED = 28;
+/** u32: address of its Call-ID, in place of CONN_CONTROL; 0: it has none. */
+export const CONN_CALL_ID = 60;
 
 // IPv6: a second cache line holds the addresses; those of the first are 0.
 export const CONN6_SIZE = 128;
@@ -522,6 +545,10 @@ export enum ConnFlag {
   V6 = 16,
   /** Not in the index by its client's tuple: a newer one has it, from port 0. */
   Hidden = 32,
+  /** What says to which dest a client's next connections go. With Hidden it does so no more. */
+  Template = 64,
+  /** It lives for one packet. */
+  Once = 128,
 }
 
 // --- connection index: one bucket is one cache line ---------------------------------------------
@@ -541,6 +568,16 @@ export const BUCKET_REFS = 32;
 export const BUCKET_ENTRIES = 7;
 /** Bit 0 of a ref: the entry is the reply direction. The rest is the record's address. */
 export const REF_REPLY = 1;
+
+// --- Call-IDs: cells of their own, as long as they may be ------------------------------------------
+
+/** Bytes of the longest (Linux: IP_VS_PEDATA_MAXLEN). */
+export const CALL_ID_MAX = 255;
+export const CALL_ID_SIZE = 256;
+/** u8: bytes of the text behind it, 0 of a free cell, which has u32: the next free one. */
+export const CALL_ID_LENGTH = 0;
+export const CALL_ID_TEXT = 1;
+export const CALL_ID_NEXT = 4;
 
 // --- timer wheel: heads of lists, WHEEL_SLOTS × u32 ----------------------------------------------
 

@@ -13,6 +13,7 @@ export const SUPERBLOCK_POINTERS: readonly number[] = [
   abi.SB_SERVICE_FREE,
   abi.SB_DEST_FREE,
   abi.SB_DEST_TRASH,
+  abi.SB_CALL_ID_FREE,
 ];
 
 /** SVC_NEXT of a service in use is not among them: lists by key are made anew. */
@@ -20,8 +21,8 @@ export const SERVICE_POINTERS: readonly number[] = [abi.SVC_NEXT, abi.SVC_DESTS,
 
 export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE];
 
-/** Of both families. */
-export const CONN_POINTERS: readonly number[] = [abi.CONN_DEST, abi.CONN_PREV, abi.CONN_NEXT];
+/** Of both families. CONN_CONTROL of a template is its CONN_CALL_ID. */
+export const CONN_POINTERS: readonly number[] = [abi.CONN_DEST, abi.CONN_PREV, abi.CONN_NEXT, abi.CONN_CONTROL];
 
 /** Of the head of an lblc or lblcr cache, beside its buckets. */
 export const CACHE_POINTERS: readonly number[] = [abi.CACHE_FREE, abi.CACHE_PAGES];

@@ -110,6 +110,7 @@ export enum Reason {
   NoConnection = 93,
   IcmpConsumed = 94,
   NoRoom = 95,
+  NoCallId = 96,
 }
 
 /** Number of reason counters. */

@@ -102,8 +102,7 @@ export async function verifyCommand(
 
 /** The line of a scenario, and one line for each frame of the host. */
 export function reportText(result: ScenarioResult): string {
-  const { name, passed, matched, expected, host, masked, leftOut, passedOver, differences, differenceCount, error } =
-    result;
+  const { name, passed, matched, expected, host, masked, leftOut, differences, differenceCount, error } = result;
   const masks = Object.entries(masked).map(([mask, count]) => `${mask} ${count}`);
   const total = Object.values(masked).reduce((sum, count) => sum + count, 0);
   const counts = [
@@ -117,7 +116,6 @@ export function reportText(result: ScenarioResult): string {
     counts.push(`${frames} left out (${rules.join(', ')})`);
   }
   if (result.listings > 0) counts.push(`${result.listings} listings`);
-  for (const { event, words } of passedOver) counts.push(`event ${event} without ${words}`);
   let line = `${passed ? 'PASS' : 'FAIL'} ${name}  ${counts.join(', ')}`;
   const [first] = differences;
   if (first !== undefined) line += `; ${countText(differenceCount)}first difference: ${first.text}`;

@@ -3,14 +3,27 @@
  *
  * @module
  */
-import type { ConnectionInfo } from '../director.js';
+import { formatEndpoint } from '../address.js';
+import type { ConnectionInfo, ServiceInfo } from '../director.js';
 import { choiceText } from './choice.js';
 import { errorIn } from './errors.js';
 import { assembled } from './fragments.js';
 import { toServer } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
-import { connectionText, destinationOf, flowOf, isBypass, isRequest, isService, server, serviceText } from './words.js';
+import {
+  connectionText,
+  destinationOf,
+  flowOf,
+  isBypass,
+  isRequest,
+  isService,
+  isTemplateOf,
+  mayBeFtpData,
+  server,
+  serviceText,
+  takesAnyPort,
+} from './words.js';
 
 const TRANSPORT = ['TCP', 'UDP', 'SCTP'];
 /** They follow the connection of the key exchange (ISAKMP, UDP port 500). */
@@ -40,7 +53,7 @@ export function local(teller: Teller, offered: IpFacts): void {
   if (teller.is('transport-truncated', 'dest-unavailable')) return void teller.end(`${word} header`);
   if (known === undefined && !opened(teller, ip)) return;
   if (known !== undefined) stateLine(teller, ip, known);
-  toServer(teller, ip, outcome.connection ?? known);
+  toServer(teller, ip, outcome.connection ?? known ?? onceConnection(teller, ip));
 }
 
 /** A packet of no connection: service, scheduler, and the connection that it opens; false when it ended here. */
@@ -49,7 +62,9 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   const word = protocolWord(ip);
   const service =
     services.find((one) => 'fwmark' in one && isService(one, ip, mark)) ??
-    services.find((one) => !('fwmark' in one) && isService(one, ip, mark));
+    services.find((one) => !('fwmark' in one) && isService(one, ip, mark)) ??
+    services.find((one) => mayBeFtpData(one, ip)) ??
+    services.find((one) => takesAnyPort(one, ip));
   if (service === undefined) return teller.end(`service ${word} ${destinationOf(ip)}`) ?? false;
   const { length } = service.dests;
   const count = length === 1 ? '1 server' : `${length} servers`;
@@ -60,17 +75,58 @@ function opened(teller: Teller, ip: IpFacts): boolean {
     teller.line(opening, 'may open a connection');
   }
   if (teller.is('ftp-data')) return teller.end(`source port ${ip.sourcePort}`) ?? false;
+  if (teller.is('no-call-id')) return teller.end('Call-ID') ?? false;
+  const template = templateOf(teller, service, ip);
   const scheduler = `scheduler ${service.scheduler}`;
-  const made = outcome.connection;
+  const made = outcome.connection ?? onceConnection(teller, ip);
   if (teller.is('no-dest') || made === undefined) return teller.end(scheduler) ?? false;
   if (isBypass(made)) teller.line(scheduler, 'no server: net.ipv4.vs.cache_bypass = 1');
-  else
+  else if (template === undefined)
     teller.line(
       scheduler,
       `${server(made)}: ${choiceText(service, { client: ip.source, clientPort: ip.sourcePort ?? 0, destination: ip.destination })}`,
     );
-  teller.line('new connection', `${made.state}, ${made.method}, expires in ${Math.round(made.expires)} s`);
+  const life = outcome.connection === undefined ? 'for this packet alone' : `expires in ${Math.round(made.expires)} s`;
+  teller.line('new connection', `${made.state}, ${made.method}, ${life}`);
   return true;
+}
+
+/** Tells of a persistent service's template; `undefined` when a scheduler has to choose. */
+function templateOf(teller: Teller, service: ServiceInfo, ip: IpFacts): ConnectionInfo | undefined {
+  if (service.persistent === undefined) return undefined;
+  const { connections, connectionsAfter = [] } = teller.input;
+  const isOf = (one: ConnectionInfo): boolean => one.template === true && isTemplateOf(one, service, ip);
+  const used = connectionsAfter.filter(isOf).sort((a, b) => b.expires - a.expires)[0];
+  const known = connections.find(
+    (one) => isOf(one) && one.destAddress === used?.destAddress && sameTemplate(one, used),
+  );
+  const looked = `template ${used === undefined ? ip.source : formatEndpoint(used.clientAddress, 0)}`;
+  const call = used?.pe === undefined ? '' : `Call-ID ${used.pe.data}, `;
+  if (known === undefined) teller.line(looked, `${call}none`);
+  else teller.line(looked, `${call}${known.state}, server ${formatEndpoint(known.destAddress, known.destPort)}`);
+  return known;
+}
+
+function sameTemplate(a: ConnectionInfo, b: ConnectionInfo): boolean {
+  return a.virtualPort === b.virtualPort && a.clientAddress === b.clientAddress && a.pe?.data === b.pe?.data;
+}
+
+/** The connection of a packet that had one for itself. */
+function onceConnection({ input: { once } }: Teller, ip: IpFacts): ConnectionInfo | undefined {
+  if (once === undefined) return undefined;
+  return {
+    protocol: 'udp',
+    clientAddress: ip.source,
+    clientPort: ip.sourcePort ?? 0,
+    virtualAddress: ip.destination,
+    virtualPort: ip.destinationPort ?? 0,
+    destAddress: once.address,
+    destPort: once.port || (ip.destinationPort ?? 0),
+    method: once.method,
+    state: 'UDP',
+    expires: 0,
+    inPackets: 1,
+  };
 }
 
 /** What decides whether a packet may open a connection; UDP always does. */

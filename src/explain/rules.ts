@@ -77,6 +77,7 @@ const RULES: Readonly<Record<string, string>> = {
   'dest-unavailable':
     'IPVS: the server was deleted (net.ipv4.vs.expire_nodest_conn says what becomes of the connection)',
   'local-client': 'IPVS NAT, reply to a local client: source translated back at LOCAL_IN',
+  'no-call-id': 'IPVS --pe sip: a datagram without a Call-ID (RFC 3261 §20.8) is not scheduled',
   'table-full': 'the connection table is as large as it was planned',
   'no-route': 'RFC 1812 §5.2.4: no matching route',
   'no-neighbour': 'RFC 826: no entry for the next hop',

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectionInfo, Outcome, ServiceInfo } from '../director.js';
+import type { ConnectionInfo, DestInfo, Outcome, ServiceInfo } from '../director.js';
 import { reasonText } from '../reasons.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
 
@@ -37,6 +37,10 @@ export interface WalkInput {
   /** Services and connections before the packet. */
   readonly services: readonly ServiceInfo[];
   readonly connections: readonly ConnectionInfo[];
+  /** Connections after it. */
+  readonly connectionsAfter?: readonly ConnectionInfo[];
+  /** The server of a connection that lived for this packet alone. */
+  readonly once?: DestInfo | undefined;
 }
 
 /** Tells a walk, line by line. */

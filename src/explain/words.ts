@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatEndpoint } from '../address.js';
+import { addressBytes, formatAddress, formatEndpoint } from '../address.js';
 import type { ConnectionInfo, DestInfo, ServiceInfo } from '../director.js';
 import type { TunnelConfig } from '../types.js';
 import { type IpFacts, protocolWord } from './packet.js';
@@ -55,6 +55,36 @@ function isProtocol({ protocol }: { protocol: string }, ip: IpFacts): boolean {
 export function isService(one: ServiceInfo, ip: IpFacts, mark: number): boolean {
   if ('fwmark' in one) return one.fwmark === mark && (!('family' in one) || one.family === ip.version);
   return isProtocol(one, ip) && one.address === ip.destination && one.port === ip.destinationPort;
+}
+
+/** FTP's ports: its service is asked for what may be a data connection. */
+const [FTP_DATA, FTP] = [20, 21];
+
+/** Whether a packet may be one of the data connections of an FTP service. */
+export function mayBeFtpData(one: ServiceInfo, ip: IpFacts): boolean {
+  const port = ip.destinationPort ?? 0;
+  const isData = protocolWord(ip) === 'TCP' && (port === FTP_DATA || port >= 1024);
+  return isData && !('fwmark' in one) && isService(one, { ...ip, destinationPort: FTP }, 0);
+}
+
+/** Whether a packet belongs to a service for every port of its address. */
+export function takesAnyPort(one: ServiceInfo, ip: IpFacts): boolean {
+  return !('fwmark' in one) && isService(one, { ...ip, destinationPort: 0 }, 0);
+}
+
+/** Whether a template may be the one of a packet's client: it belongs to the service, and names its network. */
+export function isTemplateOf(one: ConnectionInfo, service: ServiceInfo, ip: IpFacts): boolean {
+  const isOwn = one.protocol === 'ip' ? 'fwmark' in service : one.virtualAddress === ip.destination;
+  return isOwn && networkOf(ip.source, service.netmask) === one.clientAddress;
+}
+
+/** The bits of an address that count: under a mask of IPv4, or that many. */
+function networkOf(address: string, netmask: string | number | undefined): string {
+  const { bytes } = addressBytes(address);
+  const mask = typeof netmask === 'string' ? addressBytes(netmask).bytes : undefined;
+  const bits = typeof netmask === 'number' ? netmask : 128;
+  const kept = bytes.map((byte, i) => byte & (mask?.[i] ?? 0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))));
+  return formatAddress(kept);
 }
 
 /** `TCP 10.0.0.100:80`, `mark 5`. */

@@ -13,6 +13,7 @@ import {
   stateTimeout,
   type TransportEvent,
 } from './states.js';
+import type { Template, TemplateTable } from './templates.js';
 import type * as words from './types.js';
 
 /** One connection: client, virtual and real end. */
@@ -39,6 +40,17 @@ export interface Connection {
   inPackets: number;
   /** Whether a packet of its server came by. */
   outputSeen: boolean;
+  /** The template that made it. */
+  control: Template | undefined;
+  /** Whether it lives for one packet: nobody finds it. */
+  once: boolean;
+}
+
+/** How a connection is made, where it is not made as usual. */
+export interface Making {
+  destPort?: number;
+  once?: boolean;
+  control?: Template;
 }
 
 /** Addresses and ports of a packet. */
@@ -59,6 +71,7 @@ const FIRST_TIMEOUT = 3000;
 /** All connections. */
 export class ConnectionTable {
   readonly #services: ServiceTable;
+  readonly #templates: TemplateTable;
   readonly #timeouts: StateTimeouts;
   readonly #limits: Limits;
   /** All, also those from port 0 in whose place there is a newer one. */
@@ -70,8 +83,9 @@ export class ConnectionTable {
   /** No connection ends before this. */
   #nextExpiry = Number.POSITIVE_INFINITY;
 
-  constructor(services: ServiceTable, timeouts: StateTimeouts, limits: Limits) {
+  constructor(services: ServiceTable, templates: TemplateTable, timeouts: StateTimeouts, limits: Limits) {
     this.#services = services;
+    this.#templates = templates;
     this.#timeouts = timeouts;
     this.#limits = limits;
   }
@@ -92,13 +106,15 @@ export class ConnectionTable {
     return this.#replies.get(tupleName(tuple))?.[0];
   }
 
-  /** Whether there is no room for another connection of that family. */
+  /** Whether there is no room for another connection, or template, of that family. */
   isFull(family: Family): boolean {
-    return this.list().filter(({ clientAddress }) => familyOf(clientAddress) === family).length >= this.#limits[family];
+    const connections = this.list().filter(({ clientAddress }) => familyOf(clientAddress) === family).length;
+    return connections + this.#templates.count(family) >= this.#limits[family];
   }
 
   /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
-  create(tuple: Tuple, dest: Dest | undefined, now: number): Connection {
+  create(tuple: Tuple, dest: Dest | undefined, now: number, making: Making = {}): Connection {
+    const { once = false, control } = making;
     const connection: Connection = {
       protocol: tuple.protocol,
       clientAddress: tuple.source,
@@ -108,14 +124,19 @@ export class ConnectionTable {
       method: dest?.method ?? 'bypass',
       dest,
       destAddress: dest?.address ?? (familyOf(tuple.source) === 6 ? 0n : 0),
-      destPort: dest === undefined ? 0 : dest.port || tuple.destinationPort,
+      destPort: dest === undefined ? 0 : (making.destPort ?? (dest.port || tuple.destinationPort)),
       state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
       active: false,
       timeout: FIRST_TIMEOUT,
       expiresAt: now + FIRST_TIMEOUT,
       inPackets: 0,
       outputSeen: false,
+      control,
+      once,
     };
+    control?.controlled.add(connection);
+    if (dest !== undefined) this.#services.bind(dest);
+    if (once) return connection;
     this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     this.#all.add(connection);
     // Only replies that are not translated look for a request from port 0.
@@ -126,7 +147,6 @@ export class ConnectionTable {
       const older = connection.clientPort === 0 ? [] : (this.#replies.get(name) ?? []);
       this.#replies.set(name, [connection, ...older]);
     }
-    if (dest !== undefined) this.#services.bind(dest);
     return connection;
   }
 
@@ -146,6 +166,10 @@ export class ConnectionTable {
         connection.dest.activeConnections += active ? 1 : -1;
         connection.dest.inactiveConnections += active ? -1 : 1;
       }
+      const isEstablished = state === 'ESTABLISHED' && connection.state !== state;
+      if (connection.control !== undefined && (isEstablished || (direction === 'output' && state === 'UDP'))) {
+        connection.control.assured = true;
+      }
       connection.active = active;
       connection.state = state;
       connection.timeout = stateTimeout(state, connection.protocol === 'sctp', this.#timeouts) * 1000;
@@ -156,6 +180,7 @@ export class ConnectionTable {
 
   remove(connection: Connection): void {
     this.#all.delete(connection);
+    connection.control?.controlled.delete(connection);
     const request = tupleName(requestTuple(connection));
     if (this.#requests.get(request) === connection) this.#requests.delete(request);
     const name = tupleName(replyTuple(connection));
@@ -165,8 +190,9 @@ export class ConnectionTable {
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
-  /** Removes what has ended by `now`. */
+  /** Removes what has ended by `now`, templates too. */
   expire(now: number): void {
+    this.#templates.expire(now);
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const connection of this.#all) {

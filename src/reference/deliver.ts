@@ -10,7 +10,7 @@ import { ipLength } from './packet/ip.js';
 import { isOpening, mayOpen, readTransport, type Transport } from './ports.js';
 import { judgeOwnError } from './related.js';
 import { passReply } from './reply.js';
-import { schedule } from './schedule.js';
+import { endOnce, schedule } from './schedule.js';
 import { hasEnded } from './states.js';
 import { isStray } from './stray.js';
 import { translate } from './translate.js';
@@ -39,14 +39,18 @@ export function deliver(host: Host, received: Received): Judgement {
   const made = open(host, received, transport, transport.tuple);
   // The dest of the old one counts it until a timer ends it, which is right after.
   if (connection !== undefined) host.connections.remove(connection);
-  return 'verdict' in made ? made : request(host, received, made, transport);
+  if ('verdict' in made) return made;
+  const judgement = request(host, received, made, transport);
+  endOnce(host, made);
+  return judgement;
 }
 
 /** Whether a packet is the first of a new connection, although it has one: that has ended, or its dest takes no new ones. */
-function beginsAgain(host: Host, { dest, state }: Connection, transport: Transport): boolean {
+function beginsAgain(host: Host, { dest, state, control }: Connection, transport: Transport): boolean {
   if (!isOpening(transport)) return false;
   if (host.sysctl.expire_nodest_conn !== 0 && dest?.weight === 0) return true;
-  return host.sysctl.conn_reuse_mode !== 0 && hasEnded(state);
+  // One that is under control waits for its timeout.
+  return host.sysctl.conn_reuse_mode !== 0 && hasEnded(state) && control === undefined;
 }
 
 /** A packet of a connection from its client: counted, followed, sent on. */
@@ -75,5 +79,5 @@ function open(host: Host, received: Received, transport: Transport, tuple: Tuple
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return local('local-delivery');
   if (!opens) return local('not-opening');
-  return schedule(host, received, service, tuple, tuple.destination, true);
+  return schedule(host, received, service, tuple, tuple.destination, false);
 }

@@ -14,6 +14,7 @@ import { Reassembler } from './reassembly.js';
 import { receive } from './receive.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
+import { type Template, TemplateTable } from './templates.js';
 import type * as words from './types.js';
 
 /** What a director starts with. */
@@ -51,12 +52,14 @@ export class ReferenceDirector {
 
   constructor(options: ReferenceOptions) {
     const services = new ServiceTable(() => this.#host.sysctl);
+    const templates = new TemplateTable(services);
     let identification = options.ipId ?? 1;
     let fragmentIdentification = identification;
     this.#host = {
       network: new Network(options.network),
       services,
-      connections: new ConnectionTable(services, this.#timeouts, {
+      templates,
+      connections: new ConnectionTable(services, templates, this.#timeouts, {
         4: options.connections ?? Number.POSITIVE_INFINITY,
         6: options.connections6 ?? Number.POSITIVE_INFINITY,
       }),
@@ -74,6 +77,7 @@ export class ReferenceDirector {
         pmtu_disc: 1,
         sloppy_tcp: 0,
         expire_nodest_conn: 0,
+        expire_quiescent_template: 0,
         nat_icmp_send: 0,
         schedule_icmp: 0,
         cache_bypass: 0,
@@ -156,11 +160,12 @@ export class ReferenceDirector {
 
   /** `expire_nodest_conn`: connections go with their dest. */
   #expireNodest(): void {
-    const { connections, sysctl } = this.#host;
+    const { connections, templates, sysctl } = this.#host;
     if (sysctl.expire_nodest_conn === 0) return;
     for (const connection of connections.list()) {
       if (connection.dest?.available === false) connections.remove(connection);
     }
+    templates.removeAbandoned();
   }
 
   /**
@@ -191,10 +196,14 @@ export class ReferenceDirector {
     this.#host.reassembly.expire(now);
   }
 
-  /** The connections at `now`. */
+  /** The connections at `now`, then the templates. */
   connections(now: number): words.ReferenceConnectionInfo[] {
     this.advance(now);
-    return this.#host.connections.list().map((connection) => describeConnection(connection, now));
+    const { connections, templates } = this.#host;
+    return [
+      ...connections.list().map((connection) => describeConnection(connection, now)),
+      ...templates.list().map((template) => describeTemplate(template, now)),
+    ];
   }
 
   /** The services. */
@@ -219,13 +228,45 @@ function describeConnection(connection: Connection, now: number): words.Referenc
   };
 }
 
+function describeTemplate(template: Template, now: number): words.ReferenceConnectionInfo {
+  const { key, dest, destPort, method, assured, expiresAt, inPackets } = template;
+  return {
+    protocol: key.protocol,
+    clientAddress: formatAddress(key.client),
+    clientPort: 0,
+    virtualAddress: formatAddress(key.virtual),
+    virtualPort: key.port,
+    destAddress: formatAddress(dest.address),
+    destPort,
+    method,
+    state: assured ? 'ASSURED' : 'NONE',
+    expires: (expiresAt - now) / 1000,
+    inPackets,
+    template: true,
+    ...(key.callId !== undefined && { pe: { name: 'sip', data: key.callId } }),
+  };
+}
+
 function describeService(service: Service): words.ReferenceServiceInfo {
   return {
     ...describeEnd(service),
     scheduler: service.schedulerName,
     flags: [...service.flags],
+    ...describePersistence(service),
     stats: { ...service.stats },
     dests: service.dests.map(describeDest),
+  };
+}
+
+function describePersistence({
+  persistence,
+  once,
+  engine,
+}: Service): Pick<words.ReferenceServiceInfo, 'persistent' | 'netmask' | 'ops' | 'pe'> {
+  return {
+    ...(persistence && { persistent: persistence.timeout / 1000, netmask: persistence.netmask }),
+    ...(once && { ops: true as const }),
+    ...(engine && { pe: engine }),
   };
 }
 

@@ -13,9 +13,11 @@ import { isLinkLocal, isUnspecified } from './packet/address.js';
 import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withLowerHops } from './packet/ip.js';
 import { IP_FLAG, isFragment } from './packet/ipv4.js';
+import { connectOutwards } from './persistence.js';
 import { readTransport } from './ports.js';
 import { judgePassingError } from './related.js';
 import { passDirect, passReply } from './reply.js';
+import { endOnce, messageOf } from './schedule.js';
 import { isStray } from './stray.js';
 import { translate, unfinishedAfter } from './translate.js';
 import { isIcmp, UPPER, upperLayer } from './upper.js';
@@ -93,13 +95,18 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
   if (isIcmp(packet, upper) && !upper.isLaterFragment) return judgePassingError(host, received, upper.bytes);
   const transport = readTransport(packet);
   if (transport?.tuple === undefined) return { packet, reason: 'routed' };
-  const connection = host.connections.findReply(transport.tuple);
+  let connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
     if (passDirect(host, received, transport)) return { packet, reason: 'routed' };
+    if (!transport.isSecured) connection = connectOutwards(host, transport.tuple, messageOf(received), now);
+  }
+  if (connection === undefined) {
     if (!isStray(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }
-  if (!passReply(host, packet, connection, transport, now)) return drop('transport-truncated');
+  const passed = passReply(host, packet, connection, transport, now);
+  endOnce(host, connection);
+  if (!passed) return drop('transport-truncated');
   const { virtualAddress: source, virtualPort: sourcePort } = connection;
   return { packet: translate(packet, { source, sourcePort }, partialChecksum !== false), reason: 'nat-out' };
 }

@@ -12,6 +12,7 @@ import type { PathMtus } from './path-mtu.js';
 import type { Random } from './random.js';
 import type { Arrival, Reassembler } from './reassembly.js';
 import type { ServiceTable } from './services.js';
+import type { TemplateTable } from './templates.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
 
 /** The director's tables and switches. */
@@ -21,6 +22,7 @@ export interface Host {
   readonly ecn: EcnMode;
   readonly services: ServiceTable;
   readonly connections: ConnectionTable;
+  readonly templates: TemplateTable;
   readonly paths: PathMtus;
   readonly random: Random;
   /** When the packet that is judged came, milliseconds since the Unix epoch. */

@@ -20,7 +20,7 @@ import {
   translateError,
 } from './quote.js';
 import { relay } from './relay.js';
-import { schedule } from './schedule.js';
+import { endOnce, schedule } from './schedule.js';
 import { given, send } from './transmit.js';
 
 /** An ICMP message and the packet that it quotes. */
@@ -101,11 +101,14 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   if (connection === undefined || 'verdict' in connection) return connection;
   // Only NAT over IPv4 looks at the checksum; over IPv6 a wrong one is made right.
   const isVerified = connection.method === 'nat' && !isIpv6(received.packet);
-  if (isVerified && !icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  if (isVerified && !icmpChecksumIsRight(received.packet, message)) {
+    endOnce(host, connection);
+    return drop('icmp-checksum');
+  }
   countRequest(ipLength(received.packet), connection);
   if (connection.method !== 'nat') connection.inPackets += 1;
   const { destAddress, destPort } = connection;
-  return send(host, received, connection, {
+  const judgement = send(host, received, connection, {
     translate: (packet) =>
       translateError(
         packet,
@@ -118,6 +121,8 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
     isError: true,
     isCut: false,
   });
+  endOnce(host, connection);
+  return judgement;
 }
 
 /** `schedule_icmp`: an error may open the connection that it speaks of. AH and ESP open nothing, as elsewhere. */
@@ -130,6 +135,6 @@ function openFor(host: Host, received: Received, quote: Quote): Connection | Jud
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
   if (service === undefined) return undefined;
   // The packet that it quotes goes to the client: schedulers that ask for a destination get that.
-  const made = schedule(host, received, service, tuple, quoted.destination, false);
+  const made = schedule(host, received, service, tuple, quoted.destination, true);
   return 'verdict' in made && made.verdict === 'local' ? undefined : made;
 }

@@ -6,18 +6,22 @@
 import type { Connection, Tuple } from './connections.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
-import type { Service } from './services.js';
+import { UDP_LENGTH } from './packet/udp.js';
+import { connectPersistently, count, type Refusal } from './persistence.js';
+import type { Dest, Service } from './services.js';
 import { tell } from './transmit.js';
+import { upperLayer } from './upper.js';
 
 /** Port from which an FTP server opens data connections: the FTP helper's business, never scheduled. */
 const FTP_DATA_PORT = 20;
+const FTP_PORT = 21;
 
 /**
  * A connection to a dest of the service's choice, or the verdict where none is made.
  *
  * @param tuple of a packet from the client
  * @param destination to where the packet goes, or the one that an error quotes
- * @param mayBypass whether a packet for which there is no dest may go to where it was addressed (`cache_bypass`)
+ * @param isError whether it is an error that speaks of the connection
  */
 export function schedule(
   host: Host,
@@ -25,9 +29,9 @@ export function schedule(
   service: Service,
   tuple: Tuple,
   destination: Address,
-  mayBypass: boolean,
+  isError: boolean,
 ): Connection | Judgement {
-  const { connections, random, sysctl } = host;
+  const { random } = host;
   if (tuple.sourcePort === FTP_DATA_PORT) return local('ftp-data');
   const key = {
     sourceAddress: tuple.source,
@@ -36,15 +40,70 @@ export function schedule(
     now: received.now,
     random: (below: number) => random.draw(below),
   };
-  const dest = service.scheduler.pick(service.dests, key);
-  const isBypassed = mayBypass && sysctl.cache_bypass !== 0 && 'fwmark' in service.end;
-  if (dest === undefined && !isBypassed) {
-    return drop('no-dest', tell(host, received, 'port-unreachable', received.packet));
+  const pick = (): Dest | undefined => service.scheduler.pick(service.dests, key);
+  const { persistence } = service;
+  const made =
+    persistence === undefined
+      ? connectOnce(host, service, tuple, pick, received.now)
+      : connectPersistently(
+          host,
+          service,
+          persistence,
+          tuple,
+          isError ? undefined : messageOf(received),
+          pick,
+          received.now,
+        );
+  if (typeof made !== 'string') return made;
+  return made === 'no-dest' ? leave(host, received, service, tuple, isError) : drop(made);
+}
+
+/** A connection that no template asks for. Only FTP's service is found for ports that it has no connections on. */
+function connectOnce(
+  { connections }: Host,
+  service: Service,
+  tuple: Tuple,
+  pick: () => Dest | undefined,
+  now: number,
+): Connection | Refusal {
+  const isOwnPort = 'fwmark' in service.end || service.end.port === tuple.destinationPort;
+  const dest = isOwnPort ? pick() : undefined;
+  if (dest === undefined) return 'no-dest';
+  if (connections.isFull(familyOf(tuple.source))) return 'table-full';
+  return count(service, dest, connections.create(tuple, dest, now, { once: isOnce(service, tuple) }));
+}
+
+/** There is no dest: on to where it was addressed, to the host, or an answer. */
+function leave(
+  host: Host,
+  received: Received,
+  service: Service,
+  tuple: Tuple,
+  isError: boolean,
+): Connection | Judgement {
+  const { connections, sysctl } = host;
+  if (!isError && sysctl.cache_bypass !== 0 && 'fwmark' in service.end) {
+    if (connections.isFull(familyOf(tuple.source))) return drop('table-full');
+    return connections.create(tuple, undefined, received.now, { once: isOnce(service, tuple) });
   }
-  if (connections.isFull(familyOf(tuple.source))) return drop('table-full');
-  if (dest !== undefined) {
-    dest.stats.connections += 1n;
-    service.stats.connections += 1n;
-  }
-  return connections.create(tuple, dest, received.now);
+  const isFtp = !('fwmark' in service.end) && service.end.port === FTP_PORT;
+  if (isFtp && tuple.destinationPort !== FTP_PORT) return local('local-delivery');
+  return drop('no-dest', tell(host, received, 'port-unreachable', received.packet));
+}
+
+function isOnce(service: Service, { protocol }: Tuple): boolean {
+  return service.once && protocol === 'udp';
+}
+
+/** What a datagram carries; nothing, where it carries none. */
+export function messageOf({ packet }: Received): Uint8Array | undefined {
+  const message = upperLayer(packet)?.bytes.subarray(UDP_LENGTH);
+  return message?.length === 0 ? undefined : message;
+}
+
+/** A connection for one packet has had it. */
+export function endOnce({ connections }: Host, connection: Connection): void {
+  if (!connection.once) return;
+  if (connection.control !== undefined) connection.control.inPackets += 1;
+  connections.remove(connection);
 }

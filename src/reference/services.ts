@@ -47,6 +47,17 @@ export type ServiceEnd =
   | { protocol: words.ReferenceProtocol; address: Address; port: number }
   | { fwmark: number; family: Family };
 
+/** How a service is persistent. */
+export interface Persistence {
+  /** Milliseconds. */
+  timeout: number;
+  /** The bits of a client's address that count. */
+  mask: Address;
+  /** As given, or the default. */
+  netmask: string | number;
+  engine: 'sip' | undefined;
+}
+
 /** A virtual service; `dests` is newest first. */
 export interface Service {
   end: ServiceEnd;
@@ -54,6 +65,10 @@ export interface Service {
   schedulerName: words.ReferenceScheduler;
   scheduler: Scheduler<Dest>;
   flags: words.ReferenceFlag[];
+  persistence: Persistence | undefined;
+  engine: 'sip' | undefined;
+  /** Whether its UDP connections live for one packet. */
+  once: boolean;
   dests: Dest[];
   stats: words.ReferenceStats;
 }
@@ -74,6 +89,8 @@ export class ServiceTable {
   readonly #trash = new Map<string, Dest>();
   /** Dests of the method `tun`; first the one that was given its tunnel last. */
   #tunnels: Dest[] = [];
+  /** The same for the method `nat`. */
+  #translated: Dest[] = [];
   readonly #sysctl: () => Required<words.ReferenceSysctl>;
   /** The latest time that was heard of. */
   #now: number | undefined;
@@ -97,7 +114,16 @@ export class ServiceTable {
     const flags = [...(config.flags ?? [])];
     const settings = this.#settings(family, () => service.flags);
     const scheduler = createScheduler<Dest>(name, [], settings);
-    const service: Service = { end, family, schedulerName: name, scheduler, flags, dests: [], stats: noStats() };
+    const service: Service = {
+      end,
+      family,
+      schedulerName: name,
+      scheduler,
+      flags,
+      ...readPersistence(config, family),
+      dests: [],
+      stats: noStats(),
+    };
     this.#services.set(key, service);
     this.#start(scheduler);
   }
@@ -106,6 +132,7 @@ export class ServiceTable {
   edit(config: words.ReferenceService): void {
     const service = this.get(config);
     service.flags = [...(config.flags ?? [])];
+    Object.assign(service, readPersistence(config, service.family));
     const name = config.scheduler ?? 'wlc';
     if (name === service.schedulerName) return;
     service.schedulerName = name;
@@ -196,7 +223,7 @@ export class ServiceTable {
 
   #discard(dest: Dest): void {
     dest.available = false;
-    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
+    this.#forgetEnd(dest);
     this.#trash.set(dest.name, dest);
   }
 
@@ -224,10 +251,15 @@ export class ServiceTable {
     return dest;
   }
 
-  /** The service for a packet: that of its mark, else the one for exactly its destination. */
+  /**
+   * The service for a packet: that of its mark, else the one for exactly its destination, else FTP's for what may be one of
+   * its data connections, else the one for every port.
+   */
   find(mark: number, protocol: words.ReferenceProtocol, address: Address, port: number): Service | undefined {
     const marked = mark === 0 ? undefined : this.#services.get(endName({ fwmark: mark, family: familyOf(address) }));
-    return marked ?? this.#services.get(endName({ protocol, address, port }));
+    const at = (port: number) => this.#services.get(endName({ protocol, address, port }));
+    const mayBeData = protocol === 'tcp' && (port === FTP_DATA_PORT || port >= FIRST_UNPRIVILEGED);
+    return marked ?? at(port) ?? (mayBeData ? at(FTP_PORT) : undefined) ?? at(0);
   }
 
   /** Whether there is a service for packets with this mark. */
@@ -242,11 +274,15 @@ export class ServiceTable {
 
   /** Whether some NAT service has the dest `address`:`port`. */
   hasNatDest(protocol: words.ReferenceProtocol, address: Address, port: number): boolean {
-    return this.list().some(
-      ({ end, dests }) =>
-        ('fwmark' in end || end.protocol === protocol) &&
-        dests.some((dest) => dest.method === 'nat' && dest.address === address && dest.port === port),
-    );
+    return this.natDest(protocol, address, port) !== undefined;
+  }
+
+  /** That dest; of several the one that was last given the method. */
+  natDest(protocol: words.ReferenceProtocol, address: Address, port: number): Dest | undefined {
+    return this.#translated.find((dest) => {
+      const { end } = dest.service;
+      return ('fwmark' in end || end.protocol === protocol) && dest.address === address && dest.port === port;
+    });
   }
 
   /** What kind of tunnel leads to `address`, and to that UDP port (0 but for GUE): of several the one that was given last. */
@@ -259,13 +295,29 @@ export class ServiceTable {
     const { type, port } = dest.tunnel;
     const isSame = before?.method === dest.method && before.tunnel.type === type && before.tunnel.port === port;
     if (isSame) return;
-    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
+    this.#forgetEnd(dest);
     if (dest.method === 'tun') this.#tunnels.unshift(dest);
+    if (dest.method === 'nat') this.#translated.unshift(dest);
+  }
+
+  #forgetEnd(dest: Dest): void {
+    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
+    this.#translated = this.#translated.filter((each) => each !== dest);
   }
 
   /** Counts a new, inactive connection. */
   bind(dest: Dest): void {
     dest.inactiveConnections += 1;
+    this.#close(dest);
+  }
+
+  /** Counts a new template. */
+  bindTemplate(dest: Dest): void {
+    dest.persistentConnections += 1;
+    this.#close(dest);
+  }
+
+  #close(dest: Dest): void {
     if (dest.upperThreshold !== 0 && total(dest) >= dest.upperThreshold) dest.overloaded = true;
   }
 
@@ -273,6 +325,16 @@ export class ServiceTable {
   unbind(dest: Dest, active: boolean): void {
     if (active) dest.activeConnections -= 1;
     else dest.inactiveConnections -= 1;
+    this.#reopen(dest);
+  }
+
+  /** Counts a template out. */
+  unbindTemplate(dest: Dest): void {
+    dest.persistentConnections -= 1;
+    this.#reopen(dest);
+  }
+
+  #reopen(dest: Dest): void {
     if (dest.lowerThreshold !== 0) {
       if (total(dest) < dest.lowerThreshold) dest.overloaded = false;
     } else if (dest.upperThreshold === 0 || total(dest) * 4 < dest.upperThreshold * 3) dest.overloaded = false;
@@ -292,6 +354,21 @@ function readEnd(key: words.ReferenceServiceKey): ServiceEnd {
     return { fwmark, family };
   }
   return { protocol: key.protocol, address: parseAnyAddress(key.address), port: key.port };
+}
+
+/** FTP's ports, and the first of those that any process may have. */
+const FTP_DATA_PORT = 20;
+const FTP_PORT = 21;
+const FIRST_UNPRIVILEGED = 1024;
+
+function readPersistence(
+  { persistent = 0, netmask, ops = false, pe }: words.ReferenceService,
+  family: Family,
+): Pick<Service, 'persistence' | 'engine' | 'once'> {
+  if (persistent === 0) return { persistence: undefined, engine: pe, once: ops };
+  const given = netmask ?? (family === 4 ? '255.255.255.255' : 128);
+  const mask = typeof given === 'string' ? parseAnyAddress(given) : (1n << 128n) - (1n << BigInt(128 - given));
+  return { persistence: { timeout: persistent * 1000, mask, netmask: given, engine: pe }, engine: pe, once: ops };
 }
 
 function endName(end: ServiceEnd): string {

@@ -55,6 +55,14 @@ export type ReferenceService = ReferenceServiceKey & {
   /** Default `wlc`. */
   scheduler?: ReferenceScheduler;
   flags?: readonly ReferenceFlag[];
+  /** Seconds for which a client's next connections go to the same dest; 0, the default: not at all. */
+  persistent?: number;
+  /** Which clients are one: a mask for IPv4, the length of a prefix for IPv6. Default: each is its own. */
+  netmask?: string | number;
+  /** Whether each UDP datagram is scheduled by itself. Default false. */
+  ops?: boolean;
+  /** What tells clients apart besides: `sip`, the Call-ID. */
+  pe?: 'sip';
 };
 
 /** How packets are put into a tunnel: ipvsadm's `--tun-type`, `--tun-port`, `--tun-[no|rem]csum`. */
@@ -149,6 +157,8 @@ export interface ReferenceSysctl {
   /** Default 0. */
   expire_nodest_conn?: number;
   /** Default 0. */
+  expire_quiescent_template?: number;
+  /** Default 0. */
   nat_icmp_send?: number;
   /** Default 0. */
   schedule_icmp?: number;
@@ -227,13 +237,19 @@ export interface ReferenceDestInfo {
 export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMarkKey>) & {
   scheduler: ReferenceScheduler;
   flags: ReferenceFlag[];
+  /** These two only where persistent. */
+  persistent?: number;
+  netmask?: string | number;
+  ops?: true;
+  pe?: 'sip';
   stats: ReferenceStats;
   dests: ReferenceDestInfo[];
 };
 
 /** A connection as it stands; one that goes past its service has no dest: `0.0.0.0` or `::`, port 0. */
 export interface ReferenceConnectionInfo {
-  protocol: ReferenceProtocol;
+  /** `ip`: a template of a firewall mark, which stands in its virtual address. */
+  protocol: ReferenceProtocol | 'ip';
   clientAddress: string;
   clientPort: number;
   virtualAddress: string;
@@ -241,10 +257,12 @@ export interface ReferenceConnectionInfo {
   destAddress: string;
   destPort: number;
   method: ReferenceMethod | 'bypass';
-  /** `ESTABLISHED`, `SYN_RECV`, …, `UDP`. */
+  /** `ESTABLISHED`, `SYN_RECV`, …, `UDP`; of a template `NONE` or `ASSURED`. */
   state: string;
   /** Seconds until it expires, with fractions. */
   expires: number;
   /** Packets from the client. */
   inPackets: number;
+  template?: true;
+  pe?: { name: 'sip'; data: string };
 }

@@ -15,13 +15,11 @@ export interface Surroundings {
   readonly netfilter: Netfilter;
   /** Input captures whose senders leave checksums to their network cards. */
   readonly offloads: Set<string>;
-  /** Words of rules that were passed over, with the number of their event. */
-  readonly passedOver: { readonly event: number; readonly words: string }[];
 }
 
 /** Those of a director that has just been set up. */
 export function surroundings(network: NetworkConfig): Surroundings {
-  return { network, sysctl: {}, netfilter: new Netfilter(), offloads: new Set(), passedOver: [] };
+  return { network, sysctl: {}, netfilter: new Netfilter(), offloads: new Set() };
 }
 
 /** The tunnel devices that a host has from the start, down. */

@@ -38,6 +38,7 @@ const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
   'net/ipv4/vs/pmtu_disc': 'pmtu_disc',
   'net/ipv4/vs/sloppy_tcp': 'sloppy_tcp',
   'net/ipv4/vs/expire_nodest_conn': 'expire_nodest_conn',
+  'net/ipv4/vs/expire_quiescent_template': 'expire_quiescent_template',
   'net/ipv4/vs/nat_icmp_send': 'nat_icmp_send',
   'net/ipv4/vs/schedule_icmp': 'schedule_icmp',
   'net/ipv4/vs/cache_bypass': 'cache_bypass',
@@ -116,17 +117,12 @@ function applyOffload({ host, text }: ScenarioEvent, { offloads }: Surroundings)
   else offloads.delete(capture);
 }
 
-/** `ipvsadm -p [SECONDS]`: without persistence a scenario may still be the same, and is compared. */
-const PERSISTENT = / (?:-p|--persistent)(?: \d+)?(?= |$)/;
-
-function applyCommand(target: EventTarget, { text, number }: ScenarioEvent, around: Surroundings): void {
+function applyCommand(target: EventTarget, { text }: ScenarioEvent, around: Surroundings): void {
   if (!/^ipvsadm\s/.test(text)) {
     if (runCommand(around, text)) target.setNetwork(around.network);
     return;
   }
-  const persistent = PERSISTENT.exec(text)?.[0];
-  if (persistent !== undefined) around.passedOver.push({ event: number, words: persistent.trim() });
-  const command = parseRule(text.replace(PERSISTENT, ''));
+  const command = parseRule(text);
   if (command !== undefined) applyRules(target, [command]);
 }
 

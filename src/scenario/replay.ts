@@ -56,8 +56,6 @@ export interface Replay {
   readonly fed: number;
   /** How many listings were looked at, and what was wrong about them. */
   readonly listings: { readonly looked: number; readonly differences: readonly string[] };
-  /** Words of rules that were passed over, with the number of their event. */
-  readonly passedOver: readonly { readonly event: number; readonly words: string }[];
   /** Why and when it ended early. */
   readonly stopped: { readonly message: string; readonly time: bigint } | undefined;
 }
@@ -93,7 +91,6 @@ export class Player<Target extends ReplayTarget> {
       local: this.#local,
       unresolved: this.#unresolved,
       fed: this.#fed,
-      passedOver: this.#around.passedOver,
     };
   }
 
@@ -153,7 +150,7 @@ export function replay({ network, addresses, events, captures, looks }: Scenario
   const look = (one: Look): void => {
     const now = milliseconds(one.time);
     // What rules were passed over for, listings show.
-    if (player.outcome.passedOver.length === 0) listings.look(one, now, () => target.advance(now));
+    listings.look(one, now, () => target.advance(now));
   };
   const steps: Step[] = [
     // In this order at equal times: the sort keeps it.

@@ -37,8 +37,6 @@ export interface ScenarioResult {
   readonly masked: Readonly<Record<string, number>>;
   /** Frames left out by the folder's own note. */
   readonly leftOut: readonly LeftOut[];
-  /** Words of rules that this version does not know and passed over, with the number of their event. */
-  readonly passedOver: readonly { readonly event: number; readonly words: string }[];
   /** The first differences by time. */
   readonly differences: readonly Omit<FrameDifference, 'time'>[];
   readonly differenceCount: number;
@@ -77,7 +75,7 @@ export async function verifyScenario(
 }
 
 function compare(name: string, scenario: Scenario, outcome: Replay, options: VerifyOptions): ScenarioResult {
-  const { sent, local, fed, listings, passedOver, stopped } = outcome;
+  const { sent, local, fed, listings, stopped } = outcome;
   const answers = new HostAnswers(local, scenario.addresses, scenario.macs);
   const choices = new Choices();
   const comparisons: Comparison[] = OUTPUTS.map((out) => {
@@ -105,7 +103,6 @@ function compare(name: string, scenario: Scenario, outcome: Replay, options: Ver
     host,
     masked,
     leftOut: scenario.leftOut,
-    passedOver,
     differences: differences.slice(0, options.differences ?? 20).map(({ time: _, ...rest }) => rest),
     differenceCount: differences.length,
     listings: listings.looked,
@@ -130,7 +127,6 @@ function failed(name: string, scenario: Scenario | undefined, error: unknown): S
     host: [],
     masked: {},
     leftOut: scenario?.leftOut ?? [],
-    passedOver: [],
     differences: [],
     differenceCount: 0,
     listings: 0,

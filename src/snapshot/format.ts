@@ -34,6 +34,7 @@ export type SectionName =
   | 'wheel'
   | 'conns'
   | 'conns6'
+  | 'callIds'
   /** u32 each: index entries of which others with the same tag are near, in the order in which they are found. */
   | 'contested';
 

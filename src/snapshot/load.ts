@@ -30,6 +30,7 @@ export function movesOf(snapshot: Snapshot, plan: Plan): Moves {
     dests: moveOf(snapshot, plan, 'dests'),
     conns6: moveOf(snapshot, plan, 'conns6'),
     services: moveOf(snapshot, plan, 'services'),
+    callIds: moveOf(snapshot, plan, 'callIds'),
     schedulers: { from: schedulers.base, to: plan.schedulers.base, length: schedulers.bytes.length },
   };
 }

@@ -58,6 +58,16 @@ export const TABLES = {
     high: abi.SB_CONN6_HIGH,
     option: 'connections6',
   },
+  callIds: {
+    size: abi.CALL_ID_SIZE,
+    used: abi.CALL_ID_LENGTH,
+    mask: 0xff,
+    next: abi.CALL_ID_NEXT,
+    pointers: [],
+    free: abi.SB_CALL_ID_FREE,
+    high: abi.SB_CALL_ID_HIGH,
+    option: 'callIds',
+  },
 } as const satisfies Record<string, Table>;
 
 export type TableName = keyof typeof TABLES;

@@ -406,6 +406,14 @@ describe('schedulers', () => {
     expect(parseRule(`${at} -w 65535`)).toMatchObject({ dest: { weight: 65_535 } });
   });
 
+  test('port 0 of a persistent client: no packet belongs to a template', () => {
+    director.editService({ ...WEB, persistent: 300 });
+    fate(segment(SYN));
+    const answer = tcp({ source: RIP, destination: CLIENT, sport: 8080, dport: 0, flags: ACK });
+    expect(director.connections(T0)).toMatchObject([{ template: true }, { clientPort: 40_000 }]);
+    expect(fate(answer, 'srv')).toBe('forward routed');
+  });
+
   test('mh with more dests than slots: the first of the list share the table', () => {
     const plan = { ...SMALL_PLAN, dests: 4200 };
     using large = createDirector('release', { plan, network: director.network });

@@ -52,6 +52,11 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_REMOTE_FIELD, 4],
   [abi.SB_TUNNEL_ADDRESSES, 16],
   [abi.SB_RANDOM, 8],
+  [abi.SB_CALL_ID_HIGH, 4],
+  [abi.SB_CALL_ID_FREE, 4],
+  // The key of the template that is looked for.
+  [abi.SB_TEMPLATE_CLIENT, 16],
+  [abi.SB_TEMPLATE_MARK, 16],
   [abi.SB_ECHO, abi.OPTIONS_MAX],
   [abi.SB_ECHO_TO, 4],
   [abi.SB_SCHED_FREE, 4],
@@ -101,6 +106,7 @@ export class Guards {
     for (const [name, from, copy] of this.#still) this.#same(name, from, from + copy.length, copy);
     this.#checkNew(this.#plan.conns, abi.CONN_SIZE, abi.SB_CONN_HIGH);
     this.#checkNew(this.#plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
+    this.#checkNew(this.#plan.callIds, abi.CALL_ID_SIZE, abi.SB_CALL_ID_HIGH);
     this.#checkNew(this.#plan.blocks, abi.BLOCK_SIZE, abi.SB_BLOCK_HIGH);
 
     let at = arena.base;

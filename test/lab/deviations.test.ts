@@ -107,7 +107,6 @@ describe('what comes late', () => {
     unresolved: [cause],
     fed: 1,
     listings,
-    passedOver: [],
     stopped: undefined,
   };
 

@@ -20,6 +20,8 @@ const CONNECTIONS = 6;
 const DATAGRAMS = 3;
 /** The core ends a connection at most a tick of its wheel after it is due; nobody can tell by packets of its own. */
 const LATENESS = 256;
+/** By how much a template that controls connections outlives its time. */
+const LONGER = 60_000;
 const START = 1_700_000_000_000;
 
 /** How often each reason was given, over all runs of a file. */
@@ -120,9 +122,11 @@ export class Twins {
 
   /** Lets time pass. */
   pass(ms: number): void {
-    const due = this.connections().map(({ expires }) => this.now + expires * 1000);
+    const due = this.connections().map(({ expires, template }) => ({ at: this.now + expires * 1000, template }));
     let to = this.now + ms;
-    while (due.some((at) => at <= to && to - at <= LATENESS)) to += LATENESS;
+    const isNear = (late: number, template?: true): boolean =>
+      late >= 0 && (late <= LATENESS || (template === true && late % LONGER <= LATENESS));
+    while (due.some(({ at, template }) => isNear(to - at, template))) to += LATENESS;
     this.now = to;
     this.both('advance', to);
   }

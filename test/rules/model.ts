@@ -21,9 +21,9 @@ import type {
 export const FIXTURES = new URL('../fixtures/', import.meta.url);
 const KERNEL = new URL('kernel/', FIXTURES);
 
-/** Recorded scenarios; persistence, which one of them has, is not handled. */
+/** Recorded scenarios. */
 export const SCENARIOS = readdirSync(KERNEL, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !kernelFile(entry.name, 'rules.txt').includes(' -p '))
+  .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
 export function kernelFile(scenario: string, file: string): string {
@@ -141,6 +141,18 @@ function tunnelOf(text: string): TunnelConfig {
   return { type: type as 'ipip', checksum: CHECKSUMS[rest.at(-1) ?? '-c']!, ...port };
 }
 
+/** Reads what stands behind a service's scheduler. */
+function persistenceOf(words: string[]): Pick<ListedService, 'persistent' | 'netmask' | 'pe' | 'ops'> {
+  const after = (word: string) => (words.includes(word) ? words[words.indexOf(word) + 1] : undefined);
+  const [seconds, mask] = [after('persistent'), after('mask')];
+  return {
+    ...(seconds !== undefined && { persistent: Number(seconds) }),
+    ...(mask !== undefined && { netmask: mask.includes('.') ? mask : Number(mask) }),
+    ...(after('pe') === 'sip' && { pe: 'sip' }),
+    ...(words.includes('ops') && { ops: true }),
+  };
+}
+
 /** Reads `-Ln`, `-Ln --tun-info` or `-Ln --stats --exact` back; the dests come out in reverse, as from a kernel that keeps the newest first. */
 export function readServices(listing: string): ListedService[] {
   const services: (ListedService & { dests: ListedDest[] })[] = [];
@@ -164,7 +176,8 @@ export function readServices(listing: string): ListedService[] {
       services.push({
         ...key,
         scheduler: stats ? 'rr' : rest[0]!,
-        flags: (rest[1]?.match(/sh-\w+/g) ?? []) as SchedulerFlag[],
+        flags: (rest[1]?.match(/[sm]h-\w+/g) ?? []) as SchedulerFlag[],
+        ...(stats ? {} : persistenceOf(rest)),
         stats: stats ? numbers(rest) : NO_STATS,
         dests: [],
       });

@@ -29,7 +29,6 @@ describe('verifyScenario', () => {
       host: [],
       masked: {},
       leftOut: [],
-      passedOver: [],
       differences: [],
       differenceCount: 0,
       listings: 0,

@@ -34,6 +34,7 @@ export const SMALL_PLAN = {
   neighbours: 64,
   interfaces: 16,
   schedulerBytes: 1 << 16,
+  callIds: 16,
   arenaBytes: 1 << 17,
   fragmentBytes: 1 << 17,
   datagrams: 16,

@@ -95,6 +95,15 @@ export function ipWords(choices: Choices, source: string, destination: string, p
   return { ...words, flowLabel: choices.of([0, 0, 0x12345]), extensions };
 }
 
+/** One of a few calls, in one of the forms that a header may have, or nearly. */
+function sipMessage(choices: Choices): Uint8Array {
+  const name = choices.of(['Call-ID', 'call-id', 'i', 'i ', 'Call-ID\r\n ', 'ii']);
+  const end = choices.of(['\r\n', '\n', '\r', '', ' ']);
+  const call = choices.of(['a', 'a@b', 'b', 'a@', '@b', 'caf\u00e9', '']);
+  const first = choices.of(['OPTIONS sip:a SIP/2.0\r\n', 'OPTIONS sip:a SIP/2.0\r\ni: \r\n', '\n\n', '']);
+  return Buffer.from(`${first}${name}:${choices.of([' ', '', '\t\n '])}${call}${end}`, 'latin1');
+}
+
 /** Bytes of payload: few, or so many that the packet is about as large as a link or a tunnel takes. */
 function payloadLength(choices: Choices): number {
   const small = choices.of([0, 0, 1, 7, 8, 18, 64, 65, 200, 501]);
@@ -108,7 +117,7 @@ function payloadLength(choices: Choices): number {
 export function transportPacket(choices: Choices, ends: Ends): Made {
   const { protocol, sport, dport } = ends;
   const words = ipWords(choices, ends.source, ends.destination);
-  const payload = counting(payloadLength(choices), choices.below(256));
+  const payload = choices.once(3) ? sipMessage(choices) : counting(payloadLength(choices), choices.below(256));
   // Nobody leaves the checksum of a fragment to a card.
   const partial = choices.once(6) && !(words.extensions ?? []).some(([number]) => number === 44);
   const wrong = choices.once(6) ? { checksum: choices.of([0, 0xffff, 0x1234]) } : {};

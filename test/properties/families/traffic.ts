@@ -38,6 +38,9 @@ export interface Context {
 export type Wire = 'cli' | 'srv';
 type Packet = Made & { wire: Wire };
 
+/** What services of those ports take, too. */
+const OTHER_PORTS: Record<number, readonly number[]> = { 0: [8080, 81, 0], 21: [21, 20, 40_000] };
+
 const PORTS = [1000, 1000, 1001, 1002, 40_000, 20, 65_535];
 
 /** The frames of a step of that kind, in order. */
@@ -62,7 +65,8 @@ function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: C
       return { ...transportPacket(choices, opening(choices)), wire: 'cli' };
     case 'again': {
       const known = connections[choices.below(Math.max(1, connections.length))];
-      return known === undefined ? undefined : about(choices, known);
+      // Of a mark's template nobody has the ends.
+      return known === undefined || known.protocol === 'ip' ? undefined : about(choices, known);
     }
     case 'stray':
       return stray(choices);
@@ -83,7 +87,10 @@ function opening(choices: Choices): Ends {
   const { clients, own, vips, servers } = HOSTS[family];
   const source = choices.once(5) ? choices.of(clients) : choices.of(clients.slice(0, 2));
   const ends = { source, sport: choices.of(PORTS) };
-  if (!('fwmark' in key)) return { ...ends, protocol: key.protocol, destination: key.address, dport: key.port };
+  if (!('fwmark' in key)) {
+    const dport = choices.of(OTHER_PORTS[key.port] ?? [key.port]);
+    return { ...ends, protocol: key.protocol, destination: key.address, dport };
+  }
   // Of a mark, or of nobody.
   const protocol = choices.of(['tcp', 'udp', 'sctp'] as const);
   const destination = choices.of([own, vips[0], servers[0] as string, '198.51.100.9', vips[1]]);

@@ -30,6 +30,9 @@ export function keysOf(family: Family): ServiceKey[] {
     { protocol: 'sctp', address: vip, port: 5000 },
     { protocol: 'udp', address: other, port: 500 },
     { protocol: 'tcp', address: other, port: 443 },
+    { protocol: 'tcp', address: vip, port: 21 },
+    { protocol: 'tcp', address: other, port: 0 },
+    { protocol: 'udp', address: vip, port: 0 },
     { fwmark: MARK, family },
   ];
 }
@@ -64,7 +67,18 @@ const SCHEDULERS = SCHEDULER_NAMES.filter((name) => name !== 'maglev');
 /** A service with that name. */
 export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
   const scheduler = choices.of(SCHEDULERS);
-  return { ...key, scheduler, flags: flagsOf(scheduler).filter(() => choices.once(2)) };
+  const flags = flagsOf(scheduler).filter(() => choices.once(2));
+  const service = { ...key, scheduler, flags };
+  const isUdp = 'fwmark' in key || key.protocol === 'udp';
+  const isV6 = 'fwmark' in key ? key.family === 6 : familyOf(key.address) === 6;
+  const needs = !('fwmark' in key) && key.port === 0;
+  const persistent = choices.of([0, 0, 0, 2, 60, 300]) || (needs ? 300 : 0);
+  return {
+    ...service,
+    ...(persistent > 0 && { persistent, ...(choices.once(3) && { netmask: isV6 ? 64 : '255.255.255.254' }) }),
+    ...(isUdp && choices.once(4) && { ops: true }),
+    ...(isUdp && choices.once(6) && { pe: 'sip' as const }),
+  };
 }
 
 /** A dest that such a service may have, now and then one that it may not. */

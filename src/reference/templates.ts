@@ -1,0 +1,130 @@
+/**
+ * Templates of persistent services: which dest a client's next connections go to.
+ *
+ * @module
+ */
+import type { Connection } from './connections.js';
+import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
+import type { Dest, ServiceTable } from './services.js';
+import type * as words from './types.js';
+
+/** What a template is found by. */
+export interface TemplateKey {
+  /** `ip`: any, of a firewall mark. */
+  protocol: words.ReferenceProtocol | 'ip';
+  /** The client's address, as far as the service looks at it. */
+  client: Address;
+  /** The virtual address, or a firewall mark in its first four bytes. */
+  virtual: Address;
+  /** The virtual port, 0 for all. */
+  port: number;
+  callId: string | undefined;
+}
+
+/** A template; while it controls connections it does not end. */
+export interface Template {
+  key: TemplateKey;
+  dest: Dest;
+  destPort: number;
+  method: words.ReferenceMethod;
+  /** Whether one of its connections was established. */
+  assured: boolean;
+  /** Milliseconds that it lives after it was used. */
+  timeout: number;
+  expiresAt: number;
+  /** Connections that it made and that live. */
+  controlled: Set<Connection>;
+  /** Packets from the client in connections that live for one. */
+  inPackets: number;
+}
+
+/** By how much a template outlives its time while it controls connections, again and again. */
+const LONGER = 60_000;
+/** Port of a template that is not asked any more. */
+const NO_PORT = 65_535;
+
+/** All templates. */
+export class TemplateTable {
+  readonly #services: ServiceTable;
+  readonly #all = new Set<Template>();
+  readonly #valid = new Map<string, Template>();
+
+  constructor(services: ServiceTable) {
+    this.#services = services;
+  }
+
+  find(key: TemplateKey): Template | undefined {
+    return this.#valid.get(keyName(key));
+  }
+
+  create(key: TemplateKey, dest: Dest, destPort: number, timeout: number, now: number): Template {
+    const template: Template = {
+      key,
+      dest,
+      destPort,
+      method: dest.method,
+      assured: false,
+      timeout,
+      expiresAt: now + timeout,
+      controlled: new Set(),
+      inPackets: 0,
+    };
+    this.#all.add(template);
+    this.#valid.set(keyName(key), template);
+    this.#services.bindTemplate(dest);
+    return template;
+  }
+
+  /** Nobody asks it any more; it waits for its end under another port. */
+  invalidate(template: Template): void {
+    this.#valid.delete(keyName(template.key));
+    template.key = { ...template.key, port: NO_PORT };
+    template.destPort = NO_PORT;
+  }
+
+  /** A connection was made by it. */
+  use(template: Template, now: number): void {
+    template.expiresAt = now + template.timeout;
+  }
+
+  /** Removes what has ended by `now`; to be called while connections that end by then are still there. */
+  expire(now: number): void {
+    for (const template of this.#all) {
+      while (template.expiresAt <= now && isControllingAt(template, template.expiresAt)) {
+        template.timeout = LONGER;
+        template.expiresAt += LONGER;
+      }
+      if (template.expiresAt <= now) this.#remove(template);
+    }
+  }
+
+  /** `expire_nodest_conn`: removes those whose dest was deleted, and that control nobody. */
+  removeAbandoned(): void {
+    for (const template of this.#all) {
+      if (!template.dest.available && template.controlled.size === 0) this.#remove(template);
+    }
+  }
+
+  #remove(template: Template): void {
+    this.#all.delete(template);
+    if (this.#valid.get(keyName(template.key)) === template) this.#valid.delete(keyName(template.key));
+    this.#services.unbindTemplate(template.dest);
+  }
+
+  /** Number of those with clients of that family. */
+  count(family: Family): number {
+    return this.list().filter(({ key }) => familyOf(key.client) === family).length;
+  }
+
+  list(): Template[] {
+    return [...this.#all];
+  }
+}
+
+function isControllingAt({ controlled }: Template, time: number): boolean {
+  return [...controlled].some(({ expiresAt }) => expiresAt > time);
+}
+
+function keyName({ protocol, client, virtual, port, callId }: TemplateKey): string {
+  return `${protocol} ${formatAddress(client)} ${formatAddress(virtual)} ${port} ${callId ?? ''}`;
+}
