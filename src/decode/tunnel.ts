@@ -51,7 +51,9 @@ export function gueWithin(walk: Walk, at: number, end: number, { prefix, whole, 
   const [protocol, flags] = [frame[at + 1], readU16(frame, at + 2)];
   // Version 0, no control message.
   if (start >= end || frame[at]! >> 5 !== 0) return;
-  if ((flags & ~GUE_PRIVATE) !== 0 || headerLength !== (flags === 0 ? 4 : 12)) return;
+  if ((flags & ~GUE_PRIVATE) !== 0 || headerLength < (flags === 0 ? 4 : 8)) return;
+  const hasRemoteChecksum = flags === GUE_PRIVATE && readUint(frame, at + 4, 4) === GUE_REMOTE_CHECKSUM;
+  if (hasRemoteChecksum && headerLength < 12) return;
   if (
     !(protocol === 4 && isPacket4(frame, start, end, whole)) &&
     !(protocol === 41 && isPacket6(frame, start, end, whole))
@@ -61,13 +63,13 @@ export function gueWithin(walk: Walk, at: number, end: number, { prefix, whole, 
   walk.add(layer, 'gue.hlen', at, 1, () => String(headerLength));
   walk.add(layer, 'gue.proto', at + 1, 1, decimal);
   walk.add(layer, 'gue.flags', at + 2, 2, hex);
-  if (flags === GUE_PRIVATE) {
-    walk.add(layer, 'gue.private', at + 4, 4, hex);
-    if (readUint(frame, at + 4, 4) === GUE_REMOTE_CHECKSUM) {
-      walk.add(layer, 'gue.remcsum.start', at + 8, 2, decimal);
-      walk.add(layer, 'gue.remcsum.offset', at + 10, 2, decimal);
-    } else walk.rest(layer, 'gue.data', at + 8, start);
+  if (flags === GUE_PRIVATE) walk.add(layer, 'gue.private', at + 4, 4, hex);
+  if (hasRemoteChecksum) {
+    walk.add(layer, 'gue.remcsum.start', at + 8, 2, decimal);
+    walk.add(layer, 'gue.remcsum.offset', at + 10, 2, decimal);
   }
+  // What has no flag of its own.
+  walk.rest(layer, 'gue.data', at + (hasRemoteChecksum ? 12 : flags === GUE_PRIVATE ? 8 : 4), start);
   inside(start, end, 'inner.');
 }
 

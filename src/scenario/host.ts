@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { layersOf } from '../decode/layers.js';
 import { addressText, macText, readU16, readUint } from '../decode/text.js';
 import { fieldOf, type Packet, packetOf } from './packet.js';
 
@@ -167,15 +168,17 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
 
 /**
  * An error about a packet of ours in a tunnel, which the host's own tunnel passes on to the sender of what was in it
- * (RFC 2473 §8, RFC 4213 §3.4).
+ * (RFC 2473 §8, RFC 4213 §3.4). Nobody looks at the version that the quoted packet says it has.
  */
 function isPassedOn(asked: Packet, answer: Packet): boolean {
-  if (asked.protocol !== ICMP && asked.protocol !== ICMP6) return false;
-  const inner = asked.layers.find(
-    ({ prefix, kind }) => prefix === 'quoted.inner.' && (kind === 'ip' || kind === 'ipv6'),
+  if (asked.protocol !== (asked.version === 4 ? ICMP : ICMP6) || asked.body.length <= 8) return false;
+  const quoted = asked.body.slice(8);
+  quoted[0] = (asked.version << 4) | (quoted[0]! & 15);
+  const inner = layersOf(quoted, 'raw').find(
+    ({ prefix, kind }) => prefix === 'inner.' && (kind === 'ip' || kind === 'ipv6'),
   );
   if (inner === undefined || fieldOf(inner, `${inner.kind}.src`) !== answer.dst) return false;
-  const whole = asked.whole.subarray(inner.start - asked.layers[0]!.start);
+  const whole = quoted.subarray(inner.start);
   const lost = { ...asked, whole, body: whole.subarray(inner.payload - inner.start) };
   return PASSED_ON.some((error) => isError(error, lost, answer));
 }

@@ -65,13 +65,29 @@ describe('fields', () => {
     expect(value(frame, 'inner.tcp.dstport')).toBe('80');
   });
 
+  it('of GUE whose header is longer than its fields', () => {
+    for (const [options, data] of [
+      [[0, 0, 0, 0], undefined],
+      [[0, 0, 0, 0, 1, 2, 3, 4], '0x01020304'],
+      [[0x80, 0, 0, 0, 0, 20, 0, 36, 1, 2, 3, 4], '0x01020304'],
+    ] as const) {
+      const frame = gueIn4(inner, 4, [...options]);
+      expect(value(frame, 'gue.data')).toBe(data);
+      expect(value(frame, 'inner.tcp.dstport')).toBe('80');
+    }
+    const plain = gueIn4(bytes(1, 2, 3, 4, inner), 4);
+    plain[42] = 1;
+    expect(value(plain, 'gue.data')).toBe('0x01020304');
+    expect(value(plain, 'inner.tcp.dstport')).toBe('80');
+  });
+
   it('take for GUE only what is: a packet as long as the rest, in the version that the header says', () => {
     const isGue = (frame: Uint8Array) => fields(frame).some(({ name }) => name === 'gue.proto');
     expect(isGue(gueIn4(inner, 4))).toBe(true);
     expect(isGue(gueIn4(inner, 41))).toBe(false);
     expect(isGue(gueIn4(bytes(inner, 0), 4))).toBe(false);
     expect(isGue(gueIn4(inner.slice(0, -1), 4))).toBe(false);
-    expect(isGue(gueIn4(inner, 4, [0, 0, 0, 0]))).toBe(false);
+    expect(isGue(gueIn4(inner, 4, [0x80, 0, 0, 0]))).toBe(false);
     // The first piece of one that was cut, and one that is quoted: the rest is elsewhere.
     const cut = gueIn4(inner, 4).slice(0, -4);
     cut.set(u16(cut.length - 14), 16);

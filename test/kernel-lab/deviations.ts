@@ -58,14 +58,20 @@ const DEVIATIONS: readonly Deviation[] = [
     // Nobody verifies checksums before IPVS: it drops such errors to DR and TUN, too. These do not change the message.
     name: 'unverified ICMP errors',
     accounts({ frame, emitted, sent }) {
-      const [only] = sent;
       const message = errorIn(frame);
-      if (emitted.length > 0 || sent.length !== 1 || only?.packet.reason !== 'icmp-in' || message === undefined)
-        return false;
-      return checksum(message) !== 0 && Buffer.from(only.data).subarray(-message.length).equals(message);
+      if (emitted.length > 0 || message === undefined || !isOnePacket(sent)) return false;
+      // It may leave in fragments.
+      const body = Buffer.concat(sent.map(({ data }) => packetOf(data)?.body ?? new Uint8Array()));
+      return checksum(message) !== 0 && body.subarray(-message.length).equals(message);
     },
   },
 ];
+
+/** Whether the frames are an error to a server, whole or cut. */
+function isOnePacket(sent: readonly SentFrame[]): boolean {
+  const packet = sent[0]?.packet;
+  return packet?.reason === 'icmp-in' && sent.every((one) => one.packet.number === packet.number);
+}
 
 function tellsItself({ frame, emitted, sent, own }: Compared): boolean {
   const all = identitiesIn(frame);

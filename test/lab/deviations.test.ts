@@ -93,6 +93,25 @@ describe('unverified errors', () => {
     expect(account(bad)).toBe('unverified ICMP errors');
     expect(account(good)).toBeUndefined();
   });
+
+  it('of IPv4 may leave in fragments', () => {
+    const quoted = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 1, payload: new Uint8Array(300) });
+    const bad = icmp({ source: CLIENT, destination: VIP }, 3, 3, quoted);
+    bad[22]! ^= 1;
+    const tunnel = ipInIp({ source: '10.1.0.1', destination: SERVERS[0] }, bad);
+    for (const whole of [bad, tunnel]) {
+      const sent = fragmentsOf(whole, [200]).map((piece, i) =>
+        ours(ethernet(MAC.server, MAC.srv, piece), i === 0 ? 'icmp-in' : 'fragment'),
+      );
+      for (const one of sent) Object.assign(one, { packet: sent[0]!.packet });
+      const account = (pieces: SentFrame[]) => accountFor(compared(fromClient(bad), { sent: pieces }));
+      expect(sent).toHaveLength(2);
+      expect(account(sent)).toBe('unverified ICMP errors');
+      expect(account(sent.slice(0, 1))).toBeUndefined();
+      const other = { ...sent[1]!, packet: { ...sent[1]!.packet, number: 2 } };
+      expect(account([sent[0]!, other])).toBeUndefined();
+    }
+  });
 });
 
 describe('what comes late', () => {
