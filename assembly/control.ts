@@ -7,6 +7,7 @@
 import {
   DEST_SIZE,
   DestFlag,
+  EST_SIZE,
   SB_DEST_COUNT,
   SB_DEST_FREE,
   SB_DEST_MAX,
@@ -20,6 +21,7 @@ import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
 import { endAbandoned } from './conn/table';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
+import { keepCounts } from './service/estimator';
 import { freeService, Service, setEngine } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
@@ -60,6 +62,7 @@ export function deleteService(service: Service): void {
     const dest = changetype<Dest>(at);
     if (dest.service == changetype<usize>(service)) dest.service = 0;
   }
+  keepCounts(service);
   freeService(service);
   expireNodest();
 }
@@ -83,7 +86,10 @@ export function addDest(service: Service, family: u32, rip: usize, portBE: u32):
   const dest = changetype<Dest>(address);
   dest.tunnelOrder = 0;
   // Counts of traffic belong to a service: they end with it.
-  if (dest.service != changetype<usize>(service)) memory.fill(dest.stats, 0, STATS_SIZE);
+  if (dest.service != changetype<usize>(service)) {
+    memory.fill(dest.stats, 0, STATS_SIZE);
+    memory.fill(dest.estimator, 0, EST_SIZE);
+  }
   dest.flags = dest.flags | DestFlag.Available;
   dest.lastWeight = 0;
   dest.service = changetype<usize>(service);

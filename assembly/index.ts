@@ -12,12 +12,14 @@ import * as control from './control';
 import { expireFragments } from './flow/reassembly';
 import { processBurst } from './pipeline';
 import { Dest } from './service/dest';
+import { estimate } from './service/estimator';
 import * as services from './service/service';
 import { now32 } from './superblock';
 
 /** Ends what is due. */
 function pass(to: u64): void {
   table.advanceClock(to);
+  estimate(to);
   expireFragments(now32());
 }
 

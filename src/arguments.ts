@@ -42,7 +42,7 @@ import type {
 type Keys<T> = Readonly<Record<keyof T, true>>;
 
 // What services() lists may be given back as it is.
-const LISTED: Keys<Pick<ServiceInfo, 'stats' | 'dests'>> = { stats: true, dests: true };
+const LISTED: Keys<Pick<ServiceInfo, 'stats' | 'rates' | 'dests'>> = { stats: true, rates: true, dests: true };
 const SETTINGS: Keys<ServiceSettings> = {
   scheduler: true,
   flags: true,
@@ -65,6 +65,7 @@ const DEST_KEYS: Keys<DestConfig & DestInfo> = {
   persistentConnections: true,
   inactiveConnections: true,
   stats: true,
+  rates: true,
 };
 const TUNNEL_KEYS: Keys<TunnelConfig> = { type: true, port: true, checksum: true };
 

@@ -26,9 +26,12 @@ import {
   type ConnectionInfo,
   readConnection,
   readService,
+  readTotal,
   type ServiceInfo,
+  type Stats,
   servicePlaces,
   zeroStats,
+  zeroTotal,
 } from './records.js';
 import { replaceRules, type ServiceRules } from './replace.js';
 import {
@@ -256,11 +259,22 @@ export class Director implements Disposable {
     this.#control.deleteService(service);
   }
 
-  /** Sets the counters of a service and its dests to 0, or those of all, as `ipvsadm -Z`. @throws IpvsError NO_SUCH_SERVICE. */
+  /**
+   * Sets counters and rates of a service and its dests to 0, or those of all and the total, as `ipvsadm -Z`.
+   *
+   * @throws IpvsError NO_SUCH_SERVICE.
+   */
   zeroStats(service?: ServiceKey): void {
     this.#assertOpen();
     const places = service === undefined ? servicePlaces(this.#view, this.plan) : [this.#control.service(service)];
     for (const at of places) zeroStats(this.#view, at);
+    if (service === undefined) zeroTotal(this.#view);
+  }
+
+  /** What went through all services, deleted ones included, as `/proc/net/ip_vs_stats` has it. */
+  total(): { stats: Stats; rates: Stats } {
+    this.#assertOpen();
+    return readTotal(this.#view, this.plan);
   }
 
   /** Deletes every service. */

@@ -13,9 +13,9 @@ export interface PlanOptions {
   connections: number;
   /** Connections of IPv6 clients; 160 bytes each, their share of the index included. Default 16,384. */
   connections6: number;
-  /** Virtual services; 128 bytes each. Default 256. */
+  /** Virtual services; 256 bytes each. Default 256. */
   services: number;
-  /** Real servers, over all services; 192 bytes each. Default 4,096. */
+  /** Real servers, over all services; 320 bytes each. Default 4,096. */
   dests: number;
   /** Routes of each family, those to own addresses included. Default 256. */
   routes: number;

@@ -54,6 +54,8 @@ export interface DestInfo {
   /** Templates of a persistent service that point here. */
   persistentConnections: number;
   stats: Stats;
+  /** What goes through each second, as `ipvsadm --rate` shows it: an average that moves every two seconds. */
+  rates: Stats;
 }
 
 /** What a virtual service is beside its name; its dests in the kernel's order, the one added last first. */
@@ -67,6 +69,8 @@ export interface ServiceState {
   ops?: true;
   pe?: PersistenceEngineName;
   stats: Stats;
+  /** What goes through each second, as `ipvsadm --rate` shows it: an average that moves every two seconds. */
+  rates: Stats;
   dests: DestInfo[];
 }
 
@@ -237,14 +241,45 @@ export function readService(view: DataView, at: number): ServiceInfo {
     flags: bitNamesOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
     ...readPersistence(view, at, flags),
     stats: readStats(view, at + abi.SVC_STATS),
+    rates: readRates(view, at + abi.SVC_ESTIMATOR),
     dests: Array.from(destsOf(view, at), (dest) => readDest(view, dest)),
   };
 }
 
-/** Sets the counters of the service at `at` and of its dests to 0. */
+/** Sets the counters and rates of the service at `at` and of its dests to 0; the total stays. */
 export function zeroStats(view: DataView, at: number): void {
-  const places = [at + abi.SVC_STATS, ...Array.from(destsOf(view, at), (dest) => dest + abi.DEST_STATS)];
-  for (const place of places) new Uint8Array(view.buffer, place, abi.STATS_SIZE).fill(0);
+  addStats(view, abi.SUPERBLOCK + abi.SB_GONE, at + abi.SVC_STATS);
+  const fill = (from: number, size: number): void => {
+    new Uint8Array(view.buffer, from, size).fill(0);
+  };
+  fill(at + abi.SVC_STATS, abi.STATS_SIZE);
+  fill(at + abi.SVC_ESTIMATOR, abi.EST_SIZE);
+  for (const dest of destsOf(view, at)) {
+    fill(dest + abi.DEST_STATS, abi.STATS_SIZE);
+    fill(dest + abi.DEST_ESTIMATOR, abi.EST_SIZE);
+  }
+}
+
+/** Sets the total to 0 when all services' counters are. */
+export function zeroTotal(view: DataView): void {
+  new Uint8Array(view.buffer, abi.SUPERBLOCK + abi.SB_GONE, abi.STATS_SIZE).fill(0);
+  new Uint8Array(view.buffer, abi.SUPERBLOCK + abi.SB_TOTAL_ESTIMATOR, abi.EST_SIZE).fill(0);
+}
+
+/** What went through all services, those that are no more included. */
+export function readTotal(view: DataView, plan: Pick<Plan, 'services'>): { stats: Stats; rates: Stats } {
+  const stats = readStats(view, abi.SUPERBLOCK + abi.SB_GONE);
+  for (const at of servicePlaces(view, plan)) {
+    const more = readStats(view, at + abi.SVC_STATS);
+    for (const key of STATS_KEYS) stats[key] += more[key];
+  }
+  return { stats, rates: readRates(view, abi.SUPERBLOCK + abi.SB_TOTAL_ESTIMATOR) };
+}
+
+function addStats(view: DataView, to: number, from: number): void {
+  for (let i = 0; i < abi.STATS_SIZE; i += 8) {
+    view.setBigUint64(to + i, view.getBigUint64(to + i, true) + view.getBigUint64(from + i, true), true);
+  }
 }
 
 /** The dests of the service at `at`, newest first. */
@@ -302,6 +337,7 @@ function readDest(view: DataView, at: number): DestInfo {
     // Templates point to it, too, and count as neither.
     persistentConnections: view.getUint32(at + abi.DEST_CONNS, true) - active - inactive,
     stats: readStats(view, at + abi.DEST_STATS),
+    rates: readRates(view, at + abi.DEST_ESTIMATOR),
   };
 }
 
@@ -313,6 +349,17 @@ function readTunnel(view: DataView, at: number): TunnelConfig {
   return type === 'gre'
     ? { type, checksum }
     : { type, port: view.getUint16(at + abi.DEST_TUN_PORT_BE, false), checksum };
+}
+
+const STATS_KEYS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const;
+
+/** Rounded as the kernel does. */
+function readRates(view: DataView, at: number): Stats {
+  const raw = readStats(view, at + abi.EST_RATES);
+  for (const key of STATS_KEYS) {
+    raw[key] = key.endsWith('Bytes') ? (raw[key] + 0xfn) >> 5n : (raw[key] + 0x1ffn) >> 10n;
+  }
+  return raw;
 }
 
 function readStats(view: DataView, at: number): Stats {

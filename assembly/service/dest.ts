@@ -7,6 +7,7 @@ import {
   DEST_ACTIVE,
   DEST_ADDRESS,
   DEST_CONNS,
+  DEST_ESTIMATOR,
   DEST_FAMILY,
   DEST_FLAGS,
   DEST_FWMARK,
@@ -212,6 +213,9 @@ export class Dest {
   }
   get stats(): usize {
     return changetype<usize>(this) + DEST_STATS;
+  }
+  get estimator(): usize {
+    return changetype<usize>(this) + DEST_ESTIMATOR;
   }
   /** Address of its service's address. */
   get vaddr(): usize {

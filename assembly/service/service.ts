@@ -20,6 +20,7 @@ import {
   SVC_CURSOR,
   SVC_DEST_COUNT,
   SVC_DESTS,
+  SVC_ESTIMATOR,
   SVC_FAMILY,
   SVC_FLAGS,
   SVC_FWMARK,
@@ -139,6 +140,9 @@ export class Service {
   }
   get stats(): usize {
     return changetype<usize>(this) + SVC_STATS;
+  }
+  get estimator(): usize {
+    return changetype<usize>(this) + SVC_ESTIMATOR;
   }
   get isPersistent(): bool {
     return (this.flags & ServiceFlag.Persistent) != 0;

@@ -207,6 +207,13 @@ export const SB_ECHO_TO = 744;
 /** Bytes of options that an IPv4 header has room for. */
 export const OPTIONS_MAX = 40;
 
+/** u64: when rates are estimated next, in milliseconds; 0 before the first packet. */
+export const SB_ESTIMATE_AT = 960;
+/** u64 × 5 each, see STATS_: counts of services that are no more; of all, when rates were last estimated; and EST_SIZE bytes. */
+export const SB_GONE = 968;
+export const SB_TOTAL = 800;
+export const SB_TOTAL_ESTIMATOR = 840;
+
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;
 export const CRC_TABLES_SIZE = 16384;
@@ -348,7 +355,7 @@ export const NB6_MAC = 18;
 
 // --- service record ----------------------------------------------------------------------------
 
-export const SERVICE_SIZE = 128;
+export const SERVICE_SIZE = 256;
 /** ADDRESS_SIZE bytes; all 0 for a firewall mark. */
 export const SVC_ADDRESS = 0;
 export const SVC_PORT_BE = 16;
@@ -385,6 +392,9 @@ export const SVC_TIMEOUT = 108;
 /** u32: which bits of a client's address count for its template: of IPv4 as loaded, of IPv6 their number. */
 export const SVC_NETMASK = 112;
 
+/** EST_SIZE bytes. */
+export const SVC_ESTIMATOR = 128;
+
 /** u64 each. */
 export const STATS_CONNS = 0;
 export const STATS_IN_PACKETS = 8;
@@ -393,9 +403,16 @@ export const STATS_IN_BYTES = 24;
 export const STATS_OUT_BYTES = 32;
 export const STATS_SIZE = 40;
 
+/** u64 × 5 each, in the order of STATS_: counts when rates were last estimated, and the rates, in the fixed point numbers of the kernel. */
+export const EST_COUNTS = 0;
+export const EST_RATES = 40;
+export const EST_SIZE = 80;
+/** Milliseconds between two estimations. */
+export const EST_EVERY = 2000;
+
 // --- dest record -------------------------------------------------------------------------------
 
-export const DEST_SIZE = 192;
+export const DEST_SIZE = 320;
 /** ADDRESS_SIZE bytes. */
 export const DEST_ADDRESS = 0;
 /** 0 only for dests of a firewall mark: the packet's own port stays. */
@@ -452,6 +469,9 @@ export const DEST_HELD = 180;
 /** u32 × 2: mh, while its table is made: the slot wanted next, and the step to the one after. */
 export const DEST_SLOT = 184;
 export const DEST_STEP = 188;
+
+/** EST_SIZE bytes. */
+export const DEST_ESTIMATOR = 192;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */

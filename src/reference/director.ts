@@ -254,6 +254,7 @@ function describeService(service: Service): words.ReferenceServiceInfo {
     flags: [...service.flags],
     ...describePersistence(service),
     stats: { ...service.stats },
+    rates: service.rates.shown(),
     dests: service.dests.map(describeDest),
   };
 }
@@ -288,6 +289,7 @@ function describeDest(dest: Dest): words.ReferenceDestInfo {
     inactiveConnections: dest.inactiveConnections,
     persistentConnections: dest.persistentConnections,
     stats: { ...dest.stats },
+    rates: dest.rates.shown(),
     ...(dest.method === 'tun' && type !== 'ipip' && { tunnel }),
   };
 }

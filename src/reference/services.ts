@@ -5,6 +5,7 @@
  */
 import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
 import type { Path } from './path-mtu.js';
+import { Rates } from './rates.js';
 import { createScheduler, type Scheduler, type SchedulerSettings } from './schedulers/index.js';
 import type * as words from './types.js';
 
@@ -36,6 +37,7 @@ export interface Dest {
   /** False from its deletion until it is added again. */
   available: boolean;
   stats: words.ReferenceStats;
+  rates: Rates;
   service: Service;
   tunnel: Tunnel;
   /** The way by which the last packet went: MTU of its interface, and what was known about it. */
@@ -71,7 +73,11 @@ export interface Service {
   once: boolean;
   dests: Dest[];
   stats: words.ReferenceStats;
+  rates: Rates;
 }
+
+/** After so many estimations without traffic every rate is 0. */
+const TIMES_ENOUGH = 200;
 
 const noStats = (): words.ReferenceStats => ({
   connections: 0n,
@@ -101,8 +107,16 @@ export class ServiceTable {
 
   /** Lets time pass: schedulers forget. */
   advance(now: number): void {
+    this.#estimate(this.#now ?? now, now);
     this.#now = now;
     for (const service of this.list()) service.scheduler.advance?.(now);
+  }
+
+  /** At each even second that has passed. */
+  #estimate(from: number, to: number): void {
+    const times = Math.min(Math.floor(to / 2000) - Math.floor(from / 2000), TIMES_ENOUGH);
+    const all = this.list().flatMap((service) => [service, ...service.dests]);
+    for (let time = 0; time < times; time++) for (const { rates, stats } of all) rates.update(stats);
   }
 
   add(config: words.ReferenceService): void {
@@ -123,6 +137,7 @@ export class ServiceTable {
       ...readPersistence(config, family),
       dests: [],
       stats: noStats(),
+      rates: new Rates(),
     };
     this.#services.set(key, service);
     this.#start(scheduler);
@@ -157,7 +172,8 @@ export class ServiceTable {
 
   zero(key: words.ReferenceServiceKey | undefined): void {
     for (const service of key === undefined ? this.list() : [this.get(key)]) {
-      for (const counted of [service, ...service.dests]) counted.stats = noStats();
+      for (const counted of [service, ...service.dests])
+        Object.assign(counted, { stats: noStats(), rates: new Rates() });
     }
   }
 
@@ -187,11 +203,12 @@ export class ServiceTable {
       persistentConnections: 0,
       available: true,
       stats: noStats(),
+      rates: new Rates(),
       service,
       tunnel: readTunnel(undefined),
       way: undefined,
     };
-    if (dest.service !== service) Object.assign(dest, { service, stats: noStats() });
+    if (dest.service !== service) Object.assign(dest, { service, stats: noStats(), rates: new Rates() });
     dest.available = true;
     dest.lastWeight = 0;
     configure(dest, config);

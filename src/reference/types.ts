@@ -229,6 +229,8 @@ export interface ReferenceDestInfo {
   /** Templates of a persistent service that point here. */
   persistentConnections: number;
   stats: ReferenceStats;
+  /** The same each second, as the kernel estimates it. */
+  rates: ReferenceStats;
   /** Only with `tun`, and not for plain IPIP. */
   tunnel?: Required<Pick<ReferenceTunnel, 'type' | 'checksum'>> & Pick<ReferenceTunnel, 'port'>;
 }
@@ -243,6 +245,8 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
   ops?: true;
   pe?: 'sip';
   stats: ReferenceStats;
+  /** The same each second, as the kernel estimates it. */
+  rates: ReferenceStats;
   dests: ReferenceDestInfo[];
 };
 

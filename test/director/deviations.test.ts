@@ -362,6 +362,15 @@ describe('time and trash', () => {
     expect(director.connectionCount).toBe(0);
   });
 
+  test('counts are current, rates as of the last even second', () => {
+    director.advance(T0);
+    fate(segment(SYN));
+    const counts = () => director.services().map(({ stats, rates }) => [stats.inPackets, rates.inBytes > 0n]);
+    expect(counts()).toContainEqual([1n, false]);
+    director.advance(T0 + 2000);
+    expect(counts()).toContainEqual([1n, true]);
+  });
+
   test('the time of held fragments is up: counted, and nobody is told', () => {
     const [first = new Uint8Array(0)] = fragmentsOf(segment(SYN, { payload: counting(64) }), [48]);
     expect(fate(first)).toBe('held fragment-held');

@@ -16,12 +16,13 @@ function dest(last: number, weight: number, active: number, inactive: number): D
     inactiveConnections: inactive,
     persistentConnections: 0,
     stats: STATS,
+    rates: STATS,
   };
 }
 
 function service(scheduler: ServiceInfo['scheduler'], flags: ServiceInfo['flags'] = []): ServiceInfo {
   const dests = [dest(13, 3, 2, 5), dest(11, 1, 0, 7)];
-  return { protocol: 'tcp', address: '10.0.0.100', port: 80, scheduler, flags, stats: STATS, dests };
+  return { protocol: 'tcp', address: '10.0.0.100', port: 80, scheduler, flags, stats: STATS, rates: STATS, dests };
 }
 
 describe('hashSlot', () => {

@@ -60,6 +60,9 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_ECHO, abi.OPTIONS_MAX],
   [abi.SB_ECHO_TO, 4],
   [abi.SB_SCHED_FREE, 4],
+  [abi.SB_ESTIMATE_AT, 8],
+  [abi.SB_TOTAL, abi.STATS_SIZE],
+  [abi.SB_TOTAL_ESTIMATOR, abi.EST_SIZE],
 ];
 
 export class Guards {

@@ -55,8 +55,8 @@ const label = (service: ServiceKey): string =>
 /** What is listed, without counts; by what names a service. */
 function listing(director: Director): Map<string, string> {
   const entries = director.services().map((service: ServiceInfo): [string, string] => {
-    const dests = service.dests.map(({ stats, activeConnections, inactiveConnections, ...rest }) => rest);
-    const { stats, ...rest } = service;
+    const dests = service.dests.map(({ stats, rates, activeConnections, inactiveConnections, ...rest }) => rest);
+    const { stats, rates, ...rest } = service;
     return [label(service), JSON.stringify({ ...rest, dests })];
   });
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));

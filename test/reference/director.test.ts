@@ -44,13 +44,14 @@ describe('services and dests', () => {
     );
     made.editService({ ...TCP_SERVICE, scheduler: 'sh', flags: ['sh-port'] });
     const stats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
-    const none = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0, stats };
+    const none = { activeConnections: 0, inactiveConnections: 0, persistentConnections: 0, stats, rates: stats };
     expect(made.services()).toEqual([
       {
         ...TCP_SERVICE,
         scheduler: 'sh',
         flags: ['sh-port'],
         stats,
+        rates: stats,
         dests: [
           { address: '10.1.0.12', port: 8080, method: 'nat', weight: 3, upperThreshold: 9, lowerThreshold: 5, ...none },
           { address: '10.1.0.11', port: 80, method: 'dr', weight: 1, upperThreshold: 0, lowerThreshold: 0, ...none },
