@@ -9,7 +9,7 @@ import type { Director } from '../../src/director.js';
 import { parseRule } from '../../src/rules/ipvsadm.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { ACK, checksum, counting, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, checksum, counting, fixIpv4, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
 import { gre, gue } from '../support/tunnels.js';
 
 const CLIENT = '192.0.2.1';
@@ -309,6 +309,15 @@ describe('fragments', () => {
 
   test('fragments of unequal lengths leave as they came', () => {
     expect(lengths(fragmentsOf(segment(SYN, { payload: counting(100) }), [16, 72]), 'cli')).toEqual([16, 56, 48]);
+    const pieces = fragmentsOf(segment(SYN, { payload: counting(100) }), [40, 80]);
+    for (const piece of pieces) {
+      piece[6]! |= 0x40;
+      fixIpv4(piece);
+    }
+    const left = pieces
+      .flatMap((piece) => director.send(piece, 'cli', T0))
+      .filter(({ verdict }) => verdict === 'forward');
+    expect(left.map(({ frame }) => frame[6])).toEqual([0x20, 0x20, 0]);
   });
 
   test('a fragment that cannot be one is dropped', () => {

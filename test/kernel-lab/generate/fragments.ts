@@ -159,8 +159,10 @@ function ordered<T>(random: Random, values: readonly T[]): T[] {
 
 /** The fragments of a packet. */
 function cutUp(random: Random, packet: Uint8Array, shape: Shape): Uint8Array[] {
-  const pieces = ordered(random, piecesOf(random, packet, shape));
-  const sent = random.once(4) ? spoilt(random, pieces, shape.isEven) : pieces;
+  const isSpoilt = random.once(4);
+  // What a spoilt one becomes may be short enough to leave.
+  const pieces = ordered(random, piecesOf(random, packet, { ...shape, mayHaveDf: shape.mayHaveDf && !isSpoilt }));
+  const sent = isSpoilt ? spoilt(random, pieces, shape.isEven) : pieces;
   const six = (packet[0] as number) >> 4 === 6;
   return (six ? sent.flatMap((piece) => possible(piece, shape)) : sent).map((piece) => fragmentOf(packet, piece));
 }
