@@ -182,6 +182,15 @@ describe('IPv6', () => {
     expect(director.send(dying, 'srv', T0).map(({ reason }) => reason)).toEqual(['ttl-exceeded']);
   });
 
+  test('a client that is its own server hears of its packets', () => {
+    director.addDest(web, { address: ends.source, port: 80, method: 'nat' });
+    director.deleteDest(web, { address: 'fd00:1::11' });
+    expect(fate(tcp({ ...ends, sport: 80, dport: 80, flags: SYN }))).toBe('forward nat-in');
+    const dying = tcp({ source: ends.source, destination: ends.source, sport: 80, dport: 80, ttl: 1 });
+    const reasons = director.send(dying, 'cli', T0).map(({ verdict, reason }) => `${verdict} ${reason}`);
+    expect(reasons).toEqual(['drop ttl-exceeded', 'forward time-exceeded']);
+  });
+
   test('the state behind extension headers is that of the segment', () => {
     // Destination options, all padding.
     const extensions = [[60, Uint8Array.of(0, 1, 4, 0, 0, 0, 0)]] as const;

@@ -114,6 +114,35 @@ describe('unverified errors', () => {
   });
 });
 
+it('errors about a client to itself are those of the core about a packet whose two ends are one', () => {
+  const account = (dport: number, words: Partial<Compared> = {}) => {
+    const lost = tcp({ source: CLIENT6, destination: CLIENT6, sport: 80, dport });
+    const error = icmp({ source: VIP6, destination: CLIENT6 }, 3, 0, lost);
+    const sent = [ours(ethernet(MAC.client, MAC.cli, error, 0x86dd), 'time-exceeded', true)];
+    return accountFor(compared(fromClient(lost), { sent, ...words }));
+  };
+  expect(account(80)).toBe('errors about a client to itself');
+  expect(account(81)).toBeUndefined();
+  expect(account(80, { emitted: [out('cli', fromClient(request('tcp')))] })).toBeUndefined();
+});
+
+it('fragments cut anew hold the same, and all but the last as much', () => {
+  const packet = tcp({ source: CLIENT, destination: SERVERS[0], sport: 1, dport: 2, payload: new Uint8Array(300) });
+  const last = fromClient(fragmentsOf(packet, [160])[1]!);
+  const sent = fragmentsOf(packet, [40, 80]).map((piece) => ours(ethernet(MAC.server, MAC.srv, piece), 'nat-in'));
+  const account = (cuts: number[], whole = packet, frame = last) => {
+    const emitted = fragmentsOf(whole, cuts).map((piece) => out('srv', ethernet(MAC.server, MAC.srv, piece)));
+    return accountFor(compared(frame, { sent, emitted }));
+  };
+  expect(account([160])).toBe('fragments cut anew');
+  expect(account([120, 240])).toBe('fragments cut anew');
+  expect(account([40, 240])).toBeUndefined();
+  expect(account([160], packet, fromClient(packet))).toBeUndefined();
+  const other = packet.slice();
+  other[200]! ^= 1;
+  expect(account([160], other)).toBeUndefined();
+});
+
 describe('what comes late', () => {
   const lost = tcp({ source: CLIENT, destination: SERVERS[0], sport: 1, dport: 2 });
   const answer = (type: number, code: number, quoted = lost) =>
