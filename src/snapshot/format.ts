@@ -95,8 +95,8 @@ export function encode({ plan, network, sections }: Snapshot): Uint8Array<ArrayB
 /** What the bytes hold. @throws TypeError for no bytes; IpvsError BAD_SNAPSHOT that says what is wrong. */
 export function decode(given: Uint8Array): Snapshot {
   if (!(given instanceof Uint8Array)) throw new TypeError(`expected a snapshot as a Uint8Array, got ${shown(given)}`);
-  // Words are read where they are aligned.
-  const bytes = given.byteOffset % 8 === 0 ? given : given.slice();
+  // A copy of ours: what is checked here is read later, and others may write to theirs. (`slice` of a Buffer is none.)
+  const bytes = new Uint8Array(given);
   const { plan, network, sections: list } = describe(bytes);
   const end = bytes.length;
   let at = end - list.reduce((sum, { length }) => sum + padded(length), 0);

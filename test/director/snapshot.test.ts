@@ -188,6 +188,21 @@ describe('a restored director', () => {
     }
   });
 
+  it.each([
+    ['a Uint8Array', (length: number) => new Uint8Array(length)],
+    ['a Buffer', (length: number) => Buffer.alloc(length)],
+    ['shared memory', (length: number) => new Uint8Array(new SharedArrayBuffer(length))],
+  ])('is what was in %s when restore was called', async (_, make) => {
+    const original = director();
+    for (let n = 0; n < 50; n++) open(original, n);
+    const whole = original.snapshot();
+    const bytes = make(whole.length);
+    bytes.set(whole);
+    const copying = Director.restore(bytes, { wasm: module });
+    bytes.fill(0xff);
+    expect((await copying).snapshot()).toEqual(whole);
+  });
+
   it('does not follow the original, nor that it', () => {
     const original = director();
     const copy = restored(original);
