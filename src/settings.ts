@@ -32,7 +32,7 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   cache_bypass: { at: abi.SB_CACHE_BYPASS },
   ignore_tunneled: { at: abi.SB_IGNORE_TUNNELED },
   sloppy_sctp: { at: abi.SB_SLOPPY_SCTP },
-  conn_reuse_mode: { at: abi.SB_CONN_REUSE_MODE },
+  conn_reuse_mode: { at: abi.SB_CONN_REUSE_MODE, most: 3 },
   lblc_expiration: { at: abi.SB_LBLC_EXPIRATION, ...SECONDS },
   lblcr_expiration: { at: abi.SB_LBLCR_EXPIRATION, ...SECONDS },
 };

@@ -203,7 +203,10 @@ export interface SysctlConfig {
   sloppy_tcp?: number;
   /** Let any packet open an SCTP connection. Default 0. */
   sloppy_sctp?: number;
-  /** Schedule a SYN or INIT anew whose connection has ended, and waits for its timeout. Default 1. */
+  /**
+   * Schedule a SYN or INIT anew whose connection has ended, and waits for its timeout: 0 no, 1 yes. With bit 2 also a SYN
+   * whose connection is in FIN_WAIT, the last state that is seen of DR and TUN. Default 1.
+   */
   conn_reuse_mode?: number;
   /** End the connections of a dest that is deleted, and schedule a SYN or INIT to one of weight 0 anew. Default 0. */
   expire_nodest_conn?: number;

@@ -12,6 +12,7 @@ import {
   SB_CONN_FREE,
   SB_CONN_HIGH,
   SB_CONN_MAX,
+  SB_CONN_REUSE_MODE,
   SB_CONN6_FREE,
   SB_CONN6_HIGH,
   SB_CONN6_MAX,
@@ -281,7 +282,7 @@ export function enterState(conn: Conn, state: u32): void {
   }
   conn.state = state;
   // From now on it goes the long way, which looks whether it begins again.
-  if (hasEnded(conn)) conn.hopGeneration = 0;
+  if (mayBeReused(conn)) conn.hopGeneration = 0;
   const timeout = timeoutOf(state);
   if (timeout != conn.timeout) {
     conn.timeout = timeout;
@@ -292,9 +293,15 @@ export function enterState(conn: Conn, state: u32): void {
 
 const ENDED: u32 = (1 << ConnState.TimeWait) | (1 << ConnState.Close) | (1 << ConnState.SctpClosed);
 
-/** Whether both ends have said goodbye: it only waits for its timeout. */
-export function hasEnded(conn: Conn): bool {
-  return ((ENDED >> conn.state) & 1) != 0;
+/** The bit of conn_reuse_mode for clients that said goodbye to servers which answer them directly. */
+const REUSE_FIN_WAIT: u32 = 2;
+
+/** Whether conn_reuse_mode lets its client's next SYN or INIT open another: it only waits for its timeout. */
+export function mayBeReused(conn: Conn): bool {
+  const mode = field(SB_CONN_REUSE_MODE);
+  if (mode == 0) return false;
+  if (((ENDED >> conn.state) & 1) != 0) return true;
+  return (mode & REUSE_FIN_WAIT) != 0 && conn.state == ConnState.FinWait && conn.has(ConnFlag.NoOutput);
 }
 
 /** Ends the connections of all dests that were deleted, then their templates. Every record hangs in the wheel. */

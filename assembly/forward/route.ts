@@ -7,7 +7,6 @@ import {
   HOP_INTERFACE_NONE,
   HopKind,
   RouteType,
-  SB_CONN_REUSE_MODE,
   SB_EXPIRE_NODEST_CONN,
   SB_IP_FORWARD,
   SB_IPV6_FORWARDING,
@@ -15,7 +14,7 @@ import {
 } from '../../src/abi/memory';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { hasEnded } from '../conn/table';
+import { mayBeReused } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
@@ -80,7 +79,7 @@ export function keepHop(conn: Conn, hop: Hop): void {
 /** Whether a SYN or INIT of the connection opens another: it has ended, or its dest takes no new ones. */
 export function mayBeginAgain(conn: Conn): bool {
   // A controlled one waits for its timeout, as in the kernel.
-  if (field(SB_CONN_REUSE_MODE) != 0 && hasEnded(conn) && conn.control == 0) return true;
+  if (mayBeReused(conn) && conn.control == 0) return true;
   return field(SB_EXPIRE_NODEST_CONN) != 0 && conn.dest != 0 && changetype<Dest>(conn.dest).weight == 0;
 }
 

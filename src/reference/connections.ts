@@ -159,8 +159,7 @@ export class ConnectionTable {
     if (event !== undefined) {
       if (direction === 'output') connection.outputSeen = true;
       // The servers' answers of DR and TUN go past the director, usually.
-      const isOneWay = connection.method !== 'nat' && connection.method !== 'bypass' && !connection.outputSeen;
-      const state = nextState(connection.state, isOneWay ? 'input-only' : direction, event);
+      const state = nextState(connection.state, isOneWay(connection) ? 'input-only' : direction, event);
       const active = connection.protocol !== 'udp' && isActiveState(state);
       if (active !== connection.active && connection.dest !== undefined) {
         connection.dest.activeConnections += active ? 1 : -1;
@@ -231,4 +230,9 @@ function tupleName(tuple: Tuple): string {
   const from = `${formatAddress(tuple.source)} ${tuple.sourcePort}`;
   const to = `${formatAddress(tuple.destination)} ${tuple.destinationPort}`;
   return `${tuple.protocol} ${from} -> ${to}`;
+}
+
+/** Whether nothing that its server answers was ever seen here, nor can be expected: DR and TUN. */
+export function isOneWay({ method, outputSeen }: Connection): boolean {
+  return method !== 'nat' && method !== 'bypass' && !outputSeen;
 }

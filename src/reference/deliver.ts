@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import { type Connection, isOneWay, type Tuple } from './connections.js';
 import { countRequest } from './counts.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ipLength } from './packet/ip.js';
@@ -46,11 +46,15 @@ export function deliver(host: Host, received: Received): Judgement {
 }
 
 /** Whether a packet is the first of a new connection, although it has one: that has ended, or its dest takes no new ones. */
-function beginsAgain(host: Host, { dest, state, control }: Connection, transport: Transport): boolean {
+function beginsAgain(host: Host, connection: Connection, transport: Transport): boolean {
   if (!isOpening(transport)) return false;
-  if (host.sysctl.expire_nodest_conn !== 0 && dest?.weight === 0) return true;
+  const { dest, state, control } = connection;
+  const { expire_nodest_conn, conn_reuse_mode } = host.sysctl;
+  if (expire_nodest_conn !== 0 && dest?.weight === 0) return true;
   // One that is under control waits for its timeout.
-  return host.sysctl.conn_reuse_mode !== 0 && hasEnded(state) && control === undefined;
+  if (conn_reuse_mode === 0 || control !== undefined) return false;
+  const isHalfSeen = (conn_reuse_mode & 2) !== 0 && state === 'FIN_WAIT' && isOneWay(connection);
+  return hasEnded(state) || isHalfSeen;
 }
 
 /** A packet of a connection from its client: counted, followed, sent on. */

@@ -80,6 +80,33 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(serverOf(request4(ended(), ACK))).toBe(11);
   });
 
+  it.each([
+    [1, 11],
+    [2, 12],
+    [3, 12],
+  ])(
+    'on one in FIN_WAIT whose server answers directly, with conn_reuse_mode %i: server %i',
+    (conn_reuse_mode, server) => {
+      const director = lab([{ address: A, method: 'dr' }], { binary, sysctl: { conn_reuse_mode } });
+      for (const flags of [SYN, ACK, FIN | ACK]) request4(director, flags);
+      expect(stateOf(director)).toEqual(['FIN_WAIT']);
+      director.addDest(TCP_KEY, { address: B, method: 'dr' });
+      expect(request4(director, ACK)[0]?.connection?.destAddress).toBe(A);
+      expect(request4(director, SYN)[0]?.connection?.destAddress).toBe(server === 12 ? B : A);
+    },
+  );
+
+  it('not on one in FIN_WAIT by NAT, whatever the mode', () => {
+    const director = open({ conn_reuse_mode: 3 });
+    answer(director, FIN | ACK);
+    expect(stateOf(director)).toEqual(['FIN_WAIT']);
+    expect(serverOf(request4(director, SYN))).toBe(11);
+  });
+
+  it('with conn_reuse_mode 2 on one in TIME_WAIT, too', () => {
+    expect(serverOf(request4(ended({ conn_reuse_mode: 2 }), SYN))).toBe(12);
+  });
+
   it('a SYN that is a RST, too, ends the connection and opens none', () => {
     const director = ended();
     expect(judged(request4(director, SYN | RST))).toEqual(['local not-opening']);

@@ -131,7 +131,7 @@ export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
   sloppy_sctp: bit,
   lblc_expiration: fc.constant(86_400),
   lblcr_expiration: fc.constant(86_400),
-  conn_reuse_mode: bit,
+  conn_reuse_mode: fc.constantFrom(0, 1, 2),
 });
 
 const METHODS: readonly MethodName[] = ['nat', 'nat', 'dr', 'tun'];

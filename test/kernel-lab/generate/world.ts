@@ -95,7 +95,7 @@ export function makeWorld(random: Random): World {
     pmtu_disc: random.of([1, 1, 0]),
     sloppy_tcp: random.of([0, 0, 0, 1]),
     expire_nodest_conn: random.of([0, 0, 0, 1]),
-    conn_reuse_mode: random.below(2),
+    conn_reuse_mode: random.below(3),
     nat_icmp_send: random.of([0, 0, 1]),
     sloppy_sctp: random.of([0, 0, 1]),
     ...(FEATURES.bypass && { cache_bypass: random.of([0, 1]) }),

@@ -126,7 +126,7 @@ export function sysctlOf(choices: Choices): Required<SysctlConfig> {
     nat_icmp_send: choices.below(2),
     schedule_icmp: choices.below(2),
     cache_bypass: choices.below(2),
-    conn_reuse_mode: choices.below(2),
+    conn_reuse_mode: choices.below(3),
     ignore_tunneled: often(0),
     lblc_expiration: 86_400,
     lblcr_expiration: 86_400,
