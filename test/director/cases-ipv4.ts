@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { CLIENT, fromClient, fromServer, MAC, networkWith, request, SERVERS, TCP_KEY, VIP } from '../support/lab.js';
+import {
+  CLIENT,
+  fromClient,
+  fromServer,
+  MAC,
+  networkWith,
+  request,
+  SERVERS,
+  TCP_KEY,
+  UDP_KEY,
+  VIP,
+} from '../support/lab.js';
 import { ACK, ethernet, fixIpv4, hex, icmp, ipv4, RST, SYN, tcp, udp } from '../support/packets.js';
 import { type Case, DR, NAT, open, reply, TUN } from './cases.js';
 
@@ -30,6 +41,11 @@ export const CASES_4: Record<string, Case> = {
   'a TTL of 1': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 1 })) },
   'a TTL of 0': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 0 })) },
   'no server': { expect: ['no-dest', 'port-unreachable'], dests: [], frame: fromClient(request('udp')) },
+  'no Call-ID for a service by calls': {
+    expect: ['no-call-id'],
+    before: (director) => director.editService({ ...UDP_KEY, scheduler: 'rr', persistent: 60, pe: 'sip' }),
+    frame: fromClient(request('udp')),
+  },
   'too big, with DF': {
     expect: ['too-big', 'fragmentation-needed'],
     options: { network: networkWith({ srv: { mtu: 1400 } }) },
