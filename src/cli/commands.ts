@@ -31,6 +31,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "hold our output to a kernel's captures",
     load: async () => (await import('./verify.js')).verifyCommand,
   },
+  check: {
+    summary: 'mistakes in ipvsadm rules and keepalived.conf, by line',
+    load: async () => (await import('./check.js')).checkCommand,
+  },
   ipvsadm: {
     summary: "ipvsadm on a director's state file",
     load: async () => ipvsadmNamed('ipvsadm'),

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
-import { naming } from '../capture/source.js';
 import { Director, type EcnName } from '../director.js';
 import { IpvsError } from '../errors.js';
-import { applyRules, parseRules } from '../rules/ipvsadm.js';
+import { applyRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
 import { splitWord } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 import { MADE_ROOM } from './rewrite-loop.js';
+import { nameOf, readRules, readText } from './rules-file.js';
 
 const CONNECTIONS = 1 << 18;
 /** Those of both families still fit in 4 GiB. */
@@ -23,7 +22,11 @@ const ARENA_BYTES = (1 << 20) + MADE_ROOM;
 
 /** The options that {@link setUp} reads. */
 export const SETUP_OPTIONS: readonly OptionSpec[] = [
-  { name: 'rules', value: 'FILE', help: "rules as 'ipvsadm -S -n' prints them; - for standard input" },
+  {
+    name: 'rules',
+    value: 'FILE',
+    help: "rules as 'ipvsadm -S -n' prints them, or a keepalived.conf; - for standard input",
+  },
   { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'" },
   {
     name: 'mark',
@@ -54,7 +57,7 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   const seed = parseSeed(options.get('seed') ?? '0');
   const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, MOST_CONNECTIONS);
 
-  const rules = parseRules(readText(rulesFile), nameOf(rulesFile));
+  const rules = readRules(rulesFile);
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
   const plan = { connections, connections6: connections, arenaBytes: ARENA_BYTES + held };
   const director = Director.createSync({ seed, ecn: parseEcn(options.get('ecn') ?? 'kernel'), plan });
@@ -139,12 +142,4 @@ export function parseCount(name: string, text: string, least: number, most: numb
     throw usageError(`--${name} takes a number from ${least} to ${most}, not '${text}'`);
   }
   return value;
-}
-
-function readText(file: string): string {
-  return naming(nameOf(file), () => readFileSync(file === '-' ? 0 : file, 'utf8'));
-}
-
-function nameOf(file: string): string {
-  return file === '-' ? 'standard input' : file;
 }

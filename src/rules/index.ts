@@ -1,5 +1,5 @@
 /**
- * Rules and listings in ipvsadm's words, and the network in the JSON words of `ip -j`.
+ * Rules and listings in ipvsadm's words, keepalived.conf, and the network in the JSON words of `ip -j`.
  *
  * @module
  */
@@ -15,6 +15,20 @@ export {
   type RuleService,
   type RuleTarget,
 } from './ipvsadm.js';
+export {
+  checkKeepalived,
+  type IncludedFile,
+  type KeepalivedChecker,
+  type KeepalivedConfig,
+  type KeepalivedOptions,
+  type KeepalivedRules,
+  type KeepalivedServer,
+  type KeepalivedService,
+  type KeepalivedStatement,
+  keepalivedServices,
+  type Problem,
+  parseKeepalived,
+} from './keepalived/index.js';
 export type {
   ListedConnection,
   ListedDest,

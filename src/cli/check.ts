@@ -1,0 +1,108 @@
+/**
+ * `ipvs-wasm check`: what is wrong with files of rules, by line.
+ *
+ * @module
+ */
+import { Director } from '../director.js';
+import { IpvsError } from '../errors.js';
+import { applyRules, checkKeepalived, type Problem, parseRule, type RuleCommand, RuleError } from '../rules/index.js';
+import { type Io, usageError } from './io.js';
+import { type CommandSpec, helpText, parseOptions } from './options.js';
+import { includedFiles, isKeepalived, nameOf, readText } from './rules-file.js';
+
+const SPEC: CommandSpec = {
+  name: 'check',
+  summary: 'mistakes in ipvsadm rules and keepalived.conf, by line',
+  usage: ['[OPTIONS] FILE...'],
+  options: [
+    { name: 'keepalived', help: 'all FILEs are of keepalived; default: what a FILE looks like' },
+    { name: 'config-id', short: 'i', value: 'ID', help: 'the ID of lines with @ID, as for keepalived; default: none' },
+  ],
+  notes: `A line of output is FILE:LINE: error: TEXT, or warning; - is standard input.
+Rules are those of 'ipvsadm -S', or as they are typed. A file that can be read is
+applied to an empty director, so that what it refuses is found, too.
+
+Of keepalived.conf, virtual servers are read, their checkers too; what is about
+VRRP is ignored with a warning. Files that are included are read as well.
+
+Exit code 0: there is no error (warnings may be); 1: there is one; 2: wrong
+words, or a FILE that cannot be read.
+`,
+};
+
+/** Runs `check` with the words after it; gives the exit code. */
+export async function checkCommand(argv: readonly string[], io: Io): Promise<number> {
+  const options = parseOptions(SPEC, argv, true);
+  if (options.has('help')) {
+    io.out(helpText(SPEC));
+    return 0;
+  }
+  const { positionals: files } = options;
+  if (files.length === 0) throw usageError('a FILE is needed');
+  if (files.filter((file) => file === '-').length > 1) throw usageError('standard input can be read once');
+  let hasErrors = false;
+  for (const file of files) {
+    const text = readText(file);
+    const isConfig = options.has('keepalived') || isKeepalived(text);
+    const problems = isConfig ? checkConfig(text, file, options.get('config-id')) : checkRules(text, file);
+    for (const { at, severity, text: words } of sorted(problems)) {
+      io.out(`${at.file}:${at.line}: ${severity}: ${words}\n`);
+    }
+    hasErrors ||= problems.some(({ severity }) => severity === 'error');
+  }
+  return hasErrors ? 1 : 0;
+}
+
+function checkConfig(text: string, file: string, id: string | undefined): Problem[] {
+  const options = { file: nameOf(file), include: includedFiles, ...(id !== undefined && { id }) };
+  const { rules, problems } = checkKeepalived(text, options);
+  return [...problems, ...(hasError(problems) ? [] : refusalsOf(rules))];
+}
+
+function checkRules(text: string, file: string): Problem[] {
+  const problems: Problem[] = [];
+  const rules: RuleCommand[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    const at = { file: nameOf(file), line: i + 1 };
+    noteErrors(problems, () => {
+      const rule = parseRule(line, at);
+      if (rule !== undefined) rules.push(rule);
+    });
+  }
+  // What hangs on a line that could not be read would be refused for that alone.
+  return hasError(problems) ? problems : refusalsOf(rules);
+}
+
+/** Room for more than anyone has; what still does not fit is taken for good. */
+const PLAN = { connections: 1, connections6: 1, services: 4096, dests: 65536, schedulerBytes: 1 << 26 };
+
+/** What an empty director says to the rules. */
+function refusalsOf(rules: readonly RuleCommand[]): Problem[] {
+  const director = Director.createSync({ plan: PLAN });
+  const problems: Problem[] = [];
+  for (const rule of rules) noteErrors(problems, () => applyRules(director, [rule]));
+  director.close();
+  return problems;
+}
+
+function noteErrors(problems: Problem[], step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    if (error.cause instanceof IpvsError && error.cause.code === 'TABLE_FULL') return;
+    const { file, line, message } = error;
+    const text = message.slice(`${file}:${line}:`.length).replace(/^\d+: |^ /, '');
+    problems.push({ at: { file, line }, severity: 'error', text });
+  }
+}
+
+function hasError(problems: readonly Problem[]): boolean {
+  return problems.some(({ severity }) => severity === 'error');
+}
+
+/** By line within each file; files as they were first met. */
+function sorted(problems: readonly Problem[]): Problem[] {
+  const files = [...new Set(problems.map(({ at }) => at.file))];
+  return [...problems].sort((a, b) => files.indexOf(a.at.file) - files.indexOf(b.at.file) || a.at.line - b.at.line);
+}

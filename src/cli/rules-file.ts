@@ -1,0 +1,60 @@
+/**
+ * Files of rules: ipvsadm's, or keepalived's with what they include.
+ *
+ * @module
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { naming } from '../capture/source.js';
+import { type IncludedFile, parseKeepalived, parseRules, type RuleCommand } from '../rules/index.js';
+
+/** Lines that ipvsadm has none of: a block that opens, a comment with `!`, a parameter, a condition, another file. */
+const KEEPALIVED = /^[ \t]*(?:[!$@}]|include[rmwba]?[ \t]|[^-#\s].*\{[ \t]*(?:[#!].*)?\r?$)/m;
+
+/** Whether a text is a keepalived.conf rather than rules of ipvsadm. */
+export function isKeepalived(text: string): boolean {
+  return KEEPALIVED.test(text);
+}
+
+/** The rules of a file of either kind. @throws RuleError */
+export function readRules(file: string): readonly RuleCommand[] {
+  const text = readText(file);
+  const name = nameOf(file);
+  if (!isKeepalived(text)) return parseRules(text, name);
+  return parseKeepalived(text, { file: name, include: includedFiles }).rules;
+}
+
+/** Reads a file, `-` being standard input. */
+export function readText(file: string): string {
+  return naming(nameOf(file), () => readFileSync(file === '-' ? 0 : file, 'utf8'));
+}
+
+/** What messages call a file. */
+export function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
+
+/** The files that `include` means: a name beside the file `from`, with `*` and `?` in its last part. */
+export function includedFiles(pattern: string, from: string): IncludedFile[] {
+  const path = isAbsolute(pattern) ? pattern : join(dirname(from), pattern);
+  const read = (file: string): IncludedFile => ({ file, text: readText(file) });
+  if (!/[*?]/.test(basename(path))) return isThere(path) ? [read(path)] : [];
+  const expression = basename(path).replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  const name = new RegExp(`^${expression.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  return entriesOf(dirname(path))
+    .filter((entry) => name.test(entry) && !entry.startsWith('.'))
+    .sort()
+    .map((entry) => read(join(dirname(path), entry)));
+}
+
+function isThere(file: string): boolean {
+  return entriesOf(dirname(file)).includes(basename(file));
+}
+
+/** The names of files in a folder; none when there is none. */
+function entriesOf(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => name);
+}

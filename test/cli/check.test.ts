@@ -1,0 +1,111 @@
+/** The command check. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { run, scenarioWords, scratch } from './support.js';
+
+const CONF = join(import.meta.dirname, '../rules/keepalived.conf');
+
+/** A file of these lines. */
+function file(name: string, ...lines: string[]): string {
+  const path = join(scratch(), name);
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+describe('ipvs-wasm check', () => {
+  it('says nothing of good rules', async () => {
+    const rules = file('rules.txt', '-A -t 10.0.0.1:80 -s rr', '-a -t 10.0.0.1:80 -r 10.1.0.11:80 -m');
+    expect(await run('check', rules)).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  it('tells all mistakes of rules, by line', async () => {
+    const rules = file('rules.txt', '# mine', '-A -t 10.0.0.1:80 -s nix', '', '-A -t 10.0.0.2:80 --what');
+    const { code, out, err } = await run('check', rules);
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(out.split('\n')).toEqual([
+      expect.stringContaining(`${rules}:2: error: Scheduler or persistence engine not found`),
+      expect.stringContaining(`${rules}:4: error: `),
+      '',
+    ]);
+  });
+
+  it('tells what a director refuses', async () => {
+    const rules = file('rules.txt', '-A -t 10.0.0.1:80', '-A -t 10.0.0.1:80', '-a -t 10.0.0.2:80 -r 10.1.0.11:80 -m');
+    const { code, out } = await run('check', rules);
+    expect(code).toBe(1);
+    expect(out.split('\n').map((line) => /^.*:(\d+: error: )/.exec(line)?.[1])).toEqual([
+      '2: error: ',
+      '3: error: ',
+      undefined,
+    ]);
+  });
+
+  it('has room for all services that a kernel has room for', async () => {
+    const many = Array.from({ length: 100 }, (_, i) => `-A -t 10.0.0.1:${i + 1} -s mh`);
+    expect(await run('check', file('rules.txt', ...many))).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  it('warns of what it ignores in a keepalived.conf, which is no error', async () => {
+    const { code, out } = await run('check', CONF);
+    expect(code).toBe(0);
+    expect(out.split('\n')).toEqual([
+      `${CONF}:5: warning: global_defs is not for IPVS, its block but lvs_timeouts is ignored`,
+      `${CONF}:14: warning: vrrp_script is not for IPVS, its block is ignored`,
+      `${CONF}:19: warning: vrrp_instance is not for IPVS, its block is ignored`,
+      '',
+    ]);
+  });
+
+  it('tells mistakes of a keepalived.conf, also those between its blocks', async () => {
+    const server = ['virtual_server 10.0.0.1 80 {', 'lvs_sched rr', 'real_server 10.1.0.11 80 {', '}', '}'];
+    const conf = file('a.conf', ...server, ...server);
+    const { code, out } = await run('check', conf);
+    expect(code).toBe(1);
+    expect(out).toMatch(new RegExp(`^${conf}:6: error: .*\n`));
+    const wrong = file('b.conf', ...server.map((line) => line.replace('lvs_sched', 'lvs_shed')));
+    expect(await run('check', wrong)).toEqual({
+      code: 1,
+      out: `${wrong}:2: error: unknown word "lvs_shed" in virtual_server\n`,
+      err: '',
+    });
+  });
+
+  it('reads what is included, by patterns beside the file', async () => {
+    const conf = file('keepalived.conf', 'include conf.d/*.conf', 'include none.conf');
+    const folder = join(conf, '../conf.d');
+    mkdirSync(folder);
+    for (const name of ['b.conf', 'a.conf', 'c.txt']) writeFileSync(join(folder, name), `what is ${name}\n`);
+    expect((await run('check', conf)).out).toBe(
+      `${conf}:2: warning: include: there is no file none.conf\n` +
+        `${folder}/a.conf:1: error: unknown word "what"\n${folder}/b.conf:1: error: unknown word "what"\n`,
+    );
+  });
+
+  it('takes a file for one of keepalived when it is told, and the lines of an id', async () => {
+    const conf = file('a.conf', 'virtual_server');
+    expect((await run('check', '--keepalived', conf)).out).toContain(`${conf}:1: error: virtual_server`);
+    const lines = file('b.conf', '@left what', '@right which');
+    expect((await run('check', '-i', 'left', lines)).out).toBe(`${lines}:1: error: unknown word "what"\n`);
+  });
+
+  it('needs files that are there', async () => {
+    expect(await run('check')).toMatchObject({ code: 2, err: 'ipvs-wasm: a FILE is needed\n' });
+    const none = join(scratch(), 'none');
+    expect(await run('check', none)).toMatchObject({ code: 2, err: expect.stringContaining(none) });
+  });
+});
+
+it('rewrite --rules takes a keepalived.conf', async () => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const at = words.indexOf('--rules') + 1;
+  const server = 'virtual_server 10.0.0.100 80 {\n lvs_sched rr\n real_server 10.1.0.11 8080 {\n }\n}';
+  const conf = file('keepalived.conf', server);
+  const given = words.map((word, i) => (i === at ? conf : word));
+  expect(await run('rewrite', '-q', ...given, '-o', join(folder, 'o.pcapng'))).toMatchObject({ code: 0, err: '' });
+  writeFileSync(conf, server.replace('rr', 'rrr'));
+  expect(await run('rewrite', '-q', ...given, '-o', join(folder, 'p.pcapng'))).toMatchObject({
+    code: 2,
+    err: expect.stringContaining(`${conf}:2: lvs_sched: expected one of`),
+  });
+});
