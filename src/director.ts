@@ -304,7 +304,8 @@ export class Director implements Disposable {
    * Replaces all services and dests by these. What is in both lives on, with its connections and counts, edited where it
    * differs; connections of what is not are as after `deleteDest`. A service that is the same in everything goes on where it
    * is; in any other the next picks are those of the rules loaded afresh, but for counts of connections that there are, and
-   * for what `lblc` and `lblcr` remember.
+   * for what `lblc` and `lblcr` remember. A dest that is taken out needs its place in the plan while connections point to
+   * it, or `lblc` and `lblcr` remember it: also those connections that `expire_nodest_conn` ends, as it does so last.
    *
    * @throws as `addService` and `addDest`, SERVICE_EXISTS and DEST_EXISTS for what is there twice; and nothing has changed.
    */

@@ -85,7 +85,7 @@ function nameOfDest(service: ServiceKey, dest: DestConfig): string {
   return `${address} ${key}`;
 }
 
-/** Deletes first, so that there is room for what is new. */
+/** Deletes first, so that there is room for what is new; but dests that connections point to keep theirs. */
 function change(control: Control, checked: Checked, services: readonly ServiceInfo[]): void {
   const changed: ServiceInfo[] = [];
   for (const old of services) {
@@ -94,9 +94,12 @@ function change(control: Control, checked: Checked, services: readonly ServiceIn
       control.deleteService(old);
       continue;
     }
-    const same = serviceSettings(old).join() === serviceSettings(rules.service).join();
+    const [had, gets] = [serviceSettings(old), serviceSettings(rules.service)];
+    const same = had.join() === gets.join();
     if (same && listOfDests(old, old.dests.toReversed()) === listOfDests(old, [...rules.added.values()])) continue;
     changed.push(old);
+    // A scheduler that goes gives up its table: rr needs none.
+    if (had[0] !== gets[0]) control.editService({ ...old, scheduler: 'rr', flags: [] });
     for (const dest of old.dests) if (!rules.added.has(nameOfDest(old, dest))) control.deleteDest(old, dest);
   }
   for (const old of changed) {
@@ -140,6 +143,8 @@ function allOrNothing(view: DataView, plan: Plan, make: () => void): void {
   try {
     make();
   } catch (error) {
+    // Records handed out since then are as those that never were.
+    for (const { bytes } of controlSections(view, plan)) bytes.fill(0);
     const memory = new Uint8Array(view.buffer);
     for (const { base, bytes } of kept) memory.set(bytes, base);
     throw error;

@@ -1,7 +1,9 @@
 /** Rules that are replaced: what lives on, what ends, and what is refused. */
 import { describe, expect, it } from 'vitest';
+import { DEST_SIZE, SERVICE_SIZE } from '../../src/abi/memory.js';
 import type { Director, ServiceRules } from '../../src/director.js';
-import { createDirector } from '../support/core.js';
+import type { SchedulerName } from '../../src/types.js';
+import { createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { ACK, SYN, tcp } from '../support/packets.js';
 
 const WEB = { protocol: 'tcp', address: '10.0.0.100', port: 80 } as const;
@@ -102,4 +104,67 @@ describe('refuses', () => {
     expect(Buffer.from(before).equals(web.snapshot())).toBe(true);
     expect(picks(web, [1003])).toEqual(['10.1.0.13']);
   });
+});
+
+describe('refuses what does not fit after what does: tables of schedulers have 4 KiB', () => {
+  const web: ServiceRules = { service: { ...WEB, scheduler: 'rr' }, added: [dest(11)] };
+  const mail: ServiceRules = { service: MAIL, added: [dest(12), dest(13)] };
+  const large: ServiceRules = { service: { ...MAIL, port: 26, scheduler: 'maglev' }, added: [] };
+
+  it('no service or dest of it stays, and the next rules are taken', () => {
+    const memory = memoryFor('release');
+    const made = createDirector('release', { plan: { ...SMALL_PLAN, schedulerBytes: 4096 }, memory });
+    made.replaceRules([web]);
+    const [services, all] = [made.services(), Buffer.from(memory.buffer)];
+    const before = Buffer.from(all);
+    expect(() => made.replaceRules([web, mail, large])).toThrow('no room left for its scheduler');
+    expect(made.services()).toEqual(services);
+    for (const [{ base, count }, size] of [
+      [made.plan.services, SERVICE_SIZE],
+      [made.plan.dests, DEST_SIZE],
+    ] as const) {
+      expect(all.compare(before, base, base + count * size, base, base + count * size)).toBe(0);
+    }
+    made.replaceRules([mail, web]);
+    expect(made.services().map(({ port, dests }) => [port, dests.length])).toEqual([
+      [80, 1],
+      [25, 2],
+    ]);
+    made.clear();
+    expect(made.services()).toEqual([]);
+  });
+});
+
+it('has room for a table that another service gives up, whichever of them comes first', () => {
+  const plan = { ...SMALL_PLAN, schedulerBytes: 20_000 };
+  const made = createDirector('release', { plan });
+  const rules = (web: SchedulerName, mail: SchedulerName): ServiceRules[] => [
+    { service: { ...WEB, scheduler: web }, added: [dest(11)] },
+    { service: { ...MAIL, scheduler: mail }, added: [dest(12)] },
+  ];
+  for (const [web, mail] of [
+    ['mh', 'wlc'],
+    ['rr', 'mh'],
+    ['mh', 'wlc'],
+    ['wlc', 'mh'],
+  ] as const) {
+    made.replaceRules(rules(web, mail));
+    expect(made.services().map(({ scheduler }) => scheduler)).toEqual([web, mail]);
+  }
+  expect(() => made.replaceRules(rules('mh', 'mh'))).toThrow('no room left for its scheduler');
+});
+
+it('a dest with connections needs its place until expire_nodest_conn has ended them', () => {
+  const interfaces = [
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.1/24', '10.0.0.100/32'] } as const,
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/16'] } as const,
+  ];
+  const plan = { ...SMALL_PLAN, dests: 1 };
+  const made = createDirector('release', { network: { interfaces }, plan, sysctl: { expire_nodest_conn: 1 } });
+  made.replaceRules([{ service: WEB, added: [dest(11)] }]);
+  expect(picks(made, [1000])).toEqual(['10.1.0.11']);
+  expect(() => made.replaceRules([{ service: WEB, added: [dest(12)] }])).toThrow('room for 1 dests');
+  made.replaceRules([]);
+  made.replaceRules([{ service: WEB, added: [dest(12)] }]);
+  expect(picks(made, [1001])).toEqual(['10.1.0.12']);
 });

@@ -1,10 +1,11 @@
 /** Whatever rules there were: after `replaceRules` they are the new ones, what lives on lives on, and picks are those of a fresh load. */
 import fc from 'fast-check';
 import { it } from 'vitest';
+import { DEST_SIZE, SERVICE_SIZE } from '../../src/abi/memory.js';
 import { Director, type ServiceRules } from '../../src/director.js';
 import type { ServiceInfo } from '../../src/records.js';
 import type { ServiceKey } from '../../src/types.js';
-import { createDirector, moduleOf, SMALL_PLAN } from '../support/core.js';
+import { createDirector, memoryFor, moduleOf, SMALL_PLAN } from '../support/core.js';
 import { ACK, SYN, tcp } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { destOf, isV6, KEYS, MARK, NETWORK, serviceOf } from './crowd.js';
@@ -17,6 +18,8 @@ const NOW = 1_700_000_000_000;
 const LATER = NOW + 10_000_000;
 /** So small that new rules do not always fit. */
 const PLAN = { ...SMALL_PLAN, dests: 18, schedulerBytes: 60_000 };
+/** What each director of that plan works in. */
+const MEMORY = memoryFor('release');
 
 function rulesOf(choices: Choices): ServiceRules[] {
   return KEYS.filter(() => !choices.once(4)).map((key) => ({
@@ -86,21 +89,43 @@ property(
     replaceAndCheck(Director.restoreSync(director.snapshot(), { wasm: moduleOf('release') }), director, then);
     const small = (() => {
       try {
-        return Director.restoreSync(director.snapshot(), { wasm: moduleOf('release'), plan: PLAN });
+        return Director.restoreSync(director.snapshot(), { wasm: moduleOf('release'), plan: PLAN, memory: MEMORY });
       } catch {
         return undefined;
       }
     })();
-    if (small === undefined) return;
-    const before = Buffer.from(small.snapshot());
-    try {
-      small.replaceRules(rulesOf(choices));
-    } catch {
-      refused++;
-      if (!before.equals(small.snapshot())) throw new Error('rules were refused, and something has changed');
-    }
+    if (small !== undefined) refuseOrReplace(small, then, rulesOf(choices));
   }),
 );
+
+/** `rules` are those of `small`, which may have no room for `others`. */
+function refuseOrReplace(small: Director, rules: readonly ServiceRules[], others: readonly ServiceRules[]): void {
+  const [snapshot, services, records] = [small.snapshot(), small.services(), recordsOf(small)];
+  try {
+    small.replaceRules(others);
+    return;
+  } catch {
+    refused++;
+  }
+  same('services of refused rules', small.services(), services);
+  const isSame = Buffer.compare(snapshot, small.snapshot()) === 0 && Buffer.compare(records, recordsOf(small)) === 0;
+  if (!isSame) throw new Error('rules were refused, and something has changed');
+  const fewer = rules.slice(1);
+  small.replaceRules(fewer);
+  same('then replaced', [...listing(small)], [...listing(directorWith(fewer, small.plan.options))]);
+  small.clear();
+  same('then cleared', small.services(), []);
+}
+
+/** All bytes where services and dests lie, also those of records that were never handed out. */
+function recordsOf({ plan: { services, dests } }: Director): Buffer {
+  return Buffer.concat(
+    [
+      [services.base, services.count * SERVICE_SIZE],
+      [dests.base, dests.count * DEST_SIZE],
+    ].map(([base, length]) => Buffer.from(MEMORY.buffer, base, length)),
+  );
+}
 
 /** `untouched` is what `director` was. */
 function replaceAndCheck(untouched: Director, director: Director, rules: readonly ServiceRules[]): void {
