@@ -28,7 +28,8 @@ Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
 
   --state FILE  the director's state, as 'rewrite --state' leaves it; a FILE that
                 is not there is an empty director, and is made by what changes it.
-                Default: the value of ${STATE_VARIABLE}
+                Default: the value of ${STATE_VARIABLE}. Two commands at once are
+                not locked against each other: what one changes may be lost
   --json        listings as JSON
   --lossless    also save thresholds, and marks as they can be read again
 
@@ -76,8 +77,11 @@ function ownOptions(argv: readonly string[]) {
   let state: string | undefined;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
-    if (word === '--state') state = argv[++i];
-    else if (word.startsWith('--state=')) state = word.slice('--state='.length);
+    if (word === '--state') {
+      state = argv[++i];
+      // Not the variable's file instead.
+      if (state === undefined) throw usageError('--state needs a FILE');
+    } else if (word.startsWith('--state=')) state = word.slice('--state='.length);
     else if (word !== '--json' && word !== '--lossless') words.push(word);
   }
   return { words, state, json: argv.includes('--json'), lossless: argv.includes('--lossless') };

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { naming } from '../capture/source.js';
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
@@ -22,11 +23,14 @@ export function loadState(file: string): Director {
 
 /** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */
 export function saveState(file: string, director: Director): void {
-  const draft = `${file}.${process.pid}`;
   naming(file, () => {
+    // A link stays, and its file is replaced.
+    const target = existsSync(file) ? realpathSync(file) : file;
+    const draft = `${target}.${randomUUID()}`;
     try {
-      writeFileSync(draft, director.snapshot(), { mode: 0o600 });
-      renameSync(draft, file);
+      // Nor does anything that lies there in advance get the state.
+      writeFileSync(draft, director.snapshot(), { flag: 'wx', mode: 0o600 });
+      renameSync(draft, target);
     } finally {
       rmSync(draft, { force: true });
     }

@@ -1,8 +1,8 @@
 /** The commands ipvsadm, ipvsadm-save and ipvsadm-restore on state files. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { run, scenarioWords, scratch } from './support.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/cli/main.js');
@@ -42,6 +42,25 @@ describe('ipvsadm --state FILE', () => {
     writeFileSync(file, 'no state');
     expect(await run('ipvsadm', '--state', file, '-Ln')).toMatchObject({ code: 2, err: expect.stringContaining(file) });
     expect(readFileSync(file, 'utf8')).toBe('no state');
+  });
+
+  it('does not take another file for one that was forgotten', async () => {
+    const file = stateFile();
+    vi.stubEnv('IPVS_WASM_STATE', file);
+    const ran = await run('ipvsadm', '-A', '-t', '1.1.1.1:80', '--state').finally(() => vi.unstubAllEnvs());
+    expect(ran).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--state needs a FILE') });
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('replaces the file behind a link, and leaves nothing beside it', async () => {
+    const [folder, elsewhere] = [scratch(), scratch()];
+    const [link, file] = [join(folder, 'link'), join(elsewhere, 'lvs.state')];
+    await run('ipvsadm', '--state', file, '-A', '-f', '7');
+    symlinkSync(file, link);
+    await run('ipvsadm', '--state', link, '-A', '-f', '8');
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect((await run('ipvsadm', '--state', file, '-Sn')).out).toBe('-A -f 7 -s wlc\n-A -f 8 -s wlc\n');
+    expect([readdirSync(folder), readdirSync(elsewhere)]).toEqual([['link'], ['lvs.state']]);
   });
 
   it('has a help of its own beside that of ipvsadm', async () => {
