@@ -72,10 +72,24 @@ export function takesAnyPort(one: ServiceInfo, ip: IpFacts): boolean {
   return !('fwmark' in one) && isService(one, { ...ip, destinationPort: 0 }, 0);
 }
 
-/** Whether a template may be the one of a packet's client: it belongs to the service, and names its network. */
+/** Whether a template may be the one of a packet's client: it has the service's key, and names its network. */
 export function isTemplateOf(one: ConnectionInfo, service: ServiceInfo, ip: IpFacts): boolean {
-  const isOwn = one.protocol === 'ip' ? 'fwmark' in service : one.virtualAddress === ip.destination;
-  return isOwn && networkOf(ip.source, service.netmask) === one.clientAddress;
+  if (one.clientAddress !== networkOf(ip.source, service.netmask)) return false;
+  // Templates of marks, of every port and of FTP have port 0.
+  if ('fwmark' in service) {
+    return one.protocol === 'ip' && one.virtualPort === 0 && one.virtualAddress === markAddress(service.fwmark, ip);
+  }
+  const isOwnPort = ip.destinationPort === service.port && service.port !== FTP;
+  return (
+    isProtocol(one, ip) && one.virtualAddress === ip.destination && one.virtualPort === (isOwnPort ? service.port : 0)
+  );
+}
+
+/** A mark as templates have it: the first four bytes of an address. */
+function markAddress(mark = 0, { version }: IpFacts): string {
+  const bytes = new Uint8Array(version === 4 ? 4 : 16);
+  new DataView(bytes.buffer).setUint32(0, mark);
+  return formatAddress(bytes);
 }
 
 /** The bits of an address that count: under a mask of IPv4, or that many. */

@@ -78,6 +78,39 @@ describe('the walk', () => {
     expect(lines(reply)).toContain('POSTROUTING: next hop 10.0.0.2 = MAC 02:00:00:00:00:02');
   });
 
+  test('of a persistent client names the template of its service', () => {
+    const made = Director.createSync({ network: NETWORK, seed: 0n, plan: { connections: 64 } });
+    const persistent = { scheduler: 'rr', persistent: 300, netmask: '255.255.255.0' } as const;
+    const keys = [
+      VIP,
+      { ...VIP, port: 443 },
+      { ...VIP, port: 21 },
+      { ...VIP, protocol: 'udp' },
+      { fwmark: 7 },
+    ] as const;
+    for (const [n, key] of keys.entries()) {
+      made.addService({ ...key, ...persistent });
+      made.addDest(key, { address: '10.1.0.11', port: 'port' in key ? 8000 + n : 0, method: 'nat' });
+    }
+    let sport = 40000;
+    const looked = ([packet, dport, mark = 0]: readonly [typeof tcp | typeof udp, number, number?]): string[] => {
+      const frame = toCli(packet({ ...ENDS, sport: sport++, dport }));
+      const told = lines(explainPacket(made, frame, 'cli', NOW, { mark }));
+      return told.filter((line) => line.startsWith('INPUT: template'));
+    };
+    // The first packet of each finds none, whatever there is of others; the second its own.
+    const all = [
+      [tcp, 80],
+      [tcp, 443],
+      [tcp, 21],
+      [udp, 80],
+      [tcp, 99, 7],
+    ] as const;
+    for (const packet of all) expect(looked(packet)).toEqual(['INPUT: template 10.0.0.0:0 = none']);
+    const servers = all.map((packet) => looked(packet)[0]?.split('server ')[1]);
+    expect(servers).toEqual(['10.1.0.11:8000', '10.1.0.11:8001', '10.1.0.11:0', '10.1.0.11:8003', '10.1.0.11:0']);
+  });
+
   test('of a SYN: connection, service, scheduler, server, way out', () => {
     const walk = explainPacket(director(), syn, 'cli', NOW);
     expect(walk).toMatchObject({
