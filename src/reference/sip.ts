@@ -19,7 +19,7 @@ const CALL_ID = new RegExp(`${WORD}(?:@(?:${WORD})?)?`, 'y');
 
 /** The Call-ID of a message, a character a byte; `undefined` when there is none. */
 export function readCallId(message: Uint8Array): string | undefined {
-  const text = Buffer.from(message).toString('latin1');
+  const text = Array.from(message, (byte) => String.fromCharCode(byte)).join('');
   let from = 0;
   while (from < text.length) {
     const value = findValue(text, from);
