@@ -249,21 +249,23 @@ export function readService(view: DataView, at: number): ServiceInfo {
 /** Sets the counters and rates of the service at `at` and of its dests to 0; the total stays. */
 export function zeroStats(view: DataView, at: number): void {
   addStats(view, abi.SUPERBLOCK + abi.SB_GONE, at + abi.SVC_STATS);
-  const fill = (from: number, size: number): void => {
-    new Uint8Array(view.buffer, from, size).fill(0);
-  };
-  fill(at + abi.SVC_STATS, abi.STATS_SIZE);
-  fill(at + abi.SVC_ESTIMATOR, abi.EST_SIZE);
-  for (const dest of destsOf(view, at)) {
-    fill(dest + abi.DEST_STATS, abi.STATS_SIZE);
-    fill(dest + abi.DEST_ESTIMATOR, abi.EST_SIZE);
-  }
+  zero(view, at + abi.SVC_STATS, at + abi.SVC_ESTIMATOR);
+  for (const dest of destsOf(view, at)) zero(view, dest + abi.DEST_STATS, dest + abi.DEST_ESTIMATOR);
 }
 
 /** Sets the total to 0 when all services' counters are. */
 export function zeroTotal(view: DataView): void {
-  new Uint8Array(view.buffer, abi.SUPERBLOCK + abi.SB_GONE, abi.STATS_SIZE).fill(0);
-  new Uint8Array(view.buffer, abi.SUPERBLOCK + abi.SB_TOTAL_ESTIMATOR, abi.EST_SIZE).fill(0);
+  zero(view, abi.SUPERBLOCK + abi.SB_GONE, abi.SUPERBLOCK + abi.SB_TOTAL_ESTIMATOR);
+}
+
+/** What was counted since rates were last estimated still enters the next ones: the kernel forgets the shown counts only. */
+function zero(view: DataView, stats: number, estimator: number): void {
+  for (let i = 0; i < abi.STATS_SIZE; i += 8) {
+    const before = estimator + abi.EST_COUNTS + i;
+    view.setBigUint64(before, view.getBigUint64(before, true) - view.getBigUint64(stats + i, true), true);
+    view.setBigUint64(stats + i, 0n, true);
+    view.setBigUint64(estimator + abi.EST_RATES + i, 0n, true);
+  }
 }
 
 /** What went through all services, those that are no more included. */

@@ -16,7 +16,7 @@ const bitsOf = (key: keyof ReferenceStats): bigint => (key === 'inBytes' || key 
 
 export class Rates {
   readonly #averages = none();
-  #before = none();
+  readonly #before = none();
 
   /** To be called every two seconds. */
   update(stats: ReferenceStats): void {
@@ -24,7 +24,14 @@ export class Rates {
       const aSecond = ((stats[key] - this.#before[key]) << bitsOf(key)) / 2n;
       this.#averages[key] += (aSecond - this.#averages[key]) >> 2n;
     }
-    this.#before = { ...stats };
+    Object.assign(this.#before, stats);
+  }
+
+  /** Sets the averages to 0, and `stats`; what these have beyond the last update still counts in the next. */
+  zero(stats: ReferenceStats): void {
+    for (const key of ALL) this.#before[key] -= stats[key];
+    Object.assign(this.#averages, none());
+    Object.assign(stats, none());
   }
 
   /** Nearly rounded: the half is rounded down. */

@@ -172,8 +172,7 @@ export class ServiceTable {
 
   zero(key: words.ReferenceServiceKey | undefined): void {
     for (const service of key === undefined ? this.list() : [this.get(key)]) {
-      for (const counted of [service, ...service.dests])
-        Object.assign(counted, { stats: noStats(), rates: new Rates() });
+      for (const { rates, stats } of [service, ...service.dests]) rates.zero(stats);
     }
   }
 

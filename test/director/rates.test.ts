@@ -118,6 +118,31 @@ describe('zeroing', () => {
     expect(web.total()).toMatchObject({ stats: { connections: 48n }, rates: { connections: 5n } });
   });
 
+  it('leaves what was not estimated yet to the next rates, as the reference', () => {
+    const web = director();
+    const reference = new ReferenceDirector({ network, seed: 1n });
+    reference.addService({ ...WEB, scheduler: 'rr' });
+    reference.addDest(WEB, DEST);
+    reference.advance(NOW);
+    for (const each of [web, reference]) {
+      port = 1000;
+      open(each, 16, NOW);
+      each.advance(NOW + 2000);
+      open(each, 40, NOW + 2500);
+      each.zeroStats();
+      open(each, 8, NOW + 3000);
+      each.zeroStats(WEB);
+      each.advance(NOW + 4000);
+    }
+    const rates = { ...NONE, connections: 6n, inPackets: 6n, inBytes: 240n };
+    expect(ratesOf(web)).toEqual([[rates, rates]]);
+    expect(ratesOf(reference)).toEqual(ratesOf(web));
+    expect(web.total()).toEqual({ stats: { ...NONE, connections: 8n, inPackets: 8n, inBytes: 320n }, rates });
+    for (const each of [web, reference]) each.advance(NOW + 6000);
+    expect(ratesOf(web)[0]?.[0]?.connections).toBe(4n);
+    expect(ratesOf(reference)).toEqual(ratesOf(web));
+  });
+
   it('of all zeroes the total, too', () => {
     const web = director();
     open(web, 40, NOW);
