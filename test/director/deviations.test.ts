@@ -441,6 +441,21 @@ describe('schedulers', () => {
     expect(fate(answer, 'srv')).toBe('forward routed');
   });
 
+  test('port 65,535: a persistent service finds no template that is void', () => {
+    const high = { ...WEB, port: 65_535 };
+    director.setSysctl({ expire_quiescent_template: 1 });
+    director.editService({ ...WEB, persistent: 300 });
+    director.addService({ ...high, scheduler: 'rr', persistent: 300 });
+    director.addDest(high, { address: '10.1.0.12', method: 'nat' });
+    fate(segment(SYN));
+    director.editDest(WEB, { address: RIP, port: 8080, method: 'nat', weight: 0 });
+    fate(tcp({ source: CLIENT, destination: VIP, sport: 40_001, dport: 80, flags: SYN }));
+    expect(director.connections(T0)).toContainEqual(expect.objectContaining({ template: true, virtualPort: 65_535 }));
+    director.editDest(WEB, { address: RIP, port: 8080, method: 'nat', weight: 1 });
+    const to = tcp({ source: CLIENT, destination: VIP, sport: 40_002, dport: 65_535, flags: SYN });
+    expect(director.send(to, 'cli', T0)[0]?.connection).toMatchObject({ destAddress: '10.1.0.12' });
+  });
+
   test('mh with more dests than slots: the first of the list share the table', () => {
     const plan = { ...SMALL_PLAN, dests: 4200 };
     using large = createDirector('release', { plan, network: director.network });
