@@ -135,7 +135,7 @@ const table = {
   'no-dest': [Reason.NoDest, 'drop', 'no usable server'],
   'dest-unavailable': [Reason.DestUnavailable, 'drop', 'the server of its connection was deleted'],
   'no-call-id': [Reason.NoCallId, 'drop', 'nothing in it says which call it belongs to (`--pe sip`)'],
-  'table-full': [Reason.TableFull, 'drop', 'no free connection record'],
+  'table-full': [Reason.TableFull, 'drop', 'no free connection record, or none for the Call-ID of a template'],
   'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
   'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],
   'tunnel-mtu': [

@@ -16,7 +16,7 @@ export const SUPERBLOCK_POINTERS: readonly number[] = [
   abi.SB_CALL_ID_FREE,
 ];
 
-/** SVC_NEXT of a service in use is not among them: lists by key are made anew. */
+/** SVC_NEXT matters of free records alone: lists by key are made anew. */
 export const SERVICE_POINTERS: readonly number[] = [abi.SVC_NEXT, abi.SVC_DESTS, abi.SVC_CURSOR, abi.SVC_TABLE];
 
 export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE];

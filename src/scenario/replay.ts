@@ -149,7 +149,6 @@ export function replay({ network, addresses, events, captures, looks }: Scenario
     captures[capture].map((frame) => step(frame.time, () => player.input(capture, frame)));
   const look = (one: Look): void => {
     const now = milliseconds(one.time);
-    // What rules were passed over for, listings show.
     listings.look(one, now, () => target.advance(now));
   };
   const steps: Step[] = [

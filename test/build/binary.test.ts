@@ -83,6 +83,12 @@ describe.each(['release', 'shared'] as const)('%s, as shipped', (binary) => {
     expect(file.length).toBeLessThanOrEqual(60 * 1024);
   });
 
+  it('is as large as README.md says, to a KiB', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, said] = /one WebAssembly module of (\d+) KiB/.exec(readme) ?? [];
+    expect(Math.abs(Number(said) - file.length / 1024)).toBeLessThanOrEqual(1);
+  });
+
   it('has the way of nearly every packet in one function, and the names of none', () => {
     const sections = sectionsOf(file);
     const code = sections.find(({ id }) => id === CODE)?.content as Uint8Array;
