@@ -46,6 +46,7 @@ import {
   writeTimeouts,
 } from './settings.js';
 import { shown } from './shape.js';
+import { checkSnapshot } from './snapshot/check.js';
 import { decode, type Snapshot } from './snapshot/format.js';
 import { load, type Moves, movesOf } from './snapshot/load.js';
 import { take } from './snapshot/take.js';
@@ -152,11 +153,15 @@ export class Director implements Disposable {
    * the rest of their datagram are lost. Time goes on from when it was taken; network, rules, switches, keys and counters
    * are in the snapshot. A larger plan gives it more room.
    *
-   * @throws as `create`; IpvsError BAD_SNAPSHOT for what is damaged, of another version or no snapshot; TABLE_FULL when what
-   *   it holds does not fit in the plan.
+   * Checksums tell of damage, not of intent. What records point to, their lists and the counts of these are checked, too;
+   * weights, timeouts, keys, counters and where schedulers stand are not: trust a snapshot no more than where it is from.
+   *
+   * @throws as `create`; IpvsError BAD_SNAPSHOT for what is damaged, inconsistent, of another version or no snapshot;
+   *   TABLE_FULL when what it holds does not fit in the plan.
    */
   static async restore(bytes: Uint8Array, options: RestoreOptions = {}): Promise<Director> {
     const snapshot = decode(bytes);
+    checkSnapshot(snapshot);
     const made = restoring(snapshot, options);
     const moves = movesOf(snapshot, planOf(made));
     return (await Director.create(made)).#load(snapshot, moves);
@@ -165,6 +170,7 @@ export class Director implements Disposable {
   /** The same without waiting, as `createSync`. */
   static restoreSync(bytes: Uint8Array, options: RestoreOptions = {}): Director {
     const snapshot = decode(bytes);
+    checkSnapshot(snapshot);
     const made = restoring(snapshot, options);
     const moves = movesOf(snapshot, planOf(made));
     return Director.createSync(made).#load(snapshot, moves);

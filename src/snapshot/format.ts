@@ -12,7 +12,7 @@
 import { abiHash } from '../abi-hash.js';
 import { IpvsError } from '../errors.js';
 import type { PlanOptions } from '../plan.js';
-import { shown } from '../shape.js';
+import { assertObject, listOf, objectOf, ofKind, shown } from '../shape.js';
 import type { NetworkConfig } from '../types.js';
 import { crc32c } from './crc32c.js';
 
@@ -58,6 +58,21 @@ interface Description {
   sections: { name: SectionName; base: number; length: number; crc: number }[];
 }
 
+const SECTION_NAMES = [
+  'superblock',
+  'counters',
+  'services',
+  'dests',
+  'schedulers',
+  'wheel',
+  'conns',
+  'conns6',
+  'callIds',
+  'contested',
+]
+  .sort()
+  .join(', ');
+
 const padded = (length: number): number => Math.ceil(length / LINE) * LINE;
 
 /** The snapshot as bytes. */
@@ -98,8 +113,8 @@ export function decode(given: Uint8Array): Snapshot {
   // A copy of ours: what is checked here is read later, and others may write to theirs. (`slice` of a Buffer is none.)
   const bytes = new Uint8Array(given);
   const { plan, network, sections: list } = describe(bytes);
-  const end = bytes.length;
-  let at = end - list.reduce((sum, { length }) => sum + padded(length), 0);
+  let at = bytes.length - list.reduce((sum, { length }) => sum + padded(length), 0);
+  if (at !== HEADER + new DataView(bytes.buffer).getUint32(AT.description, true)) throw bad('inconsistent: sections');
   const sections = list.map(({ name, base, length, crc }) => {
     const from = at;
     at += padded(length);
@@ -125,7 +140,42 @@ function describe(bytes: Uint8Array): Description {
   }
   const end = HEADER + view.getUint32(AT.description, true);
   check(bytes, 'description', HEADER, end, view.getUint32(AT.descriptionCrc, true));
-  return JSON.parse(new TextDecoder().decode(bytes.slice(HEADER, end))) as Description;
+  return description(bytes.subarray(HEADER, end));
+}
+
+const COUNT = (value: unknown, path: string): void => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError(`${path}: got ${shown(value)}`);
+};
+
+const DESCRIPTION = objectOf<Description>({
+  plan: assertObjectAt,
+  network: assertObjectAt,
+  sections: listOf(
+    objectOf<Description['sections'][number]>({ name: ofKind('string'), base: COUNT, length: COUNT, crc: COUNT }),
+  ),
+});
+
+function assertObjectAt(value: unknown, path: string): void {
+  assertObject(path, value);
+}
+
+/** Reads the description. */
+function description(text: Uint8Array): Description {
+  if (text.length % LINE !== 0) throw bad(`inconsistent: a description of ${text.length} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(text));
+    DESCRIPTION(value, 'description');
+  } catch (error) {
+    throw bad(`inconsistent: ${(error as Error).message}`);
+  }
+  const { sections } = value as Description;
+  const names = sections
+    .map(({ name }) => name)
+    .sort()
+    .join(', ');
+  if (names !== SECTION_NAMES) throw bad(`inconsistent: expected the sections ${SECTION_NAMES}, got ${names}`);
+  return value as Description;
 }
 
 function check(bytes: Uint8Array, what: string, from: number, to: number, expected: number): void {

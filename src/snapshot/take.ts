@@ -14,7 +14,7 @@ import type { CoreExports } from '../wasm.js';
 import { encode, type Section } from './format.js';
 
 /** Fields of what is left out, fragments and the burst, each with its bytes. */
-const LEFT_OUT: readonly (readonly [number, number])[] = [
+export const LEFT_OUT: readonly (readonly [number, number])[] = [
   [abi.SB_BURST_COUNT, 4],
   [abi.SB_BLOCK_HIGH, 4],
   [abi.SB_BLOCK_FREE, 4],

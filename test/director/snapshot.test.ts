@@ -5,7 +5,7 @@ import * as abi from '../../src/abi/memory.js';
 import { abiHash } from '../../src/abi-hash.js';
 import { Director, type RestoreOptions } from '../../src/director.js';
 import { crc32c } from '../../src/snapshot/crc32c.js';
-import { decode } from '../../src/snapshot/format.js';
+import { decode, encode, type SectionName } from '../../src/snapshot/format.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { createDirector, moduleOf, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
@@ -313,4 +313,100 @@ it('a closed director has no snapshot', () => {
 
 it('crc32c is that of RFC 9260', () => {
   expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);
+});
+
+describe('a snapshot with right checksums that does not hold together', () => {
+  const original = director();
+  for (const scheduler of ['mh', 'lblcr'] as const) {
+    const service = { ...OTHER, port: scheduler === 'mh' ? 80 : 81, scheduler };
+    original.addService(service);
+    original.addDest(service, DEST);
+    original.addDest(service, { ...DEST, address: '10.1.0.12' });
+  }
+  original.addDest(WEB, { ...DEST, address: '10.1.0.12' });
+  for (let n = 0; n < 20; n++) open(original, n);
+  for (let n = 0; n < 5; n++) open(original, n, { service: OTHER });
+  for (let n = 0; n < 5; n++) open(original, n, { flags: RST });
+  original.advance(NOW + 11_000);
+  const whole = original.snapshot();
+  /** The snapshot with one u32 another. */
+  const withWord = (section: SectionName, at: number, value: number): Uint8Array => {
+    const snapshot = decode(whole);
+    const { bytes } = snapshot.sections[section];
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, true);
+    return encode(snapshot);
+  };
+  const withBytes = (section: SectionName, change: (bytes: Uint8Array) => Uint8Array): Uint8Array => {
+    const snapshot = decode(whole);
+    const { base, bytes } = snapshot.sections[section];
+    return encode({ ...snapshot, sections: { ...snapshot.sections, [section]: { base, bytes: change(bytes) } } });
+  };
+  const without = (section: SectionName): Uint8Array => {
+    const snapshot = decode(whole);
+    const { [section]: _, ...sections } = snapshot.sections;
+    return encode({ ...snapshot, sections } as typeof snapshot);
+  };
+  const wild = 0xffff_fff0;
+  const dests = original.plan.dests.base;
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ['a section less', without('dests'), /expected the sections/],
+    ['a longer superblock', withBytes('superblock', (b) => Uint8Array.from([...b, ...b])), /length of superblock/],
+    ['longer counters', withBytes('counters', (b) => Uint8Array.from([...b, ...b])), /length of counters/],
+    [
+      'more connections',
+      withBytes('conns', (b) =>
+        Uint8Array.from(
+          Array(40)
+            .fill([...b])
+            .flat(),
+        ),
+      ),
+      /length of conns/,
+    ],
+    ['no services', withBytes('services', () => new Uint8Array(0)), /inconsistent/],
+    ['100 bytes of dests', withBytes('dests', (b) => b.slice(0, 100)), /length of dests is 100/],
+    ['a bad plan', encode({ ...decode(whole), plan: { ...original.plan.options, dests: -1 } }), /plan\.dests/],
+    ['a bad network', encode({ ...decode(whole), network: { interfaces: 7 as never } }), /network\.interfaces/],
+    ['SB_CONN_HIGH', withWord('superblock', abi.SB_CONN_HIGH, 0xffff_ffff), /SB_CONN_HIGH/],
+    ['SB_BLOCK_FREE', withWord('superblock', abi.SB_BLOCK_FREE, wild), /superblock field/],
+    ['SB_SCHED_FREE', withWord('superblock', abi.SB_SCHED_FREE, wild), /schedulers' memory/],
+    ['a wheel word', withWord('wheel', 400, wild), /wheel/],
+    ['SVC_DESTS', withWord('services', abi.SVC_DESTS, wild), /link of dests/],
+    ['DEST_NEXT to itself', withWord('dests', abi.DEST_NEXT, dests), /in more than one list/],
+    ['CONN_DEST within a dest', withWord('conns', abi.CONN_DEST + 10 * abi.CONN_SIZE, dests + 4), /CONN_DEST/],
+  ])('%s is refused, and the memory stays as it was', (_, bytes, message) => {
+    const memory = new WebAssembly.Memory({ initial: 64, maximum: 64 });
+    const before = new Uint8Array(memory.buffer).fill(0xa5);
+    for (const plan of [{}, { connections: 400 }]) {
+      const options = { wasm: module, memory, plan };
+      expect(() => Director.restoreSync(bytes, options)).toThrow(error('BAD_SNAPSHOT', message));
+    }
+    expect(before.every((byte) => byte === 0xa5)).toBe(true);
+  });
+
+  it('is refused, or lists and advances, whatever word is another', () => {
+    const names = Object.keys(decode(whole).sections) as SectionName[];
+    const places = names.flatMap((name) => {
+      const { length } = decode(whole).sections[name].bytes;
+      return length < 4 ? [] : [fc.record({ name: fc.constant(name), at: fc.integer({ min: 0, max: length - 4 }) })];
+    });
+    const pointers = [0, 1, dests, original.plan.conns.base, original.plan.services.base, wild];
+    const values = fc.oneof(fc.constantFrom(...pointers), fc.integer({ min: 0, max: 0xffff_ffff }));
+    const property = fc.property(fc.oneof(...places), values, fc.boolean(), ({ name, at }, value, isAligned) => {
+      let copy: Director;
+      try {
+        copy = Director.restoreSync(withWord(name, isAligned ? at & ~3 : at, value), { wasm: module });
+      } catch (thrown) {
+        expect(thrown).toEqual(error('BAD_SNAPSHOT', /^snapshot /));
+        return;
+      }
+      copy.services();
+      copy.connections(NOW);
+      copy.advance(NOW + 20_000);
+      copy.advance(NOW + 2_000_000);
+      copy.connections(NOW);
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
 });
