@@ -13,7 +13,7 @@ import { type Output, openOutputs, readFiles, Tee, tellsFormat } from './outputs
 import { Progress } from './progress.js';
 import { RewriteLoop } from './rewrite-loop.js';
 import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
-import { saveState } from './state-file.js';
+import { refuseOther, saveState } from './state-file.js';
 import { countFates, type RewriteSummary, summaryText } from './summary.js';
 
 const SPEC: CommandSpec = {
@@ -36,7 +36,11 @@ const SPEC: CommandSpec = {
       help: 'capture to write: FILE.pcapng, FILE.pcap, - for standard output; with NAME of that interface only',
     },
     ...SETUP_OPTIONS,
-    { name: 'state', value: 'FILE', help: "leave the director's state in FILE: 'ipvs-wasm ipvsadm --state FILE -Ln'" },
+    {
+      name: 'state',
+      value: 'FILE',
+      help: "leave the director's state in FILE, in place of one there: 'ipvs-wasm ipvsadm --state FILE -Ln'",
+    },
     { name: 'only-out', help: 'pcapng: only what left, not what was offered' },
     { name: 'format', short: 'F', value: 'FORMAT', help: 'pcap or pcapng, whatever the names of the files' },
     { name: 'burst', value: 'N', help: 'frames judged together, 1 to 256 (default); the result is the same' },
@@ -85,6 +89,8 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const burst = parseCount('burst', options.get('burst') ?? '256', 1, 256);
   const format = formatOption(options);
 
+  const state = options.get('state');
+  if (state !== undefined) refuseOther(state);
   const quiet = options.has('quiet');
   const words = options.all('infile');
   const director = setUp(options, quiet ? { err: () => {} } : io, words.length * WINDOW);
@@ -94,6 +100,7 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
     ...readFiles(inputs),
     { file: options.need('rules'), what: 'the rules' },
     { file: options.need('network'), what: 'the network' },
+    ...(state === undefined ? [] : [{ file: state, what: 'the state' }]),
   ];
   if (!(await inputs.start(io.stop))) return reportDamage(inputs.merger.damages, io);
   const outputs = openOutputs(outWords, director.network, read, director.burst.bytes, {
@@ -104,7 +111,6 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const progress = new Progress(quiet ? { ...io, interactive: false } : io);
   const run = { burst, marks, progress, stop: io.stop };
   const { summary, damages } = await rewrite(director, inputs, outputs, run);
-  const state = options.get('state');
   if (state !== undefined) saveState(state, director);
 
   if (options.has('json')) io.out(`${JSON.stringify(summary, null, 2)}\n`);

@@ -4,10 +4,14 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { naming } from '../capture/source.js';
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
+import { usageError } from './io.js';
+
+/** What a snapshot begins with. */
+const MAGIC = 'IPVSSNAP';
 
 /** The director of a state file; a new and empty one when there is no such file. */
 export function loadState(file: string): Director {
@@ -19,6 +23,18 @@ export function loadState(file: string): Director {
     if (!(error instanceof IpvsError)) throw error;
     throw new IpvsError(error.code, `${file}: ${error.message}`, { cause: error });
   }
+}
+
+/** Refuses a file that is there and holds anything but a state, which would be lost. @throws {CliError} */
+export function refuseOther(file: string): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  const isState =
+    stats.isFile() &&
+    naming(file, () => readFileSync(file))
+      .subarray(0, MAGIC.length)
+      .toString() === MAGIC;
+  if (!isState) throw usageError(`--state ${file}: there is something else in it, which would be lost`);
 }
 
 /** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */

@@ -42,6 +42,28 @@ describe('an output that is a file of the run under another name is refused', ()
     expect(fileIdentity(at('new.pcap'), 1), 'nothing was opened').toBe(at('new.pcap'));
   });
 
+  test.each([
+    ['rules.txt', 'there is something else in it, which would be lost'],
+    ['soft.txt', 'there is something else in it'],
+    ['net.json', 'there is something else in it'],
+    ['cli.pcap', 'there is something else in it'],
+    ['in', 'there is something else in it'],
+    ['new.pcap', 'is the state, it cannot be an output too'],
+  ])('no state in %s', async (name, message) => {
+    const before = ['cli.pcap', 'rules.txt', 'net.json'].map((each) => readFileSync(at(each), 'latin1'));
+    const ran = await run('rewrite', ...given, '-o', at('new.pcap'), '--state', at(name));
+    expect(ran).toMatchObject({ code: 2, out: '' });
+    expect(ran.err).toContain(message);
+    expect(['cli.pcap', 'rules.txt', 'net.json'].map((each) => readFileSync(at(each), 'latin1'))).toEqual(before);
+  });
+
+  test('nor in a device, but in place of another state', async () => {
+    expect(await run('rewrite', ...given, '-o', at('new.pcap'), '--state', '/dev/null')).toMatchObject({ code: 2 });
+    const again = () => run('rewrite', ...given, '-q', '-o', at('other.pcap'), '--state', at('state'));
+    expect([(await again()).code, (await again()).code]).toEqual([0, 0]);
+    expect(readFileSync(at('state'), 'latin1')).toMatch(/^IPVSSNAP/);
+  });
+
   test('standard output twice', async () => {
     const { code, err } = await run('rewrite', ...given, '-o', '-', '-o', 'srv=-');
     expect({ code, err }).toEqual({ code: 2, err: 'ipvs-wasm: standard output is named twice as an output\n' });
