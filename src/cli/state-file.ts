@@ -10,9 +10,6 @@ import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { usageError } from './io.js';
 
-/** What a snapshot begins with. */
-const MAGIC = 'IPVSSNAP';
-
 /** The director of a state file; a new and empty one when there is no such file. */
 export function loadState(file: string): Director {
   if (!existsSync(file)) return Director.createSync();
@@ -25,16 +22,12 @@ export function loadState(file: string): Director {
   }
 }
 
-/** Refuses a file that is there and holds anything but a state, which would be lost. @throws {CliError} */
+/** Refuses what is there and is no state, which would be lost. @throws {CliError | IpvsError} */
 export function refuseOther(file: string): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined) return;
-  const isState =
-    stats.isFile() &&
-    naming(file, () => readFileSync(file))
-      .subarray(0, MAGIC.length)
-      .toString() === MAGIC;
-  if (!isState) throw usageError(`--state ${file}: there is something else in it, which would be lost`);
+  if (!stats.isFile()) throw usageError(`--state ${file}: it is no file`);
+  loadState(file);
 }
 
 /** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */

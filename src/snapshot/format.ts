@@ -127,7 +127,7 @@ export function decode(given: Uint8Array): Snapshot {
 /** Reads header and description. */
 function describe(bytes: Uint8Array): Description {
   if (bytes.length < HEADER) throw bad(`too short: expected a header of ${HEADER} bytes, got ${bytes.length}`);
-  if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw bad('no snapshot: it does not begin with "IPVSSNAP"');
+  if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw bad('unknown: it does not begin with "IPVSSNAP"');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint32(AT.version, true);
   if (version !== VERSION) throw bad(`of another version: expected ${VERSION}, got ${version}`);

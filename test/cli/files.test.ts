@@ -43,11 +43,11 @@ describe('an output that is a file of the run under another name is refused', ()
   });
 
   test.each([
-    ['rules.txt', 'there is something else in it, which would be lost'],
-    ['soft.txt', 'there is something else in it'],
-    ['net.json', 'there is something else in it'],
-    ['cli.pcap', 'there is something else in it'],
-    ['in', 'there is something else in it'],
+    ['rules.txt', 'it does not begin with "IPVSSNAP"'],
+    ['soft.txt', 'it does not begin with "IPVSSNAP"'],
+    ['net.json', 'it does not begin with "IPVSSNAP"'],
+    ['cli.pcap', 'it does not begin with "IPVSSNAP"'],
+    ['in', 'it is no file'],
     ['new.pcap', 'is the state, it cannot be an output too'],
   ])('no state in %s', async (name, message) => {
     const before = ['cli.pcap', 'rules.txt', 'net.json'].map((each) => readFileSync(at(each), 'latin1'));

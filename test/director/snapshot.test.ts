@@ -255,7 +255,7 @@ describe('what is no snapshot', () => {
     ['half a header', whole.slice(0, 40), /too short/],
     ['all but the last byte', whole.slice(0, -1), /too short: expected \d+ bytes, got \d+/],
     ['one byte more', Uint8Array.from([...whole, 0]), /too long/],
-    ['something else', counting(5000), /no snapshot: it does not begin with "IPVSSNAP"/],
+    ['something else', counting(5000), /snapshot unknown: it does not begin with "IPVSSNAP"/],
     ['another version', changed(8, 2), /of another version: expected 1, got 2/],
   ])('%s is refused', (_, bytes, message) => refuse(bytes, message));
 
