@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Director } from '../director.js';
 import {
   type IpvsadmIo,
@@ -14,7 +14,7 @@ import {
   runIpvsadmSave,
 } from '../rules/index.js';
 import { type Io, isErrno, usageError } from './io.js';
-import { loadState, saveState } from './state-file.js';
+import { changeState, loadState } from './state-file.js';
 
 /** The state file, unless `--state` names one. */
 const STATE_VARIABLE = 'IPVS_WASM_STATE';
@@ -28,8 +28,8 @@ Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
 
   --state FILE  the director's state, as 'rewrite --state' leaves it; a FILE that
                 is not there is an empty director, and is made by what changes it.
-                Default: the value of ${STATE_VARIABLE}. Two commands at once are
-                not locked against each other: what one changes may be lost
+                Default: the value of ${STATE_VARIABLE}. What changes it holds
+                FILE.lock meanwhile; another one waits for that, up to ten seconds
   --json        listings as JSON
   --lossless    also save thresholds, and marks as they can be read again
 
@@ -52,6 +52,8 @@ const PROGRAMS: Readonly<Record<string, Run>> = {
 /** What only looks: the state stays as it is, and its file. */
 const LOOKS = /^(-[lLShv]|--(list|save|help|version)$)/;
 
+const RESTORES = /^(-R|--restore)$/;
+
 /** Runs the program `program` with the words after it; gives its exit code. */
 export async function ipvsadmCommand(program: string, argv: readonly string[], io: Io): Promise<number> {
   const { words, state, json, lossless } = ownOptions(argv);
@@ -61,14 +63,17 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
   }
   const file = state ?? process.env[STATE_VARIABLE];
   if (file === undefined || file === '') throw usageError(`--state FILE or ${STATE_VARIABLE} is needed`);
-  const director = loadState(file);
   const names = namesFromFiles(systemFile('/etc/hosts'), systemFile('/etc/services'));
-  const streams = { out: io.out, err: io.err, input: () => readFileSync(0, 'utf8') };
-  const code = PROGRAMS[program]!(words, director, streams, { program, names, json, lossless });
+  // Before the lock is taken: what writes to standard input may want it too.
+  const isRestore = program === 'ipvsadm-restore' || (program === 'ipvsadm' && RESTORES.test(words[0] ?? ''));
+  const rules = isRestore ? readFileSync(0, 'utf8') : '';
+  const streams = { out: io.out, err: io.err, input: () => rules };
+  const act = (director: Director) => PROGRAMS[program]!(words, director, streams, { program, names, json, lossless });
   const isLook = program === 'ipvsadm-save' || (program === 'ipvsadm' && LOOKS.test(words[0] ?? '-L'));
-  // Also after a mistake: what came before it was done.
-  if (!isLook) saveState(file, director);
-  return code;
+  // Also after a mistake the state is written: what came before it was done.
+  if (!isLook) return changeState(file, act);
+  if (!existsSync(file)) io.err(`ipvs-wasm: ${file}: no such state, so this is an empty director's\n`);
+  return act(loadState(file));
 }
 
 /** Takes our own options out of the words of ipvsadm, which has none of these names. */

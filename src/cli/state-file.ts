@@ -9,6 +9,7 @@ import { naming } from '../capture/source.js';
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { usageError } from './io.js';
+import { withLock } from './lock-file.js';
 
 /** The director of a state file; a new and empty one when there is no such file. */
 export function loadState(file: string): Director {
@@ -30,11 +31,29 @@ export function refuseOther(file: string): void {
   loadState(file);
 }
 
+/**
+ * Changes a state: reads it, runs `change`, writes it, and nobody else changes it meanwhile.
+ *
+ * @throws {CliError | IpvsError} when it cannot be locked, read or written
+ */
+export function changeState<T>(file: string, change: (director: Director) => T): T {
+  return withLock(targetOf(file), () => {
+    const director = loadState(file);
+    const result = change(director);
+    saveState(file, director);
+    return result;
+  });
+}
+
+/** A link stays, and its file is replaced. */
+function targetOf(file: string): string {
+  return existsSync(file) ? realpathSync(file) : file;
+}
+
 /** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */
 export function saveState(file: string, director: Director): void {
   naming(file, () => {
-    // A link stays, and its file is replaced.
-    const target = existsSync(file) ? realpathSync(file) : file;
+    const target = targetOf(file);
     const draft = `${target}.${randomUUID()}`;
     try {
       // Nor does anything that lies there in advance get the state.

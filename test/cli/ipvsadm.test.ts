@@ -1,5 +1,6 @@
 /** The commands ipvsadm, ipvsadm-save and ipvsadm-restore on state files. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -22,10 +23,11 @@ describe('ipvsadm --state FILE', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it('looking makes no file', async () => {
+  it('looking makes no file, and says that there is none', async () => {
     const file = stateFile();
-    expect(await run('ipvsadm', '-Ln', `--state=${file}`)).toMatchObject({ code: 0 });
-    expect(await run('ipvsadm-save', '--state', file)).toEqual({ code: 0, out: '', err: '' });
+    const err = `ipvs-wasm: ${file}: no such state, so this is an empty director's\n`;
+    expect(await run('ipvsadm', '-Ln', `--state=${file}`)).toMatchObject({ code: 0, err });
+    expect(await run('ipvsadm-save', '--state', file)).toEqual({ code: 0, out: '', err });
     expect(existsSync(file)).toBe(false);
   });
 
@@ -61,6 +63,18 @@ describe('ipvsadm --state FILE', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
     expect((await run('ipvsadm', '--state', file, '-Sn')).out).toBe('-A -f 7 -s wlc\n-A -f 8 -s wlc\n');
     expect([readdirSync(folder), readdirSync(elsewhere)]).toEqual([['link'], ['lvs.state']]);
+  });
+
+  it('loses nothing when several change it at once', async () => {
+    const file = stateFile();
+    const marks = Array.from({ length: 6 }, (_, i) => String(i + 1));
+    const ended = marks.map((mark) =>
+      once(spawn(process.execPath, [MAIN, 'ipvsadm', '--state', file, '-A', '-f', mark]), 'exit'),
+    );
+    expect((await Promise.all(ended)).map(([code]) => code)).toEqual(marks.map(() => 0));
+    const saved = (await run('ipvsadm', '--state', file, '-Sn')).out.trim().split('\n');
+    expect(saved.sort()).toEqual(marks.map((mark) => `-A -f ${mark} -s wlc`));
+    expect(existsSync(`${file}.lock`)).toBe(false);
   });
 
   it('has a help of its own beside that of ipvsadm', async () => {

@@ -1,0 +1,53 @@
+/**
+ * A lock beside a file, so that of two processes that read, change and write it neither loses what the other did.
+ *
+ * @module
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { CliError, isErrno } from './io.js';
+
+/** How long another process is waited for, and how often it is looked after; in ms. */
+const PATIENCE = 10_000;
+const PAUSE = 20;
+
+/**
+ * Runs `work` while `FILE.lock` is there and holds this process's id. A lock that a killed process left is not taken
+ * over: two that did so at once could take the lock from each other.
+ *
+ * @throws {CliError} when the lock is still another's after `patience` ms
+ */
+export function withLock<T>(file: string, work: () => T, patience = PATIENCE): T {
+  const lock = `${file}.lock`;
+  for (const until = Date.now() + patience; !made(lock); ) {
+    if (Date.now() >= until) throw new CliError(2, `${file}: ${holder(lock)}`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Makes the lock, unless it is there. */
+function made(lock: string): boolean {
+  try {
+    writeFileSync(lock, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Who holds the lock, in words. */
+function holder(lock: string): string {
+  const id = Number(readFileSync(lock, 'latin1'));
+  if (!Number.isInteger(id) || id <= 0) return `is locked by ${lock}`;
+  try {
+    process.kill(id, 0);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return `is locked by process ${id}, which is no more: remove ${lock}`;
+  }
+  return `is locked by process ${id} (${lock})`;
+}
