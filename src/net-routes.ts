@@ -6,10 +6,18 @@
  * @module
  */
 import { RouteType } from './abi/memory.js';
-import { type AddressBytes, addressBytes, type Family, type PrefixBytes, parseMac, prefixBytes } from './address.js';
+import {
+  type AddressBytes,
+  addressBytes,
+  type Family,
+  hasHostBits,
+  type PrefixBytes,
+  parseMac,
+  prefixBytes,
+} from './address.js';
 import { at, bad } from './net-errors.js';
-import { defaultSources, isLoopback6, type OwnAddress, type SourceRange, type Way } from './net-source.js';
-import { broadcastOf, compareBytes, networkOf } from './prefix-bits.js';
+import { defaultSources, isLinkLocal, isLoopback6, type OwnAddress, type SourceRange, type Way } from './net-source.js';
+import { broadcastOf, commonBits, compareBytes, networkOf } from './prefix-bits.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
 
 /** A row of a route table. */
@@ -22,6 +30,7 @@ export interface Route extends Way, SourceRange {
 
 /** A route in rows: one for each part of it that has a source of its own, the whole of it last. */
 interface Given {
+  readonly way: Way;
   readonly length: number;
   readonly metric: number;
   readonly rows: readonly Route[];
@@ -65,6 +74,7 @@ export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexO
     local.push({ ...taken, interfaceIndex, type: RouteType.Local, source, metric: 0, sourceWord: 0 });
   }
   const main: Given[] = [];
+  const checked: [Given, where: string][] = [];
   for (const each of own) {
     const { bytes, length, interfaceIndex, up } = each;
     local.push(hostRoute(each, bytes, RouteType.Local));
@@ -78,7 +88,13 @@ export function routesOf(family: Family, network: NetworkConfig, indexOf: IndexO
     const where = `routes[${index}]`;
     const interfaceIndex = indexOf(route.dev, where);
     const given = readRoute(family, route, own, interfaceIndex, where);
-    if (network.interfaces[interfaceIndex]?.up !== false) main.push(given);
+    if (network.interfaces[interfaceIndex]?.up === false) continue;
+    main.push(given);
+    if (route.onlink !== true) checked.push([given, where]);
+  }
+  for (const [{ way }, where] of checked) {
+    if (way.gateway === undefined || isOnLink(way, way.gateway, main)) continue;
+    throw bad(`${where}.gateway`, 'expected an address on a network of the interface, or onlink');
   }
   return [...local.sort(byPrefix), ...main.sort(byPrefix).flatMap(({ rows }) => rows)];
 }
@@ -121,20 +137,31 @@ function readRoute(
     if (found.family !== family) throw bad(`${where}.${what}`, `expected the family of ${dst}, got ${text}`);
     return found.bytes;
   };
-  const { bytes, length } = at(`${where}.dst`, () => prefixBytes(dst, family));
+  const prefix = at(`${where}.dst`, () => prefixBytes(dst, family));
+  if (hasHostBits(prefix)) throw bad(`${where}.dst`, `expected a network without host bits, got ${dst}`);
+  const { bytes, length } = prefix;
   if (!Number.isInteger(metric) || metric < 0 || metric >= IMPLIED) {
     throw bad(where, `expected a metric from 0 to ${IMPLIED - 1}, got ${metric}`);
   }
-  const way = { family, bytes: networkOf(bytes, length), length, interfaceIndex, gateway: address('gateway', gateway) };
+  const way = { family, bytes, length, interfaceIndex, gateway: address('gateway', gateway) };
   const source = address('prefsrc', prefsrc);
   return source === undefined
     ? inRows(way, metric, 0, defaultSources(own, way))
     : inRows(way, metric, 1, [{ ...way, source }]);
 }
 
+/** Whether a gateway can be reached without another; link-local addresses of IPv6 are on every link. */
+function isOnLink({ interfaceIndex, family }: Way, gateway: Uint8Array, main: readonly Given[]): boolean {
+  if (family === 6 && isLinkLocal(gateway)) return true;
+  return main.some(({ way }) => {
+    const holds = commonBits(way.bytes, gateway) >= way.length;
+    return holds && way.gateway === undefined && way.interfaceIndex === interfaceIndex;
+  });
+}
+
 function inRows(way: Way, metric: number, sourceWord: number, ranges: readonly SourceRange[]): Given {
   const rows = ranges.map((range) => ({ ...way, ...range, type: RouteType.Unicast, metric, sourceWord }));
-  return { length: way.length, metric, rows };
+  return { way, length: way.length, metric, rows };
 }
 
 /** `default` is of its gateway's family. */

@@ -25,6 +25,7 @@ const ROUTE = objectOf<RouteConfig>({
   gateway: optional(TEXT),
   prefsrc: optional(TEXT),
   metric: optional(NUMBER),
+  onlink: optional(ofKind('boolean')),
 });
 
 const NEIGHBOUR = objectOf<NeighbourConfig>({ dst: TEXT, dev: TEXT, lladdr: TEXT });

@@ -92,6 +92,6 @@ export function isLoopback6(bytes: Uint8Array): boolean {
 }
 
 /** fe80::/10 (RFC 4291 §2.5.6) */
-function isLinkLocal(bytes: Uint8Array): boolean {
+export function isLinkLocal(bytes: Uint8Array): boolean {
   return bytes[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
 }

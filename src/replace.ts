@@ -58,21 +58,37 @@ function check(rules: readonly ServiceRules[]): Checked {
     listOf(() => undefined)((each as ServiceRules).added, `${path}.added`);
   })(rules, 'rules');
   const checked = new Map<string, { service: ServiceConfig; added: Map<string, DestConfig> }>();
-  for (const { service, added } of rules) {
-    serviceSettings(service);
-    const name = nameOf(service);
-    if (checked.has(name)) throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: is there twice`);
+  for (const [i, { service, added }] of rules.entries()) {
     const dests = new Map<string, DestConfig>();
-    for (const given of added) {
-      const dest = withForcedPort(service, given);
-      destSettings(service, dest);
-      const destName = nameOfDest(service, dest);
-      if (dests.has(destName)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
-      dests.set(destName, dest);
+    placed(`rules[${i}].service`, () => {
+      serviceSettings(service);
+      const name = nameOf(service);
+      if (checked.has(name)) throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: is there twice`);
+      checked.set(name, { service, added: dests });
+    });
+    for (const [j, given] of added.entries()) {
+      placed(`rules[${i}].added[${j}]`, () => {
+        const dest = withForcedPort(service, given);
+        destSettings(service, dest);
+        const name = nameOfDest(service, dest);
+        if (dests.has(name)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
+        dests.set(name, dest);
+      });
     }
-    checked.set(name, { service, added: dests });
   }
   return checked;
+}
+
+/** Puts the place into what a rule is refused with. */
+function placed(where: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const message = `${where}: ${error.message}`;
+    if (error instanceof IpvsError) throw new IpvsError(error.code, message, { cause: error });
+    throw new (error instanceof TypeError ? TypeError : RangeError)(message, { cause: error });
+  }
 }
 
 function nameOf(service: ServiceKey): string {

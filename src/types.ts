@@ -149,7 +149,10 @@ export interface RouteConfig {
   /** `10.0.0.0/24`, `fd00::/64`, a bare address, or `default`: of the gateway's family, IPv4 without one. */
   dst: string;
   dev: string;
+  /** On a network of `dev`, unless `onlink`. */
   gateway?: string;
+  /** The gateway is on the link, whatever the addresses and routes say. */
+  onlink?: boolean;
   /** Source address of packets the director makes; default: the first address of `dev`. */
   prefsrc?: string;
   /** Lower wins; default 0. */

@@ -34,6 +34,7 @@ export function routeOf(input: JsonInput, entry: JsonEntry, interfaces: Interfac
     dst: value.dst === 'default' && prefix.family === 6 ? '::/0' : input.string(entry, 'dst', 'a prefix'),
     dev,
     ...(value.gateway !== undefined && { gateway: input.address(entry, 'gateway', prefix.family) }),
+    ...(Array.isArray(value.flags) && value.flags.includes('onlink') && { onlink: true }),
     ...(value.prefsrc !== undefined && { prefsrc: input.address(entry, 'prefsrc', prefix.family) }),
     ...(value.metric !== undefined && { metric: input.integer(entry, 'metric', 0, 0xffffffff, 'a metric') }),
   };

@@ -40,6 +40,20 @@ function sourceTo(server: string, srv: readonly string[], more?: Partial<Network
 
 const text = (address: string): string => toHex(ip6(address));
 
+it('a gateway is on a network of its interface, on the link of a route, link-local, or said to be on the link', () => {
+  const dst = 'fd00:5::/64';
+  const link = { dst: 'fd00:9::/64', dev: 'srv' };
+  const routes = (...all: NetworkConfig['routes'] & object): Partial<NetworkConfig> => ({ routes: all });
+  const given = [
+    routes({ dst, dev: 'cli', gateway: 'fd00::9' }),
+    routes({ dst, dev: 'srv', gateway: 'fd00:9::1' }, link),
+    routes({ dst, dev: 'srv', gateway: 'fe80::1' }),
+    routes({ dst, dev: 'srv', gateway: 'fd00:9::1', onlink: true }),
+  ];
+  for (const more of given) expect(() => made([], more)).not.toThrow();
+  expect(() => made([], routes({ dst, dev: 'cli', gateway: 'fd00:9::1' }, link))).toThrow('routes[0].gateway');
+});
+
 describe('the source (RFC 6724) is', () => {
   it.each([
     ['the only one of the interface', 'fd00:1::11', ['fd00:1::1/64'], 'fd00:1::1'],
@@ -105,7 +119,7 @@ describe('a network that is set anew', () => {
       source === CLIENT ? 0x86dd : 0x0800,
     );
     const macTo = (route: object): number | undefined => {
-      director.setNetwork({ ...network, neighbours, routes: [{ dst, dev: 'cli', ...route }] });
+      director.setNetwork({ ...network, neighbours, routes: [{ dst, dev: 'cli', onlink: true, ...route }] });
       return director.send(packet, 'cli', 0)[0]?.frame[5];
     };
     expect([macTo({ gateway }), macTo({}), macTo({ gateway })]).toEqual([2, 9, 2]);
@@ -164,12 +178,6 @@ describe('a route', () => {
       },
       'srv',
     ],
-    [
-      'with host bits is that of the network',
-      '2001:db8::1',
-      { routes: [{ dst: '2001:db8::ffff/32', dev: 'srv' }] },
-      'srv',
-    ],
   ] as const)('%s', (_, destination, more, expected) => {
     expect(wayTo(destination, more)).toBe(expected);
   });
@@ -204,6 +212,10 @@ describe('a network is refused', () => {
     ['routes[0].gateway', { routes: [{ dst: 'fd00:5::/64', dev: 'srv', gateway: '10.1.0.9' }] }],
     ['routes[0].prefsrc', { routes: [{ dst: '10.5.0.0/16', dev: 'srv', prefsrc: 'fd00::1' }] }],
     ['routes[0].dst', { routes: [{ dst: 'fd00:5::/129', dev: 'srv' }] }],
+    ['routes[0].dst', { routes: [{ dst: 'fd00:5::1/64', dev: 'srv' }] }],
+    ['routes[0].dst', { routes: [{ dst: '10.5.0.1/16', dev: 'srv' }] }],
+    ['routes[0].gateway', { routes: [{ dst: 'fd00:5::/64', dev: 'srv', gateway: 'fd00:9::1' }] }],
+    ['routes[0].gateway', { routes: [{ dst: '10.5.0.0/16', dev: 'cli', gateway: '10.99.0.1' }] }],
     ['neighbours[0].dst', { neighbours: [{ dst: 'fd00::x', dev: 'cli', lladdr: CLI }] }],
     ['interfaces[0].addresses', { interfaces: [{ name: 'cli', mac: CLI, addresses: ['fd00::1%cli/64'] }] }],
     ['interfaces[0]', { interfaces: [{ name: 'cli', kind: 'vxlan' as never }] }],

@@ -69,17 +69,17 @@ describe('refuses', () => {
     [
       'a service twice',
       rules({ service: WEB, added: [] }, { service: WEB, added: [] }),
-      'tcp 10.0.0.100:80: is there twice',
+      'rules[1].service: tcp 10.0.0.100:80: is there twice',
     ],
     [
       'a dest twice',
       rules({ service: WEB, added: [dest(1), dest(1)] }),
-      'tcp 10.0.0.100:80 -> 10.1.0.1:8080: is there twice',
+      'rules[0].added[1]: tcp 10.0.0.100:80 -> 10.1.0.1:8080: is there twice',
     ],
     [
       'a weight',
       rules({ service: WEB, added: [dest(1), { ...dest(2), weight: -1 }] }),
-      'expected a weight from 0 to 65535, got -1',
+      'rules[0].added[1]: expected a weight from 0 to 65535, got -1',
     ],
     [
       'too many',

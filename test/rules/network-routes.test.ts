@@ -64,7 +64,7 @@ describe('routes', () => {
         { dst: '10.8.0.1', dev: 'eth0', metric: 0, table: 254, flags: ['linkdown'] },
       ),
     ).toEqual([
-      { dst: 'default', gateway: '10.0.0.254', dev: 'eth0', prefsrc: '10.0.0.1', metric: 100 },
+      { dst: 'default', gateway: '10.0.0.254', dev: 'eth0', onlink: true, prefsrc: '10.0.0.1', metric: 100 },
       { dst: '10.7.0.0/16', dev: 'eth0' },
       { dst: '10.8.0.1', dev: 'eth0', metric: 0 },
     ]);
