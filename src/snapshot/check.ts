@@ -6,7 +6,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import { Method, STATE_COUNT } from '../abi/protocol.js';
+import { Method, Scheduler, STATE_COUNT } from '../abi/protocol.js';
 import { REASON_COUNT } from '../abi/verdict.js';
 import { IpvsError } from '../errors.js';
 import { checkNetworkShape } from '../net-shape.js';
@@ -149,6 +149,7 @@ function checkRules(superblock: Uint32Array, { services, dests }: AllRecords): v
     const cursor = services.word(i, abi.SVC_CURSOR);
     if (cursor !== 0)
       expect('service of SVC_CURSOR', dests.word(dests.at(cursor, 'SVC_CURSOR'), abi.DEST_SERVICE), own);
+    if (services.byte(i, abi.SVC_SCHEDULER) === Scheduler.Wrr) checkRound(i, services, dests);
   }
   expect('number of dests in lists', listed, dests.inUse);
   for (let i = 0; i < dests.count; i++) {
@@ -162,6 +163,23 @@ function checkRules(superblock: Uint32Array, { services, dests }: AllRecords): v
     // One in the trash may be of a service that is no more.
     if (service !== 0 && services.used[number] === undefined) fail(`DEST_SERVICE is ${service}`);
   }
+}
+
+/** What wrr counts by follows from the weights; a step of 0 would never end. */
+function checkRound(service: number, services: Records, dests: Records): void {
+  const weights = [0];
+  for (let at = services.word(service, abi.SVC_DESTS); at !== 0; ) {
+    const dest = dests.at(at, 'a link of dests');
+    weights.push(dests.word(dest, abi.DEST_WEIGHT));
+    at = dests.word(dest, abi.DEST_NEXT);
+  }
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  const step = weights.reduce(divisor) || 1;
+  const most = Math.max(...weights) - (step - 1);
+  expect('SVC_WRR_DI', services.word(service, abi.SVC_WRR_DI), step);
+  expect('SVC_WRR_MW', services.word(service, abi.SVC_WRR_MW), most);
+  const current = services.word(service, abi.SVC_WRR_CW);
+  if (current > most) fail(`SVC_WRR_CW is ${current}, expected up to ${most}`);
 }
 
 /** Each connection in use hangs in the wheel once: what points to it is what it points back to. */

@@ -35,8 +35,12 @@ const restored = (from: Director, options: RestoreOptions = {}): Director =>
   Director.restoreSync(from.snapshot(), { wasm: module, ...options });
 
 /** A segment of client `n`; sent at `now`. */
-function open(to: Director, n: number, { flags = SYN, now = NOW, service = WEB as typeof WEB | typeof OTHER } = {}) {
-  const ends = { source: dotted(ip('192.0.2.0') + n), destination: service.address, sport: 1000, dport: 80 };
+function open(
+  to: Director,
+  n: number,
+  { flags = SYN, now = NOW, service = WEB as { address: string; port: number } } = {},
+) {
+  const ends = { source: dotted(ip('192.0.2.0') + n), destination: service.address, sport: 1000, dport: service.port };
   return to.send(tcp({ ...ends, flags }), 'cli', now)[0];
 }
 
@@ -317,11 +321,11 @@ it('crc32c is that of RFC 9260', () => {
 
 describe('a snapshot with right checksums that does not hold together', () => {
   const original = director();
-  for (const scheduler of ['mh', 'lblcr'] as const) {
-    const service = { ...OTHER, port: scheduler === 'mh' ? 80 : 81, scheduler };
+  for (const [i, scheduler] of (['mh', 'lblcr', 'wrr'] as const).entries()) {
+    const service = { ...OTHER, port: 80 + i, scheduler };
     original.addService(service);
-    original.addDest(service, DEST);
-    original.addDest(service, { ...DEST, address: '10.1.0.12' });
+    original.addDest(service, { ...DEST, weight: 4 });
+    original.addDest(service, { ...DEST, address: '10.1.0.12', weight: 6 });
   }
   original.addDest(WEB, { ...DEST, address: '10.1.0.12' });
   for (let n = 0; n < 20; n++) open(original, n);
@@ -348,6 +352,7 @@ describe('a snapshot with right checksums that does not hold together', () => {
   };
   const wild = 0xffff_fff0;
   const dests = original.plan.dests.base;
+  const wrr = 3 * abi.SERVICE_SIZE;
 
   it.each<[string, Uint8Array, RegExp]>([
     ['a section less', without('dests'), /expected the sections/],
@@ -373,6 +378,9 @@ describe('a snapshot with right checksums that does not hold together', () => {
     ['SB_SCHED_FREE', withWord('superblock', abi.SB_SCHED_FREE, wild), /schedulers' memory/],
     ['a wheel word', withWord('wheel', 400, wild), /wheel/],
     ['SVC_DESTS', withWord('services', abi.SVC_DESTS, wild), /link of dests/],
+    ['SVC_WRR_DI', withWord('services', wrr + abi.SVC_WRR_DI, 0), /SVC_WRR_DI is 0, expected 2/],
+    ['SVC_WRR_MW', withWord('services', wrr + abi.SVC_WRR_MW, 1 << 30), /SVC_WRR_MW is \d+, expected 5/],
+    ['SVC_WRR_CW', withWord('services', wrr + abi.SVC_WRR_CW, wild), /SVC_WRR_CW/],
     ['DEST_NEXT to itself', withWord('dests', abi.DEST_NEXT, dests), /in more than one list/],
     ['CONN_DEST within a dest', withWord('conns', abi.CONN_DEST + 10 * abi.CONN_SIZE, dests + 4), /CONN_DEST/],
   ])('%s is refused, and the memory stays as it was', (_, bytes, message) => {
@@ -385,7 +393,7 @@ describe('a snapshot with right checksums that does not hold together', () => {
     expect(before.every((byte) => byte === 0xa5)).toBe(true);
   });
 
-  it('is refused, or lists and advances, whatever word is another', () => {
+  it('is refused, or lists, chooses and advances, whatever word is another', () => {
     const names = Object.keys(decode(whole).sections) as SectionName[];
     const places = names.flatMap((name) => {
       const { length } = decode(whole).sections[name].bytes;
@@ -403,6 +411,7 @@ describe('a snapshot with right checksums that does not hold together', () => {
       }
       copy.services();
       copy.connections(NOW);
+      for (const port of [80, 81, 82]) for (let n = 30; n < 34; n++) open(copy, n, { service: { ...OTHER, port } });
       copy.advance(NOW + 20_000);
       copy.advance(NOW + 2_000_000);
       copy.connections(NOW);
