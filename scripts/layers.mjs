@@ -88,6 +88,7 @@ export const LAYERS = [
   ['capture', ['src/capture/'], API, ['node:']],
   ['decode', ['src/decode', 'src/decode/'], ['src/capture/link-type'], []],
   ['explain', ['src/explain', 'src/explain/'], [...API, 'decode'], []],
+  ['toa', ['src/toa/'], ['src/address', 'src/capture/link-type'], []],
   ['scenario', ['src/scenario/'], [...API, 'rules', 'capture', 'decode'], ['node:']],
   ['cli', ['src/cli/'], [...API, 'rules', 'capture', 'decode', 'explain', 'scenario'], ['node:']],
   ['reference', ['src/reference/'], [], []],

@@ -102,7 +102,7 @@ describe('the installed package', () => {
   });
 
   it('has declarations that hold without our own types of Node and browsers', () => {
-    const entries = ['ipvs-wasm', 'ipvs-wasm/reference', 'ipvs-wasm/capture', 'ipvs-wasm/rules'];
+    const entries = ['ipvs-wasm', 'ipvs-wasm/reference', 'ipvs-wasm/capture', 'ipvs-wasm/rules', 'ipvs-wasm/toa'];
     writeFileSync(join(folder, 'types.ts'), entries.map((entry) => `export type * from '${entry}';\n`).join(''));
     // What a user has who says no word about libraries, and one who has neither browsers nor disposables declared.
     const plain = '--strict --noEmit --module nodenext --target es2022'.split(' ');

@@ -1,0 +1,52 @@
+/**
+ * The client's address as a FullNAT director carries it to the server: in a TCP option (TOA), in an IP option or a header of
+ * its own (UOA), or in front of the data (PROXY protocol). For the server's side: a frame in, the client's address out.
+ *
+ * @module
+ */
+import type { LinkKind } from '../capture/link-type.js';
+import type { CarriedClient, Carrier } from './client.js';
+import { findUdpHeader, type Headers, locateHeaders, OPP } from './headers.js';
+import { addressOption, type Found } from './option.js';
+import { proxyHeader } from './proxy.js';
+
+export type { LinkKind } from '../capture/link-type.js';
+export type { CarriedClient, Carrier } from './client.js';
+
+const TCP = 6;
+const UDP = 17;
+const TOA_KINDS = [254, 253];
+const UOA_TYPE = 31;
+
+/**
+ * The client's address that a frame carries: `undefined` when it carries none, and for what is damaged or cut off where
+ * one would be. Never throws for what is in the frame.
+ *
+ * TOA is told by kind and length together: DPVS has 254 for both families, alibaba/LVS 253 for IPv6. Both kinds are
+ * free for experiments (RFC 4727 §4), so a frame that no such director sent may have an option of that form by chance.
+ */
+export function decodeClient(frame: Uint8Array, link: LinkKind = 'ether'): CarriedClient | undefined {
+  const headers = locateHeaders(frame, link);
+  if (headers === undefined) return undefined;
+  return uoaOption(frame, headers) ?? transport(frame, headers);
+}
+
+function uoaOption(frame: Uint8Array, { optionsStart, optionsEnd }: Headers): CarriedClient | undefined {
+  return named('uoa-option', addressOption(frame, optionsStart, optionsEnd, [UOA_TYPE]));
+}
+
+function transport(frame: Uint8Array, { protocol, start, end }: Headers): CarriedClient | undefined {
+  if (protocol === OPP) {
+    const udp = findUdpHeader(frame, start, end);
+    return named('uoa-protocol', udp && addressOption(frame, udp.optionsStart, udp.start, [UOA_TYPE]));
+  }
+  if (protocol === UDP) return proxyHeader(frame, start + 8, end);
+  if (protocol !== TCP || start + 20 > end) return undefined;
+  const data = start + (frame[start + 12]! >> 4) * 4;
+  if (data < start + 20 || data > end) return undefined;
+  return named('toa', addressOption(frame, start + 20, data, TOA_KINDS)) ?? proxyHeader(frame, data, end);
+}
+
+function named(carrier: Carrier, found: Found | undefined): CarriedClient | undefined {
+  return found && { carrier, ...found };
+}
