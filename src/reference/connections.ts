@@ -4,6 +4,7 @@
  * @module
  */
 import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
+import type { SequenceShift } from './sequences.js';
 import type { Dest, ServiceTable } from './services.js';
 import {
   type ConnectionState,
@@ -40,17 +41,30 @@ export interface Connection {
   inPackets: number;
   /** Whether a packet of its server came by. */
   outputSeen: boolean;
-  /** The template that made it. */
-  control: Template | undefined;
+  /** The template that made it, or the connection on which FTP agreed on it. */
+  control: Controller | undefined;
+  /** Connections that it controls. */
+  controlled: Set<Connection>;
   /** Whether it lives for one packet: nobody finds it. */
   once: boolean;
+  /** Whether the client's port is not known before its first packet. */
+  awaitsPort: boolean;
+  /** Whether the FTP helper listens, and which answer of the server it waits for. */
+  ftp: 'idle' | 'PASV' | 'EPSV' | undefined;
+  /** By how much the helper has moved what the server sends. */
+  shift: SequenceShift | undefined;
 }
+
+/** What does not end while it controls connections. */
+export type Controller = Template | Connection;
 
 /** How a connection is made, where it is not made as usual. */
 export interface Making {
+  destAddress?: Address;
   destPort?: number;
   once?: boolean;
-  control?: Template;
+  control?: Controller;
+  awaitsPort?: boolean;
 }
 
 /** Addresses and ports of a packet. */
@@ -68,6 +82,9 @@ export type Limits = Record<Family, number>;
 /** Milliseconds that a connection lives which no packet has given a state yet. */
 const FIRST_TIMEOUT = 3000;
 
+/** By how much what controls connections outlives its time, again and again. */
+const LONGER = 60_000;
+
 /** All connections. */
 export class ConnectionTable {
   readonly #services: ServiceTable;
@@ -76,29 +93,40 @@ export class ConnectionTable {
   readonly #limits: Limits;
   /** All, also those from port 0 in whose place there is a newer one. */
   readonly #all = new Set<Connection>();
-  /** By client and virtual end. */
-  readonly #requests = new Map<string, Connection>();
+  /** By client and virtual end; the newest stands first. */
+  readonly #requests = new Map<string, Connection[]>();
   /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
   readonly #replies = new Map<string, Connection[]>();
-  /** No connection ends before this. */
-  #nextExpiry = Number.POSITIVE_INFINITY;
+  readonly #ftpPorts: readonly number[];
 
-  constructor(services: ServiceTable, templates: TemplateTable, timeouts: StateTimeouts, limits: Limits) {
+  constructor(
+    services: ServiceTable,
+    templates: TemplateTable,
+    timeouts: StateTimeouts,
+    limits: Limits,
+    ftpPorts: readonly number[],
+  ) {
     this.#services = services;
     this.#templates = templates;
     this.#timeouts = timeouts;
     this.#limits = limits;
+    this.#ftpPorts = ftpPorts;
   }
 
-  /** The connection of a packet from the client. Linux never finds one from port 0: each packet may open another. */
+  /**
+   * The connection of a packet from the client, else one that waits to hear of the client's port. Linux never finds one from
+   * port 0: each packet may open another.
+   */
   findRequest(tuple: Tuple): Connection | undefined {
-    return tuple.sourcePort === 0 ? undefined : this.#requests.get(tupleName(tuple));
+    const at = (sourcePort: number, awaitsPort: boolean): Connection | undefined =>
+      this.#requests.get(tupleName({ ...tuple, sourcePort }))?.find((each) => each.awaitsPort === awaitsPort);
+    return (tuple.sourcePort === 0 ? undefined : at(tuple.sourcePort, false)) ?? at(0, true);
   }
 
   /** The connection of a packet from the virtual end to the client, as of a server that is not translated. */
   findDirect({ protocol, source, sourcePort, destination, destinationPort }: Tuple): Connection | undefined {
     const ends = { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
-    return this.#requests.get(tupleName({ protocol, ...ends }));
+    return this.#requests.get(tupleName({ protocol, ...ends }))?.find(({ method }) => method !== 'nat');
   }
 
   /** The connection of a packet from the server. */
@@ -114,16 +142,18 @@ export class ConnectionTable {
 
   /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
   create(tuple: Tuple, dest: Dest | undefined, now: number, making: Making = {}): Connection {
-    const { once = false, control } = making;
+    const { once = false, control, awaitsPort = false } = making;
+    const method = dest?.method ?? 'bypass';
+    const isHelped = tuple.protocol === 'tcp' && method === 'nat' && this.#ftpPorts.includes(tuple.destinationPort);
     const connection: Connection = {
       protocol: tuple.protocol,
       clientAddress: tuple.source,
       clientPort: tuple.sourcePort,
       virtualAddress: tuple.destination,
       virtualPort: tuple.destinationPort,
-      method: dest?.method ?? 'bypass',
+      method,
       dest,
-      destAddress: dest?.address ?? (familyOf(tuple.source) === 6 ? 0n : 0),
+      destAddress: making.destAddress ?? dest?.address ?? (familyOf(tuple.source) === 6 ? 0n : 0),
       destPort: dest === undefined ? 0 : (making.destPort ?? (dest.port || tuple.destinationPort)),
       state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
       active: false,
@@ -132,22 +162,49 @@ export class ConnectionTable {
       inPackets: 0,
       outputSeen: false,
       control,
+      controlled: new Set(),
       once,
+      awaitsPort,
+      ftp: isHelped ? 'idle' : undefined,
+      shift: undefined,
     };
     control?.controlled.add(connection);
     if (dest !== undefined) this.#services.bind(dest);
     if (once) return connection;
-    this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
     this.#all.add(connection);
-    // Only replies that are not translated look for a request from port 0.
-    if (tuple.sourcePort !== 0 || connection.method !== 'nat') this.#requests.set(tupleName(tuple), connection);
-    if (connection.method === 'nat') {
-      const name = tupleName(replyTuple(connection));
-      // Port 0 may open any number of them: only the newest is kept for replies.
-      const older = connection.clientPort === 0 ? [] : (this.#replies.get(name) ?? []);
-      this.#replies.set(name, [connection, ...older]);
-    }
+    this.#enter(connection);
     return connection;
+  }
+
+  /** From now on it is found. */
+  #enter(connection: Connection): void {
+    const { clientPort, method } = connection;
+    add(this.#requests, tupleName(requestTuple(connection)), connection);
+    if (method !== 'nat') return;
+    const name = tupleName(replyTuple(connection));
+    // Port 0 may open any number of them: only the newest is kept for replies.
+    if (clientPort === 0) this.#replies.delete(name);
+    add(this.#replies, name, connection);
+  }
+
+  #leave(connection: Connection): void {
+    take(this.#requests, tupleName(requestTuple(connection)), connection);
+    take(this.#replies, tupleName(replyTuple(connection)), connection);
+  }
+
+  /** The client's port is known. */
+  fillPort(connection: Connection, port: number): void {
+    this.#leave(connection);
+    connection.clientPort = port;
+    connection.awaitsPort = false;
+    this.#enter(connection);
+  }
+
+  /** What the FTP helper expects: a connection that waits for its first segment. Its dest counts it as before. */
+  listen(connection: Connection, now: number): void {
+    connection.state = 'LISTEN';
+    connection.timeout = this.#timeouts.LISTEN * 1000;
+    connection.expiresAt = now + connection.timeout;
   }
 
   /**
@@ -161,49 +218,79 @@ export class ConnectionTable {
       // The servers' answers of DR and TUN go past the director, usually.
       const state = nextState(connection.state, isOneWay(connection) ? 'input-only' : direction, event);
       const active = connection.protocol !== 'udp' && isActiveState(state);
-      if (active !== connection.active && connection.dest !== undefined) {
-        connection.dest.activeConnections += active ? 1 : -1;
-        connection.dest.inactiveConnections += active ? -1 : 1;
+      const isChanged = state !== connection.state;
+      if (isChanged && active !== connection.active) {
+        connection.active = active;
+        if (connection.dest !== undefined) {
+          connection.dest.activeConnections += active ? 1 : -1;
+          connection.dest.inactiveConnections += active ? -1 : 1;
+        }
       }
-      const isEstablished = state === 'ESTABLISHED' && connection.state !== state;
-      if (connection.control !== undefined && (isEstablished || (direction === 'output' && state === 'UDP'))) {
-        connection.control.assured = true;
-      }
-      connection.active = active;
+      const isEstablished = isChanged && state === 'ESTABLISHED';
+      const { control } = connection;
+      if (isTemplate(control) && (isEstablished || (direction === 'output' && state === 'UDP'))) control.assured = true;
       connection.state = state;
       connection.timeout = stateTimeout(state, connection.protocol === 'sctp', this.#timeouts) * 1000;
     }
     connection.expiresAt = now + connection.timeout;
-    this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
+  }
+
+  /** Ends it at once; one that controls others ends some time after them. */
+  end(connection: Connection, now: number): void {
+    if (connection.controlled.size === 0) this.remove(connection);
+    else defer(connection, now);
   }
 
   remove(connection: Connection): void {
     this.#all.delete(connection);
     connection.control?.controlled.delete(connection);
-    const request = tupleName(requestTuple(connection));
-    if (this.#requests.get(request) === connection) this.#requests.delete(request);
-    const name = tupleName(replyTuple(connection));
-    const rest = (this.#replies.get(name) ?? []).filter((each) => each !== connection);
-    if (rest.length === 0) this.#replies.delete(name);
-    else this.#replies.set(name, rest);
+    this.#leave(connection);
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
-  /** Removes what has ended by `now`, templates too. */
+  /** Removes what has ended by `now`, templates too, in the order in which it did. */
   expire(now: number): void {
-    this.#templates.expire(now);
-    if (now < this.#nextExpiry) return;
-    this.#nextExpiry = Number.POSITIVE_INFINITY;
-    for (const connection of this.#all) {
-      if (connection.expiresAt <= now) this.remove(connection);
-      else this.#nextExpiry = Math.min(this.#nextExpiry, connection.expiresAt);
+    for (let due = this.#firstDue(); due !== undefined && due.expiresAt <= now; due = this.#firstDue()) {
+      if (due.controlled.size > 0) defer(due, due.expiresAt);
+      else if (isTemplate(due)) this.#templates.remove(due);
+      else this.remove(due);
     }
+  }
+
+  /** What ends next; of several at once what controls nobody comes first. */
+  #firstDue(): Controller | undefined {
+    const isEarlier = (one: Controller, other: Controller): boolean =>
+      one.expiresAt < other.expiresAt || (one.expiresAt === other.expiresAt && one.controlled.size === 0);
+    let first: Controller | undefined;
+    for (const each of [...this.#all, ...this.#templates.list()]) {
+      if (first === undefined || isEarlier(each, first)) first = each;
+    }
+    return first;
   }
 
   /** Oldest first. */
   list(): Connection[] {
     return [...this.#all];
   }
+}
+
+function add(map: Map<string, Connection[]>, name: string, connection: Connection): void {
+  map.set(name, [connection, ...(map.get(name) ?? [])]);
+}
+
+function take(map: Map<string, Connection[]>, name: string, connection: Connection): void {
+  const rest = (map.get(name) ?? []).filter((each) => each !== connection);
+  if (rest.length === 0) map.delete(name);
+  else map.set(name, rest);
+}
+
+function defer(controller: Controller, now: number): void {
+  controller.timeout = LONGER;
+  controller.expiresAt = now + LONGER;
+}
+
+function isTemplate(controller: Controller | undefined): controller is Template {
+  return controller !== undefined && 'assured' in controller;
 }
 
 function requestTuple(connection: Connection): Tuple {

@@ -13,7 +13,6 @@ import { passReply } from './reply.js';
 import { endOnce, schedule } from './schedule.js';
 import { hasEnded } from './states.js';
 import { isStray } from './stray.js';
-import { translate } from './translate.js';
 import { given, tell, transmit } from './transmit.js';
 import { isIcmp, upperLayer } from './upper.js';
 
@@ -32,13 +31,16 @@ export function deliver(host: Host, received: Received): Judgement {
     if (answered !== undefined) return reply(host, received, answered, transport);
   }
   if (isStray(host, transport)) return drop('no-connection', tell(host, received, 'port-unreachable', packet));
-  if (connection !== undefined && !beginsAgain(host, connection, transport)) {
+  const isAgain = connection !== undefined && beginsAgain(host, connection, transport);
+  if (connection !== undefined && !isAgain) {
     if (connection.dest?.available !== false) return request(host, received, connection, transport);
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
   }
   const made = open(host, received, transport, transport.tuple);
   // The dest of the old one counts it until a timer ends it, which is right after.
-  if (connection !== undefined) host.connections.remove(connection);
+  if (connection !== undefined && !(isAgain && connection.controlled.size > 0)) {
+    host.connections.end(connection, received.now);
+  }
   if ('verdict' in made) return made;
   const judgement = request(host, received, made, transport);
   endOnce(host, made);
@@ -62,17 +64,16 @@ function request(host: Host, received: Received, connection: Connection, transpo
   countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
   host.connections.pass(connection, 'input', transport.event, received.now);
+  if (connection.awaitsPort && connection.method === 'nat' && transport.tuple !== undefined) {
+    host.connections.fillPort(connection, transport.tuple.sourcePort);
+  }
   return transmit(host, received, connection, transport.truncated);
 }
 
 /** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */
 function reply(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
-  if (!passReply(host, received.packet, connection, transport, received.now)) return drop('transport-truncated');
-  const { virtualAddress: source, virtualPort: sourcePort } = connection;
-  const frame = given(received, (packet) =>
-    translate(packet, { source, sourcePort }, received.partialChecksum !== false),
-  );
-  return { ...local('local-client'), frame };
+  const passed = passReply(host, received, connection, transport);
+  return 'verdict' in passed ? passed : { ...local('local-client'), frame: given(received, passed) };
 }
 
 /** A new connection for a packet that has none, or the verdict on a packet that may not open one. */

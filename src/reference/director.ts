@@ -35,6 +35,8 @@ export interface ReferenceOptions {
   seed?: bigint;
   /** How the ECN field gets into outer headers. Default `kernel`. */
   ecn?: EcnMode;
+  /** Virtual ports on which the FTP helper listens, as those of the module ip_vs_ftp. Default: it is not there. */
+  ftpPorts?: readonly number[];
 }
 
 /**
@@ -59,10 +61,16 @@ export class ReferenceDirector {
       network: new Network(options.network),
       services,
       templates,
-      connections: new ConnectionTable(services, templates, this.#timeouts, {
-        4: options.connections ?? Number.POSITIVE_INFINITY,
-        6: options.connections6 ?? Number.POSITIVE_INFINITY,
-      }),
+      connections: new ConnectionTable(
+        services,
+        templates,
+        this.#timeouts,
+        {
+          4: options.connections ?? Number.POSITIVE_INFINITY,
+          6: options.connections6 ?? Number.POSITIVE_INFINITY,
+        },
+        options.ftpPorts ?? [],
+      ),
       paths: new PathMtus(),
       random: new Random(options.seed ?? 0n),
       now: 0,

@@ -19,7 +19,7 @@ import { judgePassingError } from './related.js';
 import { passDirect, passReply } from './reply.js';
 import { endOnce, messageOf } from './schedule.js';
 import { isStray } from './stray.js';
-import { translate, unfinishedAfter } from './translate.js';
+import { unfinishedAfter } from './translate.js';
 import { isIcmp, UPPER, upperLayer } from './upper.js';
 
 /** Protocols whose fragments IPVS wants whole when they pass. */
@@ -89,7 +89,7 @@ function isTooBig({ packet, arrival }: Received, mtu: number): boolean {
 
 /** The packet as IPVS leaves it, or IPVS's own verdict. */
 function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: string } | Judgement {
-  const { packet, now, partialChecksum } = received;
+  const { packet, now } = received;
   const upper = upperLayer(packet);
   if (upper === undefined) return { packet, reason: 'routed' };
   if (isIcmp(packet, upper) && !upper.isLaterFragment) return judgePassingError(host, received, upper.bytes);
@@ -104,9 +104,7 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
     if (!isStray(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }
-  const passed = passReply(host, packet, connection, transport, now);
+  const passed = passReply(host, received, connection, transport);
   endOnce(host, connection);
-  if (!passed) return drop('transport-truncated');
-  const { virtualAddress: source, virtualPort: sourcePort } = connection;
-  return { packet: translate(packet, { source, sourcePort }, partialChecksum !== false), reason: 'nat-out' };
+  return 'verdict' in passed ? passed : { packet: passed, reason: 'nat-out' };
 }

@@ -36,7 +36,7 @@ export function gather(host: Host, received: Received, proceed: (whole: Received
     partialChecksum: arrival.rest.length === 0 ? withoutHeader(received.partialChecksum) : false,
   };
   const partialChecksum = whole.partialChecksum !== false;
-  return { frame: given(whole, (same) => same), partialChecksum, ...proceed(whole) };
+  return { frame: given(whole, whole.packet), partialChecksum, ...proceed(whole) };
 }
 
 /** What is to be finished in a datagram that came in one fragment, whose header is gone. */

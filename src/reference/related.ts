@@ -38,7 +38,7 @@ export function judgeOwnError(host: Host, received: Received, message: Uint8Arra
   if (answered !== undefined) {
     const changed = translateBack(report, answered);
     if ('verdict' in changed) return changed;
-    return { ...local('local-client'), frame: given(received, changed.translate) };
+    return { ...local('local-client'), frame: given(received, changed.translate(received.packet)) };
   }
   return relay(host, report) ?? toServer(host, report) ?? local('local-delivery');
 }

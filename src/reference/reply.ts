@@ -5,26 +5,34 @@
  */
 import type { Connection } from './connections.js';
 import { countReply } from './counts.js';
-import type { Host, Received } from './host.js';
+import { finished } from './emit.js';
+import { followShift, hearServer } from './helper.js';
+import { drop, type Host, type Judgement, type Received } from './host.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Transport } from './ports.js';
+import { translate } from './translate.js';
 
 /**
- * A packet from the server of a NAT connection passes: it is counted, and the connection follows it.
- *
- * @returns whether it may be translated; one whose transport header is cut short changes nothing
+ * A packet from the server of a NAT connection passes: it is counted, the connection follows it, and it gets the virtual end
+ * as its source. One whose transport header is cut short changes nothing.
  */
 export function passReply(
   host: Host,
-  packet: IpPacket,
+  { packet, partialChecksum, now }: Received,
   connection: Connection,
   transport: Transport,
-  now: number,
-): boolean {
-  if (transport.truncated) return false;
-  countReply(ipLength(packet), connection);
+): IpPacket | Judgement {
+  if (transport.truncated) return drop('transport-truncated');
+  const heard = hearServer(host, packet, connection, partialChecksum, now);
+  if ('verdict' in heard) return heard;
+  countReply(ipLength(heard.packet), connection);
   host.connections.pass(connection, 'output', transport.event, now);
-  return true;
+  const { virtualAddress: source, virtualPort: sourcePort } = connection;
+  const isPartial = partialChecksum !== false || heard.isBegun;
+  const translated = translate(heard.packet, { source, sourcePort }, isPartial);
+  const followed = followShift(translated, connection, 'output', isPartial);
+  if ('verdict' in followed) return followed;
+  return heard.isBegun && partialChecksum === false ? finished(followed) : followed;
 }
 
 /**

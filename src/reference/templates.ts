@@ -38,8 +38,6 @@ export interface Template {
   inPackets: number;
 }
 
-/** By how much a template outlives its time while it controls connections, again and again. */
-const LONGER = 60_000;
 /** Port of a template that is not asked any more. */
 const NO_PORT = 65_535;
 
@@ -87,25 +85,14 @@ export class TemplateTable {
     template.expiresAt = now + template.timeout;
   }
 
-  /** Removes what has ended by `now`; to be called while connections that end by then are still there. */
-  expire(now: number): void {
-    for (const template of this.#all) {
-      while (template.expiresAt <= now && isControllingAt(template, template.expiresAt)) {
-        template.timeout = LONGER;
-        template.expiresAt += LONGER;
-      }
-      if (template.expiresAt <= now) this.#remove(template);
-    }
-  }
-
   /** `expire_nodest_conn`: removes those whose dest was deleted, and that control nobody. */
   removeAbandoned(): void {
     for (const template of this.#all) {
-      if (!template.dest.available && template.controlled.size === 0) this.#remove(template);
+      if (!template.dest.available && template.controlled.size === 0) this.remove(template);
     }
   }
 
-  #remove(template: Template): void {
+  remove(template: Template): void {
     this.#all.delete(template);
     if (this.#valid.get(keyName(template.key)) === template) this.#valid.delete(keyName(template.key));
     this.#services.unbindTemplate(template.dest);
@@ -119,10 +106,6 @@ export class TemplateTable {
   list(): Template[] {
     return [...this.#all];
   }
-}
-
-function isControllingAt({ controlled }: Template, time: number): boolean {
-  return [...controlled].some(({ expiresAt }) => expiresAt > time);
 }
 
 function keyName({ protocol, client, virtual, port, callId }: TemplateKey): string {

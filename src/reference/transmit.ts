@@ -7,6 +7,7 @@ import { type AnswerName, answer } from './answer.js';
 import type { Connection } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
+import { followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { optionContext, processOptions } from './options.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
@@ -21,8 +22,8 @@ import type { ReferenceOutcome } from './types.js';
 
 /** What is sent: a packet of the connection, or an ICMP error about one. */
 export interface Load {
-  /** What NAT makes of it. */
-  translate(packet: IpPacket): IpPacket;
+  /** What NAT makes of it, or the verdict where the FTP helper stops it. */
+  translate(packet: IpPacket): IpPacket | Judgement;
   /** `undefined`: that of the method. */
   reason: string | undefined;
   /** About errors no errors are sent, so that those of IPv4 are cut instead. */
@@ -37,8 +38,15 @@ const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue
 /** Sends a packet of `connection` on; `isCut` as in Load. */
 export function transmit(host: Host, received: Received, connection: Connection, isCut: boolean): Judgement {
   const { destAddress: destination, destPort: destinationPort } = connection;
+  const { partialChecksum, now } = received;
+  const isPartial = partialChecksum !== false;
   return send(host, received, connection, {
-    translate: (packet) => translate(packet, { destination, destinationPort }, received.partialChecksum !== false),
+    translate: (packet) => {
+      const stopped = hearClient(host, packet, connection, partialChecksum, now);
+      if (stopped !== undefined) return stopped;
+      const translated = translate(packet, { destination, destinationPort }, isPartial);
+      return followShift(translated, connection, 'input', isPartial);
+    },
     reason: undefined,
     isError: false,
     isCut,
@@ -77,7 +85,9 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };
   if (method !== 'nat') return emit(host, { ...outgoing, packet: lowered });
   const unfinished = unfinishedAfter(packet, partialChecksum);
-  return emit(host, { ...outgoing, packet: load.translate(lowered), partialChecksum: unfinished });
+  const translated = load.translate(lowered);
+  if ('verdict' in translated) return translated;
+  return emit(host, { ...outgoing, packet: translated, partialChecksum: unfinished });
 }
 
 /** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
@@ -162,12 +172,12 @@ function deliverHere(received: Received, connection: Connection, load: Load): Ju
   if (connection.method !== 'nat') return { verdict: 'local', reason: 'local-dest' };
   if (load.isCut) return drop('transport-truncated');
   if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
-  return { verdict: 'local', reason: 'local-dest', frame: given(received, load.translate) };
+  const translated = load.translate(received.packet);
+  if ('verdict' in translated) return translated;
+  return { verdict: 'local', reason: 'local-dest', frame: given(received, translated) };
 }
 
-/** The frame as it came, but changed: the options are the stack's, which fills them in when it gets the packet. */
-export function given(received: Received, change: (packet: IpPacket) => IpPacket): Uint8Array {
-  const { packet, givenOptions, link } = received;
-  const original = isIpv6(packet) ? packet : { ...packet, options: givenOptions };
-  return concatenate(link, serialiseIp(change(original)));
+/** The frame of a changed packet, with the options as they came: the stack fills them in when it gets the packet. */
+export function given({ givenOptions, link }: Received, changed: IpPacket): Uint8Array {
+  return concatenate(link, serialiseIp(isIpv6(changed) ? changed : { ...changed, options: givenOptions }));
 }

@@ -15,7 +15,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/kernel/', import.meta.url));
 const folders = [FIXTURES, process.env.KERNEL_CAPTURES ?? []].flat();
 
 /** What the reference handles; the others are about other schedulers, persistence, or the connection table. */
-const HANDLED = /^(nat-|nat6|dr-|dr6|tun-|tun6-|tunnel-input|partial-|sctp-|ah-esp|bypass|sched6?-|load-)/;
+const HANDLED = /^(nat-|nat6|dr-|dr6|ftp-|tun-|tun6-|tunnel-input|partial-|sctp-|ah-esp|bypass|sched6?-|load-)/;
 
 const scenarios = folders.flatMap((folder) =>
   readdirSync(folder)
@@ -28,7 +28,8 @@ const clear = (): never => {
   throw new Error('not used by any scenario');
 };
 
-const reference: MakeTarget = (network) => Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), { clear });
+const reference: MakeTarget = (network) =>
+  Object.assign(new ReferenceDirector({ network, ipId: 0x1234, ftpPorts: [21] }), { clear });
 
 it.each(scenarios)('%s', async (folder) => {
   const result = await verifyScenario(folder, reference);

@@ -1,0 +1,81 @@
+/**
+ * Sequence numbers of a server whose words the director made longer or shorter.
+ *
+ * @module
+ */
+import type { TcpSegment } from './packet/tcp.js';
+
+/** By how many bytes what the server sends has moved: one number up to a segment, another one behind it. */
+export interface SequenceShift {
+  /** The server's sequence number of the segment that was changed last. */
+  at: number;
+  before: number;
+  after: number;
+}
+
+const END_OF_OPTIONS = 0;
+const NO_OPERATION = 1;
+/** Selective acknowledgments, pairs of sequence numbers (RFC 2018 §3). */
+const SACK = 5;
+const SACK_BLOCK = 8;
+const HEADER_LENGTH = 20;
+
+/** Whether `a` comes behind `b` (RFC 9293 §3.4). */
+function isBehind(a: number, b: number): boolean {
+  return ((b - a) | 0) < 0;
+}
+
+/**
+ * A segment of the server grew by `growth` bytes. A segment that is changed again, or lies before one that was, changes
+ * nothing: one of them at a time is kept.
+ */
+export function shifted(shift: SequenceShift | undefined, sequence: number, growth: number): SequenceShift | undefined {
+  if (growth === 0) return shift;
+  const { at, before, after } = shift ?? { at: 0, before: 0, after: 0 };
+  if (before !== after && !isBehind(sequence, at)) return shift;
+  return { at: sequence, before: after, after: after + growth };
+}
+
+/** What the server sends, as the client is to see it; `undefined` when its options cannot be read. */
+export function shiftReply(segment: TcpSegment, hasAck: boolean, shift: SequenceShift): TcpSegment | undefined {
+  if (hasAck && sackBlocks(segment) === undefined) return undefined;
+  const by = isBehind(segment.sequence, shift.at) ? shift.after : shift.before;
+  return { ...segment, sequence: (segment.sequence + by) >>> 0 };
+}
+
+/** What the client acknowledges, as the server counts it; `undefined` when its options cannot be read. */
+export function shiftRequest(segment: TcpSegment, hasAck: boolean, shift: SequenceShift): TcpSegment | undefined {
+  if (!hasAck) return segment;
+  const blocks = sackBlocks(segment);
+  if (blocks === undefined) return undefined;
+  const back = (acknowledged: number): number => {
+    const isAfter = isBehind((acknowledged - shift.before) >>> 0, shift.at);
+    return (acknowledged - (isAfter ? shift.after : shift.before)) >>> 0;
+  };
+  const rest = segment.rest.slice();
+  const view = new DataView(rest.buffer);
+  for (const at of blocks) view.setUint32(at, back(view.getUint32(at)));
+  return { ...segment, acknowledgment: back(segment.acknowledgment), rest };
+}
+
+/** Where within `rest` the sequence numbers of selective acknowledgments stand; `undefined` for malformed options. */
+function sackBlocks({ offsetAndReserved, rest }: TcpSegment): number[] | undefined {
+  const end = (offsetAndReserved >>> 4) * 4 - HEADER_LENGTH;
+  if (end > rest.length) return undefined;
+  const found: number[] = [];
+  for (let at = 0; at < end; ) {
+    const kind = rest[at]!;
+    if (kind === END_OF_OPTIONS) break;
+    if (kind === NO_OPERATION) {
+      at += 1;
+      continue;
+    }
+    const length = at + 1 < end ? rest[at + 1]! : 0;
+    if (length < 2 || at + length > end) return undefined;
+    if (kind === SACK && (length - 2) % SACK_BLOCK === 0) {
+      for (let block = at + 2; block < at + length; block += 4) found.push(block);
+    }
+    at += length;
+  }
+  return found;
+}
