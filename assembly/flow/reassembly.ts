@@ -127,7 +127,7 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   const offset = <u32>bswap<u16>(<u16>(word & OFFSET6_BE));
   const length = <u32>(ip + total - payload);
   const end = offset + length;
-  if (length == 0 || end > LENGTH_MAX) return refuse(frame, Reason.FragmentMalformed);
+  if (end == 0 || end > LENGTH_MAX) return refuse(frame, Reason.FragmentMalformed);
   const header = packet.header6;
   const id = load<u32>(fragmentHeader, IDENTIFICATION);
   let at = findDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
@@ -137,6 +137,7 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   if (endsOdd(ip, found, total)) return refuseAll(frame, at, Reason.FragmentMalformed);
   if (conflicts(at, end, more)) return refuse(frame, Reason.FragmentMalformed);
   if (at == 0) at = openDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
+  if (length == 0) return refuseEmpty(frame, at, end, more);
   const fragment = keep(frame, at, offset, length, ip, headerLength, payload);
   if (fragment == 0) return false;
   // Without the fragment header, what it named is named where it was named itself.
@@ -156,6 +157,13 @@ function refuse(frame: Descriptor, reason: Reason): bool {
 function refuseAll(frame: Descriptor, at: usize, reason: Reason): bool {
   if (at != 0) closeDatagram(changetype<Datagram>(at));
   return refuse(frame, reason);
+}
+
+/** Drops a frame without payload. It has told where the datagram `at` ends, all the same. */
+function refuseEmpty(frame: Descriptor, at: usize, end: u32, more: bool): bool {
+  if (at == 0) return refuse(frame, Reason.FragmentLimit);
+  noteEnd(changetype<Datagram>(at), end, more);
+  return refuse(frame, Reason.FragmentMalformed);
 }
 
 /**
@@ -254,11 +262,15 @@ function keep(
 
 /** What a fragment tells of its datagram: where it ends, its TOS, the bytes it had as an IP packet. */
 function note(datagram: Datagram, end: u32, more: bool, tos: u32, total: u32): void {
-  if (!more) datagram.hasLast = true;
-  datagram.end = max<u32>(datagram.end, end);
+  noteEnd(datagram, end, more);
   datagram.count = datagram.count + 1;
   datagram.ecn = datagram.ecn | (1 << (tos & ECN_MASK));
   datagram.longest = max<u32>(datagram.longest, total);
+}
+
+function noteEnd(datagram: Datagram, end: u32, more: bool): void {
+  if (!more) datagram.hasLast = true;
+  datagram.end = max<u32>(datagram.end, end);
 }
 
 /** After a fragment was kept: true when it completed the datagram, which the frame then is. */

@@ -127,6 +127,7 @@ export class Reassembler<A> {
     if ('reason' in fragment) return fragment;
     const known = this.#datagrams.get(fragment.key);
     // What is whole at once waits for nothing.
+    const isEmpty = fragment.data.length === 0;
     const isWhole = known === undefined && fragment.start === 0 && !fragment.more;
     const isFull = known === undefined && this.#datagrams.size >= this.#limits.datagrams;
     if ((isFull && !isWhole) || this.bytes + ipLength(packet) > this.#limits.bytes) return refused('fragment-limit');
@@ -138,6 +139,8 @@ export class Reassembler<A> {
       return this.#finish(fragment.key, datagram);
     }
     if (fault.discards) this.#datagrams.delete(fragment.key);
+    // It has nothing, but tells where the datagram ends.
+    else if (isEmpty) this.#datagrams.set(fragment.key, datagram);
     return fault.refusal;
   }
 
@@ -186,7 +189,8 @@ function readIpv6(packet: Ipv6Packet): Fragment | Refusal {
   const start = header.offset * 8;
   // What is whole (RFC 6946) is judged like any packet.
   if (start === 0 && header.more && lacksUpperHeader(packet)) return incomplete(packet);
-  if (start + data.length > LARGEST) return refused('fragment-malformed');
+  const end = start + data.length;
+  if (end === 0 || end > LARGEST) return refused('fragment-malformed');
   const { source, destination } = packet;
   const key = [formatAddress(source), formatAddress(destination), header.identification].join(' ');
   return { key, packet, start, more: header.more, data };

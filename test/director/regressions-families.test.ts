@@ -137,6 +137,20 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast(around, [waiting, fromClient(piece6(17, 0, false, whole))], ['drop fragment-malformed']);
   });
 
+  it('a fragment of IPv6 without payload is dropped, and tells where its datagram ends', () => {
+    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
+    const whole = request6('udp', { payload: counting(24) }).subarray(40);
+    const piece = (from: number, to: number, more: boolean) =>
+      fromClient(piece6(17, from, more, whole.subarray(from, to)));
+    const end = piece(32, 32, false);
+    expectLast(around, [end], ['drop fragment-malformed']);
+    expectLast(around, [end, piece(0, 32, true)], ['forward nat-in']);
+    expectLast(around, [piece(0, 32, true), end], ['drop fragment-malformed']);
+    expectLast(around, [end, piece(8, 32, true), piece(0, 8, true)], ['forward nat-in']);
+    expectLast(around, [piece(16, 16, true), piece(0, 8, false)], ['drop fragment-malformed']);
+    expectLast(around, [piece(0, 0, false), piece(0, 32, true)], ['held fragment-held']);
+  });
+
   it('an atomic fragment too short for its transport is cut short, not malformed', () => {
     const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
     expectLast(around, [fromClient(piece6(17, 0, false, counting(5)))], ['drop transport-truncated']);
