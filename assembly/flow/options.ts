@@ -48,9 +48,9 @@ function backAddressBE(header: Ipv4): u32 {
   return hop.sourceBE;
 }
 
-/** Fills in the options of a packet to one of our addresses, which is what it records, when it is sent on. */
+/** Fills in the options of a packet that IPVS sends on to a server: as they were when it was received. */
 export function recordArrival(header: Ipv4): void {
-  walkOptions(header, true, header.destinationBE, header.destinationBE);
+  fillReceived(header);
   header.fillChecksum();
 }
 
@@ -68,17 +68,17 @@ export function recordPassing(header: Ipv4, addressBE: u32): void {
  * be set right when it leaves; that of a datagram was when it was put together.
  */
 export function recordReceived(packet: Scratch): void {
-  fillReceived(packet);
+  fillReceived(packet.header);
   if (packet.isReassembled) packet.header.fillChecksum();
 }
 
 /** Fills them in a second time, as Linux does for a packet that it finds no way for; false when they have become faulty. */
 export function recordAgain(packet: Scratch): bool {
-  return foundReason(fillReceived(packet)) == Reason.None;
+  return foundReason(fillReceived(packet.header)) == Reason.None;
 }
 
-function fillReceived(packet: Scratch): u32 {
-  const header = packet.header;
+/** What is to one of our addresses records that. */
+function fillReceived(header: Ipv4): u32 {
   const destinationBE = header.destinationBE;
   const addressBE = routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
   return walkOptions(header, true, addressBE, addressBE);

@@ -19,6 +19,7 @@ import {
   request,
   SERVERS,
   TCP_KEY,
+  VIP,
 } from '../support/lab.js';
 import { ACK, checksum, counting, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
 
@@ -198,6 +199,18 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(recorded(reply({ options }))).toBe('440c0d010a010001000000000707080a00006400');
       const routed = fromServer(tcp({ source: SERVERS[1], destination: CLIENT, sport: 1, dport: 2, options }));
       expect(recorded(routed)).toBe('440c0d010a010001000000000707080a00000100');
+    }
+  });
+
+  it('an error that passes through, about a reply, records the address on the way back', () => {
+    const options = hex('440c0501 00000000 00000000 070704 00000000 00');
+    for (const director of both(binary)) {
+      director.send(fromClient(request('tcp')), 'cli', 0);
+      const quoted = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000 });
+      const error = icmp({ source: CLIENT, destination: SERVERS[1], options }, 3, 1, quoted);
+      const [outcome] = director.send(fromClient(error), 'cli', 0);
+      expect(outcome?.reason).toBe('icmp-in');
+      expect(toHex(outcome?.frame.subarray(34, 54) as Uint8Array)).toBe('440c0d010a000001000000000707080a00000100');
     }
   });
 
