@@ -47,6 +47,8 @@ export interface Done<Kind extends Step = Step> {
 
 /** A case as the kernel did it; commands that it refused are not there. */
 export interface Recording {
+  /** Of the kernel, such as 6.1.176. */
+  readonly release: string;
   readonly network: NetworkConfig;
   readonly setup: readonly Done<Change>[];
   readonly done: readonly Done[];

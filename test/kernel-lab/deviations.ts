@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { layersOf } from '../../src/decode/layers.js';
 import type { SentFrame } from '../../src/scenario/compare.js';
 import { packetOf } from '../../src/scenario/packet.js';
 import { checksum } from '../support/packets.js';
@@ -19,6 +20,8 @@ export interface Compared {
   readonly sent: readonly SentFrame[];
   /** The director's addresses. */
   readonly own: ReadonlySet<string>;
+  /** Of the kernel, such as 6.1.176. */
+  readonly release: string;
 }
 
 interface Deviation {
@@ -87,7 +90,38 @@ const DEVIATIONS: readonly Deviation[] = [
     name: 'fragments cut anew',
     accounts: isCutAnew,
   },
+  {
+    // 6.1.192 tells a client how much gets through a tunnel without all of its headers, 6.1.176 without the IP header alone.
+    name: 'MTU without GRE or GUE',
+    accounts(compared) {
+      return isOlder(compared.release, [6, 1, 192]) && isToldTooMuch(compared);
+    },
+  },
 ];
+
+function isOlder(release: string, than: readonly number[]): boolean {
+  const numbers = release.split('.').map((part) => Number.parseInt(part, 10));
+  const at = than.findIndex((number, i) => number !== numbers[i]);
+  return at >= 0 && (numbers[at] ?? 0) < (than[at] as number);
+}
+
+/** Whether both told the client of a tunnel of GRE or GUE what gets through, and the kernel forgot that header. */
+function isToldTooMuch({ frame, emitted, sent }: Compared): boolean {
+  const [theirs, ours] = [emitted, sent].map((all) => (all.length === 1 ? packetOf(all[0]!.data) : undefined));
+  const layers = layersOf(frame);
+  const inner = layers.find(({ kind, prefix }) => kind === 'ip' && prefix === 'quoted.inner.');
+  const outer = layers.find(({ kind, prefix }) => kind === 'ip' && prefix === 'quoted.');
+  if (!theirs || !ours || !inner || !outer || sent[0]?.packet.reason !== 'icmp-relayed') return false;
+  const [told, known] = [theirs.body, ours.body].map(mtuIn);
+  const isSameBut = theirs.dst === ours.dst && Buffer.from(theirs.body.subarray(8)).equals(ours.body.subarray(8));
+  return isSameBut && told !== undefined && known !== undefined && told - known === inner.start - outer.payload;
+}
+
+/** The MTU in an ICMP message, if it is one about that. */
+function mtuIn(message: Uint8Array): number | undefined {
+  const [type, code, , , , , high = 0, low = 0] = message;
+  return type === 3 && code === 4 ? (high << 8) | low : undefined;
+}
 
 function isIcmp(frame: Uint8Array): boolean {
   const protocol = packetOf(frame)?.protocol;

@@ -24,6 +24,7 @@ const HELP = `usage: npm run test:kernel -- [options]
   --cases N      at most so many; default: as many as there is time for
   --case K       only this case of the seed
   --packets N    packets of a case; default 400
+  --guests N     kernels that do cases at the same time; default 1
   --save DIR     where differences are saved as scenarios for ipvs-wasm verify;
                  default build/differences
 `;
@@ -34,6 +35,7 @@ const OPTIONS = {
   cases: { type: 'string', default: '999999999' },
   case: { type: 'string' },
   packets: { type: 'string', default: '400' },
+  guests: { type: 'string', default: '1' },
   save: { type: 'string', default: join(ROOT, 'build/differences') },
   help: { type: 'boolean', default: false },
 } as const;
@@ -51,18 +53,27 @@ async function main(): Promise<number> {
   const [seconds, packets] = [whole(values.seconds, '--seconds'), whole(values.packets, '--packets')];
   const only = values.case === undefined ? undefined : whole(values.case, '--case');
   console.log(`seed ${seed}`);
-  await using kernel = await bootDirector();
+  const kernels: KernelDirector[] = [];
+  // One after another: ports that two find free may be the same.
+  for (let left = whole(values.guests, '--guests'); left > 0; left--) kernels.push(await bootDirector());
   const tally = new Tally();
   const until = performance.now() + seconds * 1000;
-  const first = only ?? 0;
-  const end = first + (only === undefined ? whole(values.cases, '--cases') : 1);
-  for (let number = first; number < end && performance.now() < until; number++) {
-    const failure = await doCase(kernel, tally, seed, number, packets).catch((cause: Error) => {
-      throw new Error(`case ${number}: ${cause.message}`, { cause });
+  let number = only ?? 0;
+  const end = number + (only === undefined ? whole(values.cases, '--cases') : 1);
+  const doCases = async (kernel: KernelDirector) => {
+    while (number < end && performance.now() < until) await doOne(kernel, number++);
+  };
+  const doOne = async (kernel: KernelDirector, at: number) => {
+    const failure = await doCase(kernel, tally, seed, at, packets).catch((cause: Error) => {
+      throw new Error(`case ${at}: ${cause.message}`, { cause });
     });
-    if (failure !== undefined && tally.isNew(failure.difference.signature) && tally.kinds <= SHRUNK) {
-      await report(kernel, failure, `seed ${seed} case ${number}`, join(values.save, `seed-${seed}-case-${number}`));
-    }
+    if (failure === undefined || !tally.isNew(failure.difference.signature) || tally.kinds > SHRUNK) return;
+    await report(kernel, failure, `seed ${seed} case ${at}`, join(values.save, `seed-${seed}-case-${at}`));
+  };
+  try {
+    await Promise.all(kernels.map(doCases));
+  } finally {
+    for (const kernel of kernels) kernel.close();
   }
   console.log(tally.text());
   return tally.differences === 0 ? 0 : 1;

@@ -20,7 +20,7 @@ export interface Identity {
 export function identitiesIn(frame: Uint8Array, prefix = ''): Identity[] {
   const layers = layersOf(frame);
   return layers.flatMap((layer) => {
-    const { kind, payload } = layer;
+    const { kind, payload, end } = layer;
     const [source, destination] = [fieldOf(layer, `${kind}.src`), fieldOf(layer, `${kind}.dst`)];
     if ((kind !== 'ip' && kind !== 'ipv6') || !layer.prefix.startsWith(prefix)) return [];
     if (source === undefined || destination === undefined) return [];
@@ -28,7 +28,9 @@ export function identitiesIn(frame: Uint8Array, prefix = ''): Identity[] {
       kind === 'ip'
         ? fieldOf(layer, 'ip.frag_offset') !== '0' || fieldOf(layer, 'ip.flags')?.includes('MF') === true
         : layers.some((one) => one.kind === 'fragment' && one.prefix === layer.prefix);
-    const hex = (from: number, to: number) => Buffer.from(frame.subarray(payload + from, payload + to)).toString('hex');
+    // Behind its end may be padding.
+    const body = Buffer.from(frame.subarray(payload, end));
+    const hex = (from: number, to: number) => body.subarray(from, to).toString('hex');
     return [{ source, destination, isFragment, sourcePort: hex(0, 2), rest: hex(2, 6) }];
   });
 }

@@ -19,7 +19,7 @@ import { Choices } from '../../src/scenario/masks.js';
 import { type Replay, replay } from '../../src/scenario/replay.js';
 import { type Done, eventOf, type Recording, type Step } from './case.js';
 import { CORE, PLAN } from './core.js';
-import { accountFor, endsCase } from './deviations.js';
+import { accountFor, type Compared, endsCase } from './deviations.js';
 import { isSame } from './identity.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
 import { isSpontaneous } from './spontaneous.js';
@@ -182,8 +182,7 @@ class Judge {
         this.#account(known);
       }
       const { frame } = done.step;
-      const compared = { frame, emitted: done.emitted, sent, own: this.#scenario.addresses };
-      const end = endsCase(compared, schedulesIcmp);
+      const end = endsCase(this.#compared(frame, done.emitted, sent), schedulesIcmp);
       if (end !== undefined) {
         this.#account(end);
         return this.#result(undefined, [], []);
@@ -223,8 +222,12 @@ class Judge {
     const { counts, texts } = this.#compare(place, time, emitted, ours);
     for (const count of counts) this.#count(count);
     const sent = ours.map((one) => one.frame);
-    const known = texts.length === 0 ? undefined : accountFor({ frame, emitted, sent, own: this.#scenario.addresses });
+    const known = texts.length === 0 ? undefined : accountFor(this.#compared(frame, emitted, sent));
     return { texts, sent, known };
+  }
+
+  #compared(frame: Uint8Array, emitted: readonly Emitted[], sent: readonly SentFrame[]): Compared {
+    return { frame, emitted, sent, own: this.#scenario.addresses, release: this.#recording.release };
   }
 
   /** What is wrong with what the kernel sent while nothing came: next hops may be given up, and fragments. */

@@ -80,7 +80,7 @@ export async function record(
     if (shadow.endsBy(one)) await setTimeout(TICKS);
     source.learn(one);
   }
-  return { network, setup: before, done, tables: await tablesOf(kernel) };
+  return { release: kernel.release, network, setup: before, done, tables: await tablesOf(kernel) };
 }
 
 /** What the kernel sent then; `undefined`: it refused a command. */

@@ -98,14 +98,15 @@ const endOnSignal = (signal: NodeJS.Signals) => {
 export async function bootDirector(options: BootOptions = {}): Promise<KernelDirector> {
   const interfaces = options.interfaces ?? INTERFACES;
   checkPrograms();
-  const modules = await modulePaths(releaseOf());
+  const release = releaseOf();
+  const modules = await modulePaths(release);
   const folder = mkdtempSync(join(tmpdir(), 'kernel-lab-'));
   let kernel: KernelDirector | undefined;
   try {
     const ports = await freePorts(interfaces.length);
     const wires = await Wires.open(new Map(interfaces.map(({ name }, i) => [ports[i] as number, name])));
     const child = start(folder, interfaces, ports, wires.port, options.memory ?? 192);
-    kernel = new KernelDirector(child, folder, interfaces, wires);
+    kernel = new KernelDirector(child, folder, interfaces, wires, release);
     await kernel.boot(modules);
     return kernel;
   } catch (error) {
@@ -155,6 +156,8 @@ function start(
 
 /** The running guest. */
 export class KernelDirector implements AsyncDisposable {
+  /** Such as 6.1.176. */
+  readonly release: string;
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #interfaces: readonly LabInterface[];
@@ -168,7 +171,8 @@ export class KernelDirector implements AsyncDisposable {
   #inside = false;
   #closed = false;
 
-  constructor(child: ChildProcess, folder: string, interfaces: readonly LabInterface[], wires: Wires) {
+  constructor(child: ChildProcess, folder: string, interfaces: readonly LabInterface[], wires: Wires, release: string) {
+    this.release = release;
     this.#child = child;
     this.#folder = folder;
     this.#interfaces = interfaces;

@@ -6,9 +6,9 @@ import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from '../kernel-la
 import { isSpontaneous } from '../kernel-lab/spontaneous.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { CLIENT, CLIENT6, fromClient, fromServer, MAC, request, SERVERS, SERVERS6, VIP, VIP6 } from '../support/lab.js';
-import { ACK, ethernet, hex, icmp, tcp } from '../support/packets.js';
-import { ipInIp } from '../support/tunnels.js';
-import { MS, out, START } from './recording.js';
+import { ACK, ethernet, hex, icmp, ipv6, tcp } from '../support/packets.js';
+import { gre, gue, ipInIp } from '../support/tunnels.js';
+import { MS, out, RELEASE, START } from './recording.js';
 
 const OWN = new Set([VIP, VIP6, '10.0.0.1']);
 
@@ -17,6 +17,7 @@ const compared = (frame: Uint8Array, words: Partial<Compared>): Compared => ({
   emitted: [],
   sent: [],
   own: OWN,
+  release: RELEASE,
   ...words,
 });
 
@@ -33,6 +34,12 @@ describe('errors to itself', () => {
 
   it('are errors about a packet from an address of the director, to which the core says nothing', () => {
     expect(accountFor(compared(fromServer(reply), { emitted: [error(reply)] }))).toBe('errors to itself');
+  });
+
+  it('quote no padding', () => {
+    const cut = ipv6({ source: VIP6, destination: CLIENT6, protocol: 132 }, reply.subarray(40, 45));
+    const padded = Uint8Array.of(...fromServer(cut), 1, 2, 3);
+    expect(accountFor(compared(padded, { emitted: [error(cut)] }))).toBe('errors to itself');
   });
 
   it('are told on to who sent what was in a tunnel packet from there, and may be cut', () => {
@@ -141,6 +148,29 @@ it('fragments cut anew hold the same, and all but the last as much', () => {
   const other = packet.slice();
   other[200]! ^= 1;
   expect(account([160], other)).toBeUndefined();
+});
+
+it('an MTU without GRE or GUE is too much by that header, from a kernel that forgets it', () => {
+  const packet = request('udp');
+  const told = (mtu: number, quoted = packet) =>
+    ethernet(MAC.client, MAC.cli, icmp({ source: VIP, destination: CLIENT }, 3, 4, quoted, mtu));
+  const tunnelled = [
+    [gre({ source: '10.1.0.1', destination: SERVERS[0] }, packet), 1476],
+    [gue({ source: '10.1.0.1', destination: SERVERS[0], sport: 1, dport: 6080 }, packet), 1468],
+  ] as const;
+  for (const [tunnel, mtu] of tunnelled) {
+    const frame = fromServer(icmp({ source: SERVERS[1], destination: '10.1.0.1' }, 3, 4, tunnel, 1000));
+    const account = (theirs: Uint8Array, words: Partial<Compared> = {}, reason = 'icmp-relayed') => {
+      const [emitted, sent] = [[out('cli', theirs)], [ours(told(mtu), reason, true)]];
+      return accountFor(compared(frame, { emitted, sent, release: '6.1.176', ...words }));
+    };
+    expect(account(told(1480))).toBe('MTU without GRE or GUE');
+    expect(account(told(1480), { release: '6.1.192' })).toBeUndefined();
+    expect(account(told(1480), { release: '6.6.1' })).toBeUndefined();
+    expect(account(told(1479))).toBeUndefined();
+    expect(account(told(1480, request('tcp')))).toBeUndefined();
+    expect(account(told(1480), {}, 'icmp-in')).toBeUndefined();
+  }
 });
 
 describe('what comes late', () => {

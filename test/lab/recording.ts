@@ -13,6 +13,8 @@ import { NETWORK, SERVERS, VIP } from '../support/lab.js';
 /** Time of the first step, ns. */
 export const START = 1_700_000_000_000_000_000n;
 export const MS = 1_000_000n;
+/** Of the kernel that made the captures. */
+export const RELEASE = '6.1.192';
 
 export const SETUP: readonly Change[] = [
   `ipvsadm -A -t ${VIP}:80 -s rr`,
@@ -40,6 +42,7 @@ export function recorded(steps: readonly Step[], setup: readonly Change[] = SETU
     return { time, step: each, emitted };
   });
   return {
+    release: RELEASE,
     network: NETWORK,
     setup: setup.map((change) => ({ time: START, step: change, emitted: [] })),
     done,

@@ -8,7 +8,7 @@ import { record, sourceOf } from '../kernel-lab/record.js';
 import { shrink } from '../kernel-lab/shrink.js';
 import type { Emitted, KernelDirector } from '../kernel-lab/uml.js';
 import { fromClient, NETWORK, request } from '../support/lab.js';
-import { SETUP, step } from './recording.js';
+import { RELEASE, SETUP, step } from './recording.js';
 
 const FAULTY_PORT = 1002;
 
@@ -19,6 +19,7 @@ function faultyKernel(flaky = false): KernelDirector {
   let seen = false;
   let cases = 0;
   const kernel: Partial<KernelDirector> = {
+    release: RELEASE,
     renew: async () => {
       player = new Player(NETWORK, Director.createSync({ network: NETWORK, seed: 0n }));
       seen = false;
