@@ -1,13 +1,16 @@
 /**
- * `ipvs-wasm demo`: a capture that was recorded around a real Linux director goes through NAT rules, and everything
- * that can be told about it is told: fates, connections, services, one packet's way, and whether the kernel sent the same.
+ * `ipvs-wasm demo`: a capture that was recorded around a real Linux director goes through its rules, and everything that can
+ * be told about it is told: fates, connections, services, one packet's way and its answer's, and whether the kernel sent the same.
  *
  * @module
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatEndpoint } from '../address.js';
+import { summary as summaryOf } from '../decode.js';
 import { Director } from '../director.js';
+import type { PacketWalk } from '../explain.js';
 import { reasonName } from '../reasons.js';
 import { listConnections, listServices } from '../rules/listings.js';
 import { surroundings } from '../scenario/commands.js';
@@ -16,16 +19,18 @@ import { applyEvent } from '../scenario/events.js';
 import { HostAnswers } from '../scenario/host.js';
 import { loadScenario, type Scenario } from '../scenario/load.js';
 import { Choices } from '../scenario/masks.js';
+import type { NetworkConfig } from '../types.js';
 import { explainNumber } from './explain.js';
+import { hopsText } from './hops.js';
 import { Inputs } from './inputs.js';
-import { CliError, type Io } from './io.js';
+import { CliError, type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
 import { type Output, openOutputs, readFiles } from './outputs.js';
 import { rewrite } from './rewrite.js';
 import { type LoopFrame, wholeMillis } from './rewrite-loop.js';
 import { parseCount } from './setup.js';
 import { type Style, styleOf } from './style.js';
-import { summaryText } from './summary.js';
+import { counted, summaryText } from './summary.js';
 import { walkText } from './walk-text.js';
 
 const SPEC: CommandSpec = {
@@ -33,27 +38,39 @@ const SPEC: CommandSpec = {
   summary: 'rewrite a recorded capture and show everything',
   usage: ['[OPTIONS]'],
   options: [
-    { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/nat-tcp.pcapng)' },
+    { name: 'mode', short: 'm', value: 'MODE', help: 'nat (default), dr or tun' },
+    { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/SCENARIO.pcapng)' },
     { name: 'packet', short: 'p', value: 'N', help: 'packet to explain (default 1)' },
   ],
-  notes: `The capture is test/fixtures/kernel/nat-tcp of the repository: real TCP
-endpoints, recorded on both sides of a Linux 6.1 director.
+  notes: `The capture is that of a SCENARIO in test/fixtures/kernel of the repository,
+nat-tcp, dr-tcp or tun-ipip: real endpoints, recorded on both sides of a Linux
+6.1 director.
 
 Exit codes: 0 our output equals the kernel's; 1 it does not; 2 wrong options.`,
 };
 
-const FOLDER = fileURLToPath(new URL('../../test/fixtures/kernel/nat-tcp', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../test/fixtures/kernel', import.meta.url));
+/** What is shown of each mode. */
+const MODES: Readonly<Record<string, { readonly scenario: string; readonly title: string }>> = {
+  nat: { scenario: 'nat-tcp', title: 'NAT' },
+  dr: { scenario: 'dr-tcp', title: 'DR' },
+  tun: { scenario: 'tun-ipip', title: 'TUN' },
+};
 const SIDES = ['cli', 'srv'] as const;
 
-/** Runs `demo` with the words after it, on the scenario in `folder`; gives the exit code. */
-export async function demoCommand(argv: readonly string[], io: Io, folder: string = FOLDER): Promise<number> {
+/** Runs `demo` with the words after it, on a scenario in `all`; gives the exit code. */
+export async function demoCommand(argv: readonly string[], io: Io, all: string = FOLDER): Promise<number> {
   const options = parseOptions(SPEC, argv);
   if (options.has('help')) {
     io.out(helpText(SPEC));
     return 0;
   }
+  const word = options.get('mode') ?? 'nat';
+  const mode = Object.hasOwn(MODES, word) ? MODES[word]! : undefined;
+  if (mode === undefined) throw usageError(`--mode takes ${Object.keys(MODES).join(', ')}, not '${word}'`);
+  const folder = join(all, mode.scenario);
   if (!existsSync(folder)) throw new CliError(2, 'the demo needs the captures of the repository (test/fixtures)');
-  const file = options.get('outfile') ?? join('out', 'nat-tcp.pcapng');
+  const file = options.get('outfile') ?? join('out', `${mode.scenario}.pcapng`);
   const packet = parseCount('packet', options.get('packet') ?? '1', 1, Number.MAX_SAFE_INTEGER);
   const style = styleOf(io.color);
   const scenario = await loadScenario(folder);
@@ -73,7 +90,7 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   const { summary } = await rewrite(director, inputs, [...outputs, sent], { stop: io.stop });
   const now = sent.now;
 
-  io.out(heading(style, 'A recorded capture through NAT rules'));
+  io.out(heading(style, `A recorded capture through ${mode.title} rules`));
   SIDES.forEach((side, i) => {
     io.out(`  ${side}-in.pcap  ${String(inputs.packets[i]).padStart(3)} packets received on ${side}\n`);
   });
@@ -86,10 +103,12 @@ export async function demoCommand(argv: readonly string[], io: Io, folder: strin
   io.out(listServices(director.services(), { stats: true }));
   io.out(heading(style, `Packet ${packet} explained`));
   io.out(walkText(walk, style));
+  io.out(heading(style, 'Hop by hop', `${mode.title}; a star marks what the hop before changed`));
+  io.out(hopsOf(walk, packet, sent, network, style));
   io.out(heading(style, "Held to the kernel's own output"));
   const equal = compare(scenario, sent, io, style);
   io.out(`\nwrote ${file}: ${summary.outputs[0]!.packets} packets, offered and sent, with reasons\n`);
-  io.out(style.dim(`  wireshark -Y 'frame.comment contains "nat-out"' ${file}\n`));
+  io.out(style.dim(`  wireshark -Y 'frame.packet_id == ${packet}' ${file}\n`));
   return equal ? 0 : 1;
 }
 
@@ -104,6 +123,28 @@ function directorOf(scenario: Scenario): Director {
   return director;
 }
 
+/** The hops of packet `number`, or of the last one before it that the client sent, and of the answer that came next. */
+function hopsOf(walk: PacketWalk, number: number, sent: SentFrames, network: NetworkConfig, style: Style): string {
+  const { connection } = walk;
+  if (connection === undefined) return '  the packet is of no connection\n';
+  const { clientAddress, clientPort, virtualAddress, virtualPort, destAddress, destPort } = connection;
+  const client = formatEndpoint(clientAddress, clientPort);
+  const virtual = formatEndpoint(virtualAddress, virtualPort);
+  const dest = formatEndpoint(destAddress, destPort);
+  const asks = sent.of('srv').findLast(({ cause }) => cause.frame <= number && isFrom(cause.data, client, virtual));
+  if (asks === undefined) return '  nothing of its connection was sent to a server\n';
+  const answers = sent
+    .of('cli')
+    .find(({ cause }) => cause.frame > asks.cause.frame && isFrom(cause.data, dest, client));
+  const request = { offered: asks.cause.data, sent: asks.data, in: 'cli', out: 'srv' };
+  const reply = answers && { offered: answers.cause.data, sent: answers.data, in: 'srv', out: 'cli' };
+  return hopsText(network, connection, request, reply, style);
+}
+
+function isFrom(frame: Uint8Array, source: string, destination: string): boolean {
+  return summaryOf(frame).startsWith(`${source} > ${destination} `);
+}
+
 /** Prints one line a side, and the first differences; true when all frames are equal. */
 function compare(scenario: Scenario, sent: SentFrames, io: Io, style: Style): boolean {
   const host = new HostAnswers([], scenario.addresses, scenario.macs);
@@ -111,10 +152,13 @@ function compare(scenario: Scenario, sent: SentFrames, io: Io, style: Style): bo
   let equal = true;
   for (const side of SIDES) {
     const expected = scenario.captures[`${side}-out`];
-    const { matched, differences } = compareFrames(`${side}-out`, expected, sent.of(side), host, choices);
+    const { matched, masked, differences } = compareFrames(`${side}-out`, expected, sent.of(side), host, choices);
     const whole = matched === expected.length && differences.length === 0;
     equal &&= whole;
-    const line = `${side}-out  ${matched} of ${expected.length} frames equal, byte for byte, in order`;
+    const ids = [...masked.values()].reduce((sum, count) => sum + count, 0);
+    const but = ids === 0 ? '' : `, but for ${counted(ids, 'ID')} that a host chooses`;
+    const count = `${matched} of ${expected.length} frames equal, byte for byte, in order${but}`;
+    const line = `${side}-out  ${whole && matched === 0 ? 'nothing, as from the kernel' : count}`;
     io.out(`  ${whole ? style.good(line) : style.bad(line)}\n`);
     for (const { text } of differences.slice(0, 3)) io.out(`    ${text}\n`);
   }

@@ -25,6 +25,61 @@ test('demo shows everything and finds the kernel in agreement', async () => {
   }
 });
 
+test.each([
+  [
+    'nat',
+    [
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 64',
+      'CIP 10.0.0.2:40001 > RIP 10.1.0.13:8080*  TTL 63*',
+      'RIP 10.1.0.13:8080 > CIP 10.0.0.2:40001  TTL 64',
+      'VIP 10.0.0.100:80* > CIP 10.0.0.2:40001  TTL 63*',
+    ],
+    'cli-out  44 of 44 frames equal, byte for byte, in order\n',
+  ],
+  [
+    'dr',
+    [
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 64',
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 63*',
+      'VIP 10.0.0.100:80 > CIP 10.0.0.2:40001',
+    ],
+    'cli-out  nothing, as from the kernel\n',
+  ],
+  [
+    'tun',
+    [
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 64',
+      'DIP 10.1.0.1* > RIP 10.1.0.13*  TTL 63*',
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 63*',
+      'VIP 10.0.0.100:80 > CIP 10.0.0.2:40001',
+    ],
+    'cli-out  3 of 3 frames equal, byte for byte, in order, but for 3 IDs that a host chooses\n',
+  ],
+])('demo --mode %s shows every hop, and the kernel agrees', async (mode, hops, equal) => {
+  const { code, out, err } = await run('demo', '--mode', mode, '-o', join(scratch(), 'demo.pcapng'));
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const section = out.slice(out.indexOf('Hop by hop'), out.indexOf('Held to'));
+  expect(
+    section
+      .split('\n')
+      .filter((line) => /^ {6}[CDRV]IP/.test(line))
+      .map((line) => line.trim()),
+  ).toEqual(hops);
+  expect(section).toContain('director 02:00:00:00:01:01* > server 02:00:00:00:01:13*');
+  expect(out).toContain(equal);
+});
+
+test('demo knows no other mode', async () => {
+  const { code, err } = await run('demo', '--mode', 'constructor');
+  expect({ code, err }).toEqual({ code: 2, err: "ipvs-wasm: --mode takes nat, dr, tun, not 'constructor'\n" });
+});
+
+test('demo shows the hops of a reply with those of the request before it', async () => {
+  const { out } = await run('demo', '--packet', '2', '-o', join(scratch(), 'demo.pcapng'));
+  expect(out).toContain('VIP 10.0.0.100:80* > CIP 10.0.0.2:40001  TTL 63*');
+  expect(out).toContain('CIP 10.0.0.2:40001 > RIP 10.1.0.13:8080*  TTL 63*');
+});
+
 test('demo writes what rewrite writes', async () => {
   const { folder, words } = scenarioWords('nat-tcp');
   const [demo, rewritten] = [join(folder, 'demo.pcapng'), join(folder, 'rewritten.pcapng')];
@@ -49,11 +104,12 @@ test('demo explains another packet, in colour', async () => {
 
 test('demo fails, and says where, when the kernel sent something else', async () => {
   const folder = scratch();
-  cpSync(join(KERNEL, 'nat-tcp'), folder, { recursive: true });
-  const capture = readFileSync(join(folder, 'cli-out.pcap'));
+  cpSync(join(KERNEL, 'nat-tcp'), join(folder, 'nat-tcp'), { recursive: true });
+  const sent = join(folder, 'nat-tcp/cli-out.pcap');
+  const capture = readFileSync(sent);
   // TTL of the first frame.
   capture[24 + 16 + 14 + 8]! ^= 1;
-  writeFileSync(join(folder, 'cli-out.pcap'), capture);
+  writeFileSync(sent, capture);
   let out = '';
   const io = {
     out: (text: string) => {
