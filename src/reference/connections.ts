@@ -4,6 +4,7 @@
  * @module
  */
 import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
+import type { Records } from './records.js';
 import type { SequenceShift } from './sequences.js';
 import type { Dest, ServiceTable } from './services.js';
 import {
@@ -90,7 +91,7 @@ export class ConnectionTable {
   readonly #services: ServiceTable;
   readonly #templates: TemplateTable;
   readonly #timeouts: StateTimeouts;
-  readonly #limits: Limits;
+  readonly #records: Records;
   /** All, also those from port 0 in whose place there is a newer one. */
   readonly #all = new Set<Connection>();
   /** By client and virtual end; the newest stands first. */
@@ -98,19 +99,22 @@ export class ConnectionTable {
   /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
   readonly #replies = new Map<string, Connection[]>();
   readonly #ftpPorts: readonly number[];
+  readonly #isSecure: () => boolean;
 
   constructor(
     services: ServiceTable,
     templates: TemplateTable,
     timeouts: StateTimeouts,
-    limits: Limits,
+    records: Records,
     ftpPorts: readonly number[],
+    isSecure: () => boolean,
   ) {
     this.#services = services;
     this.#templates = templates;
     this.#timeouts = timeouts;
-    this.#limits = limits;
+    this.#records = records;
     this.#ftpPorts = ftpPorts;
+    this.#isSecure = isSecure;
   }
 
   /**
@@ -136,8 +140,7 @@ export class ConnectionTable {
 
   /** Whether there is no room for another connection, or template, of that family. */
   isFull(family: Family): boolean {
-    const connections = this.list().filter(({ clientAddress }) => familyOf(clientAddress) === family).length;
-    return connections + this.#templates.count(family) >= this.#limits[family];
+    return this.#records.isFull(family);
   }
 
   /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
@@ -168,6 +171,7 @@ export class ConnectionTable {
       ftp: isHelped ? 'idle' : undefined,
       shift: undefined,
     };
+    this.#records.enter(connection);
     control?.controlled.add(connection);
     if (dest !== undefined) this.#services.bind(dest);
     if (once) return connection;
@@ -216,7 +220,8 @@ export class ConnectionTable {
     if (event !== undefined) {
       if (direction === 'output') connection.outputSeen = true;
       // The servers' answers of DR and TUN go past the director, usually.
-      const state = nextState(connection.state, isOneWay(connection) ? 'input-only' : direction, event);
+      const way = isOneWay(connection) ? 'input-only' : direction;
+      const state = nextState(connection.state, way, event, this.#isSecure());
       const active = connection.protocol !== 'udp' && isActiveState(state);
       const isChanged = state !== connection.state;
       if (isChanged && active !== connection.active) {
@@ -243,6 +248,7 @@ export class ConnectionTable {
 
   remove(connection: Connection): void {
     this.#all.delete(connection);
+    this.#records.leave(connection);
     connection.control?.controlled.delete(connection);
     this.#leave(connection);
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
@@ -252,9 +258,20 @@ export class ConnectionTable {
   expire(now: number): void {
     for (let due = this.#firstDue(); due !== undefined && due.expiresAt <= now; due = this.#firstDue()) {
       if (due.controlled.size > 0) defer(due, due.expiresAt);
-      else if (isTemplate(due)) this.#templates.remove(due);
-      else this.remove(due);
+      else this.#removeEither(due);
     }
+  }
+
+  /** Removes it before its time, and what controlled it alone; not a template of which a connection was established. */
+  cutOff(entry: Controller): void {
+    this.#removeEither(entry);
+    const control = isTemplate(entry) ? undefined : entry.control;
+    if (control?.controlled.size === 0 && !(isTemplate(control) && control.assured)) this.cutOff(control);
+  }
+
+  #removeEither(entry: Controller): void {
+    if (isTemplate(entry)) this.#templates.remove(entry);
+    else this.remove(entry);
   }
 
   /** What ends next; of several at once what controls nobody comes first. */

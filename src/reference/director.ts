@@ -4,6 +4,7 @@
  * @module
  */
 import { type Connection, ConnectionTable } from './connections.js';
+import { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
 import type { Host } from './host.js';
 import { Network } from './network.js';
@@ -12,6 +13,7 @@ import { PathMtus } from './path-mtu.js';
 import { Random } from './random.js';
 import { Reassembler } from './reassembly.js';
 import { receive } from './receive.js';
+import { Records } from './records.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
 import { type Template, TemplateTable } from './templates.js';
@@ -54,23 +56,22 @@ export class ReferenceDirector {
 
   constructor(options: ReferenceOptions) {
     const services = new ServiceTable(() => this.#host.sysctl);
-    const templates = new TemplateTable(services);
+    const limits = {
+      4: options.connections ?? Number.POSITIVE_INFINITY,
+      6: options.connections6 ?? Number.POSITIVE_INFINITY,
+    };
+    const records = new Records(limits);
+    const templates = new TemplateTable(services, records);
+    const isSecure = () => this.#host.sysctl.secure_tcp >= 2;
     let identification = options.ipId ?? 1;
     let fragmentIdentification = identification;
     this.#host = {
       network: new Network(options.network),
       services,
       templates,
-      connections: new ConnectionTable(
-        services,
-        templates,
-        this.#timeouts,
-        {
-          4: options.connections ?? Number.POSITIVE_INFINITY,
-          6: options.connections6 ?? Number.POSITIVE_INFINITY,
-        },
-        options.ftpPorts ?? [],
-      ),
+      connections: new ConnectionTable(services, templates, this.#timeouts, records, options.ftpPorts ?? [], isSecure),
+      records,
+      defence: new Defence(() => this.#host),
       paths: new PathMtus(),
       random: new Random(options.seed ?? 0n),
       now: 0,
@@ -94,11 +95,17 @@ export class ReferenceDirector {
         lblc_expiration: 86_400,
         lblcr_expiration: 86_400,
         conn_reuse_mode: 1,
+        secure_tcp: 0,
+        drop_entry: 0,
+        drop_packet: 0,
+        am_droprate: 10,
+        amemthresh: 1024,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
       nextFragmentIdentification: () => fragmentIdentification++ >>> 0,
     };
+    this.#host.defence.look();
   }
 
   /** Replaces interfaces, routes and neighbours; connections live on. */
@@ -108,7 +115,9 @@ export class ReferenceDirector {
 
   /** Changes the switches that are given. */
   setSysctl(sysctl: words.ReferenceSysctl): void {
-    this.#host.sysctl = { ...this.#host.sysctl, ...sysctl };
+    const before = this.#host.sysctl;
+    this.#host.sysctl = { ...before, ...sysctl };
+    this.#host.defence.turned(before);
   }
 
   /** Changes timeouts from the next packet of each connection on. */
@@ -200,6 +209,7 @@ export class ReferenceDirector {
   /** Lets time pass without packets: connections expire, fragments that waited for too long, and what schedulers remember. */
   advance(now: number): void {
     this.#host.connections.expire(now);
+    this.#host.defence.advance(now);
     this.#host.services.advance(now);
     this.#host.reassembly.expire(now);
   }

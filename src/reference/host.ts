@@ -4,6 +4,7 @@
  * @module
  */
 import type { ConnectionTable } from './connections.js';
+import type { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
 import type { Interface, Network } from './network.js';
 import type { IpPacket } from './packet/ip.js';
@@ -11,6 +12,7 @@ import type { Unfinished } from './packet/partial.js';
 import type { PathMtus } from './path-mtu.js';
 import type { Random } from './random.js';
 import type { Arrival, Reassembler } from './reassembly.js';
+import type { Records } from './records.js';
 import type { ServiceTable } from './services.js';
 import type { TemplateTable } from './templates.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
@@ -23,6 +25,8 @@ export interface Host {
   readonly services: ServiceTable;
   readonly connections: ConnectionTable;
   readonly templates: TemplateTable;
+  readonly records: Records;
+  readonly defence: Defence;
   readonly paths: PathMtus;
   readonly random: Random;
   /** When the packet that is judged came, milliseconds since the Unix epoch. */

@@ -32,6 +32,7 @@ export function schedule(
   isError: boolean,
 ): Connection | Judgement {
   const { random } = host;
+  if (host.defence.drops()) return drop('drop-packet');
   if (tuple.sourcePort === FTP_DATA_PORT) return local('ftp-data');
   const key = {
     sourceAddress: tuple.source,

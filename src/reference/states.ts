@@ -104,6 +104,20 @@ const TABLES: Record<Direction, Record<TcpEvent, string>> = {
   },
 };
 
+/** Rows that are others while `secure_tcp` is on: the client's word alone establishes nothing. */
+const SECURE: Record<Direction, Partial<Record<TcpEvent, string>>> = {
+  // prettier-ignore
+  input: {
+    //   NO ES SS SR FW TW CL CW LA LI SA
+    syn: 'SR ES ES SR SR SR SR SR SR SR SA',
+    fin: 'CL CW SS TW TW TW CL CW LA LI SA',
+    ack: 'ES ES SS SR FW TW CL CW CL LI SA',
+    rst: 'CL CL CL SR CL CL CL CL LA LI CL',
+  },
+  output: { syn: 'SS ES SS SA SS SS SS SS SS LI SA' },
+  'input-only': { syn: 'SA ES ES SR SA SA SA SA SA SA SA' },
+};
+
 /** What the control bits of a segment mean: the first of RST, SYN, FIN, ACK that is set. */
 export function tcpEvent(flags: number): TcpEvent | undefined {
   if (flags & TCP_FLAG.rst) return 'rst';
@@ -113,11 +127,15 @@ export function tcpEvent(flags: number): TcpEvent | undefined {
   return undefined;
 }
 
-/** The state after a segment with these control bits; a segment with none of the four closes. */
-export function nextTcpState(state: TcpState, direction: Direction, flags: number): TcpState {
+/**
+ * The state after a segment with these control bits; a segment with none of the four closes.
+ *
+ * @param isSecure whether `secure_tcp` is on
+ */
+export function nextTcpState(state: TcpState, direction: Direction, flags: number, isSecure = false): TcpState {
   const event = tcpEvent(flags);
   if (event === undefined) return 'CLOSE';
-  const row = TABLES[direction][event].split(' ');
+  const row = ((isSecure ? SECURE[direction][event] : undefined) ?? TABLES[direction][event]).split(' ');
   return SHORT[row[TCP_STATES.indexOf(state)]!]!;
 }
 
@@ -210,10 +228,15 @@ export function nextSctpState(state: SctpState, direction: Direction, event: Sct
 export type TransportEvent = { tcpFlags: number } | { sctp: SctpEvent } | 'datagram';
 
 /** The state after a packet; one of another protocol says nothing. */
-export function nextState(state: ConnectionState, direction: Direction, event: TransportEvent): ConnectionState {
+export function nextState(
+  state: ConnectionState,
+  direction: Direction,
+  event: TransportEvent,
+  isSecure: boolean,
+): ConnectionState {
   if (event === 'datagram') return 'UDP';
   if ('sctp' in event) return isSctpState(state) ? nextSctpState(state, direction, event.sctp) : state;
-  return isTcpState(state) ? nextTcpState(state, direction, event.tcpFlags) : state;
+  return isTcpState(state) ? nextTcpState(state, direction, event.tcpFlags, isSecure) : state;
 }
 
 function isTcpState(state: ConnectionState): state is TcpState {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Connection } from './connections.js';
-import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
+import { type Address, formatAddress } from './packet/address.js';
+import type { Records } from './records.js';
 import type { Dest, ServiceTable } from './services.js';
 import type * as words from './types.js';
 
@@ -44,11 +45,13 @@ const NO_PORT = 65_535;
 /** All templates. */
 export class TemplateTable {
   readonly #services: ServiceTable;
+  readonly #records: Records;
   readonly #all = new Set<Template>();
   readonly #valid = new Map<string, Template>();
 
-  constructor(services: ServiceTable) {
+  constructor(services: ServiceTable, records: Records) {
     this.#services = services;
+    this.#records = records;
   }
 
   find(key: TemplateKey): Template | undefined {
@@ -67,6 +70,7 @@ export class TemplateTable {
       controlled: new Set(),
       inPackets: 0,
     };
+    this.#records.enter(template);
     this.#all.add(template);
     this.#valid.set(keyName(key), template);
     this.#services.bindTemplate(dest);
@@ -94,13 +98,9 @@ export class TemplateTable {
 
   remove(template: Template): void {
     this.#all.delete(template);
+    this.#records.leave(template);
     if (this.#valid.get(keyName(template.key)) === template) this.#valid.delete(keyName(template.key));
     this.#services.unbindTemplate(template.dest);
-  }
-
-  /** Number of those with clients of that family. */
-  count(family: Family): number {
-    return this.list().filter(({ key }) => familyOf(key.client) === family).length;
   }
 
   list(): Template[] {

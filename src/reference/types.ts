@@ -174,6 +174,19 @@ export interface ReferenceSysctl {
   lblcr_expiration?: number;
   /** Default 1. */
   conn_reuse_mode?: number;
+  /**
+   * Whether a client's word alone establishes no TCP connection: 0 no, 3 yes; 1 and 2 while less is free than `amemthresh`,
+   * by which either becomes the other. Default 0.
+   */
+  secure_tcp?: number;
+  /** Whether half-open and idle connections are ended at random, as above. Default 0. */
+  drop_entry?: number;
+  /** Whether one of so many packets that would open a connection is dropped, as above. Default 0. */
+  drop_packet?: number;
+  /** Of how many, in mode 3; 0: none. Default 10. */
+  am_droprate?: number;
+  /** Of the connections that there may be, in 4,096ths. Default 1024. */
+  amemthresh?: number;
 }
 
 /** What a frame carries beside its bytes. */

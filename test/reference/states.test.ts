@@ -107,3 +107,23 @@ it('timeouts are the kernel’s, in seconds', () => {
   expect(TCP_STATES.map((state) => timeouts[state])).toEqual([2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120]);
   expect(timeouts.UDP).toBe(300);
 });
+
+describe('with secure_tcp', () => {
+  const next = (state: TcpState, direction: Direction, flags: number) => nextTcpState(state, direction, flags, true);
+
+  it('only the server’s word establishes a connection', () => {
+    expect(next('NONE', 'input', SYN)).toBe('SYN_RECV');
+    expect(next('SYN_RECV', 'input', ACK)).toBe('SYN_RECV');
+    expect(next('SYN_RECV', 'output', SYN | ACK)).toBe('SYNACK');
+    expect(next('SYNACK', 'input', ACK)).toBe('SYNACK');
+    expect(next('SYNACK', 'input', FIN_ACK)).toBe('SYNACK');
+    expect(next('SYNACK', 'input', RST)).toBe('CLOSE');
+    expect(next('SYNACK', 'output', ACK)).toBe('ESTABLISHED');
+  });
+
+  it('where the server is not heard, the client’s has to do', () => {
+    expect(next('NONE', 'input-only', SYN)).toBe('SYNACK');
+    expect(next('SYN_RECV', 'input-only', SYN)).toBe('SYN_RECV');
+    expect(next('SYNACK', 'input-only', ACK)).toBe('ESTABLISHED');
+  });
+});
