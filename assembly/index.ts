@@ -6,6 +6,7 @@
  * @module
  */
 import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
+import { defend, updateDefence as updateLevel } from './conn/defence';
 import { Conn } from './conn/record';
 import * as table from './conn/table';
 import * as control from './control';
@@ -20,6 +21,7 @@ import { now32 } from './superblock';
 function pass(to: u64): void {
   table.advanceClock(to);
   estimate(to);
+  defend(to);
   expireFragments(now32());
 }
 
@@ -91,6 +93,11 @@ export function unlinkDests(service: usize): void {
 /** Puts a dest at the head of its service's list. `last`: the list is whole. */
 export function linkDest(dest: usize, last: bool): void {
   control.linkDest(changetype<Dest>(dest), last);
+}
+
+/** Lets another mode of the defence count at once. */
+export function updateDefence(): void {
+  updateLevel();
 }
 
 /** Ends the connections of all dests that were deleted. */

@@ -97,8 +97,8 @@ export function parseMany(list: usize, count: u32, room: u32): u32 {
   return whole;
 }
 
-export function tcpState(direction: u32, flags: u32, state: u32): u32 {
-  return nextTcpState(direction, flags, state);
+export function tcpState(direction: u32, flags: u32, state: u32, isSecure: bool): u32 {
+  return nextTcpState(direction, flags, state, isSecure);
 }
 
 export function checkHeader(ip: usize, room: u32): u32 {

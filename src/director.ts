@@ -125,7 +125,7 @@ export class Director implements Disposable {
     this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
     writeSysctl(this.#view, DEFAULT_SYSCTL);
-    writeSysctl(this.#view, switches);
+    this.#writeSysctl(switches);
     writeTables(this.#view, plan, this.#tables);
     this.burst = new Burst(memory, plan);
   }
@@ -227,7 +227,11 @@ export class Director implements Disposable {
   /** Changes the switches that are given. @throws RangeError for a value that the name does not have, or an unknown name. */
   setSysctl(sysctl: SysctlConfig): void {
     this.#assertOpen();
-    writeSysctl(this.#view, sysctl);
+    this.#writeSysctl(sysctl);
+  }
+
+  #writeSysctl(sysctl: SysctlConfig): void {
+    if (writeSysctl(this.#view, sysctl)) this.#core.updateDefence();
   }
 
   /** All switches. */

@@ -136,6 +136,8 @@ const table = {
   'dest-unavailable': [Reason.DestUnavailable, 'drop', 'the server of its connection was deleted'],
   'no-call-id': [Reason.NoCallId, 'drop', 'nothing in it says which call it belongs to (`--pe sip`)'],
   'table-full': [Reason.TableFull, 'drop', 'no free connection record, or none for the Call-ID of a template'],
+  'drop-packet': [Reason.DropPacket, 'drop', 'would open a connection, but is one of those that drop_packet drops'],
+  'drop-entry': [Reason.DropEntry, 'drop', 'counts connections and templates that drop_entry ended, not frames'],
   'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
   'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],
   'tunnel-mtu': [

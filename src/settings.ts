@@ -20,6 +20,8 @@ interface Field {
 /** Seconds, which the core has in milliseconds, of 32 bits. */
 const SECONDS = { least: 1, most: 2 ** 22, unit: 1000 } as const;
 
+const INT_MAX = 2 ** 31 - 1;
+
 const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   ip_forward: { at: abi.SB_IP_FORWARD },
   pmtu_disc: { at: abi.SB_PMTU_DISC },
@@ -35,6 +37,11 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   conn_reuse_mode: { at: abi.SB_CONN_REUSE_MODE, most: 3 },
   lblc_expiration: { at: abi.SB_LBLC_EXPIRATION, ...SECONDS },
   lblcr_expiration: { at: abi.SB_LBLCR_EXPIRATION, ...SECONDS },
+  secure_tcp: { at: abi.SB_SECURE_TCP, most: 3 },
+  drop_entry: { at: abi.SB_DROP_ENTRY, most: 3 },
+  drop_packet: { at: abi.SB_DROP_PACKET, most: 3 },
+  am_droprate: { at: abi.SB_AM_DROPRATE, most: INT_MAX },
+  amemthresh: { at: abi.SB_AMEMTHRESH, most: INT_MAX },
 };
 
 /** The kernel's defaults, but that a director forwards. */
@@ -53,7 +60,15 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   conn_reuse_mode: 1,
   lblc_expiration: 86_400,
   lblcr_expiration: 86_400,
+  secure_tcp: 0,
+  drop_entry: 0,
+  drop_packet: 0,
+  am_droprate: 10,
+  amemthresh: 1024,
 };
+
+/** Those that count as soon as they are written; what the others mean to the defence it asks each second. */
+const DEFENCE_MODES: readonly (keyof SysctlConfig)[] = ['secure_tcp', 'drop_entry', 'drop_packet'];
 
 /** What becomes of the ECN field of an outer header, see {@link EcnMode}. */
 export type EcnName = 'kernel' | 'rfc6040' | 'copy';
@@ -122,15 +137,20 @@ export function checkSysctl(sysctl: SysctlConfig): void {
   }
 }
 
-/** Writes the switches that are given. Errors as {@link checkSysctl}, and nothing has changed. */
-export function writeSysctl(view: DataView, sysctl: SysctlConfig): void {
+/**
+ * Writes the switches that are given; true when a mode of the defence is another than it was. Errors as
+ * {@link checkSysctl}, and nothing has changed.
+ */
+export function writeSysctl(view: DataView, sysctl: SysctlConfig): boolean {
   checkSysctl(sysctl);
+  const before = readSysctl(view);
   for (const [name, value] of Object.entries(sysctl) as [keyof SysctlConfig, number | undefined][]) {
     const { at, unit = 1 } = FIELDS[name];
     if (value !== undefined) view.setUint32(abi.SUPERBLOCK + at, value * unit, true);
   }
   // Whether replies are forwarded at all is part of what a connection has cached.
   voidCaches(view);
+  return DEFENCE_MODES.some((name) => (sysctl[name] ?? before[name]) !== before[name]);
 }
 
 /** All switches. */

@@ -194,7 +194,7 @@ export interface FrameNotes {
   partialChecksum?: boolean;
 }
 
-/** Switches of the host and of IPVS, each 0 or 1, named as under `net.ipv4` and `net.ipv4.vs`. */
+/** Switches of the host and of IPVS, 0 or 1 unless they say otherwise, named as under `net.ipv4` and `net.ipv4.vs`. */
 export interface SysctlConfig {
   /** Route IPv4 packets that are not ours. Default 1 (a director). */
   ip_forward?: number;
@@ -227,4 +227,20 @@ export interface SysctlConfig {
   lblc_expiration?: number;
   /** The same for `lblcr`; also after which a set of servers that did not change loses one. Default 86,400. */
   lblcr_expiration?: number;
+  /**
+   * The state table of TCP in which a client's word alone establishes nothing. Modes, here and below: 0 off; 1 automatic, and
+   * 2 automatic and on, into which the director turns them each second by `amemthresh`; 3 always on. Default 0.
+   */
+  secure_tcp?: number;
+  /** End half-open and idle connections at random, each second 1/32 of the table. A mode; default 0. */
+  drop_entry?: number;
+  /** Drop packets that would open connections, one of so many. A mode; default 0. */
+  drop_packet?: number;
+  /** Of how many packets `drop_packet` 3 drops one, 0 to 2^31 - 1; 0: none. Default 10. */
+  am_droprate?: number;
+  /**
+   * The automatic modes are on while fewer than this many 4,096ths of the planned connections are free, of the family that
+   * has fewer; 0 to 2^31 - 1. Default 1024: from three quarters full on.
+   */
+  amemthresh?: number;
 }

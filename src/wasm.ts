@@ -44,6 +44,7 @@ export interface CoreExports extends Record<string, unknown> {
   linkDest(dest: number, last: number): void;
   endAbandoned(): void;
   deleteConnection(conn: number): void;
+  updateDefence(): void;
   linkService(service: number): void;
   homeOf(ref: number): number;
   putEntries(count: number): void;

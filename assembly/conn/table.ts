@@ -13,6 +13,7 @@ import {
   SB_CONN_HIGH,
   SB_CONN_MAX,
   SB_CONN_REUSE_MODE,
+  SB_CONN6_COUNT,
   SB_CONN6_FREE,
   SB_CONN6_HIGH,
   SB_CONN6_MAX,
@@ -108,6 +109,7 @@ export function takeRecord(v6: bool): u32 {
     address = field(v6 ? SB_CONNS6 : SB_CONNS) + high * size;
   }
   setField(SB_CONN_COUNT, field(SB_CONN_COUNT) + 1);
+  if (v6) setField(SB_CONN6_COUNT, field(SB_CONN6_COUNT) + 1);
   memory.fill(address, 0, size);
   return address;
 }
@@ -263,6 +265,7 @@ export function endConnection(conn: Conn): void {
   conn.next = field(free);
   setField(free, address);
   setField(SB_CONN_COUNT, field(SB_CONN_COUNT) - 1);
+  if (free == SB_CONN6_FREE) setField(SB_CONN6_COUNT, field(SB_CONN6_COUNT) - 1);
 }
 
 /** Puts `conn` into `state`: its timeout, and its place in the dest's active or inactive count. */

@@ -32,6 +32,25 @@ const IN_ONLY_FIN: u64 = 0x59876545246; //                CL FW SS TW FW TW CL C
 const IN_ONLY_ACK: u64 = 0x19676541211; //                ES ES SS ES FW TW CL CW CL LI ES
 const IN_ONLY_RST: u64 = 0x69866663666; //                CL CL CL SR CL CL CL CL LA LI CL
 
+// With secure_tcp: rows that are others, where only a server's word leads on from SYN_RECV
+const SECURE_IN_SYN: u64 = 0xa3333333113; //              SR ES ES SR SR SR SR SR SR SR SA
+const SECURE_IN_FIN: u64 = 0xa9876555276; //              CL CW SS TW TW TW CL CW LA LI SA
+const SECURE_IN_ACK: u64 = 0xa9676543211; //              ES ES SS SR FW TW CL CW CL LI SA
+const SECURE_IN_RST: u64 = 0x69866663666; //              CL CL CL SR CL CL CL CL LA LI CL
+const SECURE_OUT_SYN: u64 = 0xa922222a212; //             SS ES SS SA SS SS SS SS SS LI SA
+const SECURE_IN_ONLY_SYN: u64 = 0xaaaaaaa311a; //         SA ES ES SR SA SA SA SA SA SA SA
+
+/** The row of secure_tcp; 0 where it is that of `row`. */
+function secureRow(direction: Direction, flags: u32): u64 {
+  if (direction == Direction.In) {
+    if (flags & RST) return SECURE_IN_RST;
+    if (flags & SYN) return SECURE_IN_SYN;
+    return flags & FIN ? SECURE_IN_FIN : SECURE_IN_ACK;
+  }
+  if ((flags & (RST | SYN)) != SYN) return 0;
+  return direction == Direction.Out ? SECURE_OUT_SYN : SECURE_IN_ONLY_SYN;
+}
+
 /** The row for a segment's flags: the first of RST, SYN, FIN, ACK that is set decides. */
 function row(direction: Direction, flags: u32): u64 {
   if (flags & RST) return direction == Direction.In ? IN_RST : direction == Direction.Out ? OUT_RST : IN_ONLY_RST;
@@ -41,9 +60,11 @@ function row(direction: Direction, flags: u32): u64 {
 }
 
 /** The state after a segment with these flags. Without any of RST, SYN, FIN, ACK it is CLOSE. */
-export function nextTcpState(direction: Direction, flags: u32, state: u32): u32 {
+export function nextTcpState(direction: Direction, flags: u32, state: u32, isSecure: bool): u32 {
   if ((flags & (RST | SYN | FIN | ACK)) == 0) return ConnState.Close;
-  return <u32>((row(direction, flags) >> ((<u64>state) << 2)) & 15);
+  const other: u64 = isSecure ? secureRow(direction, flags) : 0;
+  const next = other != 0 ? other : row(direction, flags);
+  return <u32>((next >> ((<u64>state) << 2)) & 15);
 }
 
 /** Whether a connection in this state counts as active. */

@@ -23,7 +23,7 @@ const TEMPLATE: u32 = 0x100;
 /** Port of a template that says nothing any more, in listings. */
 const INVALID_PORT: u32 = 0xffff;
 /** State of a template, one of whose connections was established. */
-const ASSURED: u32 = 1;
+export const ASSURED: u32 = 1;
 
 /** Hash of a template's key; addresses are where they are, `length` of no Call-ID is 0. */
 export function templateHash(

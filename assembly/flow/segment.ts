@@ -5,6 +5,7 @@
  */
 import { ConnFlag } from '../../src/abi/memory';
 import { ConnState, Protocol } from '../../src/abi/protocol';
+import { isSecureTcp } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
@@ -45,7 +46,7 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
   enterState(
     conn,
     protocol == Protocol.Tcp
-      ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state)
+      ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state, isSecureTcp())
       : nextSctpState(table, sctpEvent(packet.l4, packet.l4Length), state),
   );
 }

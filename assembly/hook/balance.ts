@@ -14,6 +14,7 @@ import {
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { connOf, endConnection, isReply, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
@@ -120,6 +121,10 @@ function schedule(frame: Descriptor, packet: Scratch): void {
 function open(frame: Descriptor, packet: Scratch, service: Service): void {
   if (!mayOpen(packet)) {
     keepLocal(frame, Reason.NotOpening);
+    return;
+  }
+  if (mustDropPacket()) {
+    frame.judge(Verdict.Drop, Reason.DropPacket);
     return;
   }
   const ports = portsBE(packet.l4);

@@ -7,6 +7,7 @@
 import { HopKind, SB_SCHEDULE_ICMP } from '../../src/abi/memory';
 import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { mustDropPacket } from '../conn/defence';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
@@ -139,8 +140,12 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const virtual = quotedSource(v6, quote);
   const ports = rotl<u32>(portsBE(transport), 16);
   const service = serviceOf(frame, v6, virtual, protocol, ports >> 16);
-  const clientPortBE = ports & 0xffff;
-  if (service == 0 || clientPortBE == FTP_DATA_BE) return false;
+  if (service == 0) return false;
+  if (mustDropPacket()) {
+    frame.judge(Verdict.Drop, Reason.DropPacket);
+    return true;
+  }
+  if ((ports & 0xffff) == FTP_DATA_BE) return false;
   // The destination is that of the quoted packet, as in the kernel.
   return openTo(frame, packet, changetype<Service>(service), client, virtual, ports, protocol, passing);
 }

@@ -13,7 +13,7 @@ export const ABI_VERSION = 2;
 
 /** The optimiser takes addresses below 1024 to be unused, so the map starts there. */
 export const SUPERBLOCK = 1024;
-export const SUPERBLOCK_SIZE = 1024;
+export const SUPERBLOCK_SIZE = 1280;
 /** "IPVS" in ASCII, little-endian. */
 export const MAGIC = 0x53565049;
 
@@ -213,6 +213,23 @@ export const SB_ESTIMATE_AT = 960;
 export const SB_GONE = 968;
 export const SB_TOTAL = 800;
 export const SB_TOTAL_ESTIMATOR = 840;
+
+// The defence against floods. Sysctls, u32 each; of the modes the core changes 1 into 2 and back.
+export const SB_SECURE_TCP = 1024;
+export const SB_DROP_ENTRY = 1028;
+export const SB_DROP_PACKET = 1032;
+export const SB_AM_DROPRATE = 1036;
+export const SB_AMEMTHRESH = 1040;
+/** i32 each: of how many packets that would open a connection one is dropped, 0 for none; how many are left until then. */
+export const SB_DROP_RATE = 1044;
+export const SB_DROP_COUNTER = 1048;
+/** u32: connections of IPv6, which SB_CONN_COUNT has, too. */
+export const SB_CONN6_COUNT = 1052;
+/** u64: when the defence looks next, in milliseconds; 0 before the first packet. */
+export const SB_DEFENCE_AT = 1056;
+/** u8 × (TODROP_MAX + 1): by packets in, how many idle connections drop_entry still passes over. */
+export const SB_TODROP = 1064;
+export const TODROP_MAX = 8;
 
 /** Tables for CRC32c; all 0 until the first is computed. */
 export const SB_CRC_TABLES = 620;

@@ -111,6 +111,8 @@ export enum Reason {
   IcmpConsumed = 94,
   NoRoom = 95,
   NoCallId = 96,
+  DropPacket = 97,
+  DropEntry = 98,
 }
 
 /** Number of reason counters. */

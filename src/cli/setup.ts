@@ -61,7 +61,7 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
   const plan = { connections, connections6: connections, arenaBytes: ARENA_BYTES + held };
   const director = Director.createSync({ seed, ecn: parseEcn(options.get('ecn') ?? 'kernel'), plan });
-  director.setSysctl(parseSysctl(options.all('sysctl'), Object.keys(director.getSysctl())));
+  setSysctl(director, options.all('sysctl'));
   setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
   if (director.services().length === 0) {
@@ -103,6 +103,15 @@ function setNetwork(director: Director, network: NetworkConfig, file: string): v
   }
 }
 
+function setSysctl(director: Director, texts: readonly string[]): void {
+  try {
+    director.setSysctl(parseSysctl(texts, Object.keys(director.getSysctl())));
+  } catch (error) {
+    if (error instanceof RangeError) throw usageError(`--sysctl: ${error.message}`);
+    throw error;
+  }
+}
+
 /** `ip_forward=1,pmtu_disc=0`; the names may be written in full (`net.ipv4.vs.pmtu_disc`). */
 function parseSysctl(texts: readonly string[], known: readonly string[]): SysctlConfig {
   const sysctl: Record<string, number> = {};
@@ -110,7 +119,7 @@ function parseSysctl(texts: readonly string[], known: readonly string[]): Sysctl
     const [name = '', value = ''] = text.split('=');
     const short = shortSysctl(name.trim());
     if (!known.includes(short)) throw usageError(`--sysctl: '${name}' is none of ${known.join(', ')}`);
-    if (value !== '0' && value !== '1') throw usageError(`--sysctl: ${name} takes 0 or 1, not '${value}'`);
+    if (!/^\d{1,10}$/.test(value)) throw usageError(`--sysctl: ${name} takes a number, not '${value}'`);
     if (short in sysctl) throw usageError(`--sysctl: ${name} is given twice`);
     sysctl[short] = Number(value);
   }

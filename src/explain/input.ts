@@ -74,6 +74,13 @@ function opened(teller: Teller, ip: IpFacts): boolean {
     if (teller.is('not-opening', 'decapsulated', 'local-delivery')) return teller.end(opening) ?? false;
     teller.line(opening, 'may open a connection');
   }
+  if (teller.is('drop-packet')) {
+    const { drop_packet: mode, am_droprate: rate, amemthresh: least } = teller.input.sysctl;
+    return (
+      teller.end(mode === 3 ? `drop_packet 3, am_droprate ${rate}` : `drop_packet ${mode}, amemthresh ${least}`) ??
+      false
+    );
+  }
   if (teller.is('ftp-data')) return teller.end(`source port ${ip.sourcePort}`) ?? false;
   if (teller.is('no-call-id')) return teller.end('Call-ID') ?? false;
   const template = templateOf(teller, service, ip);
@@ -144,7 +151,8 @@ export function stateLine(teller: Teller, ip: IpFacts, before: ConnectionInfo): 
   const after = teller.input.outcome.connection;
   if (after === undefined || after.state === before.state) return;
   const expires = `expires in ${Math.round(after.expires)} s`;
-  teller.line(openingText(ip) ?? protocolWord(ip), `${before.state} becomes ${after.state}, ${expires}`);
+  const table = ip.tcpFlags !== undefined && teller.input.sysctl.secure_tcp >= 2 ? ' (secure_tcp)' : '';
+  teller.line(openingText(ip) ?? protocolWord(ip), `${before.state} becomes ${after.state}${table}, ${expires}`);
 }
 
 function ipsec(teller: Teller, ip: IpFacts): void {

@@ -79,6 +79,8 @@ const RULES: Readonly<Record<string, string>> = {
   'local-client': 'IPVS NAT, reply to a local client: source translated back at LOCAL_IN',
   'no-call-id': 'IPVS --pe sip: a datagram without a Call-ID (RFC 3261 §20.8) is not scheduled',
   'table-full': 'the connection table is as large as it was planned',
+  'drop-packet': 'net.ipv4.vs.drop_packet: one of every am_droprate, or by how little room is left below amemthresh',
+  'drop-entry': 'net.ipv4.vs.drop_entry: each second 1/32 of the connections is looked at',
   'no-route': 'RFC 1812 §5.2.4: no matching route',
   'no-neighbour': 'RFC 826: no entry for the next hop',
   'tunnel-mtu': 'RFC 791 §3.2: every host accepts 68 bytes, RFC 8200 §5: 1280; less is no link',

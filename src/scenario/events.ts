@@ -45,6 +45,11 @@ const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
   'net/ipv4/vs/ignore_tunneled': 'ignore_tunneled',
   'net/ipv4/vs/sloppy_sctp': 'sloppy_sctp',
   'net/ipv4/vs/conn_reuse_mode': 'conn_reuse_mode',
+  'net/ipv4/vs/secure_tcp': 'secure_tcp',
+  'net/ipv4/vs/drop_entry': 'drop_entry',
+  'net/ipv4/vs/drop_packet': 'drop_packet',
+  'net/ipv4/vs/am_droprate': 'am_droprate',
+  'net/ipv4/vs/amemthresh': 'amemthresh',
 };
 /** The switch that lets netfilter track what IPVS sends. */
 const CONNTRACK = 'net/ipv4/vs/conntrack';

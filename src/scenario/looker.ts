@@ -53,6 +53,8 @@ export class Looker {
     if (this.#servesItself()) return;
     this.looked++;
     if (!('argv' in look)) {
+      // It was looked at between the packet and what came next.
+      if (stateDifferences(look, this.#target, this.#last).length === 0) return;
       advance();
       this.differences.push(...stateDifferences(look, this.#target, now));
       return;

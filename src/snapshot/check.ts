@@ -86,6 +86,7 @@ function checkSuperblock(bytes: Uint8Array, plan: Plan, all: AllRecords): void {
   expect('SB_CONN6_HIGH', field(abi.SB_CONN6_HIGH), all.conns6.count);
   expect('SB_CALL_ID_HIGH', field(abi.SB_CALL_ID_HIGH), all.callIds.count);
   expect('SB_CONN_COUNT', field(abi.SB_CONN_COUNT), all.conns.inUse + all.conns6.inUse);
+  expect('SB_CONN6_COUNT', field(abi.SB_CONN6_COUNT), all.conns6.inUse);
   expect('SB_SERVICE_COUNT', field(abi.SB_SERVICE_COUNT), all.services.inUse);
   expect('SB_DEST_COUNT', field(abi.SB_DEST_COUNT), all.dests.inUse);
   checkInterface(plan, 'SB_TUNNEL_INTERFACE', field(abi.SB_TUNNEL_INTERFACE));

@@ -14,7 +14,7 @@ const DIRECTIONS: readonly Direction[] = ['input', 'output', 'input-only'];
 describe.each(DIRECTIONS)('%s', (direction) => {
   it.each(TCP_STATES)('from %s', (state) => {
     for (let flags = 0; flags < 256; flags++) {
-      const next = call.tcpState(DIRECTIONS.indexOf(direction), flags, TCP_STATES.indexOf(state));
+      const next = call.tcpState(DIRECTIONS.indexOf(direction), flags, TCP_STATES.indexOf(state), false);
       expect(TCP_STATES[next], `flags ${flags.toString(16)}`).toBe(nextTcpState(state, direction, flags));
     }
   });

@@ -41,6 +41,11 @@ export const CASES_4: Record<string, Case> = {
   'a TTL of 1': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 1 })) },
   'a TTL of 0': { expect: ['ttl-exceeded', 'time-exceeded'], frame: fromClient(request('tcp', { ttl: 0 })) },
   'no server': { expect: ['no-dest', 'port-unreachable'], dests: [], frame: fromClient(request('udp')) },
+  'one of those that drop_packet drops': {
+    expect: ['drop-packet'],
+    options: { sysctl: { drop_packet: 3 } },
+    frame: fromClient(request('tcp')),
+  },
   'no Call-ID for a service by calls': {
     expect: ['no-call-id'],
     before: (director) => director.editService({ ...UDP_KEY, scheduler: 'rr', persistent: 60, pe: 'sip' }),

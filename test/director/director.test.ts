@@ -245,6 +245,11 @@ describe('switches and timeouts', () => {
       ignore_tunneled: 0,
       lblc_expiration: 86_400,
       lblcr_expiration: 86_400,
+      secure_tcp: 0,
+      drop_entry: 0,
+      drop_packet: 0,
+      am_droprate: 10,
+      amemthresh: 1024,
     });
   });
 

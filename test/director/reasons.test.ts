@@ -91,6 +91,14 @@ describe('held fragments', () => {
   });
 });
 
+it('what drop_entry ends is counted', () => {
+  const director = lab([NAT], { plan: { connections: 1 }, sysctl: { drop_entry: 3 } });
+  director.send(fromClient(request('tcp')), 'cli', 0);
+  director.advance(1000);
+  expect(director.counters()['drop-entry']).toBe(1n);
+  note(['drop-entry']);
+});
+
 describe('all of them', () => {
   afterAll(() => seen.clear());
 

@@ -303,6 +303,16 @@ describe('ends where the packet ended, with the reason', () => {
     expect(walk.steps.at(-1)!.lines.at(-1)).toEqual({ looked, found: reasonText(reason) });
   });
 
+  test.each([
+    [3, 1024, 'drop_packet 3, am_droprate 10'],
+    [1, 10_000, 'drop_packet 2, amemthresh 10000'],
+  ])('and where drop_packet %i drops it', (drop_packet, amemthresh, looked) => {
+    const target = director();
+    target.setSysctl({ drop_packet, amemthresh, am_droprate: 10 });
+    const walk = explainPacket(target, syn, 'cli', NOW);
+    expect(walk.steps.at(-1)?.lines.at(-1)).toEqual({ looked, found: reasonText('drop-packet') });
+  });
+
   test('and where ip_forward is off', () => {
     const target = director();
     target.setSysctl({ ip_forward: 0 });
@@ -312,6 +322,15 @@ describe('ends where the packet ended, with the reason', () => {
       lines: [{ looked: 'net.ipv4.ip_forward', found: reasonText('not-forwarding') }],
     });
   });
+});
+
+test('a state that secure_tcp leads to is told as its', () => {
+  const target = director();
+  target.setSysctl({ secure_tcp: 3 });
+  explainPacket(target, syn, 'cli', NOW);
+  const ends = { source: '10.1.0.11', destination: '10.0.0.2', sport: 8080, dport: 40001 };
+  const walk = explainPacket(target, ethernet(SRV, RS1, tcp({ ...ends, flags: SYN | ACK })), 'srv', NOW + 1);
+  expect(lines(walk)).toContain('FORWARD: TCP flags [SA] = SYN_RECV becomes SYNACK (secure_tcp), expires in 120 s');
 });
 
 const KERNEL = join(import.meta.dirname, '../fixtures/kernel');

@@ -24,6 +24,7 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_ARENA_NEXT, 4],
   [abi.SB_NOW, 8],
   [abi.SB_CONN_COUNT, 4],
+  [abi.SB_CONN6_COUNT, 4],
   [abi.SB_CONN_HIGH, 4],
   [abi.SB_CONN_FREE, 4],
   [abi.SB_IP_ID, 4],
@@ -63,6 +64,13 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_ESTIMATE_AT, 8],
   [abi.SB_TOTAL, abi.STATS_SIZE],
   [abi.SB_TOTAL_ESTIMATOR, abi.EST_SIZE],
+  [abi.SB_SECURE_TCP, 4],
+  [abi.SB_DROP_ENTRY, 4],
+  [abi.SB_DROP_PACKET, 4],
+  [abi.SB_DROP_RATE, 4],
+  [abi.SB_DROP_COUNTER, 4],
+  [abi.SB_DEFENCE_AT, 8],
+  [abi.SB_TODROP, abi.TODROP_MAX + 1],
 ];
 
 export class Guards {

@@ -65,7 +65,7 @@ export type Step =
       at: number;
     }
   | { kind: 'time'; ms: number }
-  | { kind: 'sysctl'; sysctl: Required<SysctlConfig> }
+  | { kind: 'sysctl'; sysctl: SysctlConfig }
   | { kind: 'network'; network: NetworkChoices }
   | { kind: 'timeouts'; tcp: number; tcpfin: number; udp: number }
   | { kind: 'service'; what: 'add' | 'edit' | 'delete'; service: ServiceConfig }

@@ -117,7 +117,7 @@ export function networkOf(choices: NetworkChoices): NetworkConfig {
 
 const bit = fc.constantFrom(0, 1);
 
-export const sysctls: fc.Arbitrary<Required<SysctlConfig>> = fc.record({
+export const sysctls: fc.Arbitrary<SysctlConfig> = fc.record({
   ip_forward: fc.constantFrom(1, 1, 1, 1, 0),
   pmtu_disc: bit,
   sloppy_tcp: fc.constantFrom(0, 0, 1),
@@ -182,7 +182,7 @@ const services: fc.Arbitrary<ServiceWorld[]> = fc.tuple(
 /** Everything a director starts with. */
 export interface World {
   network: NetworkChoices;
-  sysctl: Required<SysctlConfig>;
+  sysctl: SysctlConfig;
   services: ServiceWorld[];
 }
 

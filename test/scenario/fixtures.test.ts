@@ -64,6 +64,7 @@ const COUNTS: Readonly<Record<string, { frames: number; masked: Record<string, n
   'sctp-dr': { frames: 13, masked: {}, host: 2 },
   'sctp-nat': { frames: 22, masked: {}, host: 2 },
   'sip-pe': { frames: 6, masked: {}, host: 0 },
+  'state-secure-nat': { frames: 111, masked: {}, host: 0 },
   'tun-4in6': { frames: 72, masked: { 'icmp-id': 5, 'fragment-id': 14 }, host: 0 },
   'tun-gre-csum-icmp': { frames: 10, masked: { 'icmp-id': 9 }, host: 0 },
   'tun-gre-nocsum': { frames: 61, masked: { 'icmp-id': 3, 'outer-id': 18 }, host: 0 },
@@ -95,12 +96,16 @@ const core: MakeTarget = (network) => Director.create({ network, seed: 1n });
 
 const directors: Record<string, MakeTarget> = { core, reference };
 
+/** secure_tcp is the core's alone so far. */
+const CORE_ONLY = ['state-secure-nat'];
+
 it('every scenario has its counts', () => {
   expect(names.sort()).toEqual(Object.keys(COUNTS).sort());
 });
 
 describe.each(Object.entries(directors))('the %s on what the kernel did', (_, makeTarget) => {
-  it.each(names)('%s', async (name) => {
+  const own = names.filter((name) => makeTarget === core || !CORE_ONLY.includes(name));
+  it.each(own)('%s', async (name) => {
     const result = await verifyScenario(FIXTURES + name, makeTarget);
     expect(result.passed, reportText(result)).toBe(true);
     const { frames, masked, host } = COUNTS[name]!;

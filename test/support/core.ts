@@ -60,7 +60,7 @@ export interface Inner {
   updateChecksum16(old: number, from: number, to: number): number;
   hash(sourceBE: number, destinationBE: number, ports: number, protocol: number): bigint;
   lookup(ip: number): number;
-  tcpState(direction: number, flags: number, state: number): number;
+  tcpState(direction: number, flags: number, state: number, isSecure: boolean): number;
   checkHeader(ip: number, room: number): number;
   decrementTtl(ip: number): void;
   fillChecksum(ip: number): void;

@@ -113,7 +113,7 @@ function tunnelOf(choices: Choices): TunnelConfig {
   return { type, port: GUE_PORT, checksum: choices.of(['nocsum', 'csum', 'remcsum']) };
 }
 
-export function sysctlOf(choices: Choices): Required<SysctlConfig> {
+export function sysctlOf(choices: Choices): SysctlConfig {
   const often = (value: number) => (choices.once(6) ? 1 - value : value);
   return {
     ip_forward: often(1),
