@@ -88,9 +88,9 @@ export const LAYERS = [
   ['capture', ['src/capture/'], API, ['node:']],
   ['decode', ['src/decode', 'src/decode/'], ['src/capture/link-type'], []],
   ['explain', ['src/explain', 'src/explain/'], [...API, 'decode'], []],
-  ['toa', ['src/toa/'], ['src/address', 'src/capture/link-type'], []],
+  ['toa', ['src/toa/'], ['src/address', 'src/capture/link-type', 'src/decode/headers'], []],
   ['scenario', ['src/scenario/'], [...API, 'rules', 'capture', 'decode'], ['node:']],
-  ['cli', ['src/cli/'], [...API, 'rules', 'capture', 'decode', 'explain', 'scenario'], ['node:']],
+  ['cli', ['src/cli/'], [...API, 'rules', 'capture', 'decode', 'explain', 'scenario', 'src/prefix-bits'], ['node:']],
   ['reference', ['src/reference/'], [], []],
   // The built package, as its users have it.
   ['bench', ['bench/'], [], ['node:', 'benchmark', 'ipvs-wasm', 'ipvs-wasm/reference', 'ipvs-wasm/core.wasm']],

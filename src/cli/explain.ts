@@ -7,9 +7,10 @@ import type { Director } from '../director.js';
 import { explainPacket, type PacketWalk } from '../explain.js';
 import { Inputs } from './inputs.js';
 import { CliError, type Io } from './io.js';
+import { Marks } from './marks.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
 import { wholeMillis } from './rewrite-loop.js';
-import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
 import { styleOf } from './style.js';
 import { counted } from './summary.js';
 import { walkText } from './walk-text.js';
@@ -63,7 +64,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   }
   const number = parseCount('packet', options.need('packet'), 1, Number.MAX_SAFE_INTEGER);
   const director = setUp(options, io);
-  const marks = marksOf(options, director.network);
+  const marks = new Marks(options.all('mark'), director.network);
   const inputs = await Inputs.open(options.all('infile'), director.network);
   const walk = await explainNumber(director, inputs, number, marks);
   if (options.has('json')) io.out(`${walkJson(walk, number)}\n`);
@@ -81,14 +82,14 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
 /**
  * Replays the packets before number `wanted` and explains that one; closes the inputs.
  *
- * @param marks firewall marks of what is received, by the director's interface
+ * @param marks firewall marks of what is received
  * @throws {CliError} exit code 1 when there are fewer packets, {@link CaptureError} when a capture is damaged then
  */
 export async function explainNumber(
   director: Director,
   inputs: Inputs,
   wanted: number,
-  marks?: Uint32Array,
+  marks?: Marks,
 ): Promise<PacketWalk> {
   const { merger } = inputs;
   let number = 0;
@@ -100,7 +101,7 @@ export async function explainNumber(
         const { name } = director.network.interfaces[index]!;
         const { scanner } = merger;
         const now = wholeMillis(scanner.seconds, scanner.nanoseconds);
-        const notes = { mark: marks?.[index] ?? 0 };
+        const notes = { mark: marks?.of(scanner.data, 0, scanner.data.length, index) ?? 0 };
         if (++number === wanted) return explainPacket(director, scanner.data, name, now, notes);
         director.send(scanner.data, name, now, notes);
       }

@@ -13,6 +13,7 @@ import type { CaptureScanner } from '../capture/scanner.js';
 import type { Director } from '../director.js';
 import { BURST_MAX } from '../index.js';
 import type { Inputs } from './inputs.js';
+import type { Marks } from './marks.js';
 
 /**
  * Bytes of the arena that are left for what the director makes of a burst, so that nothing depends on how many frames it
@@ -77,8 +78,7 @@ export class RewriteLoop {
   readonly #inputs: LoopInputs;
   readonly #sink: FrameSink;
   readonly #burstFrames: number;
-  /** Firewall marks by interface. */
-  readonly #marks: Uint32Array;
+  readonly #marks: Marks | undefined;
   /** Into the director's memory. */
   readonly #copier: FrameCopier;
   #pending = 0;
@@ -109,15 +109,9 @@ export class RewriteLoop {
 
   /**
    * @param burstFrames 1 to 256; less than 256 shows that the outcome does not depend on it.
-   * @param marks firewall mark of what is received, by the director's interface; default none.
+   * @param marks firewall marks of what is received; default none.
    */
-  constructor(
-    director: Director,
-    inputs: LoopInputs,
-    sink: FrameSink,
-    burstFrames = BURST_MAX,
-    marks: Uint32Array = new Uint32Array(director.network.interfaces.length),
-  ) {
+  constructor(director: Director, inputs: LoopInputs, sink: FrameSink, burstFrames = BURST_MAX, marks?: Marks) {
     this.#director = director;
     this.#copier = new FrameCopier(director.burst.bytes);
     this.#inputs = inputs;
@@ -161,7 +155,7 @@ export class RewriteLoop {
     this.now = now;
     const at = this.#pending++;
     const window = windows[merger.input]!;
-    const mark = this.#marks[index]!;
+    const mark = this.#marks?.of(buffer, dataStart, dataEnd, index) ?? 0;
     if (this.#sink.wantsOffered) this.#copies.add(buffer, dataStart, dataEnd);
     if (window >= 0) {
       burst.place(window + dataStart, length, PCAP_RECORD_LENGTH, index, 0, mark);

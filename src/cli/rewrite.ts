@@ -8,11 +8,12 @@ import { CaptureError } from '../capture/capture-error.js';
 import type { Director } from '../director.js';
 import { Inputs, splitWord, WINDOW } from './inputs.js';
 import { type Io, usageError } from './io.js';
+import { Marks } from './marks.js';
 import { type CommandSpec, helpText, type Options, parseOptions } from './options.js';
 import { type Output, openOutputs, readFiles, Tee, tellsFormat } from './outputs.js';
 import { Progress } from './progress.js';
 import { RewriteLoop } from './rewrite-loop.js';
-import { marksOf, parseCount, SETUP_OPTIONS, setUp } from './setup.js';
+import { parseCount, SETUP_OPTIONS, setUp } from './setup.js';
 import { refuseOther, saveState } from './state-file.js';
 import { countFates, type RewriteSummary, summaryText } from './summary.js';
 
@@ -94,7 +95,7 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const quiet = options.has('quiet');
   const words = options.all('infile');
   const director = setUp(options, quiet ? { err: () => {} } : io, words.length * WINDOW);
-  const marks = marksOf(options, director.network);
+  const marks = new Marks(options.all('mark'), director.network);
   const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
   const read = [
     ...readFiles(inputs),
@@ -147,8 +148,8 @@ function canStay(director: Director): boolean {
 /** How {@link rewrite} is to run. */
 export interface RewriteRun {
   readonly burst?: number;
-  /** Firewall marks of what is received, by the director's interface. */
-  readonly marks?: Uint32Array;
+  /** Firewall marks of what is received. */
+  readonly marks?: Marks;
   readonly progress?: Progress;
   /** Set while it runs to end it early, with whole outputs. */
   readonly stop?: AbortSignal;

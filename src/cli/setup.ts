@@ -1,5 +1,5 @@
 /**
- * A director from files: `--rules`, `--network`, `--sysctl`, `--ecn`, `--seed`, `--connections`; and the marks of frames.
+ * A director from files: `--rules`, `--network`, `--sysctl`, `--ecn`, `--seed`, `--connections`.
  *
  * @module
  */
@@ -30,9 +30,9 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
   { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'" },
   {
     name: 'mark',
-    value: 'NAME=N',
+    value: 'MATCH=N',
     multiple: true,
-    help: 'firewall mark of what is received on interface NAME, for the services of -f',
+    help: "firewall mark of what matches first, for the services of -f: '10.0.0.0/8 tcp 80-443 = 7', 'cli = 5'",
   },
   { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
   { name: 'ecn', value: 'MODE', help: 'ECN field of outer headers: kernel (default), rfc6040 or copy' },
@@ -68,29 +68,6 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
     io.err(`ipvs-wasm: ${nameOf(rulesFile)}: warning: there is no service in it, so that nothing is balanced\n`);
   }
   return director;
-}
-
-/**
- * The firewall marks of `--mark`, by the index of the interface.
- *
- * @throws {CliError} for an interface that the network does not have, and what is no mark
- */
-export function marksOf(options: Options, network: NetworkConfig): Uint32Array {
-  const marks = new Uint32Array(network.interfaces.length);
-  const given = new Set<string>();
-  for (const text of options.all('mark')) {
-    const [, name, mark] = /^([^=]+)=(\d+|0x[0-9a-f]+)$/i.exec(text) ?? [];
-    const value = Number(mark);
-    if (name === undefined || !(value <= 0xffffffff)) {
-      throw usageError(`--mark takes NAME=N, N being 0 to 4294967295, not '${text}'`);
-    }
-    const index = network.interfaces.findIndex((one) => one.name === name);
-    if (index < 0) throw usageError(`--mark ${text}: the network has no interface ${name}`);
-    if (given.has(name)) throw usageError(`--mark ${text}: ${name} has a mark already`);
-    given.add(name);
-    marks[index] = value;
-  }
-  return marks;
 }
 
 /** What is wrong about a network as a whole is found when the director gets it: names the file. */

@@ -5,14 +5,16 @@
  * @module
  */
 import type { LinkKind } from '../capture/link-type.js';
+import { type Headers, locateHeaders } from '../decode/headers.js';
 import type { CarriedClient, Carrier } from './client.js';
-import { findUdpHeader, type Headers, locateHeaders, OPP } from './headers.js';
 import { addressOption, type Found } from './option.js';
 import { proxyHeader } from './proxy.js';
 
 export type { LinkKind } from '../capture/link-type.js';
 export type { CarriedClient, Carrier } from './client.js';
 
+/** The protocol number that DPVS gives to its header in front of UDP ("opp"). */
+const OPP = 248;
 const TCP = 6;
 const UDP = 17;
 const TOA_KINDS = [254, 253];
@@ -27,7 +29,7 @@ const UOA_TYPE = 31;
  */
 export function decodeClient(frame: Uint8Array, link: LinkKind = 'ether'): CarriedClient | undefined {
   const headers = locateHeaders(frame, link);
-  if (headers === undefined) return undefined;
+  if (headers === undefined || !headers.isFirst) return undefined;
   return uoaOption(frame, headers) ?? transport(frame, headers);
 }
 
@@ -37,8 +39,10 @@ function uoaOption(frame: Uint8Array, { optionsStart, optionsEnd }: Headers): Ca
 
 function transport(frame: Uint8Array, { protocol, start, end }: Headers): CarriedClient | undefined {
   if (protocol === OPP) {
-    const udp = findUdpHeader(frame, start, end);
-    return named('uoa-protocol', udp && addressOption(frame, udp.optionsStart, udp.start, [UOA_TYPE]));
+    // Version and half a byte that is reserved, the real protocol, the length of header and options.
+    const udp = start + ((frame[start + 2] ?? 0) << 8) + (frame[start + 3] ?? 0);
+    if (udp < start + 4 || udp > end) return undefined;
+    return named('uoa-protocol', addressOption(frame, start + 4, udp, [UOA_TYPE]));
   }
   if (protocol === UDP) return proxyHeader(frame, start + 8, end);
   if (protocol !== TCP || start + 20 > end) return undefined;

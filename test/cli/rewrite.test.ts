@@ -474,8 +474,8 @@ describe('errors', () => {
     ['an unknown switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forwrd=1'], "'ip_forwrd' is none of"],
     ['a bad switch', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'ip_forward=yes'], 'takes a number'],
     ['a switch out of range', ['-i', `cli=${cli}`, '-o', out, '--sysctl', 'drop_entry=4'], 'from 0 to 3'],
-    ['a bad mark', ['-i', `cli=${cli}`, '-o', out, '--mark', 'cli=4294967296'], '--mark takes NAME=N'],
-    ['a mark of no interface', ['-i', `cli=${cli}`, '-o', out, '--mark', '5'], '--mark takes NAME=N'],
+    ['a bad mark', ['-i', `cli=${cli}`, '-o', out, '--mark', 'cli=4294967296'], "--mark takes '[INTERFACE]"],
+    ['a mark of no interface', ['-i', `cli=${cli}`, '-o', out, '--mark', '5'], "--mark takes '[INTERFACE]"],
     ['a mark of an unknown one', ['-i', `cli=${cli}`, '-o', out, '--mark', 'x=5'], 'the network has no interface x'],
     ['a bad ECN mode', ['-i', `cli=${cli}`, '-o', out, '--ecn', 'rfc3168'], '--ecn takes kernel, rfc6040, copy'],
     ['a bad seed', ['-i', `cli=${cli}`, '-o', out, '--seed', 'x'], '--seed takes'],
@@ -488,7 +488,7 @@ describe('errors', () => {
     [
       'a mark given twice',
       ['-i', `cli=${cli}`, '-o', out, '--mark', 'cli=7', '--mark', 'cli=8'],
-      'cli has a mark already',
+      "--mark cli=8: 'cli=7' takes these packets already",
     ],
     [
       'a switch given twice',

@@ -1,23 +1,24 @@
 /**
- * Where the headers of a frame are, as far as a client's address may stand in them.
+ * Where the headers of a frame are, for those who look at a few bytes of many frames: nothing is made of the rest.
  *
  * @module
  */
 import type { LinkKind } from '../capture/link-type.js';
 
-/** Where an IP packet's options (of IPv4) and the header behind them are. Offsets in the frame, in bytes. */
+/** Where an IP packet's header, its options (of IPv4) and the header behind them are. Offsets in the frame, in bytes. */
 export interface Headers {
+  readonly family: 4 | 6;
+  readonly ip: number;
   readonly optionsStart: number;
   readonly optionsEnd: number;
   /** What is at `start`: an IP protocol number. */
   readonly protocol: number;
   readonly start: number;
+  /** Whether it is there: not in later fragments. */
+  readonly isFirst: boolean;
   /** Where the packet ends, or the frame if that is cut off. */
   readonly end: number;
 }
-
-/** The protocol number that DPVS gives to its header in front of UDP ("opp"). */
-export const OPP = 248;
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_IPV6 = 0x86dd;
@@ -42,9 +43,10 @@ function packet(frame: Uint8Array, at: number, version: number): Headers | undef
 function ipv4(frame: Uint8Array, at: number): Headers | undefined {
   const start = at + (frame[at]! & 15) * 4;
   const end = Math.min(frame.length, at + u16(frame, at + 2));
-  const isLaterFragment = (u16(frame, at + 6) & 0x1fff) !== 0;
-  if (start < at + 20 || start >= end || isLaterFragment) return undefined;
-  return { optionsStart: at + 20, optionsEnd: start, protocol: frame[at + 9]!, start, end };
+  const isFirst = (u16(frame, at + 6) & 0x1fff) === 0;
+  if (start < at + 20 || start >= end) return undefined;
+  const protocol = frame[at + 9]!;
+  return { family: 4, ip: at, optionsStart: at + 20, optionsEnd: start, protocol, start, isFirst, end };
 }
 
 const HOP_BY_HOP = 0;
@@ -59,11 +61,14 @@ function ipv6(frame: Uint8Array, at: number): Headers | undefined {
   let start = at + 40;
   for (;;) {
     if (start + 8 > end) return undefined;
-    if (protocol === FRAGMENT && (u16(frame, start + 2) & 0xfff8) !== 0) return undefined;
     const length = extensionLength(protocol, frame[start + 1]!);
-    if (length === 0) return { optionsStart: at, optionsEnd: at, protocol, start, end };
-    protocol = frame[start]!;
-    start += length;
+    const isFirst = protocol !== FRAGMENT || (u16(frame, start + 2) & 0xfff8) === 0;
+    if (length > 0) {
+      protocol = frame[start]!;
+      start += length;
+    }
+    if (length > 0 && isFirst) continue;
+    return { family: 6, ip: at, optionsStart: at, optionsEnd: at, protocol, start, isFirst, end };
   }
 }
 
@@ -81,14 +86,4 @@ function extensionLength(protocol: number, field: number): number {
     default:
       return 0;
   }
-}
-
-/** Behind an opp header: version and a reserved half byte, the real protocol, the length of header and options. */
-export function findUdpHeader(
-  frame: Uint8Array,
-  at: number,
-  end: number,
-): { optionsStart: number; start: number } | undefined {
-  const start = at + u16(frame, at + 2);
-  return start < at + 4 || start > end ? undefined : { optionsStart: at + 4, start };
 }
