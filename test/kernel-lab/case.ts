@@ -21,7 +21,9 @@ export type Step =
   /** `net/ipv4/vs/NAME=VALUE`. */
   | { readonly kind: 'sysctl'; readonly text: string }
   /** Nothing, up to so many ms after the first step. */
-  | { readonly kind: 'pause'; readonly until: number };
+  | { readonly kind: 'pause'; readonly until: number }
+  /** Connections and counts are held against each other. */
+  | { readonly kind: 'look' };
 
 /** What changes the director itself. */
 export type Change = Extract<Step, { kind: 'command' | 'sysctl' }>;
@@ -35,6 +37,8 @@ export interface Case {
   /** Before the first packet: commands and sysctls. */
   readonly setup: readonly Change[];
   readonly steps: readonly Step[];
+  /** For how long steps may come at the start, ms: until the first timer may go off. Default 1500. */
+  readonly busy?: number;
 }
 
 /** A step as it was done, ns since the epoch. */
@@ -43,6 +47,8 @@ export interface Done<Kind extends Step = Step> {
   readonly step: Kind;
   /** What the kernel sent then. */
   readonly emitted: readonly Emitted[];
+  /** What it had, when it was a look. */
+  readonly tables?: KernelTables;
 }
 
 /** A case as the kernel did it; commands that it refused are not there. */

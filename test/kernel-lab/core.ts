@@ -10,4 +10,12 @@ import { ROOT } from './root.js';
 export const CORE = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
 
 /** How much of it a case needs. */
-export const PLAN = { connections: 1024, services: 16, dests: 64, routes: 64, neighbours: 64, interfaces: 16 } as const;
+export const PLAN = {
+  connections: 8192,
+  connections6: 8192,
+  services: 16,
+  dests: 64,
+  routes: 64,
+  neighbours: 64,
+  interfaces: 16,
+} as const;

@@ -5,11 +5,13 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Connections, connectionsWorld } from './generate/connections.js';
+import { Segments, segmentsWorld } from './generate/segments.js';
 import { Traffic } from './generate/traffic.js';
 import { makeWorld, type World } from './generate/world.js';
 import { type Judgement, judge } from './judge.js';
 import { Random } from './random.js';
-import { record } from './record.js';
+import { record, type StepSource } from './record.js';
 import { failureText } from './report.js';
 import { ROOT } from './root.js';
 import { saveScenario } from './save.js';
@@ -23,7 +25,9 @@ const HELP = `usage: npm run test:kernel -- [options]
   --seed S       default: by the clock; printed
   --cases N      at most so many; default: as many as there is time for
   --case K       only this case of the seed
-  --packets N    packets of a case; default 400
+  --profile P    packets: all kinds of them; connections: as many of these as there may be, for the picks of the
+                 schedulers; states: any sequence of segments. Default packets
+  --packets N    packets of a case; default 400, or 4000 of the other profiles
   --guests N     kernels that do cases at the same time; default 1
   --save DIR     where differences are saved as scenarios for ipvs-wasm verify;
                  default build/differences
@@ -34,11 +38,25 @@ const OPTIONS = {
   seed: { type: 'string' },
   cases: { type: 'string', default: '999999999' },
   case: { type: 'string' },
-  packets: { type: 'string', default: '400' },
+  profile: { type: 'string', default: 'packets' },
+  packets: { type: 'string' },
   guests: { type: 'string', default: '1' },
   save: { type: 'string', default: join(ROOT, 'build/differences') },
   help: { type: 'boolean', default: false },
 } as const;
+
+interface Profile {
+  /** Packets of a case. */
+  readonly packets: number;
+  world(random: Random): World;
+  traffic(random: Random, world: World, packets: number): StepSource;
+}
+
+const PROFILES: Readonly<Record<string, Profile>> = {
+  packets: { packets: 400, world: makeWorld, traffic: (...all) => new Traffic(...all) },
+  connections: { packets: 4000, world: connectionsWorld, traffic: (...all) => new Connections(...all) },
+  states: { packets: 4000, world: segmentsWorld, traffic: (...all) => new Segments(...all) },
+};
 
 /** Differences of one kind are shrunk once; this many kinds at most. */
 const SHRUNK = 25;
@@ -50,7 +68,11 @@ async function main(): Promise<number> {
     return 0;
   }
   const seed = whole(values.seed ?? String(Date.now() % 1_000_000_000), '--seed');
-  const [seconds, packets] = [whole(values.seconds, '--seconds'), whole(values.packets, '--packets')];
+  const seconds = whole(values.seconds, '--seconds');
+  const profile = PROFILES[values.profile];
+  if (profile === undefined)
+    throw new Error(`--profile: expected ${Object.keys(PROFILES).join(', ')}, got ${values.profile}`);
+  const packets = values.packets === undefined ? profile.packets : whole(values.packets, '--packets');
   const only = values.case === undefined ? undefined : whole(values.case, '--case');
   console.log(`seed ${seed}`);
   const kernels: KernelDirector[] = [];
@@ -64,7 +86,7 @@ async function main(): Promise<number> {
     while (number < end && performance.now() < until) await doOne(kernel, number++);
   };
   const doOne = async (kernel: KernelDirector, at: number) => {
-    const failure = await doCase(kernel, tally, seed, at, packets).catch((cause: Error) => {
+    const failure = await doCase(kernel, tally, { ...profile, packets }, seed, at).catch((cause: Error) => {
       throw new Error(`case ${at}: ${cause.message}`, { cause });
     });
     if (failure === undefined || !tally.isNew(failure.difference.signature) || tally.kinds > SHRUNK) return;
@@ -82,18 +104,23 @@ async function main(): Promise<number> {
 async function doCase(
   kernel: KernelDirector,
   tally: Tally,
+  { packets, ...profile }: Profile,
   seed: number,
   number: number,
-  packets: number,
 ): Promise<Failure | undefined> {
   // Cases of a seed have nothing to do with each other.
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca77));
-  const world: World = makeWorld(random);
-  const recording = await record(kernel, world, new Traffic(random, world, packets));
+  const world = profile.world(random);
+  const recording = await record(kernel, world, profile.traffic(random, world, packets));
   const found: Judgement = judge(recording);
   tally.add(world, recording, found);
   if (found.difference === undefined) return undefined;
-  return { tried: { network: world.network, setup: world.setup, steps: [] }, recording, difference: found.difference };
+  const { network, setup, busy } = world;
+  return {
+    tried: { network, setup, steps: [], ...(busy !== undefined && { busy }) },
+    recording,
+    difference: found.difference,
+  };
 }
 
 async function report(kernel: KernelDirector, failure: Failure, name: string, folder: string): Promise<void> {

@@ -4,26 +4,15 @@
  * @module
  */
 import { summary } from '../../src/decode.js';
-import { Director } from '../../src/director.js';
-import {
-  type CapturedFrame,
-  type Comparison,
-  compareFrames,
-  type SentFrame,
-  strayFrame,
-} from '../../src/scenario/compare.js';
-import type { ScenarioEvent } from '../../src/scenario/events.js';
+import { type Comparison, compareFrames, type SentFrame, strayFrame } from '../../src/scenario/compare.js';
 import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
-import type { Scenario } from '../../src/scenario/load.js';
 import { Choices } from '../../src/scenario/masks.js';
-import { type Replay, replay } from '../../src/scenario/replay.js';
-import { type Done, eventOf, type Recording, type Step } from './case.js';
-import { CORE, PLAN } from './core.js';
+import type { Done, Recording, Step } from './case.js';
 import { accountFor, type Compared, endsCase } from './deviations.js';
 import { isSame } from './identity.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
+import { type Played, play } from './play.js';
 import { isSpontaneous } from './spontaneous.js';
-import { compareTables } from './tables.js';
 import type { Emitted } from './uml.js';
 
 /** What came of it. */
@@ -63,18 +52,14 @@ const OUTPUTS = ['cli', 'srv'] as const;
 
 /** What the core makes of the recording. */
 export function judge(recording: Recording): Judgement {
-  const scenario = scenarioOf(recording);
-  let outcome: Replay;
-  let tables: string[] | undefined;
+  let played: Played;
   try {
-    using director = Director.createSync({ network: recording.network, wasm: CORE, seed: 0n, plan: PLAN });
-    outcome = replay(scenario, director);
-    tables = compareTables(recording.tables, director);
+    played = play(recording);
   } catch (error) {
     // A trap, or an error that is not about what it was given.
     return failure(recording, 0, `the core failed: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return new Judge(recording, scenario, outcome).run(tables);
+  return new Judge(recording, played).run();
 }
 
 function failure({ done }: Recording, step: number, text: string): Judgement {
@@ -82,30 +67,6 @@ function failure({ done }: Recording, step: number, text: string): Judgement {
   const none = new Map<string, number>();
   const difference = { step, texts: [text], ours: [], sent: [], signature: signatureOf([text]) };
   return { packets, matched: 0, host: 0, masked: none, accounted: none, tables: false, difference };
-}
-
-/** The recording as a scenario without output: that is compared step by step. */
-export function scenarioOf({ network, setup, done }: Recording): Scenario {
-  const events: ScenarioEvent[] = [];
-  const captures: Record<'cli-in' | 'srv-in', CapturedFrame[]> = { 'cli-in': [], 'srv-in': [] };
-  for (const { time, step } of [...setup, ...done]) {
-    if (step.kind === 'frame') {
-      const list = captures[`${step.inInterface}-in`];
-      list.push({ number: list.length + 1, time, data: step.frame });
-    } else if (step.kind !== 'pause') {
-      events.push(eventOf(step, time, events.length + 1));
-    }
-  }
-  const addresses = network.interfaces.flatMap((one) => (one.addresses ?? []).map((text) => text.replace(/\/.*/, '')));
-  return {
-    network,
-    addresses: new Set(addresses),
-    macs: new Set(network.interfaces.flatMap(({ mac }) => mac ?? [])),
-    events,
-    captures: { ...captures, 'cli-out': [], 'srv-out': [] },
-    leftOut: [],
-    looks: [],
-  };
 }
 
 /** A frame of the kernel with its number in its capture, from 1. */
@@ -136,8 +97,9 @@ function grouped<T>(values: readonly T[], keyOf: (value: T) => string): Map<stri
 
 class Judge {
   readonly #recording: Recording;
-  readonly #scenario: Scenario;
-  readonly #outcome: Replay;
+  readonly #addresses: ReadonlySet<string>;
+  readonly #macs: ReadonlySet<string>;
+  readonly #played: Played;
   readonly #local: ReadonlyMap<string, readonly LocalInput[]>;
   readonly #sent: ReadonlyMap<string, readonly Sent[]>;
   readonly #late: LateAnswers;
@@ -151,22 +113,25 @@ class Judge {
   #matched = 0;
   #host = 0;
 
-  constructor(recording: Recording, scenario: Scenario, outcome: Replay) {
+  constructor(recording: Recording, played: Played) {
+    const { interfaces } = recording.network;
     this.#recording = recording;
-    this.#scenario = scenario;
-    this.#outcome = outcome;
-    this.#late = new LateAnswers(outcome);
-    this.#local = grouped(outcome.local, placeOf);
-    const sent = [...outcome.sent].flatMap(([out, frames]) => frames.map((frame) => ({ out, frame })));
+    this.#addresses = new Set(
+      interfaces.flatMap(({ addresses = [] }) => addresses.map((text) => text.replace(/\/.*/, ''))),
+    );
+    this.#macs = new Set(interfaces.flatMap(({ mac }) => mac ?? []));
+    this.#played = played;
+    this.#late = new LateAnswers(played);
+    this.#local = grouped(played.local, placeOf);
+    const sent = [...played.sent].flatMap(([out, frames]) => frames.map((frame) => ({ out, frame })));
     this.#sent = grouped(sent, ({ frame }) => placeOf(frame.cause));
   }
 
-  /** `tables`: what differs in the end, `undefined` when that cannot be told. */
-  run(tables: readonly string[] | undefined): Judgement {
+  run(): Judgement {
+    const { stopped, looks, tables } = this.#played;
     let schedulesIcmp = this.#recording.setup.reduce((was, { step }) => schedulesBy(step) ?? was, false);
     for (const [index, done] of this.#recording.done.entries()) {
       schedulesIcmp = schedulesBy(done.step) ?? schedulesIcmp;
-      const { stopped } = this.#outcome;
       if (stopped !== undefined && done.time >= stopped.time) {
         return this.#result(index, [`the core refuses: ${stopped.message}`], []);
       }
@@ -174,6 +139,8 @@ class Judge {
         const texts = this.#unasked(done.emitted);
         if (texts.length > 0) return this.#result(index, texts, []);
       }
+      const seen = looks.get(index) ?? [];
+      if (seen.length > 0) return this.#result(index, seen, []);
       if (done.step.kind !== 'frame') continue;
       this.#packets++;
       const { texts, sent, known } = this.#judge(done.step, done);
@@ -227,7 +194,7 @@ class Judge {
   }
 
   #compared(frame: Uint8Array, emitted: readonly Emitted[], sent: readonly SentFrame[]): Compared {
-    return { frame, emitted, sent, own: this.#scenario.addresses, release: this.#recording.release };
+    return { frame, emitted, sent, own: this.#addresses, release: this.#recording.release };
   }
 
   /** What is wrong with what the kernel sent while nothing came: next hops may be given up, and fragments. */
@@ -265,7 +232,7 @@ class Judge {
   ): { counts: Comparison[]; texts: string[] } {
     // No server listens on the director itself: it answers packets for one as any others.
     const local = (this.#local.get(place) ?? []).map((input) => ({ ...input, reason: 'local' }));
-    const answers = new HostAnswers(local, this.#scenario.addresses, this.#scenario.macs);
+    const answers = new HostAnswers(local, this.#addresses, this.#macs);
     const strays = ours.filter(({ out }) => !OUTPUTS.some((known) => known === out));
     const counts = OUTPUTS.map((wire) => {
       const expected = emitted

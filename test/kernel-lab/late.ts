@@ -26,7 +26,7 @@ export class LateAnswers {
   readonly #kept: Set<Kept>;
 
   /** `unresolved`: the packets whose next hop is not known. */
-  constructor({ unresolved }: Replay) {
+  constructor({ unresolved }: Pick<Replay, 'unresolved'>) {
     this.#kept = new Set(unresolved.map(({ time, data }) => ({ time, identities: identitiesIn(data) })));
   }
 

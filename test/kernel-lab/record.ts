@@ -14,7 +14,7 @@ import type { Emitted, KernelDirector } from './uml.js';
 const TICKS = 25;
 
 /**
- * How long packets may come from the start, and after a pause, ms. The kernel's timers are late by up to an eighth, so
+ * How long packets may come from the start unless a case says otherwise, and after a pause, ms. The kernel's timers are late by up to an eighth, so
  * that nobody could tell what a packet finds about the time when one goes off: the shortest takes 2 s, and pauses
  * end when none is due for as long as this.
  */
@@ -56,7 +56,7 @@ export function sourceOf(steps: readonly Step[]): StepSource {
  */
 export async function record(
   kernel: KernelDirector,
-  { network, setup }: Pick<Case, 'network' | 'setup'>,
+  { network, setup, busy = BUSY }: Omit<Case, 'steps'>,
   source: StepSource,
 ): Promise<Recording> {
   await kernel.renew();
@@ -68,10 +68,15 @@ export async function record(
   using shadow = new Shadow(network, before);
   const done: Done[] = [];
   const sinceStart = () => Number(clock() - start) / 1e6;
-  let until = BUSY;
+  let until = busy;
   for (let step = source.next(); step !== undefined; step = source.next()) {
     if (step.kind === 'pause') until = step.until + BUSY;
     else if (sinceStart() > until) continue;
+    if (step.kind === 'look') {
+      const tables = await tablesOf(kernel);
+      done.push({ time: tables.from, step, emitted: [], tables });
+      continue;
+    }
     const time = clock();
     const emitted = step.kind === 'pause' ? await pause(kernel, step.until - sinceStart()) : await act(kernel, step);
     if (emitted === undefined) continue;
@@ -84,7 +89,10 @@ export async function record(
 }
 
 /** What the kernel sent then; `undefined`: it refused a command. */
-async function act(kernel: KernelDirector, step: Exclude<Step, { kind: 'pause' }>): Promise<Emitted[] | undefined> {
+async function act(
+  kernel: KernelDirector,
+  step: Exclude<Step, { kind: 'pause' | 'look' }>,
+): Promise<Emitted[] | undefined> {
   if (step.kind === 'frame') return kernel.send(step.inInterface, step.frame);
   return (await kernel.run(commandOf(step))).code === 0 ? [] : undefined;
 }

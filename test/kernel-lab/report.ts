@@ -12,6 +12,7 @@ export function failureText({ recording, difference }: Failure): string {
   for (const [i, { step, emitted }] of recording.done.entries()) {
     const last = i === difference.step;
     if (step.kind === 'pause') lines.push(`  nothing for ${step.until} ms from the start`);
+    else if (step.kind === 'look') lines.push('  a look at the tables');
     else if (step.kind !== 'frame') lines.push(`  ${step.text}`);
     else
       lines.push(

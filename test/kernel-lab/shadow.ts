@@ -44,7 +44,7 @@ export class Shadow implements Disposable {
 
   /** The connections of which this was the first packet. */
   #play({ time, step }: Pick<Done, 'time' | 'step'>): string[] {
-    if (this.#isLost || step.kind === 'pause') return [];
+    if (this.#isLost || step.kind === 'pause' || step.kind === 'look') return [];
     try {
       if (step.kind === 'frame') {
         const outcomes = this.#player.input(`${step.inInterface}-in`, { number: 0, time, data: step.frame });

@@ -44,25 +44,30 @@ export function compareTables(kernel: KernelTables, director: Director): string[
 
 function compareConnections(theirs: readonly Connection[], ours: readonly Connection[], passed: number): string[] {
   const differences: string[] = [];
-  const left = [...ours].sort((a, b) => a.expires - b.expires);
-  for (const { name, expires } of [...theirs].sort((a, b) => a.expires - b.expires)) {
-    const at = left.findIndex((one) => one.name === name);
-    const found = left[at];
+  const left = new Map<string, Connection[]>();
+  for (const one of byTime(ours)) {
+    const list = left.get(one.name);
+    if (list === undefined) left.set(one.name, [one]);
+    else list.push(one);
+  }
+  for (const { name, expires } of byTime(theirs)) {
+    const found = left.get(name)?.shift();
     if (found === undefined) {
       differences.push(`a connection of the kernel only: ${name}, ${expires} s`);
       continue;
     }
-    left.splice(at, 1);
     const isLate = expires > found.expires + SLACK;
     const isEarly = expires < found.expires - passed - SLACK;
     if (isLate || isEarly) {
       differences.push(`${name} ends in ${found.expires.toFixed(1)} s, in the kernel in ${expires} s`);
     }
   }
-  for (const { name, expires } of left)
+  for (const { name, expires } of [...left.values()].flat())
     differences.push(`a connection of the core only: ${name}, ${expires.toFixed(1)} s`);
   return differences;
 }
+
+const byTime = (connections: readonly Connection[]) => [...connections].sort((a, b) => a.expires - b.expires);
 
 function compareServices(theirs: Tables['services'], ours: Tables['services']): string[] {
   const text = (dests: readonly string[] | undefined) => dests?.join(', ') ?? 'not there';

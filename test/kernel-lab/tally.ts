@@ -3,14 +3,23 @@
  *
  * @module
  */
+import { packetOf } from '../../src/scenario/packet.js';
 import type { Recording } from './case.js';
+import { ICMP, ICMP6 } from './generate/bytes.js';
+import { CONNECT } from './generate/connections.js';
 import type { World } from './generate/world.js';
 import type { Judgement } from './judge.js';
+import type { Emitted } from './uml.js';
 
 type Counts = Map<string, number>;
 
 function count(counts: Counts, name: string, by = 1): void {
   counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+/** Whether a server was chosen: whatever else comes out are errors, and a host that looks for others. */
+function isServed(emitted: readonly Emitted[]): boolean {
+  return emitted.some(({ data }) => ![undefined, ICMP, ICMP6].includes(packetOf(data)?.protocol));
 }
 
 export class Tally {
@@ -50,8 +59,9 @@ export class Tally {
     const methods = services.flatMap(({ dests }) => dests.map(({ method }) => method));
     for (const method of new Set(methods)) count(this.#cases, method);
     for (const protocol of new Set(services.map((one) => one.protocol))) count(this.#cases, protocol);
-    for (const { step } of done.slice(0, (found.difference?.step ?? done.length) + 1)) {
-      count(this.#labels, step.kind === 'frame' ? step.label : step.kind);
+    for (const { step, emitted } of done.slice(0, (found.difference?.step ?? done.length) + 1)) {
+      if (step.kind !== 'frame') count(this.#labels, step.kind);
+      else count(this.#labels, step.label === CONNECT && !isServed(emitted) ? `${CONNECT} in vain` : step.label);
     }
     for (const [name, by] of found.masked) count(this.#masked, name, by);
     for (const [name, by] of found.accounted) count(this.#accounted, name, by);

@@ -112,6 +112,24 @@ describe('the end', () => {
   });
 });
 
+describe('looks', () => {
+  const looked = recorded([opening(), { kind: 'look' }, opening(40_001), { kind: 'look' }, opening(40_002)]);
+
+  it('at the same connections are no difference', () => {
+    expect(judge(looked)).toMatchObject({ packets: 3, difference: undefined });
+  });
+
+  it('at others are one, and the steps after it are not looked at', () => {
+    const done = looked.done.map((one, i) => {
+      if (i !== 3 || one.tables === undefined) return one;
+      return { ...one, tables: { ...one.tables, text: one.tables.text.replace('SYN_RECV', 'CLOSE') } };
+    });
+    const { packets, difference } = judge({ ...looked, done });
+    expect({ packets, step: difference?.step }).toEqual({ packets: 2, step: 3 });
+    expect(difference?.texts[0]).toMatch(/of the kernel only: TCP .* CLOSE/);
+  });
+});
+
 describe('what ends a case, as nobody knows which connections there are after it', () => {
   it('a reset of the host to port 0', () => {
     const steps = recorded([opening(0, { flags: ACK }), opening()]);

@@ -34,6 +34,7 @@ export function recorded(steps: readonly Step[], setup: readonly Change[] = SETU
   for (const change of setup) player.event(eventOf(change, START, 0));
   const done = steps.map((each, i): Done => {
     const time = START + BigInt(i + 1) * 10n * MS;
+    if (each.kind === 'look') return { time, step: each, emitted: [], tables: tablesOf(director, time) };
     if (each.kind !== 'frame') return { time, step: each, emitted: [] };
     const outcomes = player.input(`${each.inInterface}-in`, { number: i + 1, time, data: each.frame });
     const emitted = outcomes.flatMap(({ outInterface, frame }): Emitted[] =>

@@ -44,9 +44,9 @@ export interface World {
   readonly zeroWeights: boolean;
   /** Whether GRE that ends here has checksums. */
   readonly greChecksum: boolean;
-  /** Switches as they are at the start. */
-  readonly sysctl: Readonly<Record<string, number>>;
   readonly mtu: { readonly cli: number; readonly srv: number };
+  /** See Case. */
+  readonly busy?: number;
 }
 
 /** What hosts are called in each family. The last client and server have a way only by the default route. */
@@ -77,9 +77,9 @@ export const HOSTS = {
 } as const;
 
 /** The servers that everything works with. */
-const GOOD_SERVERS = 5;
+export const GOOD_SERVERS = 5;
 
-const PORTS: Record<Protocol, readonly number[]> = { tcp: [80, 443], udp: [53, 4000, 500], sctp: [5000] };
+export const PORTS: Record<Protocol, readonly number[]> = { tcp: [80, 443], udp: [53, 4000, 500], sctp: [5000] };
 const OPTION: Record<Protocol, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
 
 /** A UDP port that takes GUE, and that dests are sent GUE on. */
@@ -120,7 +120,6 @@ export function makeWorld(random: Random): World {
     zeroWeights,
     greChecksum,
     services: services.map(({ service }) => service),
-    sysctl,
     mtu,
   };
 }
@@ -157,7 +156,7 @@ export function ownAddresses(family: Family): string[] {
   return [own, inside, ...vips];
 }
 
-function networkOf(families: readonly Family[], mtu: World['mtu'], hasDefault: boolean): NetworkConfig {
+export function networkOf(families: readonly Family[], mtu: World['mtu'], hasDefault: boolean): NetworkConfig {
   const of = (four: string, six: string) => [
     ...(families.includes(4) ? [four] : []),
     ...(families.includes(6) ? [six] : []),
@@ -239,11 +238,11 @@ export function randomDest(random: Random, { family, protocol, port }: Omit<Serv
   return { address, port: method === 'nat' && random.once(2) ? 8080 : port, method };
 }
 
-function keyOf({ protocol, vip, port }: Pick<ServiceWorld, 'protocol' | 'vip' | 'port'>): string {
+export function keyOf({ protocol, vip, port }: Pick<ServiceWorld, 'protocol' | 'vip' | 'port'>): string {
   return `${OPTION[protocol]} ${endpoint(vip, port)}`;
 }
 
-function endpoint(address: string, port: number): string {
+export function endpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
@@ -256,7 +255,7 @@ export function serviceRule(service: ServiceWorld, random: Random, what: '-A' | 
 }
 
 /** The rule of a service that is never deleted, and never used. */
-function lasting(family: Family): string {
+export function lasting(family: Family): string {
   return `ipvsadm -A -t ${endpoint(HOSTS[family].vips[0], 9)} -s rr`;
 }
 
@@ -287,7 +286,7 @@ export function deleteDestRule(service: ServiceWorld, { address, port }: DestWor
   return `ipvsadm -d ${keyOf(service)} -r ${endpoint(address, port)}`;
 }
 
-function methodOption(method: Method, random: Random): string {
+export function methodOption(method: Method, random: Random): string {
   if (method !== 'tun') return method === 'nat' ? '-m' : '-g';
   const type = random.of(['ipip', 'gre', 'gue']);
   if (type === 'ipip') return random.of(['-i', '-i --tun-type ipip']);
