@@ -46,6 +46,11 @@ export function isRelatedError(packet: Scratch): bool {
   return isRelatedType(packet.isV6, changetype<Icmp>(packet.l4).type);
 }
 
+/** Whether IPVS looks for the connection of an error of our own of that type. */
+export function isAsked(v6: bool, type: u32): bool {
+  return hasServices(v6) && isRelatedType(v6, type);
+}
+
 function isRelatedType(v6: bool, type: u32): bool {
   return v6 ? isError6(type) : isRelated(type);
 }
@@ -55,7 +60,7 @@ function isRelatedType(v6: bool, type: u32): bool {
  * and dropped if that cannot be told. It quotes the packet at `ip` up to `end`.
  */
 export function isHeldBack(v6: bool, type: u32, ip: usize, end: usize): bool {
-  return field(SB_SCHEDULE_ICMP) != 0 && hasServices(v6) && isRelatedType(v6, type) && lacksPorts(v6, ip, end);
+  return field(SB_SCHEDULE_ICMP) != 0 && isAsked(v6, type) && lacksPorts(v6, ip, end);
 }
 
 /** Whether the quoted packet at `ip` is of a protocol with ports, and ends at `end` before these do. */
@@ -136,6 +141,11 @@ function transport6(ip: usize, end: usize): usize {
  * went away from the director quotes it `reversed`: looked for is the one that would answer it.
  */
 export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
+  return byClient(findQuotedAny(v6, ip, end, reversed));
+}
+
+/** The same, of clients' port 0, too: what an error of our own tells of. */
+export function findQuotedAny(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
   const transport = quotedTransport(v6, ip, end);
   if (transport == 0) return 0;
   let protocol = quotedProtocol(v6, ip, end);
@@ -156,5 +166,5 @@ export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return byClient(findTuple(v6, source, destination, ports, protocol));
+  return findTuple(v6, source, destination, ports, protocol);
 }

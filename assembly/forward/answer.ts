@@ -6,14 +6,17 @@
  * @module
  */
 import { HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { echoTo, fillEcho, gatherEcho } from '../flow/echo';
 import { isForMany, recordAgain, recordReceived } from '../flow/options';
-import { isHeldBack } from '../flow/quote';
+import { findQuotedAny, isAsked, isHeldBack } from '../flow/quote';
 import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
+import { Dest } from '../service/dest';
+import { countOut } from '../service/stats';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
 import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
@@ -141,6 +144,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
+  countOwn(false, type, packet.ip, quoted, length);
 }
 
 /** The same about an IPv6 packet; `link` as for answerTimeExceeded. */
@@ -183,6 +187,15 @@ function answer6(
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
+  countOwn(true, type, packet.ip, quoted, length);
+}
+
+/** An error of `length` bytes about a packet to the virtual end of a DR or TUN connection counts as one from there. */
+function countOwn(v6: bool, type: u32, quotation: usize, quoted: u32, length: u32): void {
+  const ref = isAsked(v6, type) ? findQuotedAny(v6, quotation, quotation + quoted, false) : 0;
+  if (ref == 0 || isReply(ref)) return;
+  const conn = connOf(ref);
+  if (conn.method != Method.Masq && conn.dest != 0) countOut(changetype<Dest>(conn.dest), length);
 }
 
 /** Writes the error's header, without checksum, and its quotation. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { countReply } from './counts.js';
 import { type Echo, echo, signEcho } from './echo.js';
 import type { Host } from './host.js';
 import { isForAll } from './martians.js';
@@ -11,10 +12,10 @@ import { optionContext } from './options.js';
 import { isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_LENGTH, ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
 import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
-import { type IpPacket, isIpv6, serialiseIp } from './packet/ip.js';
+import { type IpPacket, ipLength, isIpv6, serialiseIp } from './packet/ip.js';
 import { type Ipv4Packet, PROTOCOL } from './packet/ipv4.js';
 import { IPV6_MIN_MTU, type Ipv6Packet, NEXT_HEADER } from './packet/ipv6.js';
-import { isRelated, lacksPorts, readQuote } from './quote.js';
+import { isRelated, lacksPorts, quotedTuple, readQuote, reversed } from './quote.js';
 import type { ReferenceOutcome } from './types.js';
 import { isIcmp, serialiseAsIs, upperLayer } from './upper.js';
 
@@ -113,6 +114,7 @@ export function answerWith(
   if (error === undefined || isHeldBack(host, error)) return undefined;
   const departure = host.network.depart(route, serialiseIp(error));
   if (typeof departure === 'string') return undefined;
+  countOwnError(host, error);
   return { verdict: 'forward', reason: message.reason, ...departure, made: true, partialChecksum: false };
 }
 
@@ -126,6 +128,16 @@ function isHeldBack({ services, sysctl }: Host, error: IpPacket): boolean {
     return false;
   const quote = readQuote(payload.subarray(ICMP_LENGTH), isIpv6(error));
   return quote !== undefined && lacksPorts(quote);
+}
+
+/** An error about a packet to the virtual end of a DR or TUN connection counts as one from there. */
+function countOwnError({ services, connections }: Host, error: IpPacket): void {
+  const { payload } = error;
+  if (!services.any(isIpv6(error) ? 6 : 4) || !isRelated(error, payload[0]!)) return;
+  const quote = readQuote(payload.subarray(ICMP_LENGTH), isIpv6(error));
+  const tuple = quote && quotedTuple(quote);
+  const connection = tuple && connections.findDirect(reversed(tuple));
+  if (connection !== undefined) countReply(ipLength(error), connection);
 }
 
 /** Which byte of a packet's options an error finds wrong, if that is what it tells. */

@@ -4,13 +4,26 @@
  *
  * - seconds that a connection has left, by one, as may whether it is there in its last second; the kernel lists connections
  *   by hash bucket, in an order that means nothing;
- * - counters may be those of a moment before, each row by itself: the kernel sums them up every two seconds;
- * - what leaves by services without NAT: the kernel counts the ICMP errors that it sends about their packets itself.
+ * - counters are those of one moment up to two seconds before, when the kernel summed up all of them; but of a dest that was
+ *   not there at that moment those of the moment before, and so on.
  *
  * @module
  */
 import { type IpvsadmTarget, runIpvsadm } from '../rules/program.js';
+import { type Counters, wrongCounters } from './compare-counters.js';
 import type { ListingLook, Look } from './listings.js';
+
+/** What was seen of ours for a listing of the kernel's. */
+export interface Seen {
+  /** Our listing at the time that is noted for the kernel's. */
+  readonly got: string;
+  /** The same from when that may have been made. */
+  readonly earlier: string;
+  /** When that was, ms. */
+  readonly since: number;
+  /** Our counters from the start up to `got`. */
+  readonly counters: readonly Counters[];
+}
 
 /** Whether a listing is one of counters. */
 export function isOfCounters(look: Look): boolean {
@@ -27,57 +40,30 @@ export function listingOf(argv: readonly string[], target: IpvsadmTarget, now: n
   return text;
 }
 
-/**
- * What is wrong about our listing; nothing when it is as the kernel's.
- *
- * @param got at the time that is noted for it
- * @param earlier the same from when it may have been made
- * @param before our counters in the time that they may lag behind
- * @param isNat whether all servers are reached by NAT
- */
-export function listingDifferences(
-  look: ListingLook,
-  got: string,
-  earlier: string,
-  before: readonly string[],
-  isNat: boolean,
-): string[] {
+/** What is wrong about our listing; nothing when it is as the kernel's. */
+export function listingDifferences(look: ListingLook, seen: Seen): string[] {
   const { file, argv, expected } = look;
-  const theirs = linesOf(expected);
+  const [theirs, got, earlier] = [expected, seen.got, seen.earlier].map(linesOf) as [string[], string[], string[]];
   const differences = argv.some((word) => /^-\w*c/.test(word))
-    ? compareConnections(theirs, linesOf(got), linesOf(earlier))
-    : compareLines(theirs, linesOf(got), isOfCounters(look) ? [earlier, ...before].map(linesOf) : [], isNat);
+    ? compareConnections(theirs, got, earlier)
+    : isOfCounters(look)
+      ? wrongCounters(theirs, seen.counters, seen.since).map((i) => differenceOf(i, theirs, got))
+      : compareLines(theirs, got);
   return differences.map((text) => `${file}: ipvsadm ${argv.join(' ')}: ${text}`);
 }
 
-function linesOf(text: string): string[] {
+export function linesOf(text: string): string[] {
   return text.split('\n').slice(0, -1);
 }
 
-function compareLines(
-  expected: readonly string[],
-  got: readonly string[],
-  before: readonly (readonly string[])[] = [],
-  isNat = true,
-): string[] {
-  const differences: string[] = [];
-  for (let i = 0; i < Math.max(expected.length, got.length); i++) {
-    // A line of a dest tells which one it is, wherever it stood.
-    const name = expected[i]?.slice(0, NAME_LENGTH);
-    const candidates = [got[i], ...before.map((lines) => lines.find((line) => line.startsWith(name ?? '\n')))];
-    if (candidates.some((line) => line === expected[i])) continue;
-    if (!isNat && candidates.some((line) => withoutOut(line) === withoutOut(expected[i]))) continue;
-    differences.push(`line ${i + 1}: ${told(expected[i], got[i])}`);
-  }
-  return differences;
+function compareLines(expected: readonly string[], got: readonly string[]): string[] {
+  return [...Array(Math.max(expected.length, got.length)).keys()]
+    .filter((i) => expected[i] !== got[i])
+    .map((i) => differenceOf(i, expected, got));
 }
 
-/** Of a line of counters, where they begin. */
-const NAME_LENGTH = 33;
-
-/** A row of counters without what went out. */
-function withoutOut(row: string | undefined): string | undefined {
-  return row?.replace(/^(.*\S +\d+ +\d+) +\d+( +\d+) +\d+$/, '$1$2');
+function differenceOf(i: number, expected: readonly string[], got: readonly string[]): string {
+  return `line ${i + 1}: ${told(expected[i], got[i])}`;
 }
 
 /** A connection's line: what it is, and what it has left. */

@@ -4,70 +4,82 @@
  * @module
  */
 import type { IpvsadmTarget } from '../rules/program.js';
-import { isOfCounters, listingDifferences, listingOf } from './compare-listings.js';
+import type { Counters } from './compare-counters.js';
+import { isOfCounters, linesOf, listingDifferences, listingOf } from './compare-listings.js';
 import { stateDifferences } from './compare-states.js';
 import type { Look } from './listings.js';
 
-/**
- * For how long the kernel lists counters that it has summed up before, ms: its estimator reads them every two seconds, but not
- * those of a dest that is deleted then, and comes back.
- */
-const COUNTERS_LAG = 4100;
 /** Words of the listing of counters that scenarios have. */
 const COUNTERS = ['-Ln', '--stats', '--exact'];
+
+/** The looks of one time: since when they may have been made, ms, and our listings then, by their words. */
+interface Group {
+  readonly time: bigint;
+  readonly since: number;
+  readonly earlier: ReadonlyMap<readonly string[], string>;
+}
 
 /** What was looked at. */
 export class Looker {
   readonly #target: IpvsadmTarget;
   readonly #own: ReadonlySet<string>;
-  /** When counters are listed, ms. */
-  readonly #times: readonly number[];
-  /** Counters as they were before a step, and until when they were so. */
-  #before: { until: number; text: string }[] = [];
-  /** When the last step was, ms: a listing was made between that and the time that is noted for it. */
+  /** Whether counters will be listed. */
+  readonly #looksAtCounters: boolean;
+  /** Counters as they were until each step. */
+  readonly #counters: Counters[] = [];
+  /** When the last step or look was, ms: a listing was made between that and the time that is noted for it. */
   #last = 0;
+  readonly #looks: readonly Look[];
+  #group: Group | undefined;
   looked = 0;
   readonly differences: string[] = [];
 
   /** @param own the director's addresses */
-  constructor(
-    target: IpvsadmTarget,
-    own: ReadonlySet<string>,
-    looks: readonly Look[],
-    milliseconds: (time: bigint) => number,
-  ) {
+  constructor(target: IpvsadmTarget, own: ReadonlySet<string>, looks: readonly Look[]) {
     this.#target = target;
     this.#own = own;
-    this.#times = looks.filter(isOfCounters).map(({ time }) => milliseconds(time));
+    this.#looks = looks;
+    this.#looksAtCounters = looks.some(isOfCounters);
   }
 
   /** Something is about to happen at `now` (ms): keeps the counters that a later listing may still show. */
   step(now: number): void {
     this.#last = now;
-    if (!this.#times.some((time) => time >= now && time - now <= COUNTERS_LAG)) return;
-    this.#before.push({ until: now, text: listingOf(COUNTERS, this.#target, now) });
+    this.#group = undefined;
+    if (this.#looksAtCounters) this.#counters.push(this.#countersAt(now));
+  }
+
+  #countersAt(until: number): Counters {
+    return { until, lines: linesOf(listingOf(COUNTERS, this.#target, until)) };
   }
 
   /** Compares one listing that was made up to `now` (ms). */
   look(look: Look, now: number, advance: () => void): void {
     if (this.#servesItself()) return;
     this.looked++;
+    if (this.#group?.time !== look.time) this.#group = this.#groupOf(look.time);
+    const { since, earlier } = this.#group;
+    this.#last = now;
     if (!('argv' in look)) {
       // It was looked at between the packet and what came next.
-      if (stateDifferences(look, this.#target, this.#last).length === 0) return;
+      if (stateDifferences(look, this.#target, since).length === 0) return;
       advance();
       this.differences.push(...stateDifferences(look, this.#target, now));
       return;
     }
-    const earlier = listingOf(look.argv, this.#target, this.#last);
     advance();
-    const before = this.#before.filter(({ until }) => now - until <= COUNTERS_LAG).map(({ text }) => text);
     const got = listingOf(look.argv, this.#target, now);
-    this.differences.push(...listingDifferences(look, got, earlier, before, this.#isNat()));
+    const counters = isOfCounters(look) ? [...this.#counters, this.#countersAt(now)] : [];
+    this.differences.push(
+      ...listingDifferences(look, { got, earlier: earlier.get(look.argv) ?? got, since, counters }),
+    );
   }
 
-  #isNat(): boolean {
-    return this.#target.services().every(({ dests }) => dests.every(({ method }) => method === 'nat'));
+  /** Before time passes for any of them. */
+  #groupOf(time: bigint): Group {
+    const since = this.#last;
+    const all = this.#looks.flatMap((look) => (look.time === time && 'argv' in look ? [look.argv] : []));
+    return { time, since, earlier: new Map(all.map((argv) => [argv, listingOf(argv, this.#target, since)])) };
   }
 
   /** The replies of a server on the director itself, and the connections of clients there, are in no capture. */

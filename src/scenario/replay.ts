@@ -137,7 +137,7 @@ export class Player<Target extends ReplayTarget> {
 export function replay({ network, addresses, events, captures, looks }: Scenario, target: ReplayTarget): Replay {
   const player = new Player(network, target);
   const seen = canBeLookedAt(target) ? looks : [];
-  const listings = new Looker(target as IpvsadmTarget, addresses, seen, milliseconds);
+  const listings = new Looker(target as IpvsadmTarget, addresses, seen);
   const step = (time: bigint, run: () => unknown): Step => ({
     time,
     run: () => {

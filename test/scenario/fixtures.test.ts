@@ -40,6 +40,7 @@ const COUNTS: Readonly<Record<string, { frames: number; masked: Record<string, n
   'partial-nat': { frames: 40, masked: {}, host: 0 },
   persist: { frames: 66, masked: {}, host: 0 },
   'persist-expire': { frames: 8, masked: {}, host: 0 },
+  'persist-mask': { frames: 66, masked: {}, host: 0 },
   'persist-fwmark': { frames: 66, masked: {}, host: 0 },
   persist6: { frames: 18, masked: {}, host: 0 },
   'sched-dh': { frames: 166, masked: {}, host: 0 },
@@ -96,16 +97,12 @@ const core: MakeTarget = (network) => Director.create({ network, seed: 1n });
 
 const directors: Record<string, MakeTarget> = { core, reference };
 
-/** secure_tcp is the core's alone so far. */
-const CORE_ONLY = ['state-secure-nat'];
-
 it('every scenario has its counts', () => {
   expect(names.sort()).toEqual(Object.keys(COUNTS).sort());
 });
 
 describe.each(Object.entries(directors))('the %s on what the kernel did', (_, makeTarget) => {
-  const own = names.filter((name) => makeTarget === core || !CORE_ONLY.includes(name));
-  it.each(own)('%s', async (name) => {
+  it.each(names)('%s', async (name) => {
     const result = await verifyScenario(FIXTURES + name, makeTarget);
     expect(result.passed, reportText(result)).toBe(true);
     const { frames, masked, host } = COUNTS[name]!;

@@ -44,7 +44,21 @@ describe('listings of a scenario', () => {
     ],
     ['a connection less', 'nat-ttl', 'conns.txt', (text: string) => text.split('\n').toSpliced(4, 1).join('\n')],
     ['a counter', 'nat-ttl', 'stats.txt', (text: string) => text.replace(/(\d+)$/m, '7$1').replace(/ 40 /, ' 41 ')],
+    ['what went out by DR', 'dr-udp', 'stats.txt', (text: string) => text.replace(/ 114$/m, '   0')],
+    [
+      'a counter of another moment than the others',
+      'sched-wrr',
+      'dump-before-dead.txt',
+      (text: string) => text.replace(/(22:80 .*)45( +)45( +0 +)1800/, '$144$244$31760'),
+    ],
+    [
+      'a counter of a dest that came back, of another moment than it was there',
+      'sched-wrr',
+      'dump-before-dead.txt',
+      (text: string) => text.replace(/(21:80 .*)3( +)3( +0 +)120/, '$15$25$3200'),
+    ],
     ['time left', 'nat-ttl', 'conns.txt', seconds(-4)],
+    ['time left to a template', 'persist', 'persistent.txt', seconds(-4)],
     ['a line of rules', 'nat-ttl', 'rules.txt', (text: string) => `${text}-A -f 1 -s rr\n`],
     ['a state after a packet', 'sctp-nat', 'states.txt', (text: string) => text.replace('C-SENT', 'C-WAIT')],
   ])('%s is seen', async (_, scenario, file, change) => {
