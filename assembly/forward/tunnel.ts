@@ -90,13 +90,14 @@ export function encapsulate(
   between: u32,
   remote: bool,
 ): usize {
+  const wasPartial = frame.isPartial;
   // What the far end is told to fill in is finished here.
   if (remote) forgetPartial(frame);
   else if (!completeChecksum(frame, packet)) return 0;
   const middle = packet.ip - between;
   const length = packet.totalLength + between;
   let protocol: u32 = packet.isV6 ? Protocol.Ipv6 : Protocol.Ipip;
-  if (between != 0) protocol = putMiddle(middle, length, protocol, packet, dest, remote);
+  if (between != 0) protocol = putMiddle(middle, length, protocol, packet, dest, remote, wasPartial);
   const outer = dest.isV6
     ? putIpv6(middle, length, protocol, packet, hop, dest)
     : putIpv4(middle, length, protocol, packet, hop, dest);
@@ -105,12 +106,20 @@ export function encapsulate(
 }
 
 /** The headers of GRE or GUE at `middle`, UDP's apart; the protocol that the outer header has for them. */
-function putMiddle(middle: usize, length: u32, protocol: u32, packet: Scratch, dest: Dest, remote: bool): u32 {
+function putMiddle(
+  middle: usize,
+  length: u32,
+  protocol: u32,
+  packet: Scratch,
+  dest: Dest,
+  remote: bool,
+  wasPartial: bool,
+): u32 {
   if (dest.tunnelType == TunnelType.Gue) {
     putGue(middle + UDP_SIZE, packet, protocol, remote);
     return Protocol.Udp;
   }
-  putGre(middle, length, packet.isV6, dest.tunnelChecksum == TunnelChecksum.Csum);
+  putGre(middle, length, packet.isV6, dest.tunnelChecksum == TunnelChecksum.Csum, wasPartial);
   return Protocol.Gre;
 }
 
@@ -155,12 +164,17 @@ function putIpv6(middle: usize, length: u32, protocol: u32, packet: Scratch, hop
   return outer;
 }
 
-/** GRE header at `gre`; `length` bytes from there to the end. */
-function putGre(gre: usize, length: u32, v6: bool, checksum: bool): void {
+/**
+ * GRE header at `gre`; `length` bytes from there to the end. Linux lets its checksum be filled in as UDP's is, never as 0,
+ * unless one within it was still to be: then it knows the sum.
+ */
+function putGre(gre: usize, length: u32, v6: bool, checksum: bool, wasPartial: bool): void {
   const header = changetype<Gre>(gre);
   header.setFlags(checksum);
   header.protocolBE = v6 ? TYPE_IPV6_BE : TYPE_IPV4_BE;
-  if (checksum) header.checksum = finish(sum(gre, length));
+  if (!checksum) return;
+  const value = finish(sum(gre, length));
+  header.checksum = value == 0 && !wasPartial ? CHECKSUM_ZERO : value;
 }
 
 function putGue(gue: usize, packet: Scratch, protocol: u32, remote: bool): void {

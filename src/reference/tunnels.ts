@@ -101,7 +101,8 @@ function innerPayload(
   if (tunnel.type === 'gre') {
     const protocolType = isInnerIpv6 ? ETHERTYPE.ipv6 : ETHERTYPE.ipv4;
     const packet = { hasChecksum: tunnel.checksum === 'csum', protocolType, payload: bytes };
-    return [PROTOCOL.gre, serialiseGre(packet, finished)];
+    // A checksum that is all left to the network card is never 0, like UDP's.
+    return [PROTOCOL.gre, serialiseGre(packet, finished, partial === undefined ? 0xffff : 0)];
   }
   const remoteChecksum = tunnel.checksum === 'remcsum' ? partial : undefined;
   const gue = { control: false, protocol: inner, remoteChecksum };

@@ -27,7 +27,7 @@ import {
   UDP_KEY,
   VIP6,
 } from '../support/lab.js';
-import { counting, fixIpv4, hex, icmp, ipv4, ipv6, udp } from '../support/packets.js';
+import { counting, fixIpv4, hex, icmp, ipv4, ipv6, toHex, udp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
 interface Around {
@@ -99,6 +99,18 @@ describe.each(BINARIES)('%s', (binary) => {
     const pieces = fragmentsOf(outer, [24, 48]).map(fromClient);
     for (const frames of [pieces, [fromClient(outer)]]) {
       expectLast({ network: TUNNELS, services: [MARK] }, frames, ['forward nat-in'], { mark: 7 });
+    }
+  });
+
+  it('a GRE checksum that would be 0 is its complement, as Linux lets it be filled in like UDP’s', () => {
+    const dests = [{ address: SERVERS[0], method: 'tun', tunnel: { type: 'gre', checksum: 'csum' } }] as const;
+    const [at, word] = [14 + 20 + 4, 14 + 28];
+    for (const director of both({ dests })) {
+      const frame = fromClient(request('udp', { payload: new Uint8Array(2) }));
+      frame.set([0, 0], 40);
+      const sent = () => director.send(frame, 'cli', 0)[0]?.frame as Uint8Array;
+      frame.set(sent().subarray(at, at + 2), word);
+      expect(toHex(sent().subarray(at, at + 2))).toBe('ffff');
     }
   });
 

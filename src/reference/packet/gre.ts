@@ -49,14 +49,15 @@ export function parseGre(bytes: Uint8Array, outerFamily: 4 | 6 = 6): GrePacket |
  * Puts a packet together.
  *
  * @param summed what the checksum takes the payload for, where that is still to be finished
+ * @param zero how a checksum of 0 is written
  */
-export function serialiseGre(packet: GrePacket, summed = packet.payload): Uint8Array {
+export function serialiseGre(packet: GrePacket, summed = packet.payload, zero: 0 | 0xffff = 0): Uint8Array {
   const header = new Uint8Array(packet.hasChecksum ? GRE_LENGTH.csum : GRE_LENGTH.nocsum);
   const view = new DataView(header.buffer);
   view.setUint16(2, packet.protocolType);
   if (packet.hasChecksum) {
     view.setUint16(0, CHECKSUM_PRESENT);
-    view.setUint16(4, internetChecksum(concatenate(header, summed)));
+    view.setUint16(4, internetChecksum(concatenate(header, summed)) || zero);
   }
   return concatenate(header, packet.payload);
 }
