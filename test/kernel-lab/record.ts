@@ -10,8 +10,8 @@ import { networkScript } from './network.js';
 import { Shadow } from './shadow.js';
 import type { Emitted, KernelDirector } from './uml.js';
 
-/** Two ticks of the guest's clock, ms. */
-const TICKS = 25;
+/** Three ticks of the guest's clock, by that clock: it stands still while the guest waits for a processor. */
+const TICKS = 'sleep 0.03';
 
 /**
  * How long packets may come from the start unless a case says otherwise, and after a pause, ms. The kernel's timers are late by up to an eighth, so
@@ -82,7 +82,7 @@ export async function record(
     if (emitted === undefined) continue;
     const one = { time, step, emitted };
     done.push(one);
-    if (shadow.endsBy(one)) await setTimeout(TICKS);
+    if (shadow.endsBy(one)) await kernel.must(TICKS);
     source.learn(one);
   }
   return { release: kernel.release, network, setup: before, done, tables: await tablesOf(kernel) };

@@ -4,7 +4,8 @@
  * All of the guest's interfaces send to one socket, so that the order of its frames is known across interfaces. After
  * each frame that it is given follows an ARP probe (RFC 5227: nobody learns from it) for an address of the guest's
  * loopback. The kernel handles what came in by one interface in order, so its answer says that it is done with the
- * frame. What comes out of a tunnel is queued behind the probe: therefore a second one follows the first one's answer.
+ * frame. What comes out of a tunnel is queued behind the probe, and what the host owes itself about that behind the next
+ * one: therefore a second one follows the first one's answer, and a third one the second's.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import type { Arrival, Emitted } from './uml.js';
 /** The address that probes ask for: the IPv4 dummy address (RFC 7600 §4.8). */
 export const PROBED = '192.0.0.8';
 
-const PROBES = 2;
+const PROBES = 3;
 const ANSWER_MS = 30_000;
 const BUFFER = 4 << 20;
 /** Whose hardware addresses probes have: locally administered, the rest counts. */
