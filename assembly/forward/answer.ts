@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
+import { ConnFlag, HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { echoTo, fillEcho, gatherEcho } from '../flow/echo';
@@ -144,7 +145,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
-  countOwn(false, type, packet.ip, quoted, length);
+  countOwn(cause, false, type, packet.ip, quoted, length);
 }
 
 /** The same about an IPv6 packet; `link` as for answerTimeExceeded. */
@@ -187,15 +188,24 @@ function answer6(
 
   putLink(made, ip, hop.outInterface, hop.mac);
   made.judge(Verdict.Forward, reason);
-  countOwn(true, type, packet.ip, quoted, length);
+  countOwn(cause, true, type, packet.ip, quoted, length);
 }
 
-/** An error of `length` bytes about a packet to the virtual end of a DR or TUN connection counts as one from there. */
-function countOwn(v6: bool, type: u32, quotation: usize, quoted: u32, length: u32): void {
-  const ref = isAsked(v6, type) ? findQuotedAny(v6, quotation, quotation + quoted, false) : 0;
-  if (ref == 0 || isReply(ref)) return;
-  const conn = connOf(ref);
-  if (conn.method != Method.Masq && conn.dest != 0) countOut(changetype<Dest>(conn.dest), length);
+/**
+ * An error of `length` bytes about a packet to the virtual end of a DR or TUN connection counts as one from there: of the
+ * connection that the packet has, or still has when it gets no other.
+ */
+function countOwn(cause: Descriptor, v6: bool, type: u32, quotation: usize, quoted: u32, length: u32): void {
+  if (!isAsked(v6, type)) return;
+  let conn = cause.conn;
+  if (conn == 0) {
+    const ref = findQuotedAny(v6, quotation, quotation + quoted, false);
+    if (ref == 0 || isReply(ref)) return;
+    conn = <u32>changetype<usize>(connOf(ref));
+  }
+  const found = changetype<Conn>(conn);
+  if (found.method == Method.Masq || found.dest == 0 || found.has(ConnFlag.Hidden)) return;
+  countOut(changetype<Dest>(found.dest), length);
 }
 
 /** Writes the error's header, without checksum, and its quotation. */

@@ -3,15 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { DestConfig } from '../../src/types.js';
 import { BINARIES, type Binary, createDirector } from '../support/core.js';
-import { fromClient, NETWORK, request, request6, SERVERS, SERVERS6, TCP_KEY, VIP6 } from '../support/lab.js';
+import { fromClient, NETWORK, request, request6, SERVERS, SERVERS6, TCP_KEY, UDP_KEY, VIP6 } from '../support/lab.js';
 import { ACK } from '../support/packets.js';
 
 const TTL = { ttl: 1 };
 
+const made = (who: Binary | 'reference') =>
+  who === 'reference' ? new ReferenceDirector({ network: NETWORK }) : createDirector(who, { network: NETWORK });
+
 /** Packets and bytes out, after those requests of one client. */
 function outOf(who: Binary | 'reference', dest: DestConfig, ...requests: Uint8Array[]): bigint[] {
-  const director =
-    who === 'reference' ? new ReferenceDirector({ network: NETWORK }) : createDirector(who, { network: NETWORK });
+  const director = made(who);
   const key = dest.address.includes(':') ? { ...TCP_KEY, address: VIP6 } : TCP_KEY;
   director.addService({ ...key, scheduler: 'rr' });
   director.addDest(key, dest);
@@ -35,6 +37,28 @@ describe.each([...BINARIES, 'reference'] as const)('%s', (who) => {
 
   it('for NAT they do not: its connections end at the server', () => {
     expect(outOf(who, { address: SERVERS[0], port: 8080, method: 'nat' }, request('tcp', TTL))).toEqual([0n, 0n]);
+  });
+
+  it('of the connection that the packet opens, in place of one that has ended', () => {
+    const closing = request('tcp', { flags: 0 });
+    const [dr, nat] = [{ address: SERVERS[0], method: 'dr' } as const, { address: SERVERS[1], method: 'nat' } as const];
+    const director = made(who);
+    director.addService({ ...TCP_KEY, scheduler: 'rr' });
+    for (const dest of [dr, nat]) director.addDest(TCP_KEY, dest);
+    for (const each of [request('tcp'), closing, request('tcp', TTL)]) director.send(fromClient(each), 'cli', 0);
+    const [service] = director.services();
+    expect(service!.dests.map(({ address, stats }) => [address, stats.inPackets, stats.outPackets])).toEqual([
+      [SERVERS[1], 2n, 0n],
+      [SERVERS[0], 1n, 1n],
+    ]);
+  });
+
+  it('not of one-packet scheduling: nobody finds such a connection', () => {
+    const director = made(who);
+    director.addService({ ...UDP_KEY, scheduler: 'rr', ops: true });
+    director.addDest(UDP_KEY, { address: SERVERS[0], method: 'dr' });
+    director.send(fromClient(request('udp', TTL)), 'cli', 0);
+    expect(director.services()[0]!.stats).toMatchObject({ inPackets: 1n, outPackets: 0n });
   });
 
   it('of a client’s port 0, too', () => {

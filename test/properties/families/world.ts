@@ -113,7 +113,7 @@ function tunnelOf(choices: Choices): TunnelConfig {
   return { type, port: GUE_PORT, checksum: choices.of(['nocsum', 'csum', 'remcsum']) };
 }
 
-export function sysctlOf(choices: Choices): SysctlConfig {
+export function sysctlOf(choices: Choices): Required<SysctlConfig> {
   const often = (value: number) => (choices.once(6) ? 1 - value : value);
   return {
     ip_forward: often(1),
@@ -130,6 +130,19 @@ export function sysctlOf(choices: Choices): SysctlConfig {
     ignore_tunneled: often(0),
     lblc_expiration: 86_400,
     lblcr_expiration: 86_400,
+    ...defenceOf(choices),
+  };
+}
+
+/** Mostly off, so that connections live. */
+function defenceOf(choices: Choices) {
+  const mode = () => choices.of([0, 0, 0, 0, 1, 2, 3] as const);
+  return {
+    secure_tcp: mode(),
+    drop_entry: choices.of([0, 0, 1, 2, 3, 3] as const),
+    drop_packet: mode(),
+    am_droprate: choices.of([10, 2, 3, 0]),
+    amemthresh: choices.of([1024, 2048, 4096, 0, 1]),
   };
 }
 
