@@ -18,7 +18,7 @@ import {
   STATS_SIZE,
 } from '../src/abi/memory';
 import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
-import { endAbandoned } from './conn/table';
+import { endAbandoned } from './conn/expiry';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { keepCounts } from './service/estimator';

@@ -6,7 +6,9 @@
  * @module
  */
 import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
+import { expireNow } from './conn/control';
 import { defend, updateDefence as updateLevel } from './conn/defence';
+import * as expiry from './conn/expiry';
 import { Conn } from './conn/record';
 import * as table from './conn/table';
 import * as control from './control';
@@ -19,7 +21,7 @@ import { now32 } from './superblock';
 
 /** Ends what is due. */
 function pass(to: u64): void {
-  table.advanceClock(to);
+  expiry.advanceClock(to);
   estimate(to);
   defend(to);
   expireFragments(now32());
@@ -102,12 +104,12 @@ export function updateDefence(): void {
 
 /** Ends the connections of all dests that were deleted. */
 export function endAbandoned(): void {
-  table.endAbandoned();
+  expiry.endAbandoned();
 }
 
-/** Ends a connection now. */
+/** Ends a connection now, or in a minute if it controls others. */
 export function deleteConnection(conn: usize): void {
-  table.endConnection(changetype<Conn>(conn));
+  expireNow(changetype<Conn>(conn));
 }
 
 // For snapshots: what is found by a hash is put where it belongs anew.

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Check, listOf, objectOf, ofKind, optional } from './shape.js';
-import type { FouConfig, InterfaceConfig, NeighbourConfig, NetworkConfig, RouteConfig } from './types.js';
+import type { FouConfig, FtpConfig, InterfaceConfig, NeighbourConfig, NetworkConfig, RouteConfig } from './types.js';
 
 const TEXT = ofKind('string');
 const NUMBER = ofKind('number');
@@ -32,11 +32,14 @@ const NEIGHBOUR = objectOf<NeighbourConfig>({ dst: TEXT, dev: TEXT, lladdr: TEXT
 
 const FOU = objectOf<FouConfig>({ port: NUMBER, family: optional(NUMBER) });
 
+const FTP = objectOf<FtpConfig>({ ports: optional(listOf(NUMBER)) });
+
 const NETWORK = objectOf<NetworkConfig>({
   interfaces: listOf(INTERFACE),
   routes: optional(listOf(ROUTE)),
   neighbours: optional(listOf(NEIGHBOUR)),
   fou: optional(listOf(FOU)),
+  ip_vs_ftp: optional(FTP),
 });
 
 /** @throws TypeError for a value of the wrong kind, RangeError for an unknown key, with its path: `network.routes[0].dst`. */

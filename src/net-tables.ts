@@ -28,9 +28,13 @@ export interface NetTables {
   readonly interfaces: readonly InterfaceConfig[];
   readonly families: Readonly<Record<Family, FamilyTables>>;
   readonly fou: readonly Required<FouConfig>[];
+  readonly ftpPorts: readonly number[];
   /** Index of an interface by its name. */
   readonly indices: ReadonlyMap<string, number>;
 }
+
+/** FTP's port for control connections (RFC 959 §8). */
+const FTP_PORT = 21;
 
 /** Flags of each kind of interface. */
 const KIND_FLAGS: Readonly<Record<NonNullable<InterfaceConfig['kind']>, number>> = {
@@ -72,12 +76,15 @@ export function buildTables(network: NetworkConfig, plan: Plan): NetTables {
   const fou = (network.fou ?? []).map(({ port, family = 4 }) => ({ port, family }));
   for (const [index, each] of fou.entries()) at(`fou[${index}]`, () => checkFou(each, fou.slice(0, index)));
 
+  const ftpPorts = network.ip_vs_ftp === undefined ? [] : (network.ip_vs_ftp.ports ?? [FTP_PORT]);
+  at('ip_vs_ftp.ports', () => checkFtpPorts(ftpPorts));
+
   refuseOverflow('interfaces', interfaces.length, plan.interfaces.count);
   for (const { routes, neighbours } of Object.values(families)) {
     refuseOverflow('routes', routes.length, plan.routes.count);
     refuseOverflow('neighbours', neighbours.length, plan.neighbours.count);
   }
-  return { interfaces, families, fou, indices };
+  return { interfaces, families, fou, ftpPorts, indices };
 }
 
 /** Writes the tables and voids everything that was cached of the ones before. */
@@ -115,6 +122,9 @@ export function writeTables(view: DataView, plan: Plan, tables: NetTables): void
     const { port, family } = tables.fou[i] ?? { port: 0, family: 0 };
     view.setUint16(abi.SUPERBLOCK + abi.SB_FOU + i * 4, port, false);
     view.setUint16(abi.SUPERBLOCK + abi.SB_FOU + i * 4 + 2, family, true);
+  }
+  for (let i = 0; i < abi.FTP_PORTS_MAX; i++) {
+    view.setUint16(abi.SUPERBLOCK + abi.SB_FTP_PORTS + i * 2, tables.ftpPorts[i] ?? 0, false);
   }
   voidCaches(view);
 }
@@ -163,6 +173,16 @@ function checkFou({ port, family }: Required<FouConfig>, before: readonly FouCon
     throw new RangeError(`expected each port of a family once, got ${port} again`);
   }
   if (before.length >= abi.FOU_MAX) throw new RangeError(`expected at most ${abi.FOU_MAX} ports, got more`);
+}
+
+function checkFtpPorts(ports: readonly number[]): void {
+  if (ports.length > abi.FTP_PORTS_MAX) throw new RangeError(`expected at most ${abi.FTP_PORTS_MAX} ports, got more`);
+  for (const [index, port] of ports.entries()) {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+      throw new RangeError(`expected a port from 1 to 65535, got ${port}`);
+    }
+    if (ports.indexOf(port) < index) throw new RangeError(`expected each port once, got ${port} again`);
+  }
 }
 
 function writeInterface(

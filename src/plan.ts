@@ -37,6 +37,8 @@ export interface PlanOptions {
   fragmentBytes: number;
   /** Call-IDs that templates of SIP can be known by, of 256 bytes. Default 1,024. */
   callIds: number;
+  /** Connections that a helper (`ip_vs_ftp`) can look at, at a time; 48 bytes each. Default 1,024. */
+  extensions: number;
   /** Datagrams that can wait for fragments at once; 96 bytes each. Default 256. */
   datagrams: number;
 }
@@ -53,6 +55,7 @@ const DEFAULTS: PlanOptions = {
   arenaBytes: 1 << 20,
   fragmentBytes: 1 << 20,
   callIds: 1_024,
+  extensions: 1_024,
   datagrams: 256,
 };
 
@@ -68,6 +71,7 @@ const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
   arenaBytes: [65_536, 1 << 30],
   fragmentBytes: [abi.BLOCK_SIZE, 1 << 30],
   callIds: [1, 1_048_576],
+  extensions: [1, 16_777_216],
   datagrams: [1, 65_536],
 };
 
@@ -97,6 +101,7 @@ export interface Plan {
   readonly conns: Region;
   readonly conns6: Region;
   readonly callIds: Region;
+  readonly extensions: Region;
   readonly wheel: Region;
   readonly crcTables: Region;
   readonly descriptors: Region;
@@ -149,6 +154,7 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     conns: region(options.connections, abi.CONN_SIZE),
     conns6: region(options.connections6, abi.CONN6_SIZE),
     callIds: region(options.callIds, abi.CALL_ID_SIZE),
+    extensions: region(options.extensions, abi.EXTENSION_SIZE),
     wheel: region(abi.WHEEL_SLOTS, 4),
     crcTables: region(1, abi.CRC_TABLES_SIZE),
     descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
@@ -195,6 +201,8 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_CONN6_MAX, plan.conns6.count);
   put(abi.SB_CALL_IDS, plan.callIds.base);
   put(abi.SB_CALL_ID_MAX, plan.callIds.count);
+  put(abi.SB_EXTENSIONS, plan.extensions.base);
+  put(abi.SB_EXTENSION_MAX, plan.extensions.count);
   put(abi.SB_WHEEL, plan.wheel.base);
   put(abi.SB_CRC_TABLES, plan.crcTables.base);
   put(abi.SB_DESCRIPTORS, plan.descriptors.base);

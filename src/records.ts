@@ -386,8 +386,8 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const sinceTouched = (clock - view.getUint32(at + abi.CONN_TOUCHED, true)) >>> 0;
   const age = sinceTouched + Math.max(0, Math.floor(now) - clock);
   const isTemplate = (flags & ConnFlag.Template) !== 0;
-  // A template that controls connections lives on by a minute at a time.
-  const isControlling = isTemplate && view.getUint32(at + abi.CONN_CONTROLS, true) !== 0;
+  // What controls connections lives on by a minute at a time.
+  const isControlling = controlsAny(view, at, isTemplate);
   if (age >= timeout && !isControlling) return undefined;
   const left = age >= timeout ? LONGER - ((age - timeout) % LONGER) : timeout - age;
   const isUdp = view.getUint8(at + abi.CONN_PROTOCOL) === Protocol.Udp;
@@ -411,6 +411,13 @@ export function readConnection(view: DataView, at: number, now: number): Connect
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
     ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),
   };
+}
+
+function controlsAny(view: DataView, at: number, isTemplate: boolean): boolean {
+  const control = view.getUint32(at + abi.CONN_CONTROL, true);
+  const isExtended = !isTemplate && (control & abi.EXTENDED) !== 0;
+  if (!isTemplate && !isExtended) return false;
+  return view.getUint32(isTemplate ? at + abi.CONN_CONTROLS : control - abi.EXTENDED + abi.EXT_CONTROLS, true) !== 0;
 }
 
 function templateState(view: DataView, at: number): ConnStateName {

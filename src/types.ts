@@ -174,6 +174,12 @@ export interface FouConfig {
   family?: 4 | 6;
 }
 
+/** FTP's helper for NAT: the kernel's module `ip_vs_ftp`. */
+export interface FtpConfig {
+  /** Ports of services whose connections it reads, 1..65535, up to eight. Default 21. */
+  ports?: readonly number[];
+}
+
 /** The network around the director. */
 export interface NetworkConfig {
   interfaces: readonly InterfaceConfig[];
@@ -181,6 +187,8 @@ export interface NetworkConfig {
   neighbours?: readonly NeighbourConfig[];
   /** What comes out of GUE counts as come in IPIP: it needs an interface of the kind `ipip`, `sit` or `ip6tnl`. */
   fou?: readonly FouConfig[];
+  /** Loaded, if it is there. Connections that were opened without it are not read. */
+  ip_vs_ftp?: FtpConfig;
 }
 
 /** What a frame carries beside its bytes. */

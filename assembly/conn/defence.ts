@@ -35,9 +35,9 @@ import { Reason } from '../../src/abi/verdict';
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
 import { countReason, drawUpTo, field, now32, setField } from '../superblock';
+import { ASSURED, controlsAny } from './control';
 import { Conn } from './record';
 import { endConnection } from './table';
-import { ASSURED } from './template';
 import { remaining } from './wheel';
 
 /** Milliseconds between two looks. */
@@ -130,10 +130,8 @@ function dropEntries(base: u32, planned: u32, high: u32, size: u32): void {
 
 /** Whether drop_entry may end it: what never was established, and every so many of those that are idle and had few packets. */
 function mayDrop(conn: Conn): bool {
-  if (conn.has(ConnFlag.Template)) {
-    if (conn.controls != 0) return false;
-    return isOfOnce(conn) ? isSeldom(conn) : conn.state != ASSURED;
-  }
+  if (controlsAny(conn)) return false;
+  if (conn.has(ConnFlag.Template)) return isOfOnce(conn) ? isSeldom(conn) : conn.state != ASSURED;
   if (conn.protocol != Protocol.Tcp && conn.protocol != Protocol.Sctp) return isSeldom(conn);
   switch (conn.state) {
     case ConnState.SynRecv:
@@ -166,14 +164,15 @@ function isSeldom(conn: Conn): bool {
   return passedOver <= 1;
 }
 
-/** Ends a connection before its time. A template goes with its last one, unless one was established. */
+/** Ends a connection before its time. What controls it goes with the last one, but a template of which one was established. */
 function dropConnection(conn: Conn): void {
-  const control: usize = conn.has(ConnFlag.Template) ? 0 : conn.control;
-  endConnection(conn);
-  countReason(Reason.DropEntry);
-  if (control == 0) return;
-  const template = changetype<Conn>(control);
-  if (template.controls != 0 || template.state == ASSURED) return;
-  endConnection(template);
-  countReason(Reason.DropEntry);
+  let last = conn;
+  for (;;) {
+    const control: usize = last.has(ConnFlag.Template) ? 0 : last.control;
+    endConnection(last);
+    countReason(Reason.DropEntry);
+    if (control == 0) return;
+    last = changetype<Conn>(control);
+    if (controlsAny(last) || (last.has(ConnFlag.Template) && last.state == ASSURED)) return;
+  }
 }

@@ -8,7 +8,6 @@ import {
   CONN_CADDR6,
   CONN_CALL_ID,
   CONN_CONTROL,
-  CONN_CONTROLS,
   CONN_CPORT_BE,
   CONN_DADDR_BE,
   CONN_DADDR6,
@@ -24,7 +23,6 @@ import {
   CONN_NEXT,
   CONN_PREV,
   CONN_PROTOCOL,
-  CONN_RELEASED,
   CONN_STATE,
   CONN_TIMEOUT,
   CONN_TOUCHED,
@@ -32,8 +30,10 @@ import {
   CONN_VADDR6,
   CONN_VPORT_BE,
   ConnFlag,
+  EXTENDED,
 } from '../../src/abi/memory';
 import { sameAddress6 } from '../wire/ipv6';
+import { Extension } from './extension';
 
 const KIND: u32 = ConnFlag.Used | ConnFlag.V6 | ConnFlag.Template;
 const USED_V4: u32 = ConnFlag.Used;
@@ -179,24 +179,24 @@ export class Conn {
 
   /** The record that controls it, 0: none. Not of a template. */
   get control(): usize {
-    return load<u32>(changetype<usize>(this), CONN_CONTROL);
+    return this.isExtended ? this.extension.control : load<u32>(changetype<usize>(this), CONN_CONTROL);
   }
   set control(value: usize) {
-    store<u32>(changetype<usize>(this), <u32>value, CONN_CONTROL);
+    if (this.isExtended) this.extension.control = value;
+    else store<u32>(changetype<usize>(this), <u32>value, CONN_CONTROL);
   }
-  /** Of a template: how many connections it controls. */
-  get controls(): u32 {
-    return load<u32>(changetype<usize>(this), CONN_CONTROLS);
+  /** Whether it has an extension. Not of a template. */
+  get isExtended(): bool {
+    return (load<u32>(changetype<usize>(this), CONN_CONTROL) & EXTENDED) != 0;
   }
-  set controls(value: u32) {
-    store<u32>(changetype<usize>(this), value, CONN_CONTROLS);
+  /** Its extension, if it has one. */
+  get extension(): Extension {
+    return changetype<Extension>(<usize>(load<u32>(changetype<usize>(this), CONN_CONTROL) & ~EXTENDED));
   }
-  /** Of a template: when the last of these ended. */
-  get released(): u32 {
-    return load<u32>(changetype<usize>(this), CONN_RELEASED);
-  }
-  set released(value: u32) {
-    store<u32>(changetype<usize>(this), value, CONN_RELEASED);
+  /** Gives it one that is new. */
+  extend(extension: usize): void {
+    changetype<Extension>(extension).control = this.control;
+    store<u32>(changetype<usize>(this), <u32>extension | EXTENDED, CONN_CONTROL);
   }
   /** Of a template: its Call-ID, 0: none. */
   get callId(): usize {

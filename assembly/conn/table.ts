@@ -4,9 +4,12 @@
  * @module
  */
 import {
+  BUCKET_ENTRIES,
   CONN_SIZE,
   CONN6_SIZE,
   ConnFlag,
+  FTP_PORTS_MAX,
+  FtpMode,
   REF_REPLY,
   SB_CONN_COUNT,
   SB_CONN_FREE,
@@ -19,36 +22,34 @@ import {
   SB_CONN6_MAX,
   SB_CONNS,
   SB_CONNS6,
-  SB_NOW,
+  SB_FTP_PORTS,
+  SB_NO_CPORT,
   SB_REPLIES_TAKEN,
   SB_SCRATCH,
   SB_TIMEOUTS,
-  SB_WHEEL_NOW,
   SCR_BUCKET,
   SCR_HASH,
   SCR_REF,
   SCRATCH_SIZE,
   SUPERBLOCK,
-  WHEEL_SHIFT,
-  WHEEL_SLOTS,
 } from '../../src/abi/memory';
 import { ConnState, Method, Protocol } from '../../src/abi/protocol';
 import { bindDest, Dest, unbindDest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
+import { assure, beginControl, letGo } from './control';
+import { livesOn } from './expiry';
+import { freeExtension, takeExtension } from './extension';
 import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry, setRefAt } from './index-table';
 import { Conn } from './record';
 import { isActiveSctp } from './sctp-state';
 import { isActiveTcp } from './tcp-state';
-import { assure, endTemplate, hashOfTemplate, letGo, outlives } from './template';
-import { hang, remaining, slotHead, unhang } from './wheel';
+import { endTemplate, hashOfTemplate } from './template';
+import { hang, remaining, unhang } from './wheel';
 
 /** Timeout of a connection that has seen no packet yet, in milliseconds. */
 const INITIAL_TIMEOUT: u32 = 3000;
-
-/** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
-const CLOCK_STEP: u64 = 1 << 30;
 
 /** The connection a ref points to. */
 export function connOf(ref: u32): Conn {
@@ -72,7 +73,7 @@ export function refMatches(ref: u32, v6: bool, source: usize, destination: usize
 export function find(hash: u64, v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
   let ref = seek(hash, v6, source, destination, portsBE, protocol);
   while (ref != 0 && remaining(connOf(ref)) == 0) {
-    endConnection(connOf(ref));
+    if (livesOn(connOf(ref))) return ref;
     ref = seek(hash, v6, source, destination, portsBE, protocol);
   }
   return ref;
@@ -115,8 +116,9 @@ export function takeRecord(v6: bool): u32 {
 }
 
 /**
- * Makes a connection of a client's tuple to the port of `dest`, null for one that bypasses all; null when every record is in
- * use. One that lives for a single packet, `once`, nobody finds.
+ * Makes a connection of a client's tuple to the address at `server` and the port `dportBE`, those of `dest` mostly; without a
+ * dest it bypasses all. Null when every record is in use, or every extension. One that lives for a single packet, `once`,
+ * nobody finds.
  */
 export function makeConnection(
   hash: u64,
@@ -126,11 +128,19 @@ export function makeConnection(
   portsBE: u32,
   protocol: u32,
   dest: Dest | null,
+  server: usize,
   dportBE: u32,
   once: bool,
 ): Conn | null {
+  const nat = dest != null && dest.method == Method.Masq && !once;
+  const helped = nat && protocol == Protocol.Tcp && isHelped(portsBE >> 16);
+  const extension: usize = helped ? takeExtension() : 0;
+  if (helped && extension == 0) return null;
   const address = takeRecord(v6);
-  if (address == 0) return null;
+  if (address == 0) {
+    if (helped) freeExtension(extension);
+    return null;
+  }
   const conn = changetype<Conn>(<usize>address);
   if (v6) {
     copyAddress6(conn.caddr6, source);
@@ -142,25 +152,24 @@ export function makeConnection(
   conn.inPortsBE = portsBE;
   conn.protocol = protocol;
   if (protocol == Protocol.Sctp) conn.state = ConnState.SctpNone;
-  let nat: bool = false;
+  conn.dportBE = dportBE;
+  // A dest of the other family has its address in its own record alone: only tunnels go there.
+  if (dest == null || dest.isV6 == v6) {
+    if (v6) copyAddress6(conn.daddr6, server);
+    else conn.daddrBE = load<u32>(server);
+  }
   if (dest == null) {
     conn.method = Method.Bypass;
-    if (v6) copyAddress6(conn.daddr6, destination);
-    else conn.daddrBE = conn.vaddrBE;
-    conn.dportBE = conn.vportBE;
   } else {
-    nat = dest.method == Method.Masq && !once;
-    // A dest of the other family has its address in its own record alone: only tunnels go there.
-    if (dest.isV6 == v6) {
-      if (v6) copyAddress6(conn.daddr6, dest.address);
-      else conn.daddrBE = dest.addressBE;
-    }
-    conn.dportBE = dportBE;
     conn.method = dest.method;
     conn.dest = changetype<usize>(dest);
     bindDest(dest);
   }
   conn.flags = ConnFlag.Used | ConnFlag.Inactive | (v6 ? ConnFlag.V6 : 0);
+  if (helped) {
+    extend(conn, extension);
+    conn.extension.ftp = FtpMode.Active;
+  }
   if (once) conn.flags |= ConnFlag.Hidden | ConnFlag.Once;
   if (nat) conn.flags |= ConnFlag.Reply;
   else if (dest != null && conn.method != Method.Masq) conn.flags |= ConnFlag.NoOutput;
@@ -178,17 +187,82 @@ export function makeConnection(
   return conn;
 }
 
+/** Gives a connection an extension. */
+export function extend(conn: Conn, extension: usize): void {
+  conn.extend(extension);
+  beginControl(conn);
+}
+
+/** Whether FTP's helper looks at connections to that port. */
+function isHelped(portBE: u32): bool {
+  for (let i: usize = 0; i < <usize>FTP_PORTS_MAX; i++) {
+    const helpedBE = <u32>load<u16>(<usize>SUPERBLOCK + (i << 1), SB_FTP_PORTS);
+    if (helpedBE == 0) return false;
+    if (helpedBE == portBE) return true;
+  }
+  return false;
+}
+
+/** Whether it waits for the client's port (Linux: IP_VS_CONN_F_NO_CPORT): of those from port 0 one that a connection controls. */
+export function isWaiting(conn: Conn): bool {
+  if (conn.cportBE != 0 || (conn.flags & (ConnFlag.Hidden | ConnFlag.Template)) != 0 || conn.control == 0) return false;
+  return !changetype<Conn>(conn.control).has(ConnFlag.Template);
+}
+
+/** Lets a connection from port 0, which is under a connection's control, wait for the client's port. */
+export function awaitClientPort(conn: Conn): void {
+  const address = <u32>changetype<usize>(conn);
+  if (conn.has(ConnFlag.Hidden)) {
+    conn.flags ^= ConnFlag.Hidden;
+    insertFirst(conn, hashOf(address), address);
+  }
+  setField(SB_NO_CPORT, field(SB_NO_CPORT) + 1);
+}
+
+/** The client's port is known: a connection that waited for it is one like others. */
+export function fillClientPort(conn: Conn, cportBE: u32): void {
+  const address = <u32>changetype<usize>(conn);
+  const reply = address | REF_REPLY;
+  setField(SB_NO_CPORT, field(SB_NO_CPORT) - 1);
+  removeEntry(hashOf(address), address);
+  if (conn.has(ConnFlag.Reply)) removeEntry(hashOf(reply), reply);
+  conn.inPortsBE = (conn.inPortsBE & 0xffff0000) | cportBE;
+  if (cportBE == 0) conn.flags |= ConnFlag.Hidden;
+  else insertFirst(conn, hashOf(address), address);
+  conn.flags |= ConnFlag.Reply;
+  insertFirst(conn, hashOf(reply), reply);
+}
+
+/** No packet of its client finds the connection any more. */
+export function hideFromClient(conn: Conn): void {
+  if (conn.has(ConnFlag.Hidden)) return;
+  const address = <u32>changetype<usize>(conn);
+  removeEntry(hashOf(address), address);
+  conn.flags |= ConnFlag.Hidden;
+}
+
+/** Lets the connection be found before others of its client's tuple. */
+export function putFirst(conn: Conn): void {
+  const address = <u32>changetype<usize>(conn);
+  if (conn.has(ConnFlag.Hidden)) return;
+  removeEntry(hashOf(address), address);
+  insertFirst(conn, hashOf(address), address);
+}
+
 /**
  * Puts an entry in, before those of other connections with the same tuple: when two services share a server, replies belong to
  * the connection made last, as in the kernel. Port 0 may open one with every packet (`byClient` in flow/tuple): the
- * index has only the newest of these, and the others are left to their timers.
+ * index has only the newest of these, and the others are left to their timers; of those that wait for the client's port it has
+ * a few.
  */
 function insertFirst(conn: Conn, hash: u64, ref: u32): void {
   const reply = isReply(ref);
   const source = reply ? conn.daddr : conn.caddr;
   const destination = reply ? conn.caddr : conn.vaddr;
   const ports = reply ? conn.outPortsBE : conn.inPortsBE;
-  if (conn.cportBE == 0) hide(hash, find(hash, conn.isV6, source, destination, ports, conn.protocol), reply);
+  if (conn.cportBE == 0 && (reply || !isWaiting(conn) || isCrowded(hash))) {
+    hide(hash, find(hash, conn.isV6, source, destination, ports, conn.protocol), reply);
+  }
   insertEntry(hash, ref);
   let carried = ref;
   let bucket = homeBucket(hash);
@@ -212,9 +286,15 @@ function insertFirst(conn: Conn, hash: u64, ref: u32): void {
   }
 }
 
+/** Whether a bucket is full of entries with this hash: no more than these wait for one client at one port. */
+function isCrowded(hash: u64): bool {
+  return popcnt<u32>(matchTags(homeBucket(hash), hash)) == BUCKET_ENTRIES;
+}
+
 /** Takes an entry out whose connection lives on, if there is one of that direction. */
 function hide(hash: u64, ref: u32, reply: bool): void {
   if (ref == 0 || isReply(ref) != reply) return;
+  if (!reply && isWaiting(connOf(ref))) setField(SB_NO_CPORT, field(SB_NO_CPORT) - 1);
   removeEntry(hash, ref);
   connOf(ref).flags ^= reply ? ConnFlag.Reply : ConnFlag.Hidden;
 }
@@ -252,12 +332,14 @@ export function putEntries(count: u32): void {
 export function endConnection(conn: Conn): void {
   const address = <u32>changetype<usize>(conn);
   unhang(conn);
+  if (conn.cportBE == 0 && isWaiting(conn)) setField(SB_NO_CPORT, field(SB_NO_CPORT) - 1);
   if (!conn.has(ConnFlag.Hidden)) removeEntry(hashOf(address), address);
   if (conn.has(ConnFlag.Reply)) removeEntry(hashOf(address | REF_REPLY), address | REF_REPLY);
   if (conn.has(ConnFlag.Template)) {
     endTemplate(conn);
   } else {
     if (conn.control != 0) letGo(conn);
+    if (conn.isExtended) freeExtension(changetype<usize>(conn.extension));
     if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
   }
   const free: usize = conn.isV6 ? SB_CONN6_FREE : SB_CONN_FREE;
@@ -294,6 +376,15 @@ export function enterState(conn: Conn, state: u32): void {
   }
 }
 
+/** Lets a connection of TCP wait for its first segment, whatever it was; its dest counts it as it did (Linux: ip_vs_tcp_conn_listen). */
+export function listen(conn: Conn): void {
+  conn.state = ConnState.Listen;
+  conn.touched = now32();
+  conn.timeout = timeoutOf(ConnState.Listen);
+  unhang(conn);
+  hang(conn);
+}
+
 const ENDED: u32 = (1 << ConnState.TimeWait) | (1 << ConnState.Close) | (1 << ConnState.SctpClosed);
 
 /** The bit of conn_reuse_mode for clients that said goodbye to servers which answer them directly. */
@@ -307,24 +398,6 @@ export function mayBeReused(conn: Conn): bool {
   return (mode & REUSE_FIN_WAIT) != 0 && conn.state == ConnState.FinWait && conn.has(ConnFlag.NoOutput);
 }
 
-/** Ends the connections of all dests that were deleted, then their templates. Every record hangs in the wheel. */
-export function endAbandoned(): void {
-  endAbandonedOf(0);
-  endAbandonedOf(ConnFlag.Template);
-}
-
-function endAbandonedOf(kind: u32): void {
-  for (let slot: u32 = 0; slot < <u32>WHEEL_SLOTS; slot++) {
-    let address = load<u32>(slotHead(slot));
-    while (address != 0) {
-      const conn = changetype<Conn>(<usize>address);
-      address = conn.next;
-      if ((conn.flags & ConnFlag.Template) != kind || conn.dest == 0) continue;
-      if (!changetype<Dest>(conn.dest).isAvailable) endConnection(conn);
-    }
-  }
-}
-
 /** How long a connection stays in `state` without a packet, in milliseconds. */
 export function timeoutOf(state: u32): u32 {
   return load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
@@ -332,69 +405,3 @@ export function timeoutOf(state: u32): u32 {
 
 /** State of a UDP connection, whatever passes. */
 export const UDP_STATE: u32 = ConnState.Udp;
-
-/** Moves the clock to `to` (milliseconds; never backwards) and ends every connection that is due. */
-export function advanceClock(to: u64): void {
-  let at = load<u64>(SUPERBLOCK, SB_NOW);
-  while (at < to) {
-    at = field(SB_CONN_COUNT) != 0 && to - at > CLOCK_STEP ? at + CLOCK_STEP : to;
-    store<u64>(SUPERBLOCK, at, SB_NOW);
-    turnWheel(<u32>(at >> WHEEL_SHIFT));
-  }
-}
-
-/** Empties the slots that came due up to wheel tick `to`. */
-function turnWheel(to: u32): void {
-  const from = field(SB_WHEEL_NOW);
-  if (from == to) return;
-  setField(SB_WHEEL_NOW, to);
-  const slots = min<u32>(to - from, WHEEL_SLOTS);
-  let due: u32 = 0;
-  for (let i: u32 = 0; i < slots; i++) {
-    const head = slotHead(to - i);
-    let address = load<u32>(head);
-    store<u32>(head, 0);
-    while (address != 0) {
-      const conn = changetype<Conn>(<usize>address);
-      address = conn.next;
-      // The list is being taken apart: give the record a place of its own before it may leave it.
-      conn.next = 0;
-      hang(conn);
-      if (remaining(conn) != 0) continue;
-      if (!conn.has(ConnFlag.Template)) {
-        endConnection(conn);
-        continue;
-      }
-      // It waits for those that it controls, and may have ended by then.
-      unhang(conn);
-      conn.next = due;
-      due = <u32>changetype<usize>(conn);
-    }
-  }
-  endTemplates(due);
-}
-
-/** Ends those of a list of due templates that controlled nobody when they were due. Who was due later is left in the wheel. */
-function endTemplates(first: u32): void {
-  const sinceTurn = now32() & ((1 << WHEEL_SHIFT) - 1);
-  let address = first;
-  while (address != 0) {
-    const template = changetype<Conn>(<usize>address);
-    address = template.next;
-    hang(template);
-    if (now32() - template.touched - template.timeout > sinceTurn && outlives(template)) {
-      unhang(template);
-      hang(template);
-    }
-  }
-}
-
-/** Ends all connections that are due, templates apart: those whose slot comes next. */
-export function endDue(): void {
-  let address = load<u32>(slotHead(field(SB_WHEEL_NOW) + 1));
-  while (address != 0) {
-    const conn = changetype<Conn>(<usize>address);
-    address = conn.next;
-    if (remaining(conn) == 0 && !conn.has(ConnFlag.Template)) endConnection(conn);
-  }
-}

@@ -10,20 +10,18 @@ import { bindTemplate, Dest, unbindTemplate } from '../service/dest';
 import { now32 } from '../superblock';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';
 import { forgetCallId, hashCallId, isCallId, keepCallId, lengthOf, textOf } from './call-id';
+import { beginControl, outlives } from './control';
+import { endDue } from './expiry';
 import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry } from './index-table';
 import { Conn } from './record';
-import { connOf, endConnection, endDue, isReply, takeRecord } from './table';
+import { connOf, isReply, takeRecord } from './table';
 import { hang, remaining } from './wheel';
 
-/** Linux's timeout of a record that was due but controls others, in milliseconds. */
-const LONGER: u32 = 60_000;
 /** Beside the protocol in a hash: no connection has the same. */
 const TEMPLATE: u32 = 0x100;
 /** Port of a template that says nothing any more, in listings. */
 const INVALID_PORT: u32 = 0xffff;
-/** State of a template, one of whose connections was established. */
-export const ASSURED: u32 = 1;
 
 /** Hash of a template's key; addresses are where they are, `length` of no Call-ID is 0. */
 export function templateHash(
@@ -131,7 +129,7 @@ export function makeTemplate(
   conn.dest = changetype<usize>(dest);
   conn.callId = cell;
   conn.touched = now32();
-  conn.released = conn.touched;
+  beginControl(conn);
   conn.timeout = timeout;
   bindTemplate(dest);
   hang(conn);
@@ -147,26 +145,6 @@ export function invalidate(template: Conn): void {
   template.dportBE = INVALID_PORT;
 }
 
-/** `conn` was made by the template, and is under its control from now on. */
-export function control(conn: Conn, template: Conn): void {
-  conn.control = changetype<usize>(template);
-  template.controls += 1;
-}
-
-/** A connection under its control was established. */
-export function assure(conn: Conn): void {
-  changetype<Conn>(conn.control).state = ASSURED;
-}
-
-/** A connection that is under control ends: at the moment when it was due, or now. */
-export function letGo(conn: Conn): void {
-  const template = changetype<Conn>(conn.control);
-  template.controls -= 1;
-  const now = now32();
-  const due = remaining(conn) == 0 ? conn.touched + conn.timeout : now;
-  if (now - due < now - template.released) template.released = due;
-}
-
 /** Gives back what a template has that connections have not. */
 export function endTemplate(template: Conn): void {
   if (template.callId != 0) forgetCallId(template.callId);
@@ -179,26 +157,4 @@ export function hashOfTemplate(template: Conn): u64 {
   const length: u32 = cell == 0 ? 0 : lengthOf(cell);
   const ends = template.vportBE;
   return templateHash(template.isV6, template.caddr, template.vaddr, ends, template.protocol, textOf(cell), length);
-}
-
-/**
- * Whether a template that is due lives on, as it controlled somebody at that moment: by a minute, or several; it has ended
- * when not. The connections that were due by then must have ended.
- */
-export function outlives(template: Conn): bool {
-  const now = now32();
-  const due = template.touched + template.timeout;
-  const late = now - due;
-  const isFree = template.controls == 0;
-  const free = now - template.released;
-  if (isFree && late <= free) {
-    endConnection(template);
-    return false;
-  }
-  const minutes = isFree ? (late - free + LONGER - 1) / LONGER : late / LONGER + 1;
-  template.touched = due + (minutes - 1) * LONGER;
-  template.timeout = LONGER;
-  if (!isFree || minutes * LONGER > late) return true;
-  endConnection(template);
-  return false;
 }

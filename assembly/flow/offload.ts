@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { DescriptorFlag, SB_CRC_TABLES, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/memory';
+import { DescriptorFlag, SB_CRC_TABLES, SB_REMOTE_FIELD, SB_REMOTE_START, ScratchFlag } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
@@ -17,6 +17,13 @@ import { CHECKSUM_ZERO } from '../wire/udp';
 /** Fills the checksum in, where it is still to be filled. False: that cannot be, and the frame is judged. */
 export function completeChecksum(frame: Descriptor, packet: Scratch): bool {
   return !frame.isPartial || fillChecksum(frame, packet);
+}
+
+/** The segment's checksum is to be filled in; the folded sum of its pseudo-header is `pseudo`. */
+export function beginChecksum(frame: Descriptor, packet: Scratch, pseudo: u32): void {
+  frame.flags = frame.flags | DescriptorFlag.PartialChecksum;
+  packet.flags = packet.flags & ~ScratchFlag.RemoteChecksum;
+  store<u16>(packet.l4 + checksumOffset(packet.protocol), pseudo);
 }
 
 /** What was left to be filled in was computed anew. */

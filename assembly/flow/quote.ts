@@ -24,7 +24,7 @@ import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { hasPorts } from './parse';
-import { byClient, findTuple, ISAKMP_PORTS_BE } from './tuple';
+import { findForClient, findTuple, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
@@ -141,11 +141,15 @@ function transport6(ip: usize, end: usize): usize {
  * went away from the director quotes it `reversed`: looked for is the one that would answer it.
  */
 export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
-  return byClient(findQuotedAny(v6, ip, end, reversed));
+  return seekQuoted(v6, ip, end, reversed, false);
 }
 
 /** The same, of clients' port 0, too: what an error of our own tells of. */
 export function findQuotedAny(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
+  return seekQuoted(v6, ip, end, reversed, true);
+}
+
+function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, any: bool): u32 {
   const transport = quotedTransport(v6, ip, end);
   if (transport == 0) return 0;
   let protocol = quotedProtocol(v6, ip, end);
@@ -166,5 +170,7 @@ export function findQuotedAny(v6: bool, ip: usize, end: usize, reversed: bool): 
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return findTuple(v6, source, destination, ports, protocol);
+  return any
+    ? findTuple(v6, source, destination, ports, protocol)
+    : findForClient(v6, source, destination, ports, protocol);
 }

@@ -362,6 +362,11 @@ export function noteRouted(packet: Scratch): void {
   packet.flags = packet.flags | ScratchFlag.Reassembled;
 }
 
+/** The datagram is in one buffer from now on: if it has to be cut, nobody knows where its fragments began. */
+export function joinPieces(): void {
+  setField(SB_PIECE_COUNT, min<u32>(field(SB_PIECE_COUNT), 1));
+}
+
 /** Leaves word of what the datagram was made of. */
 function tell(v6: bool, longest: u32, count: u32, lengths: usize, keepsDf: bool): void {
   setField(SB_PIECE_FAMILY, v6 ? Family.V6 : Family.V4);

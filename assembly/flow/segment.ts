@@ -5,12 +5,12 @@
  */
 import { ConnFlag } from '../../src/abi/memory';
 import { ConnState, Protocol } from '../../src/abi/protocol';
+import { assure } from '../conn/control';
 import { isSecureTcp } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
-import { assure } from '../conn/template';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';

@@ -3,28 +3,32 @@
  *
  * @module
  */
+import { SB_NO_CPORT } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
 import { hasNone } from '../conn/index-table';
-import { connOf, find, isReply } from '../conn/table';
+import { connOf, find, isReply, isWaiting } from '../conn/table';
 import { Scratch } from '../descriptor';
+import { field } from '../superblock';
 import { portsBE } from '../wire/ports';
 
 /** ISAKMP's port (500) on both sides, network order: what AH and ESP follow. */
 export const ISAKMP_PORTS_BE: u32 = 0xf401f401;
 
 /**
- * `ref`, or 0 for a connection from port 0 by a packet of its client: Linux keeps that port for connections that do not know
- * theirs yet, and never finds it.
+ * `ref`, or 0 for a connection from port 0 by a packet of its client: Linux keeps that port for connections that wait for
+ * theirs, and never finds another.
  */
-export function byClient(ref: u32): u32 {
-  return ref != 0 && !isReply(ref) && connOf(ref).cportBE == 0 ? 0 : ref;
+function byClient(ref: u32): u32 {
+  return ref != 0 && !isReply(ref) && connOf(ref).cportBE == 0 && !isWaiting(connOf(ref)) ? 0 : ref;
 }
 
 /** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */
 export function findByTuple(packet: Scratch): u32 {
   const bucket = packet.bucket;
-  return bucket != 0 && hasNone(bucket, packet.hash) ? 0 : seekByTuple(packet);
+  const ref = bucket != 0 && hasNone(bucket, packet.hash) ? 0 : seekByTuple(packet);
+  if (ref != 0 || bucket == 0 || field(SB_NO_CPORT) == 0) return ref;
+  return findWaiting(packet.isV6, packet.source, packet.destination, portsBE(packet.l4), packet.protocol);
 }
 
 function seekByTuple(packet: Scratch): u32 {
@@ -40,6 +44,18 @@ function seekByTuple(packet: Scratch): u32 {
 /** The same for a tuple that no packet has. */
 export function findTuple(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
   return find(hashAny(v6, source, destination, portsBE, protocol), v6, source, destination, portsBE, protocol);
+}
+
+/** The same, by a packet of the client also where only one that waits for the port has it. */
+export function findForClient(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
+  const ref = byClient(findTuple(v6, source, destination, portsBE, protocol));
+  return ref != 0 || field(SB_NO_CPORT) == 0 ? ref : findWaiting(v6, source, destination, portsBE, protocol);
+}
+
+/** The entry of a connection that waits for the client's port, whichever that is. */
+function findWaiting(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
+  const ref = findTuple(v6, source, destination, portsBE & 0xffff0000, protocol);
+  return ref != 0 && !isReply(ref) && isWaiting(connOf(ref)) ? ref : 0;
 }
 
 /** AH and ESP have no ports: they go where the ISAKMP of their two ends went. */

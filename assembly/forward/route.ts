@@ -83,10 +83,10 @@ export function mayBeginAgain(conn: Conn): bool {
   return field(SB_EXPIRE_NODEST_CONN) != 0 && conn.dest != 0 && changetype<Dest>(conn.dest).weight == 0;
 }
 
-/** A connection from port 0 may not: nothing of its client's belongs to it. */
+/** A connection from port 0 may not: nothing of its client's belongs to it. Nor may one with a helper. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.dest == 0 || conn.cportBE == 0) return false;
+  if (conn.dest == 0 || conn.cportBE == 0 || conn.isExtended) return false;
   if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
   // What opens a connection again is looked for on the long way.
   if (mayBeginAgain(conn)) return false;

@@ -21,7 +21,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { recordArrival } from '../flow/options';
-import { findRoute6, Hop, resolveAny } from '../net/hop';
+import { findRoute6, Hop, resolveAny, resolveFor } from '../net/hop';
 import { interfaceHas, NO_INTERFACE } from '../net/interface';
 import { Dest } from '../service/dest';
 import { field } from '../superblock';
@@ -30,6 +30,7 @@ import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
 import { sendCut } from './cut';
+import { helpIn, isElsewhere } from './ftp';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
@@ -40,9 +41,19 @@ const LENGTH_MAX: u32 = 0xffff;
 
 /** Where the connection's packets go. */
 function hopOf(conn: Conn, packet: Scratch): Hop {
+  if (conn.isExtended) return hopOfExtended(conn);
   if (conn.dest != 0) return changetype<Dest>(conn.dest).hop();
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(packet.isV6, packet.destination, hop);
+  return hop;
+}
+
+/** A data connection may go to another address than its dest's, by the dest's route. */
+function hopOfExtended(conn: Conn): Hop {
+  const dest = changetype<Dest>(conn.dest);
+  if (!isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveFor(conn.isV6, dest.address, conn.daddr, hop);
   return hop;
 }
 
@@ -94,6 +105,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
   if (conn.method == Method.Masq) {
+    if (conn.isExtended && !helpIn(frame, packet, conn)) return;
     delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
   } else if (conn.method == Method.Bypass) {
@@ -225,6 +237,7 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
       frame.judge(Verdict.Drop, Reason.LocalBoundary);
       return;
     }
+    if (!error && conn.isExtended && !helpIn(frame, packet, conn)) return;
     if (error) translateErrorIn(frame, packet, conn);
     else if (packet.isV6) translateIn<v128>(frame, packet, conn);
     else translateIn<u32>(frame, packet, conn);

@@ -14,9 +14,10 @@ import {
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { controlsAny, expireNow } from '../conn/control';
 import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
-import { connOf, endConnection, isReply, makeConnection } from '../conn/table';
+import { connOf, fillClientPort, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isOpening, isReset } from '../flow/opening';
@@ -24,6 +25,7 @@ import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
+import { adjust, helpOut } from '../forward/ftp';
 import { keepHop, mayBeginAgain, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { refuseCut, transmit } from '../forward/transmit';
@@ -67,6 +69,7 @@ function balance(frame: Descriptor, packet: Scratch): void {
   if (ref != 0 && !(isOpening(packet) && mayBeginAgain(connOf(ref)))) {
     const conn = connOf(ref);
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
+      if (isWaiting(conn) && conn.method == Method.Masq) fillClientPort(conn, portsBE(packet.l4) & 0xffff);
       checkAddresses(conn);
       serveAny(frame, packet, conn);
       return;
@@ -80,7 +83,14 @@ function balance(frame: Descriptor, packet: Scratch): void {
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet);
   // Its dest counts the old connection while another is chosen: in the kernel a timer ends it.
-  if (ref != 0) endConnection(connOf(ref));
+  if (ref != 0) dismiss(frame, connOf(ref));
+}
+
+/** Ends a connection in whose place another may have been made; one that controls others is only not found any more. */
+function dismiss(frame: Descriptor, conn: Conn): void {
+  const isControlling = controlsAny(conn);
+  if (!isControlling || !changetype<Dest>(conn.dest).isAvailable) expireNow(conn);
+  if (isControlling && frame.conn != 0) putFirst(changetype<Conn>(<usize>frame.conn));
 }
 
 /** A server's reply to a client that is this host: its stack gets it from the service it called. */
@@ -90,13 +100,15 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
-  seeReply(packet, conn);
-  if (packet.isV6) {
-    translateOut<v128>(frame, packet, conn);
-  } else {
-    translateOut<u32>(frame, packet, conn);
-    packet.header.fillChecksum();
+  if (conn.isExtended && !helpOut(frame, packet, conn)) {
+    conn.touched = now32();
+    return;
   }
+  seeReply(packet, conn);
+  if (packet.isV6) translateOut<v128>(frame, packet, conn);
+  else translateOut<u32>(frame, packet, conn);
+  if (conn.isExtended && !adjust(frame, packet, conn, Direction.Out)) return;
+  if (!packet.isV6) packet.header.fillChecksum();
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
@@ -158,7 +170,18 @@ function connectTo(service: Service, packet: Scratch, ports: u32): usize {
     : <usize>Reason.NoDest;
   if (made != Reason.NoDest || !mayBypass(service, packet)) return made;
   const once = isOnce(service, protocol);
-  const conn = makeConnection(packet.hash, v6, source, destination, ports, protocol, null, 0, once);
+  const conn = makeConnection(
+    packet.hash,
+    v6,
+    source,
+    destination,
+    ports,
+    protocol,
+    null,
+    destination,
+    ports >> 16,
+    once,
+  );
   return conn == null ? <usize>Reason.TableFull : changetype<usize>(conn);
 }
 

@@ -24,6 +24,7 @@ import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
 import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
+import { adjust, helpOut } from '../forward/ftp';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { countHop, decrementHop, passOn } from '../forward/transmit';
@@ -92,9 +93,14 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       return;
     }
     if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
+    if (conn.isExtended && !helpOut(frame, packet, conn)) {
+      conn.touched = now32();
+      return;
+    }
     seeReply(packet, conn);
     if (v6) countHop<v128>(packet, translateOut<v128>(frame, packet, conn));
     else countHop<u32>(packet, translateOut<u32>(frame, packet, conn));
+    if (conn.isExtended && !mayGoOn(frame, packet, conn, mtu)) return;
   } else {
     decrementHop(packet);
     if (passing != null) seePassing(packet, passing);
@@ -103,6 +109,15 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   }
   passOn(frame, packet, hop, conn != null ? Reason.NatOut : Reason.Routed);
   if (isMade) endIfOnce(frame, conn!);
+}
+
+/** Adjusts a reply that the helper has looked at, and looks whether it has become too long; judges the frame when it has to be dropped. */
+function mayGoOn(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): bool {
+  if (!adjust(frame, packet, conn, Direction.Out)) return false;
+  if (!mustNotBeCut(packet, mtu)) return true;
+  // Who sent it is this host by now: nobody is told.
+  frame.judge(Verdict.Drop, Reason.TooBig);
+  return false;
 }
 
 /** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */

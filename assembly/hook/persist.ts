@@ -12,10 +12,11 @@ import {
 } from '../../src/abi/memory';
 import { PersistenceEngine, Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
+import { control } from '../conn/control';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { makeConnection } from '../conn/table';
-import { control, findTemplate, invalidate, makeTemplate, templateHash } from '../conn/template';
+import { findTemplate, invalidate, makeTemplate, templateHash } from '../conn/template';
 import { Scratch } from '../descriptor';
 import { pickDest } from '../sched/index';
 import { Dest, findNatDest } from '../service/dest';
@@ -149,7 +150,8 @@ function make(
   dest: Dest,
   dportBE: u32,
 ): usize {
-  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dportBE, isOnce(service, protocol));
+  const once = isOnce(service, protocol);
+  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
   if (template != null) template.touched = now32();
   if (conn == null) return Reason.TableFull;
   if (template != null) control(conn, template);

@@ -97,7 +97,7 @@ export function connect(
   const dest = changetype<Dest>(picked);
   const dportBE = dest.portBE != 0 ? dest.portBE : portsBE >> 16;
   const once = isOnce(service, protocol);
-  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dportBE, once);
+  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
   if (conn == null) return Reason.TableFull;
   countConnection(service, dest);
   return changetype<usize>(conn);

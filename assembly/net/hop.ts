@@ -128,8 +128,8 @@ function findNeighbour(addressBE: u32, interfaceIndex: u32): usize {
   return 0;
 }
 
-/** Looks up the way to `addressBE` and writes it to `hop`. */
-export function resolveHop(addressBE: u32, hop: Hop): void {
+/** Looks up the way to `addressBE` and writes it to `hop`: that of a packet to `targetBE`, whose neighbour it is on a link. */
+export function resolveHop(addressBE: u32, hop: Hop, targetBE: u32 = addressBE): void {
   const route = findRoute(addressBE);
   if (route == 0) {
     hop.kind = HopKind.NoRoute;
@@ -148,7 +148,7 @@ export function resolveHop(addressBE: u32, hop: Hop): void {
   hop.kind = HopKind.Forward;
   if ((load<u32>(out, IF_FLAGS) & InterfaceFlag.Ethernet) == 0) return;
   const gatewayBE = load<u32>(route, ROUTE_GATEWAY_BE);
-  const mac = findNeighbour(gatewayBE != 0 ? gatewayBE : addressBE, index);
+  const mac = findNeighbour(gatewayBE != 0 ? gatewayBE : targetBE, index);
   if (mac == 0) hop.kind = HopKind.NoNeighbour;
   else copyMac(hop.mac, mac);
 }
@@ -197,7 +197,7 @@ function findNeighbour6(address: usize, interfaceIndex: u32): usize {
 }
 
 /** Looks up the way to the IPv6 address at `address` and writes it to `hop`. */
-function resolveHop6(address: usize, hop: Hop, on: u32): void {
+function resolveHop6(address: usize, hop: Hop, on: u32, target: usize): void {
   const route = findRoute6(address, on);
   if (route == 0) {
     hop.kind = HopKind.NoRoute;
@@ -215,13 +215,19 @@ function resolveHop6(address: usize, hop: Hop, on: u32): void {
   hop.kind = HopKind.Forward;
   if ((load<u32>(out, IF_FLAGS) & InterfaceFlag.Ethernet) == 0) return;
   const gateway = route + ROUTE6_GATEWAY;
-  const mac = findNeighbour6(isUnspecified6(gateway) ? address : gateway, index);
+  const mac = findNeighbour6(isUnspecified6(gateway) ? target : gateway, index);
   if (mac == 0) hop.kind = HopKind.NoNeighbour;
   else copyMac(hop.mac, mac);
 }
 
 /** Looks up the way to the address of either family at `address` and writes it to `hop`; `on` as for findRoute6. */
 export function resolveAny(v6: bool, address: usize, hop: Hop, on: u32 = NO_INTERFACE): void {
-  if (v6) resolveHop6(address, hop, on);
+  if (v6) resolveHop6(address, hop, on, address);
   else resolveHop(load<u32>(address), hop);
+}
+
+/** The same for packets to the address at `target`, which take the route of the one at `address`. */
+export function resolveFor(v6: bool, address: usize, target: usize, hop: Hop): void {
+  if (v6) resolveHop6(address, hop, NO_INTERFACE, target);
+  else resolveHop(load<u32>(address), hop, load<u32>(target));
 }

@@ -6,6 +6,9 @@
 
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = 2;
+const SEQUENCE: usize = 4;
+const ACKNOWLEDGEMENT: usize = 8;
+const DATA_OFFSET: usize = 12;
 const FLAGS: usize = 13;
 const CHECKSUM: usize = 16;
 /** Bytes of a header without options. */
@@ -15,8 +18,9 @@ export const FIN: u32 = 0x01;
 export const SYN: u32 = 0x02;
 export const RST: u32 = 0x04;
 export const ACK: u32 = 0x10;
+export const URG: u32 = 0x20;
 
-/** View of a TCP header; valid where at least TCP_MIN bytes were seen. The data offset is not looked at. */
+/** View of a TCP header; valid where at least TCP_MIN bytes were seen. What the data offset says was not checked. */
 @unmanaged
 @final
 export class Tcp {
@@ -26,6 +30,27 @@ export class Tcp {
 
   set destinationPortBE(value: u32) {
     store<u16>(changetype<usize>(this), value, DESTINATION_PORT);
+  }
+
+  get sequence(): u32 {
+    return bswap<u32>(load<u32>(changetype<usize>(this), SEQUENCE));
+  }
+
+  set sequence(value: u32) {
+    store<u32>(changetype<usize>(this), bswap<u32>(value), SEQUENCE);
+  }
+
+  get acknowledgement(): u32 {
+    return bswap<u32>(load<u32>(changetype<usize>(this), ACKNOWLEDGEMENT));
+  }
+
+  set acknowledgement(value: u32) {
+    store<u32>(changetype<usize>(this), bswap<u32>(value), ACKNOWLEDGEMENT);
+  }
+
+  /** Bytes of the header with its options, as it says: 0 to 60. */
+  get headerLength(): u32 {
+    return (load<u8>(changetype<usize>(this), DATA_OFFSET) >> 4) << 2;
   }
 
   /** The control bits, of which FIN, SYN, RST and ACK matter here. */

@@ -24,7 +24,11 @@ export const RARE = [
   'assembly/hook/input/isServed',
   'assembly/flow/tuple/seekByTuple',
   'assembly/conn/table/endConnection',
+  'assembly/conn/expiry/livesOn',
+  'assembly/flow/tuple/findWaiting',
   'assembly/hook/balance/open',
+  'assembly/hook/balance/dismiss',
+  'assembly/conn/table/fillClientPort',
   'assembly/hook/balance/serveAny',
   'assembly/hook/balance/answerLocalClient',
   'assembly/hook/icmp/icmpIn',
@@ -39,6 +43,11 @@ export const RARE = [
   'assembly/forward/answer/answerTimeExceeded',
   'assembly/forward/answer/answerUnreachable',
   'assembly/forward/cut/sendCut',
+  // Connections with a helper.
+  'assembly/forward/ftp/helpIn',
+  'assembly/forward/ftp/helpOut',
+  'assembly/forward/ftp/adjust',
+  'assembly/forward/transmit/hopOfExtended',
   // Once for each dest in each state of the network.
   'assembly/net/hop/resolveAny',
   'assembly/service/dest/Dest#currentMtu',

@@ -197,6 +197,21 @@ export const SB_CALL_ID_MAX = 688;
 export const SB_CALL_ID_HIGH = 692;
 export const SB_CALL_ID_FREE = 696;
 
+/** u32 each: extensions of connections, see EXT_; how many there are, were handed out at least once; head of the free ones. */
+export const SB_EXTENSIONS = 1088;
+export const SB_EXTENSION_MAX = 1092;
+export const SB_EXTENSION_HIGH = 1096;
+export const SB_EXTENSION_FREE = 1100;
+
+/** u16 × FTP_PORTS_MAX: ports of FTP's helper (network order, 0 ends the list); none: it is not loaded. */
+export const SB_FTP_PORTS = 1104;
+/** Linux: IP_VS_APP_MAX_PORTS. */
+export const FTP_PORTS_MAX = 8;
+/** u32: connections that wait for their client's port (Linux: IP_VS_CONN_F_NO_CPORT). */
+export const SB_NO_CPORT = 1120;
+/** 16 bytes: the address that a command or a reply of FTP names. */
+export const SB_FTP_ADDRESS = 1136;
+
 /** 16 bytes each: what the template that is looked for has as client, and as virtual address if that is a mark. */
 export const SB_TEMPLATE_CLIENT = 768;
 export const SB_TEMPLATE_MARK = 784;
@@ -552,8 +567,13 @@ export const CONN_PREV = 48;
 export const CONN_NEXT = 52;
 /** u32: packets in. */
 export const CONN_IN_PACKETS = 56;
-/** u32: address of the record that controls this one, a template; 0: none does. It lives on for as long. */
+/**
+ * u32: address of the record that controls this one, a template or a connection; 0: none does. It lives on for as long. With
+ * EXTENDED the address of an extension, which has that.
+ */
 export const CONN_CONTROL = 60;
+/** Bit 0 of CONN_CONTROL: there is an extension. Such a connection never goes the short way. */
+export const EXTENDED = 1;
 
 // A template has the same key, timer and dest. Client port 0, and no packets: where others keep the way to the client it has
 /** u32: how many connections it controls. */
@@ -586,6 +606,39 @@ export enum ConnFlag {
   Template = 64,
   /** It lives for one packet. */
   Once = 128,
+}
+
+// --- extensions: what a connection has beside its record that a helper looks at, or has sent elsewhere than to its dest ---
+
+export const EXTENSION_SIZE = 48;
+/** u32: address of the record that controls the connection, 0: none does; of a free extension the next free one. */
+export const EXT_CONTROL = 0;
+export const EXT_NEXT = 0;
+/** u8: 1 while in use; u8: FtpMode. */
+export const EXT_USED = 4;
+export const EXT_FTP = 5;
+/** u32 each, as CONN_CONTROLS and CONN_RELEASED: what the connection controls itself. */
+export const EXT_CONTROLS = 8;
+export const EXT_RELEASED = 12;
+/** SEQUENCE_SIZE bytes each: how the numbers of its client's segments, and those of its server's, are adjusted. */
+export const EXT_IN = 16;
+export const EXT_OUT = 28;
+
+/** u32: the last segment whose length was changed begins here, as its sender counts. */
+export const SEQ_POSITION = 0;
+/** i32 each: what is added to numbers up to there, and to those behind it. */
+export const SEQ_BEFORE = 4;
+export const SEQ_AFTER = 8;
+export const SEQUENCE_SIZE = 12;
+
+/** Which reply of a server FTP's helper waits for. */
+export enum FtpMode {
+  /** It does not look at the connection. */
+  None = 0,
+  /** None. */
+  Active = 1,
+  Pasv = 2,
+  Epsv = 3,
 }
 
 // --- connection index: one bucket is one cache line ---------------------------------------------

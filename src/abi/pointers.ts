@@ -14,6 +14,7 @@ export const SUPERBLOCK_POINTERS: readonly number[] = [
   abi.SB_DEST_FREE,
   abi.SB_DEST_TRASH,
   abi.SB_CALL_ID_FREE,
+  abi.SB_EXTENSION_FREE,
 ];
 
 /** SVC_NEXT matters of free records alone: lists by key are made anew. */
@@ -23,6 +24,8 @@ export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE
 
 /** Of both families. CONN_CONTROL of a template is its CONN_CALL_ID. */
 export const CONN_POINTERS: readonly number[] = [abi.CONN_DEST, abi.CONN_PREV, abi.CONN_NEXT, abi.CONN_CONTROL];
+
+export const EXTENSION_POINTERS: readonly number[] = [abi.EXT_CONTROL];
 
 /** Of the head of an lblc or lblcr cache, beside its buckets. */
 export const CACHE_POINTERS: readonly number[] = [abi.CACHE_FREE, abi.CACHE_PAGES];

@@ -94,6 +94,8 @@ export enum Reason {
   FragmentTimeout = 73,
   FragmentDuplicate = 74,
   TunnelChecksum = 75,
+  TcpChecksum = 76,
+  TcpOption = 77,
 
   // drop: what we were to do with it
   TtlExceeded = 80,

@@ -3,24 +3,24 @@
  *
  * ```json
  * { "link": [ip -j -d link], "addr": [ip -j addr], "route": [ip -j route show table all], "neigh": [ip -j neigh],
- *   "fou": [ip -j fou show] }
+ *   "fou": [ip -j fou show], "ip_vs_ftp": { "ports": [21] } }
  * ```
  *
- * of which `link` is only needed for VLANs and tunnels with names of their own (`ip -j -d addr` has both) and `fou` for
- * GUE, or the topology of a recorded scenario. (`ip -j route` alone prints IPv4 routes only.) What the kernel would not
- * use for forwarding either is passed over: broadcast and multicast routes, other tables than local, main and default,
+ * of which `link` is only needed for VLANs and tunnels with names of their own (`ip -j -d addr` has both), `fou` for GUE,
+ * and `ip_vs_ftp` where FTP's helper is loaded (`ports` as its parameter); or the topology of a recorded scenario.
+ * (`ip -j route` alone prints IPv4 routes only.) What the kernel would not use for forwarding either is passed over: broadcast and multicast routes, other tables than local, main and default,
  * neighbours that failed. What it would use and this version cannot (multipath, blackholes, routes into tunnels, FOU
  * without GUE) is refused, with the JSON path and the line.
  *
  * @module
  */
 import { addressBytes, parseMac, prefixBytes } from '../address.js';
-import type { FouConfig, InterfaceConfig, NeighbourConfig, NetworkConfig } from '../types.js';
+import type { FouConfig, FtpConfig, InterfaceConfig, NeighbourConfig, NetworkConfig } from '../types.js';
 import { type JsonEntry, JsonInput, shown } from './json-input.js';
 import { addInterfaces, Interfaces, TUNNEL_OF_NAME } from './network-interfaces.js';
 import { routeOf } from './network-routes.js';
 
-const PARTS = ['addr', 'link', 'route', 'neigh', 'fou'];
+const PARTS = ['addr', 'link', 'route', 'neigh', 'fou', 'ip_vs_ftp'];
 /** Neighbour states in which the kernel has no usable MAC. */
 const UNUSABLE_STATES = ['FAILED', 'INCOMPLETE', 'NONE'];
 
@@ -60,6 +60,7 @@ function networkFrom(input: JsonInput, value: unknown): NetworkConfig {
     routes: input.entries(root, 'route').flatMap((entry) => routeOf(input, entry, interfaces) ?? []),
     neighbours: input.entries(root, 'neigh').flatMap((entry) => neighbourOf(input, entry, interfaces) ?? []),
     ...(fou.length > 0 && { fou }),
+    ...(root.value.ip_vs_ftp !== undefined && { ip_vs_ftp: helperOf(input, root.value.ip_vs_ftp) }),
   };
 }
 
@@ -83,6 +84,20 @@ function isGroup(address: string): boolean {
   const { family, bytes } = addressBytes(address);
   const [first = 0] = bytes;
   return family === 4 ? first >>> 4 === 0xe : first === 0xff;
+}
+
+function helperOf(input: JsonInput, value: unknown): FtpConfig {
+  const { ports, ...others } = input.entry(value, 'ip_vs_ftp').value;
+  for (const key of Object.keys(others)) input.fail(`ip_vs_ftp.${key}`, `expected ports, got ${shown(key)}`);
+  if (ports === undefined) return {};
+  if (!Array.isArray(ports)) input.fail('ip_vs_ftp.ports', `expected a list, got ${shown(ports)}`);
+  return {
+    ports: ports.map((port: unknown, i) => {
+      const path = `ip_vs_ftp.ports[${i}]`;
+      if (Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65535) return Number(port);
+      return input.fail(path, `expected a port of 1 to 65535, got ${shown(port)}`);
+    }),
+  };
 }
 
 function fouOf(input: JsonInput, entry: JsonEntry): FouConfig {

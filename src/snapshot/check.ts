@@ -13,6 +13,7 @@ import { checkNetworkShape } from '../net-shape.js';
 import { buildTables } from '../net-tables.js';
 import { layOut, type Plan } from '../plan.js';
 import { ENGINES, METHODS, PROTOCOLS, SCHEDULERS, TUNNEL_CHECKSUMS, TUNNEL_TYPES } from '../records.js';
+import { checkControl } from './check-control.js';
 import type { SectionName, Snapshot } from './format.js';
 import { type AllRecords, fail, Records, wordsOf } from './inspect.js';
 import { checkPool } from './pool.js';
@@ -36,6 +37,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   const wheel = wordsOf(snapshot.sections.wheel.bytes);
   checkWheel(wheel, plan, all);
   checkConnections(plan, all, held);
+  checkControl(all, superblock[abi.SB_NO_CPORT >>> 2]!);
   checkContested(wordsOf(snapshot.sections.contested.bytes), all);
 }
 
@@ -85,6 +87,7 @@ function checkSuperblock(bytes: Uint8Array, plan: Plan, all: AllRecords): void {
   expect('SB_CONN_HIGH', field(abi.SB_CONN_HIGH), all.conns.count);
   expect('SB_CONN6_HIGH', field(abi.SB_CONN6_HIGH), all.conns6.count);
   expect('SB_CALL_ID_HIGH', field(abi.SB_CALL_ID_HIGH), all.callIds.count);
+  expect('SB_EXTENSION_HIGH', field(abi.SB_EXTENSION_HIGH), all.extensions.count);
   expect('SB_CONN_COUNT', field(abi.SB_CONN_COUNT), all.conns.inUse + all.conns6.inUse);
   expect('SB_CONN6_COUNT', field(abi.SB_CONN6_COUNT), all.conns6.inUse);
   expect('SB_SERVICE_COUNT', field(abi.SB_SERVICE_COUNT), all.services.inUse);
@@ -226,16 +229,10 @@ function checkConnections(plan: Plan, all: AllRecords, held: Uint32Array): void 
         if (!isTemplate) (flags & abi.ConnFlag.Inactive ? inactive : active)[dest]!++;
       } else if (isTemplate || method !== Method.Bypass) fail('CONN_DEST is 0');
       const other = records.word(i, abi.CONN_CONTROL);
-      if (other === 0) continue;
-      if (isTemplate) {
-        const cell = callIds.at(other, 'CONN_CALL_ID');
-        if (named[cell] !== 0) fail(`Call-ID ${cell} is of two templates`);
-        named[cell] = 1;
-      } else {
-        const owners = other < all.conns6.base ? all.conns : all.conns6;
-        const owner = owners.at(other, 'CONN_CONTROL');
-        if ((owners.byte(owner, abi.CONN_FLAGS) & abi.ConnFlag.Template) === 0) fail('CONN_CONTROL is no template');
-      }
+      if (other === 0 || !isTemplate) continue;
+      const cell = callIds.at(other, 'CONN_CALL_ID');
+      if (named[cell] !== 0) fail(`Call-ID ${cell} is of two templates`);
+      named[cell] = 1;
     }
   }
   for (let i = 0; i < dests.count; i++) {

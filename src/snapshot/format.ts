@@ -35,6 +35,7 @@ export type SectionName =
   | 'conns'
   | 'conns6'
   | 'callIds'
+  | 'extensions'
   /** u32 each: index entries of which others with the same tag are near, in the order in which they are found. */
   | 'contested';
 
@@ -68,6 +69,7 @@ const SECTION_NAMES = [
   'conns',
   'conns6',
   'callIds',
+  'extensions',
   'contested',
 ]
   .sort()

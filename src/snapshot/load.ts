@@ -31,6 +31,7 @@ export function movesOf(snapshot: Snapshot, plan: Plan): Moves {
     conns6: moveOf(snapshot, plan, 'conns6'),
     services: moveOf(snapshot, plan, 'services'),
     callIds: moveOf(snapshot, plan, 'callIds'),
+    extensions: moveOf(snapshot, plan, 'extensions'),
     schedulers: { from: schedulers.base, to: plan.schedulers.base, length: schedulers.bytes.length },
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import { CONN_POINTERS, DEST_POINTERS, SERVICE_POINTERS } from '../abi/pointers.js';
+import { CONN_POINTERS, DEST_POINTERS, EXTENSION_POINTERS, SERVICE_POINTERS } from '../abi/pointers.js';
 import { IpvsError } from '../errors.js';
 import type { Plan, PlanOptions } from '../plan.js';
 import type { Snapshot } from './format.js';
@@ -67,6 +67,16 @@ export const TABLES = {
     free: abi.SB_CALL_ID_FREE,
     high: abi.SB_CALL_ID_HIGH,
     option: 'callIds',
+  },
+  extensions: {
+    size: abi.EXTENSION_SIZE,
+    used: abi.EXT_USED,
+    mask: 0xff,
+    next: abi.EXT_NEXT,
+    pointers: EXTENSION_POINTERS,
+    free: abi.SB_EXTENSION_FREE,
+    high: abi.SB_EXTENSION_HIGH,
+    option: 'extensions',
   },
 } as const satisfies Record<string, Table>;
 

@@ -33,7 +33,7 @@ export function take(
 ): Uint8Array<ArrayBuffer> {
   const field = (at: number): number => view.getUint32(abi.SUPERBLOCK + at, true);
   const contested = contestedEntries(view, plan.index, core);
-  const { conns, conns6, callIds } = plan;
+  const { conns, conns6, callIds, extensions } = plan;
   return encode({
     plan: plan.options,
     network,
@@ -47,6 +47,7 @@ export function take(
       conns: section(view, conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
       conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       callIds: section(view, callIds.base, field(abi.SB_CALL_ID_HIGH) * abi.CALL_ID_SIZE),
+      extensions: section(view, extensions.base, field(abi.SB_EXTENSION_HIGH) * abi.EXTENSION_SIZE),
       contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
     },
   });

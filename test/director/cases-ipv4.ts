@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { segment } from '../support/ftp.js';
 import {
   CLIENT,
   fromClient,
   fromServer,
   MAC,
+  NETWORK,
   networkWith,
   request,
   SERVERS,
@@ -27,6 +29,20 @@ const changed = (change: (packet: Uint8Array) => void, fix = true): Uint8Array =
 const big = new Uint8Array(1480);
 const inTunnel = (inner: Uint8Array, tos = 0): Uint8Array =>
   fromClient(ipv4({ source: CLIENT, destination: '10.0.0.1', protocol: 4, tos }, inner));
+
+/** FTP at the service's port, and a connection of which an answer grew. */
+const ENDS = { source: CLIENT, destination: VIP, sport: 40_000, dport: 80, seq: 1, ack: 1 };
+const FTP: Partial<Case> = {
+  options: { network: { ...NETWORK, ip_vs_ftp: { ports: [80] } } },
+  before: (director) => {
+    open(director);
+    const ends = { source: SERVERS[0], destination: CLIENT, sport: 8080, dport: 40_000, seq: 1, ack: 1 };
+    director.send(fromServer(segment({ ...ends, flags: SYN | ACK })), 'srv', 0);
+    director.send(fromClient(segment(ENDS)), 'cli', 0);
+    director.send(fromClient(segment({ ...ENDS, text: 'PASV\r\n' })), 'cli', 0);
+    director.send(fromServer(segment({ ...ends, text: '227 (1,1,1,1,1,1)' })), 'srv', 0);
+  },
+};
 
 /** IPv4, and frames that are neither family's. */
 export const CASES_4: Record<string, Case> = {
@@ -152,6 +168,16 @@ export const CASES_4: Record<string, Case> = {
     expect: ['local-boundary'],
     dests: [{ ...NAT, address: '127.0.0.1' }],
     frame: fromClient(request('tcp')),
+  },
+  'a wrong checksum of what the helper reads': {
+    expect: ['tcp-checksum'],
+    ...FTP,
+    frame: fromClient(request('tcp', { flags: ACK, checksum: 1 })),
+  },
+  'options that cannot be read of what the helper adjusts': {
+    expect: ['tcp-option'],
+    ...FTP,
+    frame: fromClient(segment({ ...ENDS, tcpOptions: Uint8Array.of(1, 1, 8, 3) })),
   },
   'an interface that is down': {
     expect: ['interface-down'],

@@ -27,7 +27,7 @@ describe.each(BINARIES)('%s', (binary) => {
     const director = lab([NAT], { binary });
     director.send(fromClient(request('tcp')), 'cli', 0);
     const interfaces = NETWORK.interfaces.map((each) =>
-      each.name === 'cli' ? { ...each, addresses: ['10.0.0.1/24'] } : each,
+      each.name === 'cli' ? { ...each, addresses: ['10.0.0.1/24', 'fd00::1/64'] } : each,
     );
     director.setNetwork({ ...NETWORK, interfaces });
     const ack = fromClient(request('tcp', { flags: ACK }));

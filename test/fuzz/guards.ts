@@ -55,6 +55,10 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_RANDOM, 8],
   [abi.SB_CALL_ID_HIGH, 4],
   [abi.SB_CALL_ID_FREE, 4],
+  [abi.SB_EXTENSION_HIGH, 4],
+  [abi.SB_EXTENSION_FREE, 4],
+  [abi.SB_NO_CPORT, 4],
+  [abi.SB_FTP_ADDRESS, 16],
   // The key of the template that is looked for.
   [abi.SB_TEMPLATE_CLIENT, 16],
   [abi.SB_TEMPLATE_MARK, 16],
@@ -118,6 +122,7 @@ export class Guards {
     this.#checkNew(this.#plan.conns, abi.CONN_SIZE, abi.SB_CONN_HIGH);
     this.#checkNew(this.#plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
     this.#checkNew(this.#plan.callIds, abi.CALL_ID_SIZE, abi.SB_CALL_ID_HIGH);
+    this.#checkNew(this.#plan.extensions, abi.EXTENSION_SIZE, abi.SB_EXTENSION_HIGH);
     this.#checkNew(this.#plan.blocks, abi.BLOCK_SIZE, abi.SB_BLOCK_HIGH);
 
     let at = arena.base;

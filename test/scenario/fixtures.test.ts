@@ -9,6 +9,7 @@ import { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { ReplayTarget } from '../../src/scenario/replay.js';
 import { type MakeTarget, verifyScenario } from '../../src/scenario/verify.js';
+import type { NetworkConfig } from '../../src/types.js';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/kernel/', import.meta.url));
 const names = readdirSync(FIXTURES).filter((name) => !name.includes('.'));
@@ -21,6 +22,7 @@ const COUNTS: Readonly<Record<string, { frames: number; masked: Record<string, n
   'dr-tcp': { frames: 46, masked: {}, host: 0 },
   'dr-udp': { frames: 27, masked: { 'icmp-id': 2 }, host: 0 },
   dr6: { frames: 95, masked: { 'flow-label': 4, 'fragment-id': 6 }, host: 1 },
+  'ftp-nat': { frames: 46, masked: {}, host: 0 },
   'ftp-persist-21': { frames: 9, masked: {}, host: 0 },
   'load-lc': { frames: 200, masked: {}, host: 0 },
   'nat-edge': { frames: 22, masked: { 'icmp-id': 7 }, host: 13 },
@@ -90,8 +92,10 @@ const missing = (): never => {
   throw new Error('not used by any scenario');
 };
 
+const ftpPortsOf = ({ ip_vs_ftp }: NetworkConfig): readonly number[] => (ip_vs_ftp && (ip_vs_ftp.ports ?? [21])) || [];
+
 const reference: MakeTarget = (network): ReplayTarget =>
-  Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), { clear: missing });
+  Object.assign(new ReferenceDirector({ network, ipId: 0x1234, ftpPorts: ftpPortsOf(network) }), { clear: missing });
 
 const core: MakeTarget = (network) => Director.create({ network, seed: 1n });
 

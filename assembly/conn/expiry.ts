@@ -1,0 +1,133 @@
+/**
+ * How connections end: when their time is over, or with their dests.
+ *
+ * @module
+ */
+import { SB_CONN_COUNT, SB_NOW, SB_WHEEL_NOW, SUPERBLOCK, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/memory';
+import { Dest } from '../service/dest';
+import { field, now32, setField } from '../superblock';
+import { controlsAny, mayControl, outlives } from './control';
+import { Conn } from './record';
+import { endConnection } from './table';
+import { hang, remaining, slotHead, unhang } from './wheel';
+
+/** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
+const CLOCK_STEP: u64 = 1 << 30;
+
+/** Whether a connection that is due lives on for those that it controls; it has ended when not. */
+export function livesOn(conn: Conn): bool {
+  if (!conn.isExtended) {
+    endConnection(conn);
+    return false;
+  }
+  endDue();
+  return outlives(conn);
+}
+
+/** Ends the connections of all dests that were deleted, then those that controlled them. Every record hangs in the wheel. */
+export function endAbandoned(): void {
+  while (endFreeAbandoned()) {}
+}
+
+/** Ends those that control nobody; whether there were any. */
+function endFreeAbandoned(): bool {
+  let any: bool = false;
+  for (let slot: u32 = 0; slot < <u32>WHEEL_SLOTS; slot++) {
+    let address = load<u32>(slotHead(slot));
+    while (address != 0) {
+      const conn = changetype<Conn>(<usize>address);
+      address = conn.next;
+      if (conn.dest == 0 || changetype<Dest>(conn.dest).isAvailable || controlsAny(conn)) continue;
+      endConnection(conn);
+      any = true;
+    }
+  }
+  return any;
+}
+
+/** Moves the clock to `to` (milliseconds; never backwards) and ends every connection that is due. */
+export function advanceClock(to: u64): void {
+  let at = load<u64>(SUPERBLOCK, SB_NOW);
+  while (at < to) {
+    at = field(SB_CONN_COUNT) != 0 && to - at > CLOCK_STEP ? at + CLOCK_STEP : to;
+    store<u64>(SUPERBLOCK, at, SB_NOW);
+    turnWheel(<u32>(at >> WHEEL_SHIFT));
+  }
+}
+
+/** Empties the slots that came due up to wheel tick `to`. */
+function turnWheel(to: u32): void {
+  const from = field(SB_WHEEL_NOW);
+  if (from == to) return;
+  setField(SB_WHEEL_NOW, to);
+  const slots = min<u32>(to - from, WHEEL_SLOTS);
+  let due: u32 = 0;
+  for (let i: u32 = 0; i < slots; i++) {
+    const head = slotHead(to - i);
+    let address = load<u32>(head);
+    store<u32>(head, 0);
+    while (address != 0) {
+      const conn = changetype<Conn>(<usize>address);
+      address = conn.next;
+      // The list is being taken apart: give the record a place of its own before it may leave it.
+      conn.next = 0;
+      hang(conn);
+      if (remaining(conn) != 0) continue;
+      if (!mayControl(conn)) {
+        endConnection(conn);
+        continue;
+      }
+      // It waits for those that it controls, and may have ended by then.
+      unhang(conn);
+      conn.next = due;
+      due = <u32>changetype<usize>(conn);
+    }
+  }
+  if (due != 0) endControllers(due);
+}
+
+/**
+ * Ends those of a list of due records that controlled nobody when they were due. Of these some may control others: who
+ * controls nobody comes first.
+ */
+function endControllers(first: u32): void {
+  let list = first;
+  let ended: bool = true;
+  while (list != 0) {
+    const isLast = !ended;
+    ended = false;
+    let left: u32 = 0;
+    while (list != 0) {
+      const conn = changetype<Conn>(<usize>list);
+      list = conn.next;
+      if (!isLast && controlsAny(conn)) {
+        conn.next = left;
+        left = <u32>changetype<usize>(conn);
+        continue;
+      }
+      endController(conn);
+      ended = true;
+    }
+    list = left;
+  }
+}
+
+/** One of them, which does not hang anywhere. Who was due after the wheel's turn is left in it. */
+function endController(conn: Conn): void {
+  const sinceTurn = now32() & ((1 << WHEEL_SHIFT) - 1);
+  hang(conn);
+  if (now32() - conn.touched - conn.timeout > sinceTurn && outlives(conn)) {
+    unhang(conn);
+    hang(conn);
+  }
+}
+
+/** Ends all connections that are due, but those that may control others: those whose slot comes next. */
+export function endDue(): void {
+  let address = load<u32>(slotHead(field(SB_WHEEL_NOW) + 1));
+  while (address != 0) {
+    const conn = changetype<Conn>(<usize>address);
+    address = conn.next;
+    if (remaining(conn) == 0 && !mayControl(conn)) endConnection(conn);
+  }
+}

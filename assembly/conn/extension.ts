@@ -1,0 +1,73 @@
+/**
+ * Extensions: what a connection with a helper has beside its record, in cells of one size (layout in src/abi/memory.ts).
+ *
+ * @module
+ */
+import {
+  EXT_CONTROL,
+  EXT_CONTROLS,
+  EXT_FTP,
+  EXT_IN,
+  EXT_NEXT,
+  EXT_OUT,
+  EXT_USED,
+  EXTENSION_SIZE,
+  SB_EXTENSION_FREE,
+  SB_EXTENSION_HIGH,
+  SB_EXTENSION_MAX,
+  SB_EXTENSIONS,
+} from '../../src/abi/memory';
+import { field, setField } from '../superblock';
+import { Direction } from './tcp-state';
+
+/** View of an extension. */
+@unmanaged
+@final
+export class Extension {
+  /** The record that controls its connection, 0: none. */
+  get control(): usize {
+    return load<u32>(changetype<usize>(this), EXT_CONTROL);
+  }
+  set control(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, EXT_CONTROL);
+  }
+  /** FtpMode. */
+  get ftp(): u32 {
+    return load<u8>(changetype<usize>(this), EXT_FTP);
+  }
+  set ftp(value: u32) {
+    store<u8>(changetype<usize>(this), value, EXT_FTP);
+  }
+  /** Where it is noted what its connection controls. */
+  get controlling(): usize {
+    return changetype<usize>(this) + EXT_CONTROLS;
+  }
+
+  /** How the numbers of segments of that direction are adjusted: see conn/sequence. */
+  sequence(direction: Direction): usize {
+    return changetype<usize>(this) + (direction == Direction.Out ? EXT_OUT : EXT_IN);
+  }
+}
+
+/** A free one, all 0; 0 when all are in use. */
+export function takeExtension(): usize {
+  let at = <usize>field(SB_EXTENSION_FREE);
+  if (at != 0) {
+    setField(SB_EXTENSION_FREE, load<u32>(at, EXT_NEXT));
+  } else {
+    const high = field(SB_EXTENSION_HIGH);
+    if (high == field(SB_EXTENSION_MAX)) return 0;
+    setField(SB_EXTENSION_HIGH, high + 1);
+    at = <usize>field(SB_EXTENSIONS) + <usize>high * EXTENSION_SIZE;
+  }
+  memory.fill(at, 0, EXTENSION_SIZE);
+  store<u8>(at, 1, EXT_USED);
+  return at;
+}
+
+/** Gives one back. */
+export function freeExtension(extension: usize): void {
+  store<u8>(extension, 0, EXT_USED);
+  store<u32>(extension, field(SB_EXTENSION_FREE), EXT_NEXT);
+  setField(SB_EXTENSION_FREE, <u32>extension);
+}
