@@ -5,7 +5,7 @@
  */
 import { IpvsError } from './errors.js';
 import { layOut, type Plan, type PlanOptions } from './plan.js';
-import type { EcnName } from './settings.js';
+import type { EcnName, EvictName } from './settings.js';
 import { assertKeys } from './shape.js';
 import type { Snapshot } from './snapshot/format.js';
 import type { NetworkConfig, SysctlConfig } from './types.js';
@@ -19,6 +19,8 @@ export interface DirectorOptions {
   plan?: Partial<PlanOptions>;
   /** The ECN field of outer headers; default `kernel`. */
   ecn?: EcnName;
+  /** Which connections make room for new ones when the table is full; default `none`: new ones are refused. */
+  evict?: EvictName;
   /** Key of the connection index: 128 bits, or 16 bytes. Default: from the host's random generator. */
   seed?: bigint | Uint8Array;
   /** Memory to work in, shared or not; at least as large as the plan, and never to grow. Default: its own. */
@@ -44,6 +46,7 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
   sysctl: true,
   plan: true,
   ecn: true,
+  evict: true,
   seed: true,
   memory: true,
   variant: true,

@@ -20,7 +20,7 @@ import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring
 import { IpvsError } from './errors.js';
 import { checkNetworkShape } from './net-shape.js';
 import { buildTables, type NetTables, writeTables } from './net-tables.js';
-import { type Plan, type Region, writePlan, writePool } from './plan.js';
+import { type Plan, type Region, writePlan, writePool, writeWheel } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import {
   type ConnectionInfo,
@@ -39,6 +39,7 @@ import {
   DEFAULT_SYSCTL,
   DEFAULT_TIMEOUTS,
   ecnMode,
+  evictedKinds,
   readSysctl,
   readTimeouts,
   timeoutsOf,
@@ -64,7 +65,7 @@ import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './was
 export type { DirectorOptions, RestoreOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
 export type { ServiceRules } from './replace.js';
-export type { EcnName } from './settings.js';
+export type { EcnName, EvictName } from './settings.js';
 
 /** What became of a frame, or a frame that the director made. */
 export interface Outcome {
@@ -112,6 +113,7 @@ export class Director implements Disposable {
     const { network: given = { interfaces: [] }, sysctl: switches = {} } = options;
     checkSysctl(switches);
     const ecn = ecnMode(options.ecn ?? 'kernel');
+    const kinds = evictedKinds(options.evict ?? 'none');
     checkNetworkShape(given, 'network');
     this.#network = structuredClone(given);
     this.#tables = buildTables(this.#network, plan);
@@ -120,9 +122,11 @@ export class Director implements Disposable {
     if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
     writePlan(this.#view, plan);
     writePool(this.#view, plan);
+    writeWheel(this.#view, plan);
     this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
     this.#bytes.set(seed.subarray(0, 8), abi.SUPERBLOCK + abi.SB_RANDOM);
     this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
+    this.#view.setUint32(abi.SUPERBLOCK + abi.SB_EVICT, kinds, true);
     writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
     writeSysctl(this.#view, DEFAULT_SYSCTL);
     this.#writeSysctl(switches);

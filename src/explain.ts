@@ -67,6 +67,7 @@ export function explainPacket(
   const services = director.services();
   const connections = director.connections(now);
   const sysctl = director.getSysctl();
+  const counted = director.counters();
   const [outcome, ...made] = director.send(frame, interfaceName, now, notes);
   if (outcome === undefined) throw new Error('the director gave no outcome');
 
@@ -79,6 +80,8 @@ export function explainPacket(
     return one.made || one.decapsulated ? 'raw' : link;
   };
   const { connection } = outcome;
+  const connectionsAfter = director.connections(now);
+  const madeRoom = evictions(director.counters()) > evictions(counted);
   return {
     inInterface: interfaceName,
     now,
@@ -93,7 +96,8 @@ export function explainPacket(
       made,
       services,
       connections,
-      connectionsAfter: director.connections(now),
+      connectionsAfter,
+      evicted: madeRoom ? connections.filter((one) => !connectionsAfter.some((left) => sameConnection(left, one))) : [],
       once,
     }),
     fate: fateOf(outcome, linkAfter(outcome)),
@@ -101,6 +105,12 @@ export function explainPacket(
     connection: connection && { ...connection, opened: !connections.some((one) => sameConnection(one, connection)) },
     made: made.map((one) => fateOf(one, linkAfter(one))),
   };
+}
+
+/** How many connections and templates have made room for others. */
+function evictions(counters: Record<ReasonName, bigint>): bigint {
+  const names = ['evicted-half-open', 'evicted-closing', 'evicted-datagram', 'evicted-established'] as const;
+  return names.reduce((sum, name) => sum + counters[name], 0n);
 }
 
 /** The server to which a connection for one packet alone (`-o`) went: it has counted it. */

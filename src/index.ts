@@ -10,6 +10,7 @@ export {
   Director,
   type DirectorOptions,
   type EcnName,
+  type EvictName,
   type Outcome,
   type RestoreOptions,
   type ServiceRules,

@@ -155,7 +155,7 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     conns6: region(options.connections6, abi.CONN6_SIZE),
     callIds: region(options.callIds, abi.CALL_ID_SIZE),
     extensions: region(options.extensions, abi.EXTENSION_SIZE),
-    wheel: region(abi.WHEEL_SLOTS, 4),
+    wheel: region(abi.WHEEL_BYTES / 4, 4),
     crcTables: region(1, abi.CRC_TABLES_SIZE),
     descriptors: region(abi.DESCRIPTOR_MAX, abi.DESCRIPTOR_SIZE),
     scratch: region(abi.BURST_MAX, abi.SCRATCH_SIZE),
@@ -173,6 +173,15 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
 export function writePool(view: DataView, { schedulers }: Plan): void {
   view.setUint32(abi.SUPERBLOCK + abi.SB_SCHED_FREE, schedulers.base, true);
   view.setUint32(schedulers.base, schedulers.count, true);
+}
+
+/** Makes all lists of the wheel empty ones: each begins and ends with its head. */
+export function writeWheel(view: DataView, { wheel: { base } }: Plan): void {
+  const head = base + abi.WHEEL_HEADROOM;
+  for (let at = head - abi.LIST_SIZE; at < base + abi.WHEEL_BYTES; at += abi.LIST_SIZE) {
+    view.setUint32(at, at - abi.CONN_PREV, true);
+    view.setUint32(at + abi.CONN_NEXT - abi.CONN_PREV, at - abi.CONN_PREV, true);
+  }
 }
 
 /** Writes where everything lies. */

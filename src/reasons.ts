@@ -144,10 +144,30 @@ const table = {
   'table-full': [
     Reason.TableFull,
     'drop',
-    'no free connection record, or none for the Call-ID of a template or for a helper',
+    'no free connection record, and none that may make room (`evict`); or none for the Call-ID of a template or for a helper',
   ],
   'drop-packet': [Reason.DropPacket, 'drop', 'would open a connection, but is one of those that drop_packet drops'],
   'drop-entry': [Reason.DropEntry, 'drop', 'counts connections and templates that drop_entry ended, not frames'],
+  'evicted-half-open': [
+    Reason.EvictedHalfOpen,
+    'drop',
+    'counts half-open connections that made room for new ones (`evict`), and templates none of whose was established',
+  ],
+  'evicted-closing': [
+    Reason.EvictedClosing,
+    'drop',
+    'counts closing connections that made room for new ones (`evict`)',
+  ],
+  'evicted-datagram': [
+    Reason.EvictedDatagram,
+    'drop',
+    'counts connections of UDP and idle templates that made room for new ones (`evict`)',
+  ],
+  'evicted-established': [
+    Reason.EvictedEstablished,
+    'drop',
+    'counts established connections that made room for new ones (`evict`)',
+  ],
   'no-route': [Reason.NoRoute, 'drop', 'no route to where it should go'],
   'no-neighbour': [Reason.NoNeighbour, 'drop', 'the MAC of the next hop is not known'],
   'tunnel-mtu': [

@@ -4,6 +4,7 @@
  * @module
  */
 import * as abi from './abi/memory.js';
+import { Kind } from './abi/memory.js';
 import { ConnState, EcnMode } from './abi/protocol.js';
 import { voidCaches } from './net-tables.js';
 import { assertKeys, assertObject, shown } from './shape.js';
@@ -85,6 +86,28 @@ export function ecnMode(name: EcnName): EcnMode {
     throw new RangeError(`expected an ecn of ${Object.keys(ECN_MODES).join(', ')}, got ${shown(name)}`);
   }
   return ECN_MODES[name];
+}
+
+/**
+ * The last kind of connections that make room for a new one, of `half-open`, `closing`, `datagram` and `established` in this
+ * order: none is ended while there is one of a kind before it.
+ */
+export type EvictName = 'none' | 'half-open' | 'closing' | 'datagram' | 'established';
+
+const EVICTED: Readonly<Record<EvictName, number>> = {
+  none: 0,
+  'half-open': Kind.HalfOpen + 1,
+  closing: Kind.Closing + 1,
+  datagram: Kind.Datagram + 1,
+  established: Kind.Established + 1,
+};
+
+/** How many kinds make room. @throws RangeError for an unknown name. */
+export function evictedKinds(name: EvictName): number {
+  if (typeof name !== 'string' || !Object.hasOwn(EVICTED, name)) {
+    throw new RangeError(`expected an evict of ${Object.keys(EVICTED).join(', ')}, got ${shown(name)}`);
+  }
+  return EVICTED[name];
 }
 
 /** Seconds by ConnState. */

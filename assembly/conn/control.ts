@@ -8,7 +8,7 @@ import { CONN_CONTROLS, ConnFlag } from '../../src/abi/memory';
 import { now32 } from '../superblock';
 import { Conn } from './record';
 import { endConnection } from './table';
-import { hang, remaining, unhang } from './wheel';
+import { hang, rehang, remaining, unhang } from './wheel';
 
 /** Linux's timeout of a record that was due but controls others, in milliseconds. */
 const LONGER: u32 = 60_000;
@@ -47,7 +47,9 @@ export function beginControl(controller: Conn): void {
 /** `conn` was made by `controller`, and is under its control from now on. */
 export function control(conn: Conn, controller: Conn): void {
   conn.control = changetype<usize>(controller);
-  controlledBy(controller).controls += 1;
+  const controlling = controlledBy(controller);
+  controlling.controls += 1;
+  if (controlling.controls == 1) rehang(controller);
 }
 
 /** A connection under control was established: a template notes that. */
@@ -58,11 +60,13 @@ export function assure(conn: Conn): void {
 
 /** A connection that is under control ends: at the moment when it was due, or now. */
 export function letGo(conn: Conn): void {
-  const controlling = controlledBy(changetype<Conn>(conn.control));
+  const controller = changetype<Conn>(conn.control);
+  const controlling = controlledBy(controller);
   controlling.controls -= 1;
   const now = now32();
   const due = remaining(conn) == 0 ? conn.touched + conn.timeout : now;
   if (now - due < now - controlling.released) controlling.released = due;
+  if (controlling.controls == 0) rehang(controller);
 }
 
 /**

@@ -34,10 +34,10 @@ import { ConnState, Protocol, ServiceFlag } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
-import { countReason, drawUpTo, field, now32, setField } from '../superblock';
+import { drawUpTo, field, now32, setField } from '../superblock';
 import { ASSURED, controlsAny } from './control';
+import { dropConnection } from './evict';
 import { Conn } from './record';
-import { endConnection } from './table';
 import { remaining } from './wheel';
 
 /** Milliseconds between two looks. */
@@ -124,7 +124,7 @@ function dropEntries(base: u32, planned: u32, high: u32, size: u32): void {
     const number = drawUpTo(planned - 1);
     if (number >= high) continue;
     const conn = changetype<Conn>(<usize>(base + number * size));
-    if (conn.has(ConnFlag.Used) && remaining(conn) != 0 && mayDrop(conn)) dropConnection(conn);
+    if (conn.has(ConnFlag.Used) && remaining(conn) != 0 && mayDrop(conn)) dropConnection(conn, Reason.DropEntry);
   }
 }
 
@@ -162,17 +162,4 @@ function isSeldom(conn: Conn): bool {
   const passedOver = load<u8>(counter);
   store<u8>(counter, passedOver > 1 ? passedOver - 1 : packets);
   return passedOver <= 1;
-}
-
-/** Ends a connection before its time. What controls it goes with the last one, but a template of which one was established. */
-function dropConnection(conn: Conn): void {
-  let last = conn;
-  for (;;) {
-    const control: usize = last.has(ConnFlag.Template) ? 0 : last.control;
-    endConnection(last);
-    countReason(Reason.DropEntry);
-    if (control == 0) return;
-    last = changetype<Conn>(control);
-    if (controlsAny(last) || (last.has(ConnFlag.Template) && last.state == ASSURED)) return;
-  }
 }

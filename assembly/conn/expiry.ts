@@ -3,13 +3,27 @@
  *
  * @module
  */
-import { SB_CONN_COUNT, SB_NOW, SB_WHEEL_NOW, SUPERBLOCK, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/memory';
+import {
+  CONN_SIZE,
+  CONN6_SIZE,
+  ConnFlag,
+  SB_CONN_COUNT,
+  SB_CONN_HIGH,
+  SB_CONN6_HIGH,
+  SB_CONNS,
+  SB_CONNS6,
+  SB_NOW,
+  SB_WHEEL_NOW,
+  SUPERBLOCK,
+  WHEEL_SHIFT,
+  WHEEL_SLOTS,
+} from '../../src/abi/memory';
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';
 import { Conn } from './record';
 import { endConnection } from './table';
-import { hang, remaining, slotHead, unhang } from './wheel';
+import { hang, nextDown, noteTurn, remaining, takeDown, unhang } from './wheel';
 
 /** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
 const CLOCK_STEP: u64 = 1 << 30;
@@ -24,23 +38,25 @@ export function livesOn(conn: Conn): bool {
   return outlives(conn);
 }
 
-/** Ends the connections of all dests that were deleted, then those that controlled them. Every record hangs in the wheel. */
+/** Ends the connections of all dests that were deleted, then those that controlled them. */
 export function endAbandoned(): void {
   while (endFreeAbandoned()) {}
 }
 
 /** Ends those that control nobody; whether there were any. */
 function endFreeAbandoned(): bool {
+  const any = endFreeAmong(field(SB_CONNS), field(SB_CONN_HIGH), CONN_SIZE);
+  return endFreeAmong(field(SB_CONNS6), field(SB_CONN6_HIGH), CONN6_SIZE) || any;
+}
+
+function endFreeAmong(base: u32, high: u32, size: u32): bool {
   let any: bool = false;
-  for (let slot: u32 = 0; slot < <u32>WHEEL_SLOTS; slot++) {
-    let address = load<u32>(slotHead(slot));
-    while (address != 0) {
-      const conn = changetype<Conn>(<usize>address);
-      address = conn.next;
-      if (conn.dest == 0 || changetype<Dest>(conn.dest).isAvailable || controlsAny(conn)) continue;
-      endConnection(conn);
-      any = true;
-    }
+  for (let number: u32 = 0; number < high; number++) {
+    const conn = changetype<Conn>(<usize>(base + number * size));
+    if (!conn.has(ConnFlag.Used) || conn.dest == 0) continue;
+    if (changetype<Dest>(conn.dest).isAvailable || controlsAny(conn)) continue;
+    endConnection(conn);
+    any = true;
   }
   return any;
 }
@@ -60,27 +76,22 @@ function turnWheel(to: u32): void {
   const from = field(SB_WHEEL_NOW);
   if (from == to) return;
   setField(SB_WHEEL_NOW, to);
+  noteTurn(to, to - from);
   const slots = min<u32>(to - from, WHEEL_SLOTS);
   let due: u32 = 0;
   for (let i: u32 = 0; i < slots; i++) {
-    const head = slotHead(to - i);
-    let address = load<u32>(head);
-    store<u32>(head, 0);
-    while (address != 0) {
-      const conn = changetype<Conn>(<usize>address);
-      address = conn.next;
-      // The list is being taken apart: give the record a place of its own before it may leave it.
-      conn.next = 0;
-      hang(conn);
-      if (remaining(conn) != 0) continue;
-      if (!mayControl(conn)) {
+    takeDown(to - i);
+    for (let address = nextDown(); address != 0; address = nextDown()) {
+      const conn = changetype<Conn>(address);
+      if (remaining(conn) != 0) {
+        hang(conn);
+      } else if (mayControl(conn)) {
+        // It waits for those that it controls, and may have ended by then.
+        conn.next = due;
+        due = <u32>address;
+      } else {
         endConnection(conn);
-        continue;
       }
-      // It waits for those that it controls, and may have ended by then.
-      unhang(conn);
-      conn.next = due;
-      due = <u32>changetype<usize>(conn);
     }
   }
   if (due != 0) endControllers(due);
@@ -124,10 +135,10 @@ function endController(conn: Conn): void {
 
 /** Ends all connections that are due, but those that may control others: those whose slot comes next. */
 export function endDue(): void {
-  let address = load<u32>(slotHead(field(SB_WHEEL_NOW) + 1));
-  while (address != 0) {
-    const conn = changetype<Conn>(<usize>address);
-    address = conn.next;
+  takeDown(field(SB_WHEEL_NOW) + 1);
+  for (let address = nextDown(); address != 0; address = nextDown()) {
+    const conn = changetype<Conn>(address);
     if (remaining(conn) == 0 && !mayControl(conn)) endConnection(conn);
+    else hang(conn);
   }
 }

@@ -38,6 +38,7 @@ import { bindDest, Dest, unbindDest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
 import { assure, beginControl, letGo } from './control';
+import { makeRoom } from './evict';
 import { livesOn } from './expiry';
 import { freeExtension, takeExtension } from './extension';
 import { hashAny } from './hash';
@@ -46,7 +47,7 @@ import { Conn } from './record';
 import { isActiveSctp } from './sctp-state';
 import { isActiveTcp } from './tcp-state';
 import { endTemplate, hashOfTemplate } from './template';
-import { hang, remaining, unhang } from './wheel';
+import { hang, kindOf, remaining, unhang } from './wheel';
 
 /** Timeout of a connection that has seen no packet yet, in milliseconds. */
 const INITIAL_TIMEOUT: u32 = 3000;
@@ -95,24 +96,30 @@ function seek(hash: u64, v6: bool, source: usize, destination: usize, portsBE: u
   return 0;
 }
 
-/** A free record of the family, all 0; 0 when every one is in use. */
+/** A free record of the family, all 0; 0 when every one is in use, and none makes room. */
 export function takeRecord(v6: bool): u32 {
-  const free: usize = v6 ? SB_CONN6_FREE : SB_CONN_FREE;
-  const size: u32 = v6 ? CONN6_SIZE : CONN_SIZE;
-  let address = field(free);
-  if (address != 0) {
-    setField(free, changetype<Conn>(<usize>address).next);
-  } else {
-    const highest: usize = v6 ? SB_CONN6_HIGH : SB_CONN_HIGH;
-    const high = field(highest);
-    if (high == field(v6 ? SB_CONN6_MAX : SB_CONN_MAX)) return 0;
-    setField(highest, high + 1);
-    address = field(v6 ? SB_CONNS6 : SB_CONNS) + high * size;
-  }
+  let address = freeRecord(v6);
+  if (address == 0 && makeRoom(v6)) address = freeRecord(v6);
+  if (address == 0) return 0;
   setField(SB_CONN_COUNT, field(SB_CONN_COUNT) + 1);
   if (v6) setField(SB_CONN6_COUNT, field(SB_CONN6_COUNT) + 1);
-  memory.fill(address, 0, size);
+  memory.fill(address, 0, v6 ? CONN6_SIZE : CONN_SIZE);
   return address;
+}
+
+/** The record that became free last, else the next that was never used; 0 when there is none. */
+function freeRecord(v6: bool): u32 {
+  const free: usize = v6 ? SB_CONN6_FREE : SB_CONN_FREE;
+  const address = field(free);
+  if (address != 0) {
+    setField(free, changetype<Conn>(<usize>address).next);
+    return address;
+  }
+  const highest: usize = v6 ? SB_CONN6_HIGH : SB_CONN_HIGH;
+  const high = field(highest);
+  if (high == field(v6 ? SB_CONN6_MAX : SB_CONN_MAX)) return 0;
+  setField(highest, high + 1);
+  return field(v6 ? SB_CONNS6 : SB_CONNS) + high * (v6 ? CONN6_SIZE : CONN_SIZE);
 }
 
 /**
@@ -352,6 +359,7 @@ export function endConnection(conn: Conn): void {
 
 /** Puts `conn` into `state`: its timeout, and its place in the dest's active or inactive count. */
 export function enterState(conn: Conn, state: u32): void {
+  const before = kindOf(conn);
   // UDP never becomes active.
   if (state != conn.state && conn.protocol != Protocol.Udp && conn.dest != 0) {
     const inactive = conn.has(ConnFlag.Inactive);
@@ -369,7 +377,7 @@ export function enterState(conn: Conn, state: u32): void {
   // From now on it goes the long way, which looks whether it begins again.
   if (mayBeReused(conn)) conn.hopGeneration = 0;
   const timeout = timeoutOf(state);
-  if (timeout != conn.timeout) {
+  if (timeout != conn.timeout || kindOf(conn) != before) {
     conn.timeout = timeout;
     unhang(conn);
     hang(conn);

@@ -5,19 +5,70 @@
  * whether the connection was touched since, and if so hangs it where it belongs now. A change of
  * timeout moves the record at once.
  *
- * A slot is a doubly linked list whose backward link is the address of the word that points here
- * (the slot's head, or the `next` of the record before), so that a record can leave without
- * knowing its slot.
+ * A slot has a list for each kind of record and family: so what would expire next of a kind is found without a look at
+ * others. A list is a ring with its head, which stands in it like a record; a record can leave without knowing its list.
  *
  * @module
  */
-import { CONN_NEXT, SB_WHEEL, SB_WHEEL_NOW, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/memory';
+import {
+  CONN_PREV,
+  ConnFlag,
+  KIND_COUNT,
+  Kind,
+  LIST_SIZE,
+  SB_WHEEL,
+  SB_WHEEL_FIRST,
+  SB_WHEEL_NOW,
+  SUPERBLOCK,
+  WHEEL_HEADROOM,
+  WHEEL_ROWS,
+  WHEEL_SHIFT,
+  WHEEL_SLOTS,
+} from '../../src/abi/memory';
+import { ConnState, Protocol } from '../../src/abi/protocol';
 import { field, now32 } from '../superblock';
+import { ASSURED, controlsAny } from './control';
 import { Conn } from './record';
 
-/** Address of the head of the list for wheel tick `tick`. */
-export function slotHead(tick: u32): usize {
-  return <usize>field(SB_WHEEL) + <usize>((tick & (WHEEL_SLOTS - 1)) << 2);
+/** Kinds by state, two bits each: half-open where nothing else is said. */
+const KINDS: u64 =
+  ((<u64>Kind.Established) << (2 * ConnState.Established)) |
+  // A connection that another one waits for.
+  ((<u64>Kind.Established) << (2 * ConnState.Listen)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.FinWait)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.TimeWait)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.Close)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.CloseWait)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.LastAck)) |
+  ((<u64>Kind.Established) << (2 * ConnState.SctpEstablished)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.SctpShutdownSent)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.SctpShutdownReceived)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.SctpShutdownAckSent)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.SctpRejected)) |
+  ((<u64>Kind.Closing) << (2 * ConnState.SctpClosed));
+
+/** What a record counts as when room is needed: who controls others must not leave them alone. */
+export function kindOf(conn: Conn): u32 {
+  if (controlsAny(conn)) return Kind.Kept;
+  if (conn.has(ConnFlag.Template)) return conn.state == ASSURED ? Kind.Datagram : Kind.HalfOpen;
+  if (conn.protocol == Protocol.Udp) return Kind.Datagram;
+  return <u32>(KINDS >> (conn.state << 1)) & 3;
+}
+
+/** The row of a kind. */
+function rowOf(kind: u32, v6: bool): u32 {
+  return v6 ? KIND_COUNT + kind : kind;
+}
+
+/** Head of the list of a row for wheel tick `tick`: it has neighbours, as a record has, and nothing else. */
+function slot(row: u32, tick: u32): Conn {
+  const list = row * WHEEL_SLOTS + (tick & (WHEEL_SLOTS - 1));
+  return changetype<Conn>(<usize>field(SB_WHEEL) + WHEEL_HEADROOM - CONN_PREV + <usize>list * LIST_SIZE);
+}
+
+/** Head of the list of those that are being taken down. */
+function down(): Conn {
+  return changetype<Conn>(<usize>field(SB_WHEEL) + WHEEL_HEADROOM - CONN_PREV - LIST_SIZE);
 }
 
 /** Milliseconds until `conn` expires, 0 when it is due. Ages are unsigned, so that the clock may wrap. */
@@ -27,22 +78,118 @@ export function remaining(conn: Conn): u32 {
   return age >= timeout ? 0 : timeout - age;
 }
 
-/** Hangs `conn` into the slot after the moment it expires, at most one turn of the wheel away. */
-export function hang(conn: Conn): void {
-  const ahead = min<u32>((remaining(conn) >> WHEEL_SHIFT) + 1, WHEEL_SLOTS - 1);
-  const head = slotHead(field(SB_WHEEL_NOW) + ahead);
-  const address = <u32>changetype<usize>(conn);
-  const first = load<u32>(head);
-  conn.prev = <u32>head;
-  conn.next = first;
-  if (first != 0) changetype<Conn>(first).prev = address + CONN_NEXT;
-  store<u32>(head, address);
+/** The wheel tick after the moment at which `conn` expires, at most one turn of the wheel away. */
+function tickOf(conn: Conn): u32 {
+  return field(SB_WHEEL_NOW) + min<u32>((remaining(conn) >> WHEEL_SHIFT) + 1, WHEEL_SLOTS - 1);
 }
 
-/** Takes `conn` out of its slot. */
+/** Hangs `conn`, which hangs nowhere, where it belongs: behind those that are there. */
+export function hang(conn: Conn): void {
+  const tick = tickOf(conn);
+  const row = rowOf(kindOf(conn), conn.isV6);
+  const first = firstOf(row);
+  if (<i32>(tick - load<u32>(first)) < 0) store<u32>(first, tick);
+  append(slot(row, tick), conn);
+}
+
+function append(head: Conn, conn: Conn): void {
+  const last = head.prev;
+  conn.prev = last;
+  conn.next = <u32>changetype<usize>(head);
+  changetype<Conn>(<usize>last).next = <u32>changetype<usize>(conn);
+  head.prev = <u32>changetype<usize>(conn);
+}
+
+/** Takes `conn` out of its list. It may be taken out again. */
 export function unhang(conn: Conn): void {
   const next = conn.next;
   const prev = conn.prev;
-  store<u32>(prev, next);
-  if (next != 0) changetype<Conn>(next).prev = prev;
+  changetype<Conn>(<usize>prev).next = next;
+  changetype<Conn>(<usize>next).prev = prev;
+  const own = <u32>changetype<usize>(conn);
+  conn.prev = own;
+  conn.next = own;
+}
+
+/** Hangs `conn` where it belongs now. One that is due stays: whoever ends it may have it in hand. */
+export function rehang(conn: Conn): void {
+  if (remaining(conn) == 0) return;
+  unhang(conn);
+  hang(conn);
+}
+
+/** Where it is written from which tick on a row may have records. */
+function firstOf(row: u32): usize {
+  return <usize>SUPERBLOCK + SB_WHEEL_FIRST + ((<usize>row) << 2);
+}
+
+/** The wheel is at tick `to`, `passed` ticks further on than it was. */
+export function noteTurn(to: u32, passed: u32): void {
+  for (let row: u32 = 0; row < <u32>WHEEL_ROWS; row++) {
+    const first = firstOf(row);
+    if (passed >= <u32>WHEEL_SLOTS || <i32>(load<u32>(first) - to) <= 0) store<u32>(first, to + 1);
+  }
+}
+
+/** Takes all records of a tick down, for `nextDown`. */
+export function takeDown(tick: u32): void {
+  const head = down();
+  for (let row: u32 = 0; row < <u32>WHEEL_ROWS; row++) moveAll(slot(row, tick), head);
+}
+
+/** The first of those that were taken down and are left, which hangs nowhere then; 0 when there are no more. */
+export function nextDown(): usize {
+  const head = down();
+  if (isEmpty(head)) return 0;
+  const conn = changetype<Conn>(<usize>head.next);
+  unhang(conn);
+  return changetype<usize>(conn);
+}
+
+function isEmpty(head: Conn): bool {
+  return head.next == <u32>changetype<usize>(head);
+}
+
+/** Moves what is in one list to the end of another. */
+function moveAll(from: Conn, to: Conn): void {
+  if (isEmpty(from)) return;
+  const first = from.next;
+  const last = from.prev;
+  unhang(from);
+  changetype<Conn>(<usize>to.prev).next = first;
+  changetype<Conn>(<usize>first).prev = to.prev;
+  changetype<Conn>(<usize>last).next = <u32>changetype<usize>(to);
+  to.prev = last;
+}
+
+/** Too many records were looked at. */
+export const TOO_MANY: usize = 1;
+
+/**
+ * Of a kind the record that would expire first, and of those in one slot the one that was hung first; 0 when there is none,
+ * TOO_MANY when more than `steps` came before it that were touched since they were hung: these are hung where they belong.
+ */
+export function oldestOf(kind: u32, v6: bool, steps: u32): usize {
+  const row = rowOf(kind, v6);
+  const first = firstOf(row);
+  const end = field(SB_WHEEL_NOW) + WHEEL_SLOTS;
+  let tick = load<u32>(first);
+  let left = steps;
+  while (tick != end) {
+    const head = slot(row, tick);
+    if (isEmpty(head)) {
+      tick++;
+      continue;
+    }
+    store<u32>(first, tick);
+    const conn = changetype<Conn>(<usize>head.next);
+    // Which of two slots it is in hangs on when it was hung.
+    if (kindOf(conn) == kind && <i32>(tickOf(conn) - tick) <= 1) return changetype<usize>(conn);
+    if (left == 0) return TOO_MANY;
+    left--;
+    unhang(conn);
+    hang(conn);
+  }
+  store<u32>(first, tick);
+  return 0;
 }

@@ -15,6 +15,7 @@ import { Conn } from '../conn/record';
 import { isUnchanged, noteChange } from '../conn/sequence';
 import { awaitClientPort, connOf, extend, hideFromClient, isReply, listen, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
+import { hang, unhang } from '../conn/wheel';
 import { Descriptor, Scratch } from '../descriptor';
 import { beginChecksum } from '../flow/offload';
 import { joinPieces } from '../flow/reassembly';
@@ -174,7 +175,10 @@ function related(conn: Conn, client: usize, ports: u32, server: usize, dportBE: 
   const elsewhere = isElsewhere(v6, server, dest);
   const extension: usize = elsewhere ? takeExtension() : 0;
   if (elsewhere && extension == 0) return 0;
+  // It must not make room for what it controls.
+  unhang(conn);
   const made = makeConnection(hash, v6, client, conn.vaddr, ports, Protocol.Tcp, dest, server, dportBE, false);
+  hang(conn);
   if (extension != 0) {
     if (made == null || made.isExtended) freeExtension(extension);
     else extend(made, extension);

@@ -19,6 +19,7 @@ import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
+import { hang, unhang } from '../conn/wheel';
 import { Descriptor, Scratch } from '../descriptor';
 import { isOpening, isReset } from '../flow/opening';
 import { hasPorts } from '../flow/parse';
@@ -80,10 +81,14 @@ function balance(frame: Descriptor, packet: Scratch): void {
       return;
     }
   }
+  // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
+  if (ref != 0) unhang(connOf(ref));
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet);
-  // Its dest counts the old connection while another is chosen: in the kernel a timer ends it.
-  if (ref != 0) dismiss(frame, connOf(ref));
+  if (ref != 0) {
+    hang(connOf(ref));
+    dismiss(frame, connOf(ref));
+  }
 }
 
 /** Ends a connection in whose place another may have been made; one that controls others is only not found any more. */

@@ -17,6 +17,7 @@ import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { makeConnection } from '../conn/table';
 import { findTemplate, invalidate, makeTemplate, templateHash } from '../conn/template';
+import { hang, unhang } from '../conn/wheel';
 import { Scratch } from '../descriptor';
 import { pickDest } from '../sched/index';
 import { Dest, findNatDest } from '../service/dest';
@@ -151,10 +152,15 @@ function make(
   dportBE: u32,
 ): usize {
   const once = isOnce(service, protocol);
+  // It must not make room for its own connection.
+  if (template != null) unhang(template);
   const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
-  if (template != null) template.touched = now32();
+  if (template != null) {
+    template.touched = now32();
+    hang(template);
+    if (conn != null) control(conn, template);
+  }
   if (conn == null) return Reason.TableFull;
-  if (template != null) control(conn, template);
   countConnection(service, dest);
   return changetype<usize>(conn);
 }

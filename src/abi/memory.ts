@@ -242,6 +242,10 @@ export const SB_DROP_COUNTER = 1048;
 export const SB_CONN6_COUNT = 1052;
 /** u64: when the defence looks next, in milliseconds; 0 before the first packet. */
 export const SB_DEFENCE_AT = 1056;
+/** u32: how many kinds, from the first on, make room when the table is full. */
+export const SB_EVICT = 1236;
+/** u32 × WHEEL_ROWS: a wheel tick before which no list of the row, from now on, has a record. */
+export const SB_WHEEL_FIRST = 1240;
 /** u8 × (TODROP_MAX + 1): by packets in, how many idle connections drop_entry still passes over. */
 export const SB_TODROP = 1064;
 export const TODROP_MAX = 8;
@@ -562,7 +566,7 @@ export const CONN_DEST = 36;
 export const CONN_TOUCHED = 40;
 /** u32: ms after CONN_TOUCHED at which it expires. */
 export const CONN_TIMEOUT = 44;
-/** u32 × 2: neighbours in the wheel slot's list; CONN_NEXT also links free records. */
+/** u32 × 2: neighbours in a list of the wheel; CONN_NEXT also links free records. */
 export const CONN_PREV = 48;
 export const CONN_NEXT = 52;
 /** u32: packets in. */
@@ -669,12 +673,29 @@ export const CALL_ID_LENGTH = 0;
 export const CALL_ID_TEXT = 1;
 export const CALL_ID_NEXT = 4;
 
-// --- timer wheel: heads of lists, WHEEL_SLOTS × u32 ----------------------------------------------
+// --- timer wheel: lists, WHEEL_ROWS × WHEEL_SLOTS --------------------------------------------------
+//
+// The head of a list is u32 × 2, its last and its first record, where a record has CONN_PREV and CONN_NEXT: with its head it
+// is a ring. One more head, at the end of the first WHEEL_HEADROOM bytes, is for records that are taken down.
 
+export const WHEEL_HEADROOM = 64;
+export const LIST_SIZE = 8;
+/** A row for each kind of record that makes room for new ones, in that order, and one for those that never do. */
+export enum Kind {
+  HalfOpen = 0,
+  Closing = 1,
+  Datagram = 2,
+  Established = 3,
+  Kept = 4,
+}
+export const KIND_COUNT = 5;
+/** Those of IPv4, then of IPv6. */
+export const WHEEL_ROWS = 10;
 /** Slots, a power of two. */
 export const WHEEL_SLOTS = 4096;
 /** Milliseconds a slot covers are 1 << WHEEL_SHIFT. */
 export const WHEEL_SHIFT = 8;
+export const WHEEL_BYTES = WHEEL_HEADROOM + WHEEL_ROWS * WHEEL_SLOTS * LIST_SIZE;
 
 // --- descriptor --------------------------------------------------------------------------------
 

@@ -115,6 +115,11 @@ export enum Reason {
   NoCallId = 96,
   DropPacket = 97,
   DropEntry = 98,
+  // By Kind.
+  EvictedHalfOpen = 99,
+  EvictedClosing = 100,
+  EvictedDatagram = 101,
+  EvictedEstablished = 102,
 }
 
 /** Number of reason counters. */

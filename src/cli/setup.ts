@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Director, type EcnName } from '../director.js';
+import { Director, type EcnName, type EvictName } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { applyRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
@@ -36,6 +36,11 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
   { name: 'ecn', value: 'MODE', help: 'ECN field of outer headers: kernel (default), rfc6040 or copy' },
+  {
+    name: 'evict',
+    value: 'KIND',
+    help: 'what makes room in a full table: none (default), half-open, closing, datagram or established',
+  },
   { name: 'seed', short: 's', value: 'N', help: 'seed of all randomness (default 0: every run is the same)' },
   { name: 'connections', value: 'N', help: `room in the connection table of each family (default ${CONNECTIONS})` },
 ];
@@ -60,7 +65,12 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   const rules = readRules(rulesFile);
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
   const plan = { connections, connections6: connections, arenaBytes: ARENA_BYTES + held };
-  const director = Director.createSync({ seed, ecn: parseEcn(options.get('ecn') ?? 'kernel'), plan });
+  const director = Director.createSync({
+    seed,
+    ecn: parseEcn(options.get('ecn') ?? 'kernel'),
+    evict: parseEvict(options.get('evict') ?? 'none'),
+    plan,
+  });
   setSysctl(director, options.all('sysctl'));
   setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
@@ -106,6 +116,14 @@ function parseSysctl(texts: readonly string[], known: readonly string[]): Sysctl
 /** Only the switch of IPv6 has another name in full. */
 function shortSysctl(name: string): string {
   return name === 'net.ipv6.conf.all.forwarding' ? 'ipv6_forwarding' : name.replace(/^net\.ipv4\.(vs\.)?/, '');
+}
+
+const EVICT: readonly EvictName[] = ['none', 'half-open', 'closing', 'datagram', 'established'];
+
+function parseEvict(text: string): EvictName {
+  const kind = EVICT.find((name) => name === text);
+  if (kind === undefined) throw usageError(`--evict takes ${EVICT.join(', ')}, not '${text}'`);
+  return kind;
 }
 
 const ECN: readonly EcnName[] = ['kernel', 'rfc6040', 'copy'];

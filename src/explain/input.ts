@@ -93,6 +93,10 @@ function opened(teller: Teller, ip: IpFacts): boolean {
       scheduler,
       `${server(made)}: ${choiceText(service, { client: ip.source, clientPort: ip.sourcePort ?? 0, destination: ip.destination })}`,
     );
+  for (const one of teller.input.evicted ?? []) {
+    const kind = one.template === true ? 'the template of' : `${one.state} of`;
+    teller.line('full table', `${kind} ${formatEndpoint(one.clientAddress, one.clientPort)} makes room`);
+  }
   const life = outcome.connection === undefined ? 'for this packet alone' : `expires in ${Math.round(made.expires)} s`;
   teller.line('new connection', `${made.state}, ${made.method}, ${life}`);
   return true;

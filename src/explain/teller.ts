@@ -39,6 +39,8 @@ export interface WalkInput {
   readonly connections: readonly ConnectionInfo[];
   /** Connections after it. */
   readonly connectionsAfter?: readonly ConnectionInfo[];
+  /** Connections and templates that made room for that of the packet. */
+  readonly evicted?: readonly ConnectionInfo[];
   /** The server of a connection that lived for this packet alone. */
   readonly once?: DestInfo | undefined;
 }

@@ -56,7 +56,6 @@ function checkLengths({ sections }: Snapshot, plan: Plan): void {
   const exact: Partial<Record<SectionName, number>> = {
     superblock: abi.SUPERBLOCK_SIZE,
     counters: REASON_COUNT * abi.COUNTER_SIZE,
-    wheel: abi.WHEEL_SLOTS * 4,
   };
   for (const [name, { base, bytes }] of Object.entries(sections) as [
     SectionName,
@@ -92,6 +91,11 @@ function checkSuperblock(bytes: Uint8Array, plan: Plan, all: AllRecords): void {
   expect('SB_CONN6_COUNT', field(abi.SB_CONN6_COUNT), all.conns6.inUse);
   expect('SB_SERVICE_COUNT', field(abi.SB_SERVICE_COUNT), all.services.inUse);
   expect('SB_DEST_COUNT', field(abi.SB_DEST_COUNT), all.dests.inUse);
+  if (field(abi.SB_EVICT) >= abi.Kind.Kept) fail(`SB_EVICT is ${field(abi.SB_EVICT)}`);
+  for (let row = 0; row < abi.WHEEL_ROWS; row++) {
+    const ahead = (field(abi.SB_WHEEL_FIRST + row * 4) - field(abi.SB_WHEEL_NOW)) >>> 0;
+    if (ahead > abi.WHEEL_SLOTS) fail(`SB_WHEEL_FIRST is ${ahead} ticks ahead`);
+  }
   checkInterface(plan, 'SB_TUNNEL_INTERFACE', field(abi.SB_TUNNEL_INTERFACE));
 }
 
@@ -186,18 +190,28 @@ function checkRound(service: number, services: Records, dests: Records): void {
   if (current > most) fail(`SVC_WRR_CW is ${current}, expected up to ${most}`);
 }
 
-/** Each connection in use hangs in the wheel once: what points to it is what it points back to. */
-function checkWheel(wheel: Uint32Array, plan: Plan, { conns, conns6 }: AllRecords): void {
+/** Each connection in use hangs in the wheel once, in a row of its family; a list leads back to its head. */
+function checkWheel(lists: Uint32Array, plan: Plan, { conns, conns6 }: AllRecords): void {
+  if (lists.length % 3 !== 0) fail(`length of wheel is ${lists.length * 4}, expected lists of 12 bytes`);
   let hung = 0;
-  for (let slot = 0; slot < wheel.length; slot++) {
-    let link = plan.wheel.base + slot * 4;
-    for (let at = wheel[slot]!; at !== 0; hung++) {
-      const records = at < conns6.base ? conns : conns6;
+  let least = abi.WHEEL_HEADROOM;
+  for (let i = 0; i < lists.length; i += 3) {
+    const offset = lists[i]!;
+    const isList = offset >= least && offset < abi.WHEEL_BYTES && offset % abi.LIST_SIZE === 0;
+    if (!isList) fail(`a list of the wheel is at ${offset}`);
+    least = offset + abi.LIST_SIZE;
+    const isV4 = offset < abi.WHEEL_HEADROOM + abi.KIND_COUNT * abi.WHEEL_SLOTS * abi.LIST_SIZE;
+    const records = isV4 ? conns : conns6;
+    const head = plan.wheel.base + offset - abi.CONN_PREV;
+    let before = head;
+    let at = lists[i + 2]!;
+    for (; at !== head; hung++) {
       const index = records.at(at, 'a link of the wheel');
-      expect('CONN_PREV', records.word(index, abi.CONN_PREV), link);
-      link = at + abi.CONN_NEXT;
+      expect('CONN_PREV', records.word(index, abi.CONN_PREV), before);
+      before = at;
       at = records.word(index, abi.CONN_NEXT);
     }
+    expect('the end of a list of the wheel', lists[i + 1]!, before);
   }
   expect('number of connections in the wheel', hung, conns.inUse + conns6.inUse);
 }

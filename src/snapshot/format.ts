@@ -31,6 +31,7 @@ export type SectionName =
   | 'services'
   | 'dests'
   | 'schedulers'
+  /** u32 × 3 each: lists that are not empty; where in the wheel the head is, and its two words. */
   | 'wheel'
   | 'conns'
   | 'conns6'

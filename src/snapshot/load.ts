@@ -26,7 +26,7 @@ export function movesOf(snapshot: Snapshot, plan: Plan): Moves {
   return {
     // What most addresses are in comes first.
     conns: moveOf(snapshot, plan, 'conns'),
-    wheel: { from: wheel.base, to: plan.wheel.base, length: wheel.bytes.length },
+    wheel: { from: wheel.base, to: plan.wheel.base, length: abi.WHEEL_BYTES },
     dests: moveOf(snapshot, plan, 'dests'),
     conns6: moveOf(snapshot, plan, 'conns6'),
     services: moveOf(snapshot, plan, 'services'),
@@ -42,13 +42,23 @@ export function load(view: DataView, plan: Plan, core: CoreExports, snapshot: Sn
   const { sections } = snapshot;
   memory.set(sections.superblock.bytes, abi.SUPERBLOCK);
   writePlan(view, plan);
-  for (const name of ['counters', 'wheel', 'schedulers'] as const) memory.set(sections[name].bytes, plan[name].base);
+  for (const name of ['counters', 'schedulers'] as const) memory.set(sections[name].bytes, plan[name].base);
   for (const name of TABLE_NAMES) place(view, snapshot, name, moves[name]);
   const relocation = new Relocation(Object.values(moves));
+  placeLists(view, plan, relocation, sections.wheel.bytes);
   if (!relocation.isNone) relocate(view, plan, moves, relocation);
   growPool(view, plan, snapshot.plan.schedulerBytes);
   forEachInUse(view, 'services', moves.services, (at) => core.linkService(at));
   fillIndex(view, plan, moves, relocation, core, sections.contested.bytes);
+}
+
+/** Writes the heads of lists into the wheel, which is empty. */
+function placeLists(view: DataView, { wheel: { base } }: Plan, relocation: Relocation, bytes: Uint8Array): void {
+  const lists = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length; at += 12) {
+    const head = base + lists.getUint32(at, true);
+    for (const word of [0, 4]) view.setUint32(head + word, relocation.of(lists.getUint32(at + 4 + word, true)), true);
+  }
 }
 
 /** Makes all addresses those of where things lie now. */
@@ -58,7 +68,6 @@ function relocate(view: DataView, plan: Plan, moves: Moves, relocation: Relocati
     words[at >>> 2] = relocation.of(words[at >>> 2]!);
   };
   for (const field of SUPERBLOCK_POINTERS) move(abi.SUPERBLOCK + field);
-  for (let i = 0; i < plan.wheel.count; i++) move(plan.wheel.base + i * 4);
   for (const name of TABLE_NAMES) {
     const { free, next, pointers } = TABLES[name];
     forEachInUse(view, name, moves[name], (at) => {

@@ -43,7 +43,7 @@ export function take(
       services: servicesSection(view, plan),
       dests: destsSection(view, plan),
       schedulers: schedulersSection(view, plan),
-      wheel: section(view, plan.wheel.base, plan.wheel.count * 4),
+      wheel: { base: plan.wheel.base, bytes: listsOf(view, plan.wheel.base) },
       conns: section(view, conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
       conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       callIds: section(view, callIds.base, field(abi.SB_CALL_ID_HIGH) * abi.CALL_ID_SIZE),
@@ -51,6 +51,17 @@ export function take(
       contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
     },
   });
+}
+
+/** The lists of the wheel that are not empty. */
+function listsOf(view: DataView, base: number): Uint8Array {
+  const words = new Uint32Array(view.buffer, base, abi.WHEEL_BYTES / 4);
+  const found: number[] = [];
+  for (let offset = abi.WHEEL_HEADROOM; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
+    const last = words[offset / 4]!;
+    if (last !== base + offset - abi.CONN_PREV) found.push(offset, last, words[offset / 4 + 1]!);
+  }
+  return new Uint8Array(Uint32Array.from(found).buffer);
 }
 
 /** All that a change of services and dests may change while no connection ends. */

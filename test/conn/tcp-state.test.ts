@@ -11,14 +11,17 @@ const { call } = innerCore();
 /** In the order of the core's enum. */
 const DIRECTIONS: readonly Direction[] = ['input', 'output', 'input-only'];
 
-describe.each(DIRECTIONS)('%s', (direction) => {
-  it.each(TCP_STATES)('from %s', (state) => {
-    for (let flags = 0; flags < 256; flags++) {
-      const next = call.tcpState(DIRECTIONS.indexOf(direction), flags, TCP_STATES.indexOf(state), false);
-      expect(TCP_STATES[next], `flags ${flags.toString(16)}`).toBe(nextTcpState(state, direction, flags));
-    }
-  });
-});
+describe.each(DIRECTIONS.flatMap((direction) => [false, true].map((isSecure) => ({ direction, isSecure }))))(
+  '$direction, secure_tcp $isSecure',
+  ({ direction, isSecure }) => {
+    it.each(TCP_STATES)('from %s', (state) => {
+      for (let flags = 0; flags < 256; flags++) {
+        const next = call.tcpState(DIRECTIONS.indexOf(direction), flags, TCP_STATES.indexOf(state), isSecure);
+        expect(TCP_STATES[next], `flags ${flags.toString(16)}`).toBe(nextTcpState(state, direction, flags, isSecure));
+      }
+    });
+  },
+);
 
 it('the states are numbered as in the kernel', () => {
   const names = TCP_STATES.map((name) => name.replace('_', '').toLowerCase());

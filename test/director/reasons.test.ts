@@ -7,7 +7,7 @@ import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/rea
 import { BINARIES, type Binary } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
-import { counting } from '../support/packets.js';
+import { ACK, counting, FIN, SYN } from '../support/packets.js';
 import { type Case, NAT, TUN } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
@@ -97,6 +97,20 @@ it('what drop_entry ends is counted', () => {
   director.advance(1000);
   expect(director.counters()['drop-entry']).toBe(1n);
   note(['drop-entry']);
+});
+
+it('what makes room is counted', () => {
+  const director = lab([NAT], { plan: { connections: 1 }, evict: 'established' });
+  const send = (protocol: 'tcp' | 'udp', sport: number, flags: number) =>
+    director.send(fromClient(request(protocol, { sport, flags })), 'cli', 0);
+  const lives = [[], [ACK], [ACK, FIN | ACK], []];
+  lives.forEach((flags, i) => {
+    for (const each of [SYN, ...flags]) send(i === 3 ? 'udp' : 'tcp', 1000 + i, each);
+  });
+  send('tcp', 2000, SYN);
+  const names = ['half-open', 'established', 'closing', 'datagram'].map((kind) => `evicted-${kind}` as ReasonName);
+  expect(director.counters()).toMatchObject(Object.fromEntries(names.map((name) => [name, 1n])));
+  note(names);
 });
 
 describe('all of them', () => {

@@ -324,6 +324,15 @@ describe('ends where the packet ended, with the reason', () => {
   });
 });
 
+test('what made room in a full table is told', () => {
+  const target = Director.createSync({ network: NETWORK, seed: 0n, plan: { connections: 1 }, evict: 'half-open' });
+  target.addService({ ...VIP, scheduler: 'rr' });
+  target.addDest(VIP, { address: '10.1.0.11', port: 8080, method: 'nat' });
+  explainPacket(target, syn, 'cli', NOW);
+  const walk = explainPacket(target, toCli(tcp({ ...ENDS, sport: 40002 })), 'cli', NOW + 1);
+  expect(lines(walk)).toContain('INPUT: full table = SYN_RECV of 10.0.0.2:40001 makes room');
+});
+
 test('a state that secure_tcp leads to is told as its', () => {
   const target = director();
   target.setSysctl({ secure_tcp: 3 });

@@ -5,6 +5,7 @@
  * @module
  */
 import { parseArgs } from 'node:util';
+import type { EvictName } from '../../src/director.js';
 import { REASONS } from '../../src/reasons.js';
 import { Random } from '../kernel-lab/random.js';
 import { Attack } from './attack.js';
@@ -25,6 +26,9 @@ const OPTIONS = {
 /** Bursts in the life of a director. */
 const BURSTS = 20;
 
+/** What makes room in a full table: no two worlds in a row have the same. */
+const EVICT: readonly EvictName[] = ['none', 'half-open', 'closing', 'datagram', 'established'];
+
 /** Bytes for what the core makes: plenty, and in one world of eight hardly enough. */
 const [ROOM, LITTLE_ROOM] = [1 << 20, 1 << 13];
 
@@ -38,6 +42,11 @@ const NOT_MET: readonly string[] = [
   'dest-unavailable',
   // Only counts.
   'fragment-timeout',
+  'drop-entry',
+  'evicted-half-open',
+  'evicted-closing',
+  'evicted-datagram',
+  'evicted-established',
 ];
 
 function main(): void {
@@ -56,7 +65,7 @@ function main(): void {
     // Worlds of a seed have nothing to do with each other.
     const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(worlds + 1, 0x85ebca77));
     const attack = new Attack(random);
-    const target = new Target(attack.world, worlds % 8 === 7 ? LITTLE_ROOM : ROOM);
+    const target = new Target(attack.world, worlds % 8 === 7 ? LITTLE_ROOM : ROOM, EVICT[worlds % EVICT.length]!);
     try {
       attack.warm(target);
       for (let i = 0; i < BURSTS && left > 0; i++) {

@@ -75,6 +75,7 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_DROP_COUNTER, 4],
   [abi.SB_DEFENCE_AT, 8],
   [abi.SB_TODROP, abi.TODROP_MAX + 1],
+  [abi.SB_WHEEL_FIRST, 4 * abi.WHEEL_ROWS],
 ];
 
 export class Guards {

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DESC_HEADROOM, DESCRIPTOR_SIZE, HEADROOM } from '../../src/abi/memory.js';
-import { Director } from '../../src/director.js';
+import { Director, type EvictName } from '../../src/director.js';
 import { REASONS, reasonName, type VerdictName, verdictName } from '../../src/reasons.js';
 import { ROOT } from '../kernel-lab/root.js';
 import type { Arrival, Start } from '../properties/twins.js';
@@ -51,9 +51,9 @@ export class Target {
   readonly #descriptors: DataView;
 
   /** `made`: bytes for frames that the core makes. There is one at a time: they share their memory. */
-  constructor({ network, sysctl, ecn = 'kernel', services }: Start, made: number) {
+  constructor({ network, sysctl, ecn = 'kernel', services }: Start, made: number, evict: EvictName) {
     Guards.fence(memory);
-    this.director = Director.createSync({ wasm: module, memory, network, sysctl, ecn, seed: 1n, plan: PLAN });
+    this.director = Director.createSync({ wasm: module, memory, network, sysctl, ecn, evict, seed: 1n, plan: PLAN });
     for (const { service, dests } of services) {
       this.director.addService(service);
       for (const dest of dests) {

@@ -132,6 +132,11 @@ export const sysctls: fc.Arbitrary<SysctlConfig> = fc.record({
   lblc_expiration: fc.constant(86_400),
   lblcr_expiration: fc.constant(86_400),
   conn_reuse_mode: fc.constantFrom(0, 1, 2),
+  secure_tcp: fc.constantFrom(0, 0, 1, 3),
+  drop_entry: fc.constantFrom(0, 0, 1, 3),
+  drop_packet: fc.constantFrom(0, 0, 1, 3),
+  am_droprate: fc.constantFrom(10, 3, 0),
+  amemthresh: fc.constantFrom(1024, 2048, 4096),
 });
 
 const METHODS: readonly MethodName[] = ['nat', 'nat', 'dr', 'tun'];

@@ -229,7 +229,10 @@ describe('interfaces', () => {
     [7, 'net.json: expected an object, got 7'],
     [[], 'net.json: expected an object, got []'],
     [{ route: [] }, 'net.json: expected "addr" (ip -j addr) or "link" (ip -j link), got neither'],
-    [{ addr: [], routes: [] }, 'net.json: routes: expected one of addr, link, route, neigh, fou, ip_vs_ftp, got "routes"'],
+    [
+      { addr: [], routes: [] },
+      'net.json: routes: expected one of addr, link, route, neigh, fou, ip_vs_ftp, got "routes"',
+    ],
     [{ addr: {} }, 'net.json: addr: expected a list, got {}'],
     [{ addr: [lo, 'eth0'] }, 'net.json: addr[1]: expected an object, got "eth0"'],
     [

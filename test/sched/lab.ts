@@ -29,7 +29,7 @@ export function service(
   flags: readonly SchedulerFlag[] = [],
   { key = KEY, seed = 1n }: { key?: ServiceKey; seed?: bigint } = {},
 ): Director {
-  const memory = memories.get(binary) ?? memoryFor(binary, 20);
+  const memory = memories.get(binary) ?? memoryFor(binary, 28);
   memories.set(binary, memory);
   const plan = { ...SMALL_PLAN, connections: 1024, dests: 300, schedulerBytes: 600_000 };
   const director = createDirector(binary, { memory, plan, network: NETWORK, seed });

@@ -40,8 +40,8 @@ export const SMALL_PLAN = {
   datagrams: 16,
 } as const;
 
-/** 1 MiB, for a director that may be replaced by the next one. */
-export function memoryFor(binary: Binary, pages = 16): WebAssembly.Memory {
+/** 1.5 MiB, for a director that may be replaced by the next one. */
+export function memoryFor(binary: Binary, pages = 24): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: binary === 'shared' });
 }
 
@@ -119,7 +119,7 @@ export interface InnerCore {
   readonly view: DataView;
 }
 
-/** The binary that exports inner functions, over `memory` or over 1 MiB of its own. */
+/** The binary that exports inner functions, over `memory` or over 1.5 MiB of its own. */
 export function innerCore(memory = memoryFor('release')): InnerCore {
   const { exports } = instantiateSync<Record<string, unknown>>(moduleOf('testing'), { env: { memory } });
   return {

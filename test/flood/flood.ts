@@ -1,0 +1,93 @@
+/**
+ * `npm run flood`: a SYN flood by every policy of a full table and with each of the defences, and what became of whom.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../kernel-lab/root.js';
+import { besiege, SWITCHES, strategies, type Toll } from './siege.js';
+
+const HELP = `usage: npm run flood -- [options]
+
+  --connections N   room in the table; default 100000
+  --residents N     established connections that keep talking; default 1000
+  --syns N          SYNs from random sources; default 5000000
+  --rate N          of these in a millisecond; default 100
+  --seed S          default 1
+`;
+
+const OPTIONS = {
+  connections: { type: 'string', default: '100000' },
+  residents: { type: 'string', default: '1000' },
+  syns: { type: 'string', default: '5000000' },
+  rate: { type: 'string', default: '100' },
+  seed: { type: 'string', default: '1' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const COLUMNS = [
+  'evict',
+  'automatic',
+  'lost',
+  'newcomers in',
+  'at once',
+  'table-full',
+  'drop-packet',
+  'drop-entry',
+  'evicted',
+];
+
+function main(): void {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const [connections, residents, syns, rate, seed] = (
+    ['connections', 'residents', 'syns', 'rate', 'seed'] as const
+  ).map((name) => whole(values[name], name)) as [number, number, number, number, number];
+  const wasm = new WebAssembly.Module(readFileSync(join(ROOT, 'build/release.wasm')));
+  const milliseconds = Math.ceil(syns / rate);
+  console.log(
+    `seed ${seed}: a table of ${connections}, ${residents} established, ${syns} SYNs in ${milliseconds / 1000} s of simulated time\n`,
+  );
+  console.log(`| ${COLUMNS.join(' | ')} |\n|---|---|${'--:|'.repeat(COLUMNS.length - 2)}`);
+  const start = performance.now();
+  for (const { evict, sysctl } of strategies()) {
+    const newcomerEvery = Math.max(1, Math.floor(milliseconds / 500));
+    const toll = besiege({ evict, sysctl, connections, residents, syns, rate, newcomerEvery, seed, wasm });
+    const on = SWITCHES.filter((name) => sysctl[name] !== 0);
+    console.log(`| ${[evict, on.join(', ') || '–', ...figures(toll)].join(' | ')} |`);
+    if (toll.lost > 0) process.exitCode = 1;
+  }
+  console.log(`\n${((performance.now() - start) / 1000).toFixed(0)} s`);
+}
+
+function figures({ lost, newcomers, atOnce, gotIn, counters }: Toll): (string | number | bigint)[] {
+  const evicted = (['half-open', 'closing', 'datagram', 'established'] as const).map(
+    (kind) => counters[`evicted-${kind}`],
+  );
+  return [
+    lost,
+    `${gotIn}/${newcomers}`,
+    atOnce,
+    counters['table-full'],
+    counters['drop-packet'],
+    counters['drop-entry'],
+    evicted.reduce((sum, count) => sum + count, 0n),
+  ];
+}
+
+function whole(text: string, option: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${option}: expected a whole number from 1 on, got ${text}`);
+  return Number(text);
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
