@@ -24,7 +24,7 @@ import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { hasPorts } from './parse';
-import { findForClient, findTuple, ISAKMP_PORTS_BE } from './tuple';
+import { findForClient, findUntranslated, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
@@ -144,12 +144,12 @@ export function findQuoted(v6: bool, ip: usize, end: usize, reversed: bool): u32
   return seekQuoted(v6, ip, end, reversed, false);
 }
 
-/** The same, of clients' port 0, too: what an error of our own tells of. */
-export function findQuotedAny(v6: bool, ip: usize, end: usize, reversed: bool): u32 {
-  return seekQuoted(v6, ip, end, reversed, true);
+/** The connection, not of NAT, that an error of our own tells of, which quotes its request at `ip`; 0 when there is none. */
+export function findToldOf(v6: bool, ip: usize, end: usize): u32 {
+  return seekQuoted(v6, ip, end, false, true);
 }
 
-function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, any: bool): u32 {
+function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslated: bool): u32 {
   const transport = quotedTransport(v6, ip, end);
   if (transport == 0) return 0;
   let protocol = quotedProtocol(v6, ip, end);
@@ -170,7 +170,7 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, any: bool):
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return any
-    ? findTuple(v6, source, destination, ports, protocol)
+  return untranslated
+    ? findUntranslated(v6, source, destination, ports, protocol)
     : findForClient(v6, source, destination, ports, protocol);
 }

@@ -4,10 +4,11 @@
  * @module
  */
 import { SB_NO_CPORT } from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+import { Method, Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
-import { hasNone } from '../conn/index-table';
-import { connOf, find, isReply, isWaiting } from '../conn/table';
+import { hasNone, homeBucket, isOverrun, matchTags, nextBucket, refAt } from '../conn/index-table';
+import { connOf, find, isReply, isWaiting, refMatches } from '../conn/table';
+import { remaining } from '../conn/wheel';
 import { Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { portsBE } from '../wire/ports';
@@ -56,6 +57,23 @@ export function findForClient(v6: bool, source: usize, destination: usize, ports
 function findWaiting(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
   const ref = findTuple(v6, source, destination, portsBE & 0xffff0000, protocol);
   return ref != 0 && !isReply(ref) && isWaiting(connOf(ref)) ? ref : 0;
+}
+
+/** The entry of a request's tuple whose connection is not of NAT, be there one of NAT besides; 0 when there is none. */
+export function findUntranslated(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): u32 {
+  const hash = hashAny(v6, source, destination, portsBE, protocol);
+  const home = homeBucket(hash);
+  let bucket = home;
+  do {
+    for (let lanes = matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
+      const ref = refAt(bucket, ctz<u32>(lanes));
+      if (ref == 0 || isReply(ref) || connOf(ref).method == Method.Masq || remaining(connOf(ref)) == 0) continue;
+      if (refMatches(ref, v6, source, destination, portsBE, protocol)) return ref;
+    }
+    if (!isOverrun(bucket)) return 0;
+    bucket = nextBucket(bucket);
+  } while (bucket != home);
+  return 0;
 }
 
 /** AH and ESP have no ports: they go where the ISAKMP of their two ends went. */

@@ -9,11 +9,11 @@ import { ConnFlag, HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERB
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { connOf, isReply } from '../conn/table';
+import { connOf } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { echoTo, fillEcho, gatherEcho } from '../flow/echo';
 import { isForMany, recordAgain, recordReceived } from '../flow/options';
-import { findQuotedAny, isAsked, isHeldBack } from '../flow/quote';
+import { findToldOf, isAsked, isHeldBack, lacksPorts } from '../flow/quote';
 import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
 import { Dest } from '../service/dest';
@@ -193,19 +193,22 @@ function answer6(
 
 /**
  * An error of `length` bytes about a packet to the virtual end of a DR or TUN connection counts as one from there: of the
- * connection that the packet has, or still has when it gets no other.
+ * packet's own, be it the newest, or of another that is still there.
  */
 function countOwn(cause: Descriptor, v6: bool, type: u32, quotation: usize, quoted: u32, length: u32): void {
-  if (!isAsked(v6, type)) return;
-  let conn = cause.conn;
-  if (conn == 0) {
-    const ref = findQuotedAny(v6, quotation, quotation + quoted, false);
-    if (ref == 0 || isReply(ref)) return;
-    conn = <u32>changetype<usize>(connOf(ref));
+  const end = quotation + quoted;
+  if (!isAsked(v6, type) || lacksPorts(v6, quotation, end)) return;
+  const own = cause.conn;
+  if (own != 0 && isUntranslated(changetype<Conn>(own))) {
+    countOut(changetype<Dest>(changetype<Conn>(own).dest), length);
+    return;
   }
-  const found = changetype<Conn>(conn);
-  if (found.method == Method.Masq || found.dest == 0 || found.has(ConnFlag.Hidden)) return;
-  countOut(changetype<Dest>(found.dest), length);
+  const ref = findToldOf(v6, quotation, end);
+  if (ref != 0 && connOf(ref).dest != 0) countOut(changetype<Dest>(connOf(ref).dest), length);
+}
+
+function isUntranslated(conn: Conn): bool {
+  return conn.method != Method.Masq && conn.dest != 0 && !conn.has(ConnFlag.Hidden);
 }
 
 /** Writes the error's header, without checksum, and its quotation. */

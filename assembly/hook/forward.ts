@@ -13,7 +13,7 @@ import {
   SB_SIP_SERVICES,
   SUPERBLOCK,
 } from '../../src/abi/memory';
-import { Method, Protocol } from '../../src/abi/protocol';
+import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
@@ -22,7 +22,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { gather, gathersOnTheWay } from '../flow/gather';
 import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
-import { findByTuple, findTuple, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
+import { findByTuple, findUntranslated, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
 import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
 import { adjust, helpOut } from '../forward/ftp';
 import { keepHop, seeReply } from '../forward/route';
@@ -143,8 +143,8 @@ function findPassing(packet: Scratch): Conn | null {
   } else if (!isIpsec(packet)) {
     return null;
   }
-  const ref = findTuple(packet.isV6, packet.destination, packet.source, ports, protocol);
-  return ref != 0 && !isReply(ref) && connOf(ref).method != Method.Masq ? connOf(ref) : null;
+  const ref = findUntranslated(packet.isV6, packet.destination, packet.source, ports, protocol);
+  return ref != 0 ? connOf(ref) : null;
 }
 
 /** Counts such a packet; the state follows it if it is whole. */

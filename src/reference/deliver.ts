@@ -37,13 +37,12 @@ export function deliver(host: Host, received: Received): Judgement {
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
   }
   const made = open(host, received, transport, transport.tuple);
-  // The dest of the old one counts it until a timer ends it, which is right after.
+  const judgement = 'verdict' in made ? made : request(host, received, made, transport);
+  if (!('verdict' in made)) endOnce(host, made);
+  // A timer ends the old one: until then its dest counts it, and what is told of its tuple may be of it.
   if (connection !== undefined && !(isAgain && connection.controlled.size > 0)) {
     host.connections.end(connection, received.now);
   }
-  if ('verdict' in made) return made;
-  const judgement = request(host, received, made, transport);
-  endOnce(host, made);
   return judgement;
 }
 

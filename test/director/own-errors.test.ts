@@ -8,8 +8,8 @@ import { ACK } from '../support/packets.js';
 
 const TTL = { ttl: 1 };
 
-const made = (who: Binary | 'reference') =>
-  who === 'reference' ? new ReferenceDirector({ network: NETWORK }) : createDirector(who, { network: NETWORK });
+const made = (who: Binary | 'reference', network = NETWORK) =>
+  who === 'reference' ? new ReferenceDirector({ network }) : createDirector(who, { network });
 
 /** Packets and bytes out, after those requests of one client. */
 function outOf(who: Binary | 'reference', dest: DestConfig, ...requests: Uint8Array[]): bigint[] {
@@ -51,6 +51,32 @@ describe.each([...BINARIES, 'reference'] as const)('%s', (who) => {
       [SERVERS[1], 2n, 0n],
       [SERVERS[0], 1n, 1n],
     ]);
+  });
+
+  it('of one that has ended, or another of port 0, where the packet’s own is of NAT', () => {
+    const [tun, nat] = [
+      { address: SERVERS[0], method: 'tun' } as const,
+      { address: SERVERS[1], method: 'nat' } as const,
+    ];
+    for (const sport of [40_000, 0]) {
+      const director = made(who);
+      director.addService({ ...TCP_KEY, scheduler: 'rr' });
+      for (const dest of [nat, tun]) director.addDest(TCP_KEY, dest);
+      for (const each of [{}, { flags: 0 }, TTL])
+        director.send(fromClient(request('tcp', { sport, ...each })), 'cli', 0);
+      expect(director.services()[0]!.dests.map(({ stats }) => stats.outPackets)).toEqual([1n, 0n]);
+    }
+  });
+
+  it('not where the MTU of the way back leaves no room to quote the ports', () => {
+    const interfaces = NETWORK.interfaces.map((each) => (each.name === 'cli' ? { ...each, mtu: 68 } : each));
+    const director = made(who, { ...NETWORK, interfaces });
+    director.addService({ ...TCP_KEY, scheduler: 'rr' });
+    director.addDest(TCP_KEY, { address: SERVERS[0], method: 'dr' });
+    // A timestamp option, which the error has, too.
+    const options = Uint8Array.of(0x44, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+    director.send(fromClient(request('tcp', { ...TTL, options })), 'cli', 0);
+    expect(director.services()[0]!.stats).toMatchObject({ inPackets: 1n, outPackets: 0n });
   });
 
   it('not of one-packet scheduling: nobody finds such a connection', () => {
