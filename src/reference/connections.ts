@@ -98,7 +98,7 @@ export class ConnectionTable {
   readonly #requests = new Map<string, Connection[]>();
   /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
   readonly #replies = new Map<string, Connection[]>();
-  readonly #ftpPorts: readonly number[];
+  readonly #ftpPorts: () => readonly number[];
   readonly #isSecure: () => boolean;
 
   constructor(
@@ -106,7 +106,7 @@ export class ConnectionTable {
     templates: TemplateTable,
     timeouts: StateTimeouts,
     records: Records,
-    ftpPorts: readonly number[],
+    ftpPorts: () => readonly number[],
     isSecure: () => boolean,
   ) {
     this.#services = services;
@@ -147,7 +147,7 @@ export class ConnectionTable {
   create(tuple: Tuple, dest: Dest | undefined, now: number, making: Making = {}): Connection {
     const { once = false, control, awaitsPort = false } = making;
     const method = dest?.method ?? 'bypass';
-    const isHelped = tuple.protocol === 'tcp' && method === 'nat' && this.#ftpPorts.includes(tuple.destinationPort);
+    const isHelped = tuple.protocol === 'tcp' && method === 'nat' && this.#ftpPorts().includes(tuple.destinationPort);
     const connection: Connection = {
       protocol: tuple.protocol,
       clientAddress: tuple.source,

@@ -37,8 +37,6 @@ export interface ReferenceOptions {
   seed?: bigint;
   /** How the ECN field gets into outer headers. Default `kernel`. */
   ecn?: EcnMode;
-  /** Virtual ports on which the FTP helper listens, as those of the module ip_vs_ftp. Default: it is not there. */
-  ftpPorts?: readonly number[];
 }
 
 /**
@@ -69,7 +67,14 @@ export class ReferenceDirector {
       network: new Network(options.network),
       services,
       templates,
-      connections: new ConnectionTable(services, templates, this.#timeouts, records, options.ftpPorts ?? [], isSecure),
+      connections: new ConnectionTable(
+        services,
+        templates,
+        this.#timeouts,
+        records,
+        () => this.#host.network.ftpPorts,
+        isSecure,
+      ),
       records,
       defence: new Defence(() => this.#host),
       paths: new PathMtus(),

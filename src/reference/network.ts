@@ -21,6 +21,9 @@ import {
 import { ETHERTYPE, serialiseEthernet } from './packet/ethernet.js';
 import type { ReferenceInterface, ReferenceNetwork, ReferenceRoute } from './types.js';
 
+/** FTP's control port. */
+const FTP_PORT = 21;
+
 /** Kind of an interface, with the default filled in. */
 export type InterfaceKind = NonNullable<ReferenceInterface['kind']>;
 
@@ -71,7 +74,11 @@ export class Network {
   readonly #guePorts = new Set<string>();
 
   /** @throws RangeError when an address is malformed or a device does not exist. */
+  /** Where the FTP helper listens. */
+  readonly ftpPorts: readonly number[];
+
   constructor(config: ReferenceNetwork) {
+    this.ftpPorts = config.ip_vs_ftp === undefined ? [] : (config.ip_vs_ftp.ports ?? [FTP_PORT]);
     for (const each of config.interfaces) this.#interfaces.set(each.name, fillIn(each, config.interfaces));
     for (const route of config.routes ?? []) {
       const device = this.#device(route.dev);

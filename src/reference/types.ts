@@ -142,6 +142,8 @@ export interface ReferenceNetwork {
   neighbours?: readonly ReferenceNeighbour[];
   /** UDP ports on which GUE is taken apart; what is inside counts as come in IPIP. `family` is 4 by default. */
   fou?: readonly { port: number; family?: 4 | 6 }[];
+  /** FTP's helper for NAT, if it is there, and the ports of the services that it listens to, 21 by default. */
+  ip_vs_ftp?: { ports?: readonly number[] };
 }
 
 /** Switches, 0 or 1 unless they say otherwise, as under `net.ipv4`, `net.ipv6` and `net.ipv4.vs`. */

@@ -11,7 +11,7 @@ import {
   serialiseTcp,
 } from '../../src/reference/index.js';
 import { ACK, FIN_ACK, judged, RST, SYN } from './builders.js';
-import { checksumIsRight, ENDS, frame, packet, packetOf, plainDirector } from './builders6.js';
+import { checksumIsRight, ENDS, frame, NETWORK, packet, packetOf, plainDirector } from './builders6.js';
 
 type Family = 4 | 6;
 
@@ -56,7 +56,7 @@ class Session {
   constructor(family: Family = 4, options: Partial<ReferenceOptions> = {}) {
     this.family = family;
     const { vip, server } = ENDS[family];
-    this.made = plainDirector({ ftpPorts: [21], ...options });
+    this.made = plainDirector({ network: { ...NETWORK, ip_vs_ftp: {} }, ...options });
     const service = { protocol: 'tcp', address: vip, port: 21 } as const;
     this.made.addService({ ...service, scheduler: 'rr' });
     this.made.addDest(service, { address: server, method: 'nat' });
@@ -182,7 +182,7 @@ describe('PASV', () => {
     early.client({ flags: FIN_ACK });
     early.client({ data: 'PASV\r\n' });
     expect(left(early.server({ data: ENTERING('10,1,0,11,156,64') })).text).toBe(ENTERING('10,1,0,11,156,64'));
-    const other = passive({ ftpPorts: [2121] });
+    const other = passive({ network: { ...NETWORK, ip_vs_ftp: { ports: [2121] } } });
     expect(left(other.server({ data: ENTERING('10,1,0,11,156,64') })).text).toBe(ENTERING('10,1,0,11,156,64'));
   });
 

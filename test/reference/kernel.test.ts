@@ -28,8 +28,7 @@ const clear = (): never => {
   throw new Error('not used by any scenario');
 };
 
-const reference: MakeTarget = (network) =>
-  Object.assign(new ReferenceDirector({ network, ipId: 0x1234, ftpPorts: [21] }), { clear });
+const reference: MakeTarget = (network) => Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), { clear });
 
 it.each(scenarios)('%s', async (folder) => {
   const result = await verifyScenario(folder, reference);

@@ -9,7 +9,6 @@ import { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { ReplayTarget } from '../../src/scenario/replay.js';
 import { type MakeTarget, verifyScenario } from '../../src/scenario/verify.js';
-import type { NetworkConfig } from '../../src/types.js';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/kernel/', import.meta.url));
 const names = readdirSync(FIXTURES).filter((name) => !name.includes('.'));
@@ -92,10 +91,8 @@ const missing = (): never => {
   throw new Error('not used by any scenario');
 };
 
-const ftpPortsOf = ({ ip_vs_ftp }: NetworkConfig): readonly number[] => (ip_vs_ftp && (ip_vs_ftp.ports ?? [21])) || [];
-
 const reference: MakeTarget = (network): ReplayTarget =>
-  Object.assign(new ReferenceDirector({ network, ipId: 0x1234, ftpPorts: ftpPortsOf(network) }), { clear: missing });
+  Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), { clear: missing });
 
 const core: MakeTarget = (network) => Director.create({ network, seed: 1n });
 
