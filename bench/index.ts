@@ -10,6 +10,7 @@ import { HELP, type Options, readOptions } from './options.js';
 import { buildNative } from './rivals/native.js';
 import type { Result, Settings, Suite } from './suite.js';
 import { checksum } from './suites/checksum.js';
+import { connections } from './suites/connections.js';
 import { crc32c } from './suites/crc32c.js';
 import { dr } from './suites/dr.js';
 import { icmp } from './suites/icmp.js';
@@ -22,7 +23,20 @@ import { snapshot } from './suites/snapshot.js';
 import { tunnels } from './suites/tunnels.js';
 import { header, table } from './table.js';
 
-const SUITES: Record<string, Suite> = { parse, checksum, crc32c, lookup, nat, nat6, dr, ipip, tunnels, icmp, snapshot };
+const SUITES: Record<string, Suite> = {
+  parse,
+  checksum,
+  crc32c,
+  lookup,
+  nat,
+  nat6,
+  dr,
+  ipip,
+  tunnels,
+  icmp,
+  connections,
+  snapshot,
+};
 
 function settingsOf(options: Options): Settings {
   const { quick } = options;

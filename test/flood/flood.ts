@@ -16,6 +16,7 @@ const HELP = `usage: npm run flood -- [options]
   --syns N          SYNs from random sources; default 5000000
   --rate N          of these in a millisecond; default 100
   --seed S          default 1
+  --evict KIND      one policy alone
 `;
 
 const OPTIONS = {
@@ -24,6 +25,7 @@ const OPTIONS = {
   syns: { type: 'string', default: '5000000' },
   rate: { type: 'string', default: '100' },
   seed: { type: 'string', default: '1' },
+  evict: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -56,6 +58,7 @@ function main(): void {
   console.log(`| ${COLUMNS.join(' | ')} |\n|---|---|${'--:|'.repeat(COLUMNS.length - 2)}`);
   const start = performance.now();
   for (const { evict, sysctl } of strategies()) {
+    if (values.evict !== undefined && values.evict !== evict) continue;
     const newcomerEvery = Math.max(1, Math.floor(milliseconds / 500));
     const toll = besiege({ evict, sysctl, connections, residents, syns, rate, newcomerEvery, seed, wasm });
     const on = SWITCHES.filter((name) => sysctl[name] !== 0);
