@@ -177,10 +177,10 @@ export function writePool(view: DataView, { schedulers }: Plan): void {
 
 /** Makes all lists of the wheel empty ones: each begins and ends with its head. */
 export function writeWheel(view: DataView, { wheel: { base } }: Plan): void {
-  const head = base + abi.WHEEL_HEADROOM;
-  for (let at = head - abi.LIST_SIZE; at < base + abi.WHEEL_BYTES; at += abi.LIST_SIZE) {
-    view.setUint32(at, at - abi.CONN_PREV, true);
-    view.setUint32(at + abi.CONN_NEXT - abi.CONN_PREV, at - abi.CONN_PREV, true);
+  const words = new Uint32Array(view.buffer, base, abi.WHEEL_BYTES / 4);
+  for (let offset = abi.WHEEL_HEADROOM - abi.LIST_SIZE; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
+    words[offset / 4] = base + offset - abi.CONN_PREV;
+    words[offset / 4 + 1] = base + offset - abi.CONN_PREV;
   }
 }
 
