@@ -20,7 +20,7 @@ const CONNECTIONS = 6;
 const DATAGRAMS = 3;
 /** The core ends a connection at most a tick of its wheel after it is due; nobody can tell by packets of its own. */
 const LATENESS = 256;
-/** By how much a template that controls connections outlives its time. */
+/** By how much what controls connections outlives its time. */
 const LONGER = 60_000;
 const START = 1_700_000_000_000;
 
@@ -74,6 +74,7 @@ export class Twins {
       connections6: CONNECTIONS,
       datagrams: DATAGRAMS,
       schedulerBytes: 1 << 19,
+      extensions: 2 * CONNECTIONS,
     };
     const plan = { ...SMALL_PLAN, ...tables };
     this.core = createDirector(binary, { plan, network, sysctl, ecn, seed: SEED, memory: memoryOf(binary) });
@@ -122,11 +123,11 @@ export class Twins {
 
   /** Lets time pass. */
   pass(ms: number): void {
-    const due = this.connections().map(({ expires, template }) => ({ at: this.now + expires * 1000, template }));
+    const due = this.connections().map(({ expires }) => this.now + expires * 1000);
     let to = this.now + ms;
-    const isNear = (late: number, template?: true): boolean =>
-      late >= 0 && (late <= LATENESS || (template === true && late % LONGER <= LATENESS));
-    while (due.some(({ at, template }) => isNear(to - at, template))) to += LATENESS;
+    // Of those that control others any number of minutes later, too.
+    const isNear = (late: number): boolean => late >= 0 && late % LONGER <= LATENESS;
+    while (due.some((at) => isNear(to - at))) to += LATENESS;
     this.now = to;
     this.both('advance', to);
   }

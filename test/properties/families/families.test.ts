@@ -24,7 +24,7 @@ const COMMON: readonly ReasonName[] = [
   ...(['ipv6-payload-length', 'ipv6-extension', 'martian-source', 'martian-destination', 'fragment-overlap'] as const),
   ...(['transport-truncated', 'tunnel-malformed', 'tunnel-checksum', 'tunnel-ecn'] as const),
   ...(['fragment-duplicate', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
-  ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down'] as const),
+  ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down', 'drop-packet', 'tcp-checksum'] as const),
 ];
 
 describe.each(BINARIES)('%s', (binary) => {

@@ -15,6 +15,8 @@ const WEIGHTS = {
   stray: 5,
   /** An ICMP error about a packet that was sent. */
   error: 14,
+  /** Words of a control connection of FTP. */
+  ftp: 5,
   /** Frames that are none of the director's. */
   link: 1,
   time: 6,
@@ -27,7 +29,7 @@ export interface Step {
   drawn: Drawn;
 }
 
-const CHOICES = 40;
+const CHOICES = 60;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   ...Object.entries(WEIGHTS).map(([kind, weight]) => ({

@@ -9,6 +9,7 @@ import type { Arrival } from '../twins.js';
 import type { Choices } from './choices.js';
 import { errorAbout } from './errors.js';
 import { inPieces } from './fragments.js';
+import { conversation } from './ftp.js';
 import { type Family, familyOf, HOSTS, MAC } from './hosts.js';
 import { damaged, type Ends, type Made, otherPacket, transportPacket } from './packets.js';
 import type { Step } from './steps.js';
@@ -46,6 +47,7 @@ const PORTS = [1000, 1000, 1001, 1002, 40_000, 20, 65_535];
 /** The frames of a step of that kind, in order. */
 export function framesOf(kind: Step['kind'], choices: Choices, context: Context): Arrival[] {
   if (kind === 'link') return [linkFrame(choices)];
+  if (kind === 'ftp') return talk(choices, context);
   const made = packetOf(kind, choices, context);
   if (made === undefined) return [];
   const isDamaged = choices.once(10) && kind !== 'error';
@@ -80,6 +82,22 @@ function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: C
   }
 }
 
+/** What goes over a control connection of FTP, if there is one. */
+function talk(choices: Choices, { network, connections }: Context): Arrival[] {
+  const controls = connections.filter(({ protocol, virtualPort }) => protocol === 'tcp' && virtualPort === 21);
+  const known = controls[choices.below(Math.max(1, controls.length))];
+  if (known === undefined) return [call(choices, network)];
+  if (familyOf(known.destAddress) !== familyOf(known.clientAddress)) return [];
+  return conversation(choices, known).map(({ packet, wire }) => arrive(network, wire, packet));
+}
+
+/** Somebody calls an FTP server. */
+function call(choices: Choices, network: NetworkConfig): Arrival {
+  const { clients, vips } = HOSTS[choices.of<Family>([4, 6])];
+  const ends = { source: clients[0] as string, destination: vips[0], sport: 1000, dport: 21 };
+  return arrive(network, 'cli', tcp({ ...ends, flags: SYN }));
+}
+
 /** A client calls a service. */
 function opening(choices: Choices): Ends {
   const key = choices.of<ServiceKey>(KEYS);
@@ -99,7 +117,9 @@ function opening(choices: Choices): Ends {
 
 /** From the client or from the server of a connection, or what goes with it. */
 function about(choices: Choices, known: Known): Packet {
-  const { protocol, clientAddress, clientPort, virtualAddress, virtualPort, destAddress, destPort } = known;
+  const { protocol, clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
+  // Of some that FTP agreed on it is not known yet.
+  const clientPort = known.clientPort || choices.of(PORTS);
   const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(clientAddress);
   const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
   const [destination, dport] = isReply ? [clientAddress, clientPort] : [virtualAddress, virtualPort];

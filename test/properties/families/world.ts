@@ -204,5 +204,6 @@ export function networkOf(choices: Choices): NetworkConfig {
       ),
     ],
     fou: ([4, 6] as const).filter(() => !choices.once(4)).map((family) => ({ port: GUE_PORT, family })),
+    ...(!choices.once(4) && { ip_vs_ftp: choices.of([{}, {}, { ports: [21, 80, 443] }]) }),
   };
 }
