@@ -157,7 +157,12 @@ function mtuOf(conn: Conn, hop: Hop): u32 {
 
 /** Whether the packet fits, or may be cut, and can leave; judges the frame when not. */
 function mayPass(frame: Descriptor, packet: Scratch, hop: Hop, mtu: u32): bool {
-  return (packet.totalLength <= mtu || fits(frame, packet, mtu)) && canLeave(frame, packet.ip, hop);
+  return (isWithin(packet, mtu) || fits(frame, packet, mtu)) && canLeave(frame, packet.ip, hop);
+}
+
+/** Whether nothing needs to be asked: pieces of IPv6 may be longer than the whole, which lacks their headers. */
+function isWithin(packet: Scratch, mtu: u32): bool {
+  return packet.totalLength <= mtu && !(packet.isV6 && packet.isReassembled);
 }
 
 /** TTL or hop limit - 1; an IPv4 checksum follows that and `delta`. */
@@ -191,7 +196,8 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     return;
   }
   const length = packet.totalLength;
-  if (length > mtu && (packet.isV6 || field(SB_PMTU_DISC) != 0) && !fits(frame, packet, mtu)) return;
+  const asks = !isWithin(packet, mtu) && (packet.isV6 || field(SB_PMTU_DISC) != 0);
+  if (asks && !fits(frame, packet, mtu)) return;
   // No length field says more.
   if (length + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
     frame.judge(Verdict.Drop, Reason.TooBig);

@@ -69,4 +69,22 @@ describe.each([
     director.send(first, 'srv', 0);
     expect(director.send(last, 'srv', 0).map(({ reason }) => reason)).toEqual(['too-big', 'fragmentation-needed']);
   });
+
+  it.each([
+    ['nat', undefined, 1456],
+    ['dr', undefined, 1456],
+    ['tun', { type: 'ipip' }, 1416],
+  ] as const)(
+    'of IPv6, one longer than the MTU is too big for a server by %s, even when the packet is not',
+    (method, tunnel, cut) => {
+      const director = make();
+      const service = { protocol: 'udp', address: 'fd00::1', port: 2 } as const;
+      director.addService({ ...service, scheduler: 'rr' });
+      director.addDest(service, { address: 'fd00:1::12', method, ...(tunnel && { tunnel }) });
+      const packet = udp({ source: 'fd00::2', destination: 'fd00::1', sport: 1, dport: 2, payload: counting(cut - 6) });
+      const [first, last] = fragmentsOf(packet, [cut]) as [Uint8Array, Uint8Array];
+      director.send(first, 'cli', 0);
+      expect(director.send(last, 'cli', 0).map(({ reason }) => reason)).toEqual(['too-big', 'fragmentation-needed']);
+    },
+  );
 });
