@@ -76,7 +76,8 @@ export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool 
     if (ref != 0) passOut(frame, packet, connOf(ref), hop);
     return ref != 0;
   }
-  return passIn(frame, packet, connOf(ref));
+  passIn(frame, packet, connOf(ref));
+  return true;
 }
 
 /** An error about a request, on its way to the client. */
@@ -90,24 +91,20 @@ function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void
 
 /**
  * An error about a reply that is not addressed to this host, but passes through. The router has counted its hop when IPVS
- * takes it. A dest that is this host is out of reach by NAT, and nothing to the other methods.
+ * takes it. A dest that is this host is out of its reach.
  */
-function passIn(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+function passIn(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
   if (!isLocal) {
     decrementHop(packet);
     noteRouted(packet);
     sendErrorIn(frame, packet, conn);
-    return true;
+    return;
   }
-  if (isRefusedIn(frame, packet, conn)) return true;
+  if (isRefusedIn(frame, packet, conn)) return;
   countIn(changetype<Dest>(conn.dest), packet.totalLength);
-  if (conn.method != Method.Masq) {
-    conn.inPackets += 1;
-    return false;
-  }
+  if (conn.method != Method.Masq) conn.inPackets += 1;
   frame.judge(Verdict.Drop, Reason.LocalBoundary);
-  return true;
 }
 
 /** An error from a server's side, about a packet of a client that is this host. */
@@ -120,8 +117,7 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
 }
 
 /**
- * schedule_icmp: makes the connection that an error tells of, and sends the error to its dest. False: no service's, or one
- * that passes a dest which is this host.
+ * schedule_icmp: makes the connection that an error tells of, and sends the error to its dest. False: no service's.
  */
 function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   if (field(SB_SCHEDULE_ICMP) == 0) return false;
@@ -176,9 +172,8 @@ function openTo(
     return true;
   }
   const conn = changetype<Conn>(made);
-  let taken: bool = true;
-  if (passing) taken = passIn(frame, packet, conn);
+  if (passing) passIn(frame, packet, conn);
   else sendErrorIn(frame, packet, conn);
   endIfOnce(frame, conn);
-  return taken;
+  return true;
 }

@@ -54,9 +54,8 @@ export function judgePassingError(
     return report.verdict === 'drop' ? report : { packet: received.packet, reason: 'routed' };
   }
   const sent = toServer(host, report);
-  if (sent !== undefined && sent.verdict !== 'local') return sent;
-  // What passes is not translated to the host itself.
-  if (sent?.frame !== undefined) return drop('local-boundary');
+  // What passes does not go to the host itself.
+  if (sent !== undefined) return sent.verdict === 'local' ? drop('local-boundary') : sent;
   const answered = findAnswered(host, report.quote);
   if (answered === undefined) return { packet: received.packet, reason: 'routed' };
   const changed = translateBack(report, answered);

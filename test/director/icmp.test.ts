@@ -273,12 +273,13 @@ describe('a dest that is this host', () => {
     fromClient(icmp({ source: CLIENT, destination }, ...UNREACHABLE, reply));
 
   it.each([
-    ['nat', { address: '10.0.0.1', port: 8080 }, 'drop local-boundary'],
-    ['dr', { address: '10.0.0.1' }, 'forward routed'],
-  ] as const)('%s', (method, dest, through) => {
+    ['nat', { address: '10.0.0.1', port: 8080 }],
+    ['dr', { address: '10.0.0.1' }],
+    ['tun', { address: '10.0.0.1' }],
+  ] as const)('%s', (method, dest) => {
     const director = opened({ ...dest, method });
     expect(judged(director.send(error(VIP), 'cli', 0))).toEqual(['local local-dest']);
-    expect(judged(director.send(error(SERVERS[1]), 'cli', 0))).toEqual([through]);
+    expect(judged(director.send(error(SERVERS[1]), 'cli', 0))).toEqual(['drop local-boundary']);
   });
 });
 
@@ -299,7 +300,7 @@ describe('schedule_icmp', () => {
   it.each([
     ['NAT', NAT, 'forward icmp-in'],
     ['DR', DR, 'forward icmp-in'],
-    ['DR to this host', { ...DR, address: '10.0.0.1' }, 'forward routed'],
+    ['DR to this host', { ...DR, address: '10.0.0.1' }, 'drop local-boundary'],
     ['NAT to this host', { ...NAT, address: '10.0.0.1' }, 'drop local-boundary'],
   ] as const)('also of an error that passes through: %s', (_, dest, expected) => {
     const director = lab([dest], { sysctl });
