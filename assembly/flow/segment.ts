@@ -13,6 +13,7 @@ import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
+import { SCTP_NO_CHUNK } from '../wire/sctp';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 
 /** Notes the time, and moves the state on. The whole transport header must be there. */
@@ -37,6 +38,10 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
     if (direction == Direction.Out && conn.control != 0) assure(conn);
     return;
   }
+  const isTcp = protocol == Protocol.Tcp;
+  const chunk = isTcp ? 0 : sctpEvent(packet.l4, packet.l4Length);
+  // Without a chunk a server's packet does not even count as one.
+  if (chunk == SCTP_NO_CHUNK) return;
   let table = direction;
   if (conn.has(ConnFlag.NoOutput)) {
     if (direction == Direction.Out) conn.flags = conn.flags & ~ConnFlag.NoOutput;
@@ -45,8 +50,8 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
   const state = conn.state;
   enterState(
     conn,
-    protocol == Protocol.Tcp
+    isTcp
       ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state, isSecureTcp())
-      : nextSctpState(table, sctpEvent(packet.l4, packet.l4Length), state),
+      : nextSctpState(table, chunk, state),
   );
 }

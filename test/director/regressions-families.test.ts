@@ -27,7 +27,7 @@ import {
   UDP_KEY,
   VIP6,
 } from '../support/lab.js';
-import { counting, fixIpv4, hex, icmp, ipv4, ipv6, toHex, udp } from '../support/packets.js';
+import { counting, fixIpv4, hex, icmp, ipv4, ipv6, join, toHex, udp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
 interface Around {
@@ -90,6 +90,31 @@ describe.each(BINARIES)('%s', (binary) => {
     new DataView(cut.buffer).setUint16(2, cut.length);
     for (const services of [[SCTP_KEY], [UDP_KEY]]) {
       expectLast({ services }, [fromClient(fixIpv4(cut))], ['drop transport-truncated']);
+    }
+  });
+
+  it('SCTP of a server without a whole chunk does not count as its answer', () => {
+    const [client, server] = [
+      { source: CLIENT6, destination: VIP6 },
+      { source: VIP6, destination: CLIENT6 },
+    ];
+    const sctp = (ends: { source: string; destination: string }, sport: number, dport: number, chunk: string) =>
+      ipv6(
+        { ...ends, protocol: 132 },
+        join(Uint8Array.of(sport >> 8, sport, dport >> 8, dport), hex(`0000000000000000${chunk}`)),
+      );
+    const { port } = SCTP_KEY;
+    for (const [answer, state] of [
+      ['05', 'ESTABLISHED'],
+      ['05000004', 'INIT'],
+    ] as const) {
+      for (const director of both({ services: [onV6(SCTP_KEY)], dests: [{ address: SERVERS6[0], method: 'dr' }] })) {
+        const send = (frame: Uint8Array, by: string) => director.send(frame, by, 0).at(0);
+        send(fromClient(sctp(client, 4000, port, '01000004')), 'cli');
+        send(fromServer(sctp(server, port, 4000, answer)), 'srv');
+        send(fromClient(sctp(client, 4000, port, '0a000004')), 'cli');
+        expect(director.connections(0)[0]?.state).toBe(state);
+      }
     }
   });
 
@@ -166,6 +191,16 @@ describe.each(BINARIES)('%s', (binary) => {
   it('an atomic fragment too short for its transport is cut short, not malformed', () => {
     const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
     expectLast(around, [fromClient(piece6(17, 0, false, counting(5)))], ['drop transport-truncated']);
+  });
+
+  it('no error is sent about what may be one: its headers reach beyond it, and name ICMPv6', () => {
+    const expectAnswers = (named: number, expected: string[]) => {
+      const options = Uint8Array.of(60, 0, 0x9e, 0, 1, 2, 0, 0, named, 59, 1, 4, 0, 0, 0, 0);
+      const packet = ipv6({ source: CLIENT6, destination: VIP6, protocol: 0 }, options);
+      expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, [fromClient(packet)], expected);
+    };
+    expectAnswers(17, ['drop ipv6-extension', 'forward parameter-problem']);
+    expectAnswers(58, ['drop ipv6-extension']);
   });
 
   it('a first fragment that ends within its extension headers waits for the rest', () => {
