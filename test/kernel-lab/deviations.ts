@@ -22,6 +22,8 @@ export interface Compared {
   readonly own: ReadonlySet<string>;
   /** Of the kernel, such as 6.1.176. */
   readonly release: string;
+  /** Ends of packets of clients that the core sent on by DR or TUN ({@link servedBy}) before this one. */
+  readonly served: ReadonlySet<string>;
 }
 
 interface Deviation {
@@ -137,7 +139,12 @@ function isCutAnew({ frame, emitted, sent }: Compared): boolean {
   if (first === undefined || packetOf(frame)?.fragment !== true || sent.length < 2) return false;
   const isOne = all.every((one) => one?.fragment && one.src === first.src && one.dst === first.dst);
   const isEven = theirs.slice(0, -1).every((one) => one?.body.length === first.body.length);
-  const whole = (pieces: typeof all) => Buffer.concat(pieces.map((one) => one?.body ?? new Uint8Array()));
+  const whole = (pieces: typeof all) => {
+    const bytes = Buffer.concat(pieces.map((one) => one?.body ?? new Uint8Array()));
+    // The port of GUE is the kernel's choice, and the checksum follows it.
+    if (sent[0]?.packet.reason === 'tunnel-gue') for (const at of [0, 6]) bytes.fill(0, at, at + 2);
+    return bytes;
+  };
   return isOne && isEven && whole(theirs).equals(whole(ours));
 }
 
@@ -184,24 +191,42 @@ const ABORT = 6;
  * whether schedule_icmp is on.
  *
  * A client's packet from port 0 belongs to no connection, so the host refuses it by RST or ABORT, and by that Linux
- * closes the client's newest connection from there, if it is not one of NAT. An error that the kernel owes itself opens
+ * closes the client's newest connection from there, if it is not one of NAT. So it does when no other connection can be made
+ * in the place of one that a SYN or INIT ends. An error that the kernel owes itself opens
  * the connection that it tells of, if there is none, as there never is for port 0.
  */
 export function endsCase(compared: Compared, scheduling: boolean): string | undefined {
   const { frame, emitted, sent, own } = compared;
   if (sent.length > 0) return undefined;
-  if (emitted.some(({ data }) => refusesPortZero(data, own))) return 'host refuses port 0';
+  const refused = emitted.flatMap(({ data }) => refusedBy(data, own) ?? []);
+  if (refused.some((ends) => ends.startsWith('0 '))) return 'host refuses port 0';
+  if (refused.some((ends) => compared.served.has(ends))) return 'host refuses a connection';
   const about = identitiesIn(frame).filter(({ source }) => own.has(source));
   const isTold = emitted.length > 0 && tellsItself(compared);
   const toPortZero = emitted.length === 0 && about.some(({ rest }) => rest.startsWith('0000'));
   return scheduling && about.length > 0 && (isTold || toPortZero) ? 'errors to itself with schedule_icmp' : undefined;
 }
 
-function refusesPortZero(frame: Uint8Array, own: ReadonlySet<string>): boolean {
-  const { src, protocol, body } = packetOf(frame) ?? {};
-  if (src === undefined || body === undefined || !own.has(src) || body[2] !== 0 || body[3] !== 0) return false;
-  if (protocol === TCP) return ((body[13] ?? 0) & RST) !== 0;
-  return protocol === SCTP && body[12] === ABORT;
+/** Ends of the client's packet that a frame of the host refuses; `undefined`: it refuses none. */
+function refusedBy(frame: Uint8Array, own: ReadonlySet<string>): string | undefined {
+  const { src, dst, protocol, body } = packetOf(frame) ?? {};
+  if (src === undefined || dst === undefined || body === undefined || !own.has(src)) return undefined;
+  const refuses = protocol === TCP ? ((body[13] ?? 0) & RST) !== 0 : protocol === SCTP && body[12] === ABORT;
+  const port = (at: number) => ((body[at] ?? 0) << 8) | (body[at + 1] ?? 0);
+  return refuses ? endsOf(port(2), dst, port(0), src) : undefined;
+}
+
+/** Ends of the client's packet that the core sent on by DR or TUN. */
+export function servedBy({ packet: { reason }, data }: SentFrame): string | undefined {
+  if (reason !== 'direct-route' && !reason.startsWith('tunnel-')) return undefined;
+  const inside = identitiesIn(data).at(-1);
+  if (inside === undefined) return undefined;
+  const { source, destination, sourcePort, rest } = inside;
+  return endsOf(Number.parseInt(sourcePort, 16), source, Number.parseInt(rest.slice(0, 4), 16), destination);
+}
+
+function endsOf(clientPort: number, client: string, port: number, virtual: string): string {
+  return `${clientPort} ${client} ${port} ${virtual}`;
 }
 
 /** The name of the deviation that explains why the core sent something else; `undefined`: none does. */

@@ -8,7 +8,7 @@ import { type Comparison, compareFrames, type SentFrame, strayFrame } from '../.
 import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
 import { Choices } from '../../src/scenario/masks.js';
 import type { Done, Recording, Step } from './case.js';
-import { accountFor, type Compared, endsCase } from './deviations.js';
+import { accountFor, type Compared, endsCase, servedBy } from './deviations.js';
 import { isSame } from './identity.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
 import { type Played, play } from './play.js';
@@ -104,6 +104,7 @@ class Judge {
   readonly #sent: ReadonlyMap<string, readonly Sent[]>;
   readonly #late: LateAnswers;
   readonly #choices = new Choices();
+  readonly #served = new Set<string>();
   readonly #fed = { cli: 0, srv: 0 };
   readonly #heard = { cli: 0, srv: 0 };
   readonly #masked = new Map<string, number>();
@@ -154,6 +155,7 @@ class Judge {
         this.#account(end);
         return this.#result(undefined, [], []);
       }
+      for (const ends of sent.flatMap((one) => servedBy(one) ?? [])) this.#served.add(ends);
     }
     this.#hasTables = tables !== undefined;
     if (tables !== undefined && tables.length > 0) return this.#result(this.#recording.done.length - 1, tables, []);
@@ -194,7 +196,8 @@ class Judge {
   }
 
   #compared(frame: Uint8Array, emitted: readonly Emitted[], sent: readonly SentFrame[]): Compared {
-    return { frame, emitted, sent, own: this.#addresses, release: this.#recording.release };
+    const { release } = this.#recording;
+    return { frame, emitted, sent, own: this.#addresses, release, served: this.#served };
   }
 
   /** What is wrong with what the kernel sent while nothing came: next hops may be given up, and fragments. */

@@ -1,12 +1,12 @@
 /** What the kernel lab passes over: exactly that, and nothing that is only like it. */
 import { describe, expect, it } from 'vitest';
 import type { SentFrame } from '../../src/scenario/compare.js';
-import { accountFor, type Compared } from '../kernel-lab/deviations.js';
+import { accountFor, type Compared, endsCase, servedBy } from '../kernel-lab/deviations.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from '../kernel-lab/late.js';
 import { isSpontaneous } from '../kernel-lab/spontaneous.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { CLIENT, CLIENT6, fromClient, fromServer, MAC, request, SERVERS, SERVERS6, VIP, VIP6 } from '../support/lab.js';
-import { ACK, ethernet, hex, icmp, ipv6, tcp } from '../support/packets.js';
+import { ACK, ethernet, hex, icmp, ipv6, RST, tcp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 import { MS, out, RELEASE, START } from './recording.js';
 
@@ -18,6 +18,7 @@ const compared = (frame: Uint8Array, words: Partial<Compared>): Compared => ({
   sent: [],
   own: OWN,
   release: RELEASE,
+  served: new Set(),
   ...words,
 });
 
@@ -150,6 +151,21 @@ it('fragments cut anew hold the same, and all but the last as much', () => {
   expect(account([160], other)).toBeUndefined();
 });
 
+it('fragments of GUE cut anew may have another port', () => {
+  const inner = request('udp', { payload: new Uint8Array(300) });
+  const tunnel = (sport: number) => gue({ source: VIP, destination: SERVERS[0], sport, dport: 6080 }, inner);
+  const account = (sport: number, reason: string, frame = fragmentsOf(inner, [80])[1]!) => {
+    const pieces = (port: number, cuts: number[]) =>
+      fragmentsOf(tunnel(port), cuts).map((piece) => ethernet(MAC.server, MAC.srv, piece));
+    const emitted = pieces(sport, [160]).map((data) => out('srv', data));
+    const sent = pieces(40_000, [96, 184]).map((data) => ours(data, reason));
+    return accountFor(compared(fromClient(frame), { emitted, sent }));
+  };
+  expect(account(50_000, 'tunnel-gue')).toBe('fragments cut anew');
+  expect(account(50_000, 'nat-in')).toBeUndefined();
+  expect(account(40_000, 'nat-in')).toBe('fragments cut anew');
+});
+
 it('an MTU without GRE or GUE is too much by that header, from a kernel that forgets it', () => {
   const packet = request('udp');
   const told = (mtu: number, quoted = packet) =>
@@ -171,6 +187,28 @@ it('an MTU without GRE or GUE is too much by that header, from a kernel that for
     expect(account(told(1480, request('tcp')))).toBeUndefined();
     expect(account(told(1480), {}, 'icmp-in')).toBeUndefined();
   }
+});
+
+it('a reset of the host to a client ends a case if its packets went on by DR or TUN before', () => {
+  const packet = request('tcp');
+  const direct = ours(ethernet(MAC.server, MAC.srv, packet), 'direct-route');
+  const tunnel = ours(
+    ethernet(MAC.server, MAC.srv, ipInIp({ source: VIP, destination: SERVERS[0] }, packet)),
+    'tunnel-ipip',
+  );
+  const served = servedBy(direct);
+  expect(served).toBe(`40000 ${CLIENT} 80 ${VIP}`);
+  expect(servedBy(tunnel)).toBe(served);
+  expect(servedBy(ours(direct.data, 'nat-in'))).toBeUndefined();
+  const ends = (words: object, before: readonly string[]) => {
+    const answer = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, ...words });
+    const emitted = [out('cli', ethernet(MAC.client, MAC.cli, answer))];
+    return endsCase(compared(fromClient(packet), { emitted, served: new Set(before) }), false);
+  };
+  expect(ends({ flags: RST }, [served ?? ''])).toBe('host refuses a connection');
+  expect(ends({ flags: RST }, [])).toBeUndefined();
+  expect(ends({ flags: ACK }, [served ?? ''])).toBeUndefined();
+  expect(ends({ flags: RST, dport: 40_001 }, [served ?? ''])).toBeUndefined();
 });
 
 describe('what comes late', () => {
