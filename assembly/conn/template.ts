@@ -16,6 +16,7 @@ import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry } from './index-table';
 import { Conn } from './record';
 import { connOf, isReply, takeRecord } from './table';
+import { TemplateKey } from './template-key';
 import { hang, remaining } from './wheel';
 
 /** Beside the protocol in a hash: no connection has the same. */
@@ -23,46 +24,17 @@ const TEMPLATE: u32 = 0x100;
 /** Port of a template that says nothing any more, in listings. */
 const INVALID_PORT: u32 = 0xffff;
 
-/** Hash of a template's key; addresses are where they are, `length` of no Call-ID is 0. */
-export function templateHash(
-  v6: bool,
-  client: usize,
-  virtual: usize,
-  vportBE: u32,
-  protocol: u32,
-  callId: usize,
-  length: u32,
-): u64 {
-  return hashAny(v6, client, virtual, vportBE << 16, protocol | TEMPLATE) ^ hashCallId(callId, length);
-}
-
 /** The template of this key, null when there is none. */
-export function findTemplate(
-  hash: u64,
-  v6: bool,
-  client: usize,
-  virtual: usize,
-  vportBE: u32,
-  protocol: u32,
-  callId: usize,
-  length: u32,
-): Conn | null {
-  const found = seekTemplate(hash, v6, client, virtual, vportBE, protocol, callId, length);
+export function findTemplate(key: TemplateKey): Conn | null {
+  const found = seekTemplate(key);
   if (found == null || remaining(found) != 0) return found;
   endDue();
   return outlives(found) ? found : null;
 }
 
-function seekTemplate(
-  hash: u64,
-  v6: bool,
-  client: usize,
-  virtual: usize,
-  vportBE: u32,
-  protocol: u32,
-  callId: usize,
-  length: u32,
-): Conn | null {
+function seekTemplate(key: TemplateKey): Conn | null {
+  const hash = hashOfKey(key);
+  const v6 = key.isV6;
   const wanted: u32 = ConnFlag.Template | (v6 ? ConnFlag.V6 : 0);
   const home = homeBucket(hash);
   let bucket = home;
@@ -72,11 +44,11 @@ function seekTemplate(
       if (ref == 0 || isReply(ref)) continue;
       const conn = connOf(ref);
       if ((conn.flags & (ConnFlag.Template | ConnFlag.V6)) != wanted) continue;
-      if (conn.inPortsBE != vportBE << 16 || conn.protocol != protocol) continue;
+      if (conn.inPortsBE != key.vportBE << 16 || conn.protocol != key.protocol) continue;
       if (
-        isAddress(v6, conn.caddr, client) &&
-        isAddress(v6, conn.vaddr, virtual) &&
-        isCallId(conn.callId, callId, length)
+        isAddress(v6, conn.caddr, key.client) &&
+        isAddress(v6, conn.vaddr, key.virtual) &&
+        isCallId(conn.callId, key.callId, key.length)
       )
         return conn;
     }
@@ -91,21 +63,10 @@ function isAddress(v6: bool, a: usize, b: usize): bool {
 }
 
 /** Makes a template; null when every record, or every cell for Call-IDs, is in use. */
-export function makeTemplate(
-  hash: u64,
-  v6: bool,
-  client: usize,
-  virtual: usize,
-  vportBE: u32,
-  protocol: u32,
-  callId: usize,
-  length: u32,
-  dest: Dest,
-  dportBE: u32,
-  timeout: u32,
-): Conn | null {
-  const cell: usize = length == 0 ? 0 : keepCallId(callId, length);
-  if (length != 0 && cell == 0) return null;
+export function makeTemplate(key: TemplateKey, dest: Dest, dportBE: u32, timeout: u32): Conn | null {
+  const v6 = key.isV6;
+  const cell: usize = key.length == 0 ? 0 : keepCallId(key.callId, key.length);
+  if (key.length != 0 && cell == 0) return null;
   const address = takeRecord(v6);
   if (address == 0) {
     if (cell != 0) forgetCallId(cell);
@@ -114,17 +75,17 @@ export function makeTemplate(
   const conn = changetype<Conn>(<usize>address);
   conn.flags = ConnFlag.Used | ConnFlag.Template | (v6 ? ConnFlag.V6 : 0);
   if (v6) {
-    copyAddress6(conn.caddr6, client);
-    copyAddress6(conn.vaddr6, virtual);
+    copyAddress6(conn.caddr6, key.client);
+    copyAddress6(conn.vaddr6, key.virtual);
     if (dest.isV6) copyAddress6(conn.daddr6, dest.address);
   } else {
-    conn.caddrBE = load<u32>(client);
-    conn.vaddrBE = load<u32>(virtual);
+    conn.caddrBE = load<u32>(key.client);
+    conn.vaddrBE = load<u32>(key.virtual);
     if (!dest.isV6) conn.daddrBE = dest.addressBE;
   }
-  conn.inPortsBE = vportBE << 16;
+  conn.inPortsBE = key.vportBE << 16;
   conn.dportBE = dportBE;
-  conn.protocol = protocol;
+  conn.protocol = key.protocol;
   conn.method = dest.method;
   conn.dest = changetype<usize>(dest);
   conn.callId = cell;
@@ -133,7 +94,7 @@ export function makeTemplate(
   conn.timeout = timeout;
   bindTemplate(dest);
   hang(conn);
-  insertEntry(hash, address);
+  insertEntry(hashOfKey(key), address);
   return conn;
 }
 
@@ -151,10 +112,17 @@ export function endTemplate(template: Conn): void {
   unbindTemplate(changetype<Dest>(template.dest));
 }
 
-/** Hash under which a template is found. */
+function hashOfKey(key: TemplateKey): u64 {
+  const ports = key.vportBE << 16;
+  return (
+    hashAny(key.isV6, key.client, key.virtual, ports, key.protocol | TEMPLATE) ^ hashCallId(key.callId, key.length)
+  );
+}
+
+/** Hash under which a template is found: that of its key. */
 export function hashOfTemplate(template: Conn): u64 {
+  const ports = template.vportBE << 16;
+  const tuple = hashAny(template.isV6, template.caddr, template.vaddr, ports, template.protocol | TEMPLATE);
   const cell = template.callId;
-  const length: u32 = cell == 0 ? 0 : lengthOf(cell);
-  const ends = template.vportBE;
-  return templateHash(template.isV6, template.caddr, template.vaddr, ends, template.protocol, textOf(cell), length);
+  return cell == 0 ? tuple : tuple ^ hashCallId(textOf(cell), lengthOf(cell));
 }

@@ -3,20 +3,15 @@
  *
  * @module
  */
-import {
-  CALL_ID_MAX,
-  SB_EXPIRE_QUIESCENT_TEMPLATE,
-  SB_TEMPLATE_CLIENT,
-  SB_TEMPLATE_MARK,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { CALL_ID_MAX, SB_EXPIRE_QUIESCENT_TEMPLATE } from '../../src/abi/memory';
 import { PersistenceEngine, Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
 import { control } from '../conn/control';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { makeConnection } from '../conn/table';
-import { findTemplate, invalidate, makeTemplate, templateHash } from '../conn/template';
+import { findTemplate, invalidate, makeTemplate } from '../conn/template';
+import { TemplateKey, templateKey } from '../conn/template-key';
 import { hang, unhang } from '../conn/wheel';
 import { Scratch } from '../descriptor';
 import { pickDest } from '../sched/index';
@@ -54,30 +49,17 @@ export function connectPersistent(
   const portBE = portsBE >> 16;
   const isOwnPort = portBE == service.portBE;
   const isFtp = service.portBE == FTP_BE;
-  let kind = protocol;
-  let address = virtual;
-  if (!isOwnPort && service.fwmark != 0) {
-    kind = ANY_PROTOCOL;
-    address = markAddress(service.fwmark);
-  }
-  const vportBE = isOwnPort && !isFtp ? portBE : ANY_PORT_BE;
-  const network = networkOf(service, v6, client);
-  const id = callIdOf(service, protocol, payload, end);
-  if (id == NO_CALL_ID) return Reason.NoCallId;
-  const text = <usize>(id & 0xffffffff);
-  const length = <u32>(id >> 32);
-  const key = templateHash(v6, network, address, vportBE, kind, text, length);
-  let template = findTemplate(key, v6, network, address, vportBE, kind, text, length);
-  if (template != null && !isUsable(template)) {
-    invalidate(template);
-    template = null;
-  }
+  const key = templateKey();
+  if (!nameClient(key, service, v6, client, protocol, payload, end)) return Reason.NoCallId;
+  key.vportBE = isOwnPort && !isFtp ? portBE : ANY_PORT_BE;
+  if (isOwnPort || service.fwmark == 0) nameService(key, virtual, protocol);
+  else nameMark(key, service.fwmark);
+  let template = findUsable(key, 0);
   if (template == null) {
     const picked = pickDest(service, v6, client, target, portsBE & 0xffff);
     if (picked == 0) return Reason.NoDest;
     const dest = changetype<Dest>(picked);
-    const dportBE = isOwnPort && !isFtp ? dest.portBE : ANY_PORT_BE;
-    template = makeTemplate(key, v6, network, address, vportBE, kind, text, length, dest, dportBE, service.timeout);
+    template = makeTemplate(key, dest, isOwnPort && !isFtp ? dest.portBE : ANY_PORT_BE, service.timeout);
     if (template == null) return Reason.TableFull;
   }
   const dest = changetype<Dest>(template.dest);
@@ -104,33 +86,14 @@ export function connectOut(packet: Scratch): Conn | null {
   const virtual = service.address;
   let template: Conn | null = null;
   if (service.isPersistent) {
-    const id = callIdOf(service, Protocol.Udp, packet.l4 + UDP_SIZE, packet.l4 + packet.l4Length);
-    if (id == NO_CALL_ID) return null;
-    const text = <usize>(id & 0xffffffff);
-    const length = <u32>(id >> 32);
-    const network = networkOf(service, v6, client);
-    const key = templateHash(v6, network, virtual, vportBE, Protocol.Udp, text, length);
-    template = findTemplate(key, v6, network, virtual, vportBE, Protocol.Udp, text, length);
-    if (template != null && (!isUsable(template) || template.dest != found)) {
-      invalidate(template);
-      template = null;
-    }
-    if (template == null) {
-      template = makeTemplate(
-        key,
-        v6,
-        network,
-        virtual,
-        vportBE,
-        Protocol.Udp,
-        text,
-        length,
-        dest,
-        dportBE,
-        service.timeout,
-      );
-      if (template == null) return null;
-    }
+    const key = templateKey();
+    const payload = packet.l4 + UDP_SIZE;
+    if (!nameClient(key, service, v6, client, Protocol.Udp, payload, packet.l4 + packet.l4Length)) return null;
+    key.vportBE = vportBE;
+    nameService(key, virtual, Protocol.Udp);
+    template = findUsable(key, found);
+    if (template == null) template = makeTemplate(key, dest, dportBE, service.timeout);
+    if (template == null) return null;
   }
   const inPorts = (vportBE << 16) | (ports & 0xffff);
   const hash = hashAny(v6, client, virtual, inPorts, Protocol.Udp);
@@ -165,42 +128,62 @@ function make(
   return changetype<usize>(conn);
 }
 
+/** The template of a key, to `dest` unless that is 0; one whose dest takes no connections says nothing any more. */
+function findUsable(key: TemplateKey, dest: usize): Conn | null {
+  const template = findTemplate(key);
+  if (template == null || (isUsable(template) && (dest == 0 || template.dest == dest))) return template;
+  invalidate(template);
+  return null;
+}
+
 /** Whether the template's dest takes connections. */
 function isUsable(template: Conn): bool {
   const dest = changetype<Dest>(template.dest);
   return dest.isAvailable && (field(SB_EXPIRE_QUIESCENT_TEMPLATE) == 0 || dest.weight != 0);
 }
 
-/** Where the bits of the client's address are that the service looks at. */
-function networkOf(service: Service, v6: bool, client: usize): usize {
-  const network = <usize>SUPERBLOCK + SB_TEMPLATE_CLIENT;
-  if (!v6) {
-    store<u32>(network, load<u32>(client) & service.netmask);
-    return network;
-  }
-  copyAddress6(network, client);
-  const bits = service.netmask;
+/**
+ * Puts into a key what the service knows its client by: bits of the address, and its engine's Call-ID, for which it looks in
+ * `payload` up to `end`. False when there ought to be one.
+ */
+function nameClient(
+  key: TemplateKey,
+  service: Service,
+  v6: bool,
+  client: usize,
+  protocol: u32,
+  payload: usize,
+  end: usize,
+): bool {
+  key.isV6 = v6;
+  if (v6) copyNetwork6(key.client, client, service.netmask);
+  else store<u32>(key.client, load<u32>(client) & service.netmask);
+  key.length = 0;
+  if (service.engine != PersistenceEngine.Sip) return true;
+  const found = protocol == Protocol.Udp && payload < end ? findCallId(payload, end, CALL_ID_MAX) : 0;
+  key.callId = <usize>(found & 0xffffffff);
+  key.length = <u32>(found >> 32);
+  return found != 0;
+}
+
+/** Puts the first `bits` of an address to `to`, the rest 0. */
+function copyNetwork6(to: usize, address: usize, bits: u32): void {
+  copyAddress6(to, address);
   for (let i: u32 = 0; i < 16; i++) {
     const kept = bits <= i << 3 ? 0 : min<u32>(bits - (i << 3), 8);
-    store<u8>(network + i, load<u8>(network + i) & (0xff00 >> kept));
+    store<u8>(to + i, load<u8>(to + i) & (0xff00 >> kept));
   }
-  return network;
 }
 
-/** Where a mark is as an address, in network order, the rest 0. */
-function markAddress(mark: u32): usize {
-  const address = <usize>SUPERBLOCK + SB_TEMPLATE_MARK;
-  v128.store(address, i64x2.splat(0));
-  store<u32>(address, bswap<u32>(mark));
-  return address;
+function nameService(key: TemplateKey, virtual: usize, protocol: u32): void {
+  if (key.isV6) copyAddress6(key.virtual, virtual);
+  else store<u32>(key.virtual, load<u32>(virtual));
+  key.protocol = protocol;
 }
 
-/** There ought to be one. */
-const NO_CALL_ID: u64 = u64.MAX_VALUE;
-
-/** The Call-ID as `findCallId` gives it: 0 where the service asks for none. */
-function callIdOf(service: Service, protocol: u32, payload: usize, end: usize): u64 {
-  if (service.engine != PersistenceEngine.Sip) return 0;
-  const found = protocol == Protocol.Udp && payload < end ? findCallId(payload, end, CALL_ID_MAX) : 0;
-  return found == 0 ? NO_CALL_ID : found;
+/** A mark stands as an address, in network order, the rest 0. */
+function nameMark(key: TemplateKey, mark: u32): void {
+  v128.store(key.virtual, i64x2.splat(0));
+  store<u32>(key.virtual, bswap<u32>(mark));
+  key.protocol = ANY_PROTOCOL;
 }

@@ -212,9 +212,8 @@ export const SB_NO_CPORT = 1120;
 /** 16 bytes: the address that a command or a reply of FTP names. */
 export const SB_FTP_ADDRESS = 1136;
 
-/** 16 bytes each: what the template that is looked for has as client, and as virtual address if that is a mark. */
-export const SB_TEMPLATE_CLIENT = 768;
-export const SB_TEMPLATE_MARK = 784;
+/** TEMPLATE_KEY_SIZE bytes: the key of the template that is looked for. */
+export const SB_TEMPLATE_KEY = 1152;
 
 /** OPTIONS_MAX bytes: the options of an answer that is being made, as read from the wire. u32: the address it goes to. */
 export const SB_ECHO = 704;
@@ -672,6 +671,21 @@ export const CALL_ID_SIZE = 256;
 export const CALL_ID_LENGTH = 0;
 export const CALL_ID_TEXT = 1;
 export const CALL_ID_NEXT = 4;
+
+// --- key of a template: what finds it -----------------------------------------------------------
+
+/** ADDRESS_SIZE bytes each: the bits of the client's address that count; the service's address, or its mark in network order. */
+export const KEY_CLIENT = 0;
+export const KEY_VIRTUAL = 16;
+/** u32: address of the Call-ID; its length, 0 for none. */
+export const KEY_CALL_ID = 32;
+export const KEY_CALL_ID_LENGTH = 36;
+/** u16. */
+export const KEY_VPORT_BE = 40;
+/** u8; u8: 1 for IPv6. */
+export const KEY_PROTOCOL = 42;
+export const KEY_V6 = 43;
+export const TEMPLATE_KEY_SIZE = 44;
 
 // --- timer wheel: lists, WHEEL_ROWS × WHEEL_SLOTS --------------------------------------------------
 //

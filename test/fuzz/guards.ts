@@ -60,8 +60,7 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_NO_CPORT, 4],
   [abi.SB_FTP_ADDRESS, 16],
   // The key of the template that is looked for.
-  [abi.SB_TEMPLATE_CLIENT, 16],
-  [abi.SB_TEMPLATE_MARK, 16],
+  [abi.SB_TEMPLATE_KEY, abi.TEMPLATE_KEY_SIZE],
   [abi.SB_ECHO, abi.OPTIONS_MAX],
   [abi.SB_ECHO_TO, 4],
   [abi.SB_SCHED_FREE, 4],
