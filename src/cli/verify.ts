@@ -129,7 +129,7 @@ export function reportText(result: ScenarioResult): string {
 }
 
 function causeText(cause: HostFrame['cause']): string {
-  if (cause === undefined) return 'discovery of its own';
+  if (cause === undefined) return 'of its own accord';
   return `${cause.relation} ${cause.capture} frame ${cause.frame}, ${cause.reason}`;
 }
 

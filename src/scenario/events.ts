@@ -54,6 +54,10 @@ const SYSCTLS: Readonly<Record<string, keyof SysctlConfig>> = {
 /** The switch that lets netfilter track what IPVS sends. */
 const CONNTRACK = 'net/ipv4/vs/conntrack';
 
+/** What is about telling a backup director of connections, which changes none of them. */
+const SYNC_SYSCTL = /^net\/ipv4\/vs\/sync_\w+$/;
+const SYNC_DAEMON = /^ipvsadm\s+--(?:start|stop)-daemon\s/;
+
 /** What only describes: nothing was done to the director. */
 const SILENT = new Set(['note', 'dump']);
 
@@ -123,6 +127,7 @@ function applyOffload({ host, text }: ScenarioEvent, { offloads }: Surroundings)
 }
 
 function applyCommand(target: EventTarget, { text }: ScenarioEvent, around: Surroundings): void {
+  if (SYNC_DAEMON.test(text)) return;
   if (!/^ipvsadm\s/.test(text)) {
     if (runCommand(around, text)) target.setNetwork(around.network);
     return;
@@ -133,6 +138,7 @@ function applyCommand(target: EventTarget, { text }: ScenarioEvent, around: Surr
 
 function applySysctl(target: EventTarget, text: string, { sysctl, netfilter }: Surroundings): void {
   const [, path = '', value = ''] = /^(.*)=(.*)$/.exec(text) ?? [];
+  if (SYNC_SYSCTL.test(path)) return;
   const name = Object.hasOwn(SYSCTLS, path) ? SYSCTLS[path] : undefined;
   if (name === undefined && path !== CONNTRACK) throw new IpvsError('BAD_INPUT', 'a sysctl that is not handled');
   if (!/^\d{1,9}$/.test(value)) throw new IpvsError('BAD_INPUT', `expected a number, got '${value}'`);

@@ -2,8 +2,8 @@
  * Frames that the host stack of the captured director made, not IPVS: answers to packets for which our verdict was
  * `local`, that is, which we left to the host. Only what a host makes for exactly that packet counts: ICMP that IPVS
  * sends, too (time exceeded, fragmentation needed), must not pass for the host's. Beside these only what its own
- * sockets say to a peer whose packets were left to it, and what a host says about addresses without being asked: ARP,
- * neighbour discovery, multicast listener reports.
+ * sockets say to a peer whose packets were left to it, what a host says about addresses without being asked (ARP,
+ * neighbour discovery, multicast listener reports), and what IPVS's sync daemon tells a backup director.
  *
  * @module
  */
@@ -49,6 +49,9 @@ const ICMP6 = 58;
 const SCTP = 132;
 /** IPIP, 6in4, GRE: their receivers refuse what belongs to no tunnel. */
 const TUNNELS = [4, 41, 47];
+
+/** Where the sync daemon sends. */
+const SYNC = { group: '224.0.0.81', port: 8848 } as const;
 
 /** Type and code of the errors with which a host refuses, by IP version (RFC 792, RFC 4443). */
 const PORT_UNREACHABLE = { 4: [3, 3], 6: [1, 4] } as const;
@@ -110,7 +113,12 @@ export class HostAnswers {
       const peer = this.#open.find(({ input }) => answer !== undefined && isOwnSocket(input, answer, time));
       if (peer !== undefined) return causedBy(peer.input, 'own socket of');
     }
-    return this.#macs.has(macText(frame, 6)) && isDiscovery(frame, answer) ? { cause: undefined } : undefined;
+    const isUnasked = isDiscovery(frame, answer) || (answer !== undefined && this.#isSync(answer));
+    return this.#macs.has(macText(frame, 6)) && isUnasked ? { cause: undefined } : undefined;
+  }
+
+  #isSync({ src, dst, protocol, body }: Packet): boolean {
+    return protocol === UDP && dst === SYNC.group && this.#addresses.has(src) && readU16(body, 2) === SYNC.port;
   }
 }
 

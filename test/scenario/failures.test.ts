@@ -81,8 +81,8 @@ describe('a scenario fails', () => {
     ],
     [{ kind: 'cmd', cmd: 'iptables -F' }, 'event 1 (iptables -F): not handled by netfilter here: -F'],
     [
-      { kind: 'sysctl', ns: 'director', set: 'net/ipv4/vs/sync_threshold=1' },
-      'event 1 (net/ipv4/vs/sync_threshold=1): a sysctl that is not handled',
+      { kind: 'sysctl', ns: 'director', set: 'net/ipv4/vs/backup_only=1' },
+      'event 1 (net/ipv4/vs/backup_only=1): a sysctl that is not handled',
     ],
     [{ kind: 'sysctl', ns: 'director', set: 'net/ipv4/vs/sloppy_tcp=x' }, "expected a number, got 'x'"],
     [{ kind: 'reboot', ns: 'director' }, 'not handled'],

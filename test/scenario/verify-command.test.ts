@@ -201,7 +201,7 @@ describe('reportText', () => {
     expect(reportText(result)).toBe(
       'PASS x  3/3 matched, 2 host, 3 masked (icmp-id 2, clock 1), 4 left out (fragments, others)\n' +
         '  host: cli-out frame 2: a > b (answers cli-in frame 1, not-opening)\n' +
-        '  host: cli-out frame 3: ARP (discovery of its own)\n',
+        '  host: cli-out frame 3: ARP (of its own accord)\n',
     );
   });
 
