@@ -176,12 +176,13 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
 
 /**
  * An error about a packet of ours in a tunnel, which the host's own tunnel passes on to the sender of what was in it
- * (RFC 2473 §8, RFC 4213 §3.4). Nobody looks at the version that the quoted packet says it has.
+ * (RFC 2473 §8, RFC 4213 §3.4). Nobody looks at the version and the length that the quoted packet says it has.
  */
 function isPassedOn(asked: Packet, answer: Packet): boolean {
   if (asked.protocol !== (asked.version === 4 ? ICMP : ICMP6) || asked.body.length <= 8) return false;
   const quoted = asked.body.slice(8);
   quoted[0] = (asked.version << 4) | (quoted[0]! & 15);
+  quoted.fill(0xff, asked.version === 4 ? 2 : 4, asked.version === 4 ? 4 : 6);
   const inner = layersOf(quoted, 'raw').find(
     ({ prefix, kind }) => prefix === 'inner.' && (kind === 'ip' || kind === 'ipv6'),
   );

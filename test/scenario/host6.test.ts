@@ -137,10 +137,11 @@ describe('over IPv6 the host answers', () => {
     expect(await told(1, 3, lost.slice(0, 44))).toBe(false);
   });
 
-  it('an error about its own tunnel, whatever version the quoted packet says it has', async () => {
+  it('an error about its own tunnel, whatever version and length the quoted packet says it has', async () => {
     const lost = ipv6({ src: CLIENT, dst: 'fd00::101', protocol: 59, payload: bytes(hex('0102030405060708')) });
     const sent = ipv6({ src: VIP, dst: 'fd00:1::21', protocol: 41, payload: lost });
     sent[0] = 0xb0;
+    sent.set([0, 0], 4);
     const asked = toHost(58, icmp6(CLIENT, VIP, 1, 0, [0, 0, 0, 0], sent));
     expect(await isHost(asked, fromHost(58, message(1, 3, [0, 0, 0, 0], lost)))).toBe(true);
   });
