@@ -60,6 +60,8 @@ const RULES: Readonly<Record<string, string>> = {
   'martian-destination': 'RFC 1812 §5.3.7: martian destination',
   'transport-truncated':
     'RFC 9293 §3.1: 20 bytes of TCP; RFC 768: 8 of UDP; RFC 9260 §3: 12 of SCTP; RFC 792, RFC 4443: 8 of ICMP',
+  'tcp-checksum': 'RFC 9293 §3.1: a helper reads only what its checksum vouches for (Linux: nf_ip_checksum)',
+  'tcp-option': 'RFC 9293 §3.1, RFC 2018: numbers are adjusted in a segment that can be read, SACK blocks too',
   'icmp-checksum': 'RFC 792; RFC 4443 §2.3: IPVS NAT verifies an error before it translates it',
   'icmp-consumed': 'IPVS TUN: taken in; the client is told what concerns it',
   'tunnel-malformed': 'RFC 2003 §3.1: a whole IP packet is inside',
