@@ -14,6 +14,7 @@ import {
   DESC_LENGTH,
   DESC_MARK,
   DESC_OUT,
+  DESC_REASON,
   DESC_VERDICT,
   DESCRIPTOR_SIZE,
   DescriptorFlag,
@@ -102,6 +103,11 @@ export class Descriptor {
   /** First byte that may be written. */
   get floor(): usize {
     return this.address - this.headroom;
+  }
+
+  /** Why it was judged as it was. */
+  get reason(): u32 {
+    return load<u8>(changetype<usize>(this), DESC_REASON);
   }
 
   /** Passes judgement, and counts it. */

@@ -103,10 +103,12 @@ function gather4(frame: Descriptor, packet: Scratch): bool {
   const protocol = header.protocol;
   const id = <u32>load<u16>(packet.ip, IDENTIFICATION);
   let at = findDatagram(Family.V4, source, destination, protocol, id);
+  // Without room for its datagram Linux does not look at a fragment.
+  if (at == 0) at = openDatagram(Family.V4, source, destination, protocol, id);
+  if (at == 0) return refuse(frame, Reason.FragmentLimit);
   if (length == 0 || end > LENGTH_MAX || conflicts(at, end, more)) {
     return refuseAll(frame, at, Reason.FragmentMalformed);
   }
-  if (at == 0) at = openDatagram(Family.V4, source, destination, protocol, id);
   const headerLength = header.headerLength;
   if (keep(frame, at, offset, length, packet.ip, headerLength, packet.l4) == 0) return false;
   const datagram = changetype<Datagram>(at);
@@ -134,9 +136,10 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   // Whole (RFC 6946), unless others of its identification wait: Linux takes it for one of them.
   if (offset == 0 && !more && at == 0) return unwrap(frame, packet, headerLength);
   if (isIncomplete(ip, found, total)) return refuse(frame, Reason.FragmentMalformed);
+  if (at == 0) at = openDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
+  if (at == 0) return refuse(frame, Reason.FragmentLimit);
   if (endsOdd(ip, found, total)) return refuseAll(frame, at, Reason.FragmentMalformed);
   if (conflicts(at, end, more)) return refuse(frame, Reason.FragmentMalformed);
-  if (at == 0) at = openDatagram(Family.V6, header.source, header.destination, Protocol.Fragment, id);
   if (length == 0) return refuseEmpty(frame, at, end, more);
   const fragment = keep(frame, at, offset, length, ip, headerLength, payload);
   if (fragment == 0) return false;
@@ -161,7 +164,6 @@ function refuseAll(frame: Descriptor, at: usize, reason: Reason): bool {
 
 /** Drops a frame without payload. It has told where the datagram `at` ends, all the same. */
 function refuseEmpty(frame: Descriptor, at: usize, end: u32, more: bool): bool {
-  if (at == 0) return refuse(frame, Reason.FragmentLimit);
   noteEnd(changetype<Datagram>(at), end, more);
   return refuse(frame, Reason.FragmentMalformed);
 }
@@ -221,10 +223,6 @@ function keep(
   headerLength: u32,
   payload: usize,
 ): usize {
-  if (at == 0) {
-    refuse(frame, Reason.FragmentLimit);
-    return 0;
-  }
   const datagram = changetype<Datagram>(at);
   const end = offset + length;
   const run = findRun(datagram.runs, offset, end);

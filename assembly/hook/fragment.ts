@@ -5,6 +5,7 @@
  */
 import { RouteType } from '../../src/abi/memory';
 import { Protocol } from '../../src/abi/protocol';
+import { Reason } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { hasPorts } from '../flow/parse';
 import { endsOdd, isIncomplete } from '../flow/reassembly';
@@ -16,6 +17,7 @@ import { IPV6_PAYLOAD_LENGTH } from '../wire/ipv6';
 
 /** Answers a fragment to this host that was not taken in; nothing when there is nothing to be said about it. */
 export function answerFragment(frame: Descriptor, packet: Scratch): void {
+  if (frame.reason != Reason.FragmentMalformed) return;
   if (routeTypeAny(true, packet.destination) != RouteType.Local) return;
   const total = packet.totalLength;
   const found = walkExtensions(packet.ip, packet.ip + total);

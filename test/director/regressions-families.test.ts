@@ -270,4 +270,22 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(made?.frame.slice(14 + 48 + 40)).toEqual(packet.slice(40));
     }
   });
+
+  it('an odd fragment is not looked at, and nobody told, while no datagram may be added', () => {
+    const plan = { connections: 16, connections6: 16, arenaBytes: 1 << 17, datagrams: 1 };
+    const options = { network: NETWORK, sysctl: {} };
+    for (const director of [
+      createDirector(binary, { ...options, plan }),
+      new ReferenceDirector({ ...options, datagrams: 1 }),
+    ]) {
+      director.addService({ scheduler: 'rr', ...onV6(UDP_KEY) });
+      const fates = ['fd00::52', CLIENT6].map((source) => {
+        const words = [44, fragmentWords(0, true)] as const;
+        const length = source === CLIENT6 ? 17 : 16;
+        const packet = ipv6({ source, destination: VIP6, protocol: 17, extensions: [words] }, counting(length));
+        return director.send(fromClient(packet), 'cli', 0).map(({ verdict, reason }) => `${verdict} ${reason}`);
+      });
+      expect(fates).toEqual([['held fragment-held'], ['drop fragment-limit']]);
+    }
+  });
 });

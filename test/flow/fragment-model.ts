@@ -19,6 +19,8 @@ interface Datagram {
   /** [from, to), in no order. */
   runs: [from: number, to: number][];
   bytes: Map<number, number>;
+  /** Up to where it goes, as far as is known. */
+  told: number;
   /** The end, once the last fragment was seen. */
   end: number | undefined;
 }
@@ -41,32 +43,41 @@ export class FragmentModel {
     const end = at + length;
     if (v6 && known === undefined && length > 0 && at === 0 && !more) return toHex(payload);
 
-    const high = known ? Math.max(...known.runs.map(([, to]) => to)) : 0;
-    const conflict = more ? known?.end !== undefined && end > known.end : end < high || (known?.end ?? end) !== end;
+    const high = Math.max(0, ...(known?.runs ?? []).map(([, to]) => to));
+    const told = known?.told ?? 0;
+    const conflict = more ? known?.end !== undefined && end > known.end : end < told || (known?.end ?? end) !== end;
     if (v6 && more && length % 8 !== 0) {
       this.#datagrams.delete(key);
       return 'fragment-malformed';
     }
+    const datagram: Datagram = known ?? { since: now, v6, runs: [], bytes: new Map(), told: 0, end: undefined };
     if (length === 0 || conflict) {
       if (!v6) this.#datagrams.delete(key);
+      // Of IPv6 it has told where the datagram ends, all the same.
+      else if (!conflict && end > 0) this.#datagrams.set(key, tell(datagram, end, more));
       return 'fragment-malformed';
     }
 
-    const datagram: Datagram = known ?? { since: now, v6, runs: [], bytes: new Map(), end: undefined };
     if (datagram.runs.some(([from, to]) => from <= at && end <= to)) return 'fragment-duplicate';
     if (datagram.runs.some(([from, to]) => from < end && at < to)) {
       this.#datagrams.delete(key);
       return 'fragment-overlap';
     }
-    this.#datagrams.set(key, datagram);
+    this.#datagrams.set(key, tell(datagram, end, more));
     // Only what comes behind everything else makes a run longer.
     const last = datagram.runs.find(([, to]) => to === high && to === at);
     if (last) last[1] = end;
     else datagram.runs.push([at, end]);
     for (let i = 0; i < length; i++) datagram.bytes.set(at + i, payload[i] as number);
-    if (!more) datagram.end = end;
     if (datagram.bytes.size !== datagram.end) return 'fragment-held';
     this.#datagrams.delete(key);
     return toHex(Uint8Array.from({ length: datagram.end }, (_, i) => datagram.bytes.get(i) as number));
   }
+}
+
+/** The datagram, of which a fragment has told that it goes on or ends there. */
+function tell(datagram: Datagram, end: number, more: boolean): Datagram {
+  datagram.told = Math.max(datagram.told, end);
+  if (!more) datagram.end = end;
+  return datagram;
 }

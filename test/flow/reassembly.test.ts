@@ -265,7 +265,7 @@ describe('what cannot be', () => {
 
   it('IPv6: is dropped alone', () => {
     expect(lab.receive(piece6(piece(8, true, 16)))).toEqual(HELD);
-    for (const part of [piece(24, false, 0), piece(65528, false, 8), piece(16, false, 4)]) {
+    for (const part of [piece(65528, false, 8), piece(16, false, 4), piece(16, true, 0)]) {
       expect(lab.receive(piece6(part))).toEqual(dropped('fragment-malformed'));
     }
     expect(lab.receive(piece6(piece(24, false, 5)))).toEqual(HELD);
