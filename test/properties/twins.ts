@@ -85,6 +85,8 @@ export class Twins {
       this.both('addService', service);
       for (const dest of dests) this.both('addDest', service, dest);
     }
+    // Whoever lists the connections tells the reference the time: the core must know it, too.
+    this.both('advance', this.now);
   }
 
   /** The network as it is. */
