@@ -6,6 +6,7 @@
 import { answer, answerWith } from './answer.js';
 import { emit } from './emit.js';
 import { gather } from './gather.js';
+import { arrivalAfter } from './helper.js';
 import { drop, type Host, type Judgement, pass, type Received } from './host.js';
 import type { Route } from './network.js';
 import { recordAgain } from './options.js';
@@ -56,8 +57,10 @@ function wantsWhole(host: Host, packet: IpPacket): boolean {
 function forwardOn(host: Host, received: Received, route: Route): Judgement {
   const passed = passIpvs(host, received);
   if ('verdict' in passed) return passed;
-  const { packet, reason } = passed;
-  const { arrival, interface: device } = received;
+  const { packet, reason, arrival = received.arrival } = passed;
+  // Longer by what FTP's helper has put into it: nobody is told, as it comes from the director itself by now.
+  if (reason === 'nat-out' && isTooBig({ ...received, packet }, route.mtu)) return drop('too-big');
+  const { interface: device } = received;
   const begun = received.partialChecksum;
   const partialChecksum = reason === 'routed' ? begun : unfinishedAfter(packet, begun);
   // A whole that must not be cut was not sent like this, and will not be: its fragments were.
@@ -87,8 +90,15 @@ function isTooBig({ packet, arrival }: Received, mtu: number): boolean {
   return (packet.flags & IP_FLAG.dontFragment) !== 0;
 }
 
+/** A packet as IPVS leaves it; `arrival` where it knows less of its fragments now. */
+interface Passed {
+  packet: IpPacket;
+  reason: string;
+  arrival?: Received['arrival'];
+}
+
 /** The packet as IPVS leaves it, or IPVS's own verdict. */
-function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: string } | Judgement {
+function passIpvs(host: Host, received: Received): Passed | Judgement {
   const { packet, now } = received;
   const upper = upperLayer(packet);
   if (upper === undefined) return { packet, reason: 'routed' };
@@ -104,7 +114,8 @@ function passIpvs(host: Host, received: Received): { packet: IpPacket; reason: s
     if (!isStray(host, transport)) return { packet, reason: 'routed' };
     return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
   }
+  const arrival = arrivalAfter(received.arrival, connection);
   const passed = passReply(host, received, connection, transport);
   endOnce(host, connection);
-  return 'verdict' in passed ? passed : { packet: passed, reason: 'nat-out' };
+  return 'verdict' in passed ? passed : { packet: passed, reason: 'nat-out', arrival };
 }

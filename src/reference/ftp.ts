@@ -72,8 +72,8 @@ function readQuad(text: string, start: string, skip: string): FtpAnswer | undefi
   if (from === undefined) return undefined;
   // Somebody else has to end the last number: it may go on in the next segment.
   const [found, ...words] = /^(\d*),(\d*),(\d*),(\d*),(\d*),(\d*)(?=[^\d])/s.exec(text.slice(from)) ?? [];
-  const numbers = words.map(Number);
-  if (found === undefined || numbers.some((number) => number > 255)) return undefined;
+  if (found === undefined) return undefined;
+  const numbers = words.map((word) => wrapped(word, 0xff));
   const [a = 0, b = 0, c = 0, d = 0, high = 0, low = 0] = numbers;
   const address = parseAddress([a, b, c, d].join('.'));
   return { end: { address, port: high * 256 + low }, from, to: from + found.length };
@@ -109,10 +109,15 @@ function readExtended(
     at = end + 1;
   }
   const digits = /^\d*/.exec(text.slice(at))?.[0] ?? '';
-  const port = Number(digits);
+  const port = wrapped(digits, 0xffff);
   at += digits.length;
-  if (port === 0 || port > 0xffff || at >= length || text[at] !== bar) return undefined;
+  if (port === 0 || at >= length || text[at] !== bar) return undefined;
   return { end: { address, port }, from, to: at + 1 };
+}
+
+/** What digits stand for in Linux's variable, which is too small for some. */
+function wrapped(digits: string, most: number): number {
+  return [...digits].reduce((value, digit) => (value * 10 + Number(digit)) & most, 0);
 }
 
 /** Where the words begin that follow `skip`, be it there once or more often. @param mayBegin digits need none */

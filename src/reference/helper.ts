@@ -12,6 +12,7 @@ import { carryChecksum, checksumIsRight, concatenate, pseudoHeader, residue } fr
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Unfinished } from './packet/partial.js';
 import { parseTcp, serialiseTcp, TCP_FLAG, TCP_LENGTH, type TcpSegment } from './packet/tcp.js';
+import type { Arrival } from './reassembly.js';
 import { shifted, shiftReply, shiftRequest } from './sequences.js';
 import { UPPER, upperLayer, withUpperLayer } from './upper.js';
 
@@ -73,10 +74,21 @@ export function hearServer(
   if (ftp === 'idle' || answer === undefined) return { packet, isBegun: false };
   const expected = expectClient(host, connection, answer, now);
   if (expected === undefined) return drop('table-full');
+  const { bytes } = upperLayer(packet)!;
+  const isSane = isPossible(parseTcp(bytes), bytes.length);
   const words = writeEnd(ftp, expected.virtualAddress, expected.virtualPort);
   connection.ftp = 'idle';
   host.connections.listen(expected, now);
+  if (!isSane) return drop('tcp-option');
   return replaceWords(packet, connection, answer, words);
+}
+
+/**
+ * What is known of the fragments of a packet on its way through: where the helper reads it, Linux has made one buffer of
+ * them, and nobody knows where they began.
+ */
+export function arrivalAfter(arrival: Arrival | undefined, { ftp, state }: Connection): Arrival | undefined {
+  return arrival !== undefined && ftp !== undefined && state === 'ESTABLISHED' ? { ...arrival, rest: [] } : arrival;
 }
 
 /** The data connection that a server waits for, from a port of the client that nobody knows yet. */
@@ -173,10 +185,21 @@ export function followShift(
   if (shift === undefined) return packet;
   const { bytes } = upperLayer(packet)!;
   const segment = parseTcp(bytes);
+  if (!isPossible(segment, bytes.length)) return packet;
   const hasAck = (segment.flags & TCP_FLAG.ack) !== 0;
   const moved = (direction === 'output' ? shiftReply : shiftRequest)(segment, hasAck, shift);
   if (moved === undefined) return drop('tcp-option');
   return withUpperLayer(packet, isPartial ? serialiseTcp(moved) : serialiseTcp(rechecked(packet, bytes, moved)));
+}
+
+/** Flags that connection tracking takes for those of a segment, whatever PSH, ECE and CWR say. */
+const POSSIBLE_FLAGS = new Set(['S', 'SU', 'SA', 'R', 'RA', 'A', 'AU', 'FA', 'FAU']);
+
+/** Whether connection tracking takes it for a segment: nothing else is adjusted. */
+function isPossible({ flags, offsetAndReserved }: TcpSegment, length: number): boolean {
+  const offset = (offsetAndReserved >>> 4) * 4;
+  const names = [...'FSRAU'].filter((_, i) => (flags & [1, 2, 4, 16, 32][i]!) !== 0).join('');
+  return offset >= TCP_LENGTH && offset <= length && POSSIBLE_FLAGS.has(names);
 }
 
 function rechecked(packet: IpPacket, before: Uint8Array, moved: TcpSegment): TcpSegment {

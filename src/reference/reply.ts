@@ -24,7 +24,10 @@ export function passReply(
 ): IpPacket | Judgement {
   if (transport.truncated) return drop('transport-truncated');
   const heard = hearServer(host, packet, connection, partialChecksum, now);
-  if ('verdict' in heard) return heard;
+  if ('verdict' in heard) {
+    host.connections.pass(connection, 'output', undefined, now);
+    return heard;
+  }
   countReply(ipLength(heard.packet), connection);
   host.connections.pass(connection, 'output', transport.event, now);
   const { virtualAddress: source, virtualPort: sourcePort } = connection;

@@ -7,7 +7,7 @@ import { type AnswerName, answer } from './answer.js';
 import type { Connection } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
-import { followShift, hearClient } from './helper.js';
+import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { optionContext, processOptions } from './options.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
@@ -57,12 +57,15 @@ export function transmit(host: Host, received: Received, connection: Connection,
 export function send(host: Host, received: Received, connection: Connection, load: Load): Judgement {
   const { packet } = received;
   const { method } = connection;
-  const to = method === 'bypass' ? packet.destination : connection.destAddress;
+  const goal = method === 'bypass' ? packet.destination : connection.destAddress;
+  // A data connection of FTP may go elsewhere than to its dest, whose way it takes.
+  const to = (method === 'nat' && connection.dest?.address) || goal;
   if (host.network.isLocal(to)) {
     return method === 'bypass' ? drop('local-boundary') : deliverHere(received, connection, load);
   }
-  const route = host.network.route(to);
-  if (route === undefined) return drop('no-route', tellUnreachable(host, received));
+  const found = host.network.route(to);
+  if (found === undefined) return drop('no-route', tellUnreachable(host, received));
+  const route = found.nextHop === to ? { ...found, nextHop: goal } : found;
   // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
   if (isLoopback(packet.source)) return drop('local-boundary');
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tellExceeded(host, received));
@@ -79,7 +82,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
   }
   if (load.isCut && method === 'nat') return drop('transport-truncated');
-  const { arrival, isRouted = false } = received;
+  const { isRouted = false } = received;
+  const arrival = load.isError ? received.arrival : arrivalAfter(received.arrival, connection);
   const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
   const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };

@@ -17,7 +17,7 @@ import type { Target } from './target.js';
 const WARM = 160;
 const KINDS: readonly Step['kind'][] = [
   ...(['open', 'open', 'open', 'open', 'open', 'open', 'again', 'again', 'again', 'again', 'again', 'again'] as const),
-  ...(['error', 'error', 'error', 'error', 'stray', 'stray', 'link'] as const),
+  ...(['error', 'error', 'error', 'error', 'stray', 'stray', 'link', 'ftp', 'ftp', 'ftp', 'ftp'] as const),
 ];
 /** Packets that errors are about. */
 const REMEMBERED = 8;

@@ -1,8 +1,11 @@
 /** The FTP helper: what it hears, the connections that it opens, and the sequence numbers that it moves. */
 import { describe, expect, it } from 'vitest';
 import {
+  IP_FLAG,
   type IpPacket,
+  type Ipv4Packet,
   internetChecksum,
+  isIpv6,
   parseAnyAddress,
   parseTcp,
   pseudoHeader,
@@ -23,6 +26,7 @@ interface Words {
   data?: string;
   /** Added to the right checksum. */
   error?: number;
+  dontFragment?: boolean;
 }
 
 function tcp([source, sourcePort]: [string, number], to: [string, number], words: Words): IpPacket {
@@ -43,7 +47,8 @@ function tcp([source, sourcePort]: [string, number], to: [string, number], words
   const bytes = serialiseTcp(segment);
   const pseudo = pseudoHeader(parseAnyAddress(source), parseAnyAddress(destination), 6, bytes.length);
   const checksum = internetChecksum(Uint8Array.from([...pseudo, ...bytes])) ^ error;
-  return packet(source, destination, 6, serialiseTcp({ ...segment, checksum }));
+  const made = packet(source, destination, 6, serialiseTcp({ ...segment, checksum }));
+  return words.dontFragment && !isIpv6(made) ? { ...made, flags: IP_FLAG.dontFragment } : made;
 }
 
 const CONTROL = 37_000;
@@ -168,7 +173,6 @@ describe('PASV', () => {
 
   it.each([
     ['is not whole', '227 Entering Passive Mode (10,1,0,11,156,64'],
-    ['has a number above 255', ENTERING('10,1,0,256,156,64')],
     ['has too few numbers', ENTERING('10,1,0,11,156')],
     ['is another one', '226 (10,1,0,11,156,64).\r\n'],
   ])('hears no answer that %s', (_, data) => {
@@ -204,9 +208,63 @@ describe('PASV', () => {
     expect(judged(session.client({ options, flags: RST }))).toEqual(['forward nat-in']);
   });
 
-  it('needs room in the table', () => {
+  it('needs room in the table; what is dropped for the lack of it restarts the timer', () => {
     const session = passive({ connections: 1 });
-    expect(judged(session.server({ data: ENTERING('10,1,0,11,156,64') }))).toEqual(['drop table-full']);
+    const answer = session.server({ data: ENTERING('10,1,0,11,156,64') }, [21, CONTROL], 60_000);
+    expect(judged(answer)).toEqual(['drop table-full']);
+    expect(session.made.connections(60_000)[0]).toMatchObject({ expires: 900 });
+  });
+
+  it('counts numbers modulo 256', () => {
+    const session = passive();
+    const data = ENTERING('266,1,256,11,156,320');
+    expect(left(session.server({ data })).text).toBe(ENTERING('10,0,0,100,156,64'));
+    expect(session.data()).toEqual(['LISTEN 0 40000 10.1.0.11:40000']);
+  });
+
+  it('drops an answer whose flags no segment has', () => {
+    const session = passive();
+    expect(judged(session.server({ flags: 0, data: ENTERING('10,1,0,11,156,64') }))).toEqual(['drop tcp-option']);
+  });
+
+  it('moves nothing that has flags that no segment has', () => {
+    const session = passive();
+    session.server({ sequence: 5000, data: ENTERING('10,1,0,11,156,64') });
+    expect(left(session.client({ flags: SYN | RST, acknowledgment: 6000 }))).toMatchObject({ acknowledgment: 6000 });
+    expect(left(session.client({ acknowledgment: 6000 }))).toMatchObject({ acknowledgment: 5999 });
+  });
+
+  it('that may not be cut is too big once it has grown, and nobody is told', () => {
+    const grown = (length: number) => {
+      const data = ENTERING('10,1,0,11,156,64').padEnd(length, 'x');
+      return judged(passive().server({ data, dontFragment: true }));
+    };
+    expect(grown(1459)).toEqual(['forward nat-out']);
+    expect(grown(1460)).toEqual(['drop too-big']);
+  });
+
+  it('in pieces leaves cut by the longest', () => {
+    const session = passive();
+    const data = ENTERING('10,1,0,11,156,64').padEnd(180, 'x');
+    const whole = tcp([ENDS[4].server, 21], [ENDS[4].client, CONTROL], { data }) as Ipv4Packet;
+    const pieces = [
+      { ...whole, flags: 1, payload: whole.payload.subarray(0, 80) },
+      { ...whole, fragmentOffset: 10, payload: whole.payload.subarray(80) },
+    ];
+    const outcomes = pieces.flatMap((piece) => session.made.send(frame(piece, 'srv'), 'srv', 0));
+    const sent = outcomes.filter(({ verdict }) => verdict === 'forward');
+    expect(sent.map((each) => each.frame.length - 34)).toEqual([120, 81]);
+  });
+
+  it('sends to where the server said by the way of its dest', () => {
+    const neighbour = { dst: '10.2.0.12', dev: 'srv', lladdr: '02:00:00:00:01:12' };
+    const network = { ...NETWORK, ip_vs_ftp: {}, neighbours: [...NETWORK.neighbours!, neighbour] };
+    const session = passive({ network });
+    session.server({ data: ENTERING('10,2,0,12,156,64') });
+    const [outcome] = session.client({ flags: SYN }, [1, 40_000]);
+    expect(judged([outcome!])).toEqual(['forward nat-in']);
+    expect(packetOf(outcome!.frame)).toMatchObject({ destination: parseAnyAddress('10.2.0.12') });
+    expect(outcome!.frame[5]).toBe(0x12);
   });
 });
 

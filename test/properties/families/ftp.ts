@@ -34,6 +34,7 @@ function commands(client: string, number: number): string[] {
     `EPRT |${number}|${client}|0|\r\n`,
     'PORT 10,0,0,2,3',
     'PORT 10,0,0,2,0,0\r\n',
+    'PORT 266,0,256,2,3,488\r\n',
     'USER x\r\n',
   ];
 }
@@ -48,6 +49,9 @@ function answers(server: string, other: string, number: number): string[] {
     `229 (!!!21!)`,
     `227 (${quad(server)},156,640).\r\n`,
     `227 (${quad(server)},156,64`,
+    `227 (${quad(server)},300,300).\r\n`,
+    '229 (|||105536|)\r\n',
+    '229 (|||65536|)\r\n',
     '226 done\r\n',
   ];
 }
@@ -64,7 +68,7 @@ const OPTIONS = [
   '0101050a',
   '00ffffff',
 ].map(hex);
-const FLAGS = [ACK | 8, ACK | 8, ACK | 8, ACK, ACK, SYN | ACK, FIN | ACK, RST, RST | ACK];
+const FLAGS = [ACK | 8, ACK | 8, ACK | 8, ACK | 8, ACK, ACK, SYN | ACK, FIN | ACK, RST, RST | ACK, 0];
 
 /** A piece of the conversation, most often all that it takes. */
 export function conversation(choices: Choices, ends: Ends): { packet: Uint8Array; wire: 'cli' | 'srv' }[] {

@@ -29,7 +29,7 @@ export interface Step {
   drawn: Drawn;
 }
 
-const CHOICES = 60;
+const CHOICES = 70;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   ...Object.entries(WEIGHTS).map(([kind, weight]) => ({

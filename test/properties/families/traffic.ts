@@ -88,7 +88,9 @@ function talk(choices: Choices, { network, connections }: Context): Arrival[] {
   const known = controls[choices.below(Math.max(1, controls.length))];
   if (known === undefined) return [call(choices, network)];
   if (familyOf(known.destAddress) !== familyOf(known.clientAddress)) return [];
-  return conversation(choices, known).map(({ packet, wire }) => arrive(network, wire, packet));
+  return conversation(choices, known).flatMap(({ packet, wire }) =>
+    (choices.once(8) ? inPieces(choices, packet) : [packet]).map((piece) => arrive(network, wire, piece)),
+  );
 }
 
 /** Somebody calls an FTP server. */
