@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
-import type { Director } from '../director.js';
+import { Director } from '../director.js';
 import {
   type IpvsadmIo,
   type IpvsadmOptions,
@@ -19,7 +19,7 @@ import { changeState, loadState } from './state-file.js';
 /** The state file, unless `--state` names one. */
 const STATE_VARIABLE = 'IPVS_WASM_STATE';
 
-const HELP = `ipvs-wasm NAME: the program NAME (ipvsadm, ipvsadm-save or ipvsadm-restore) of
+const HELP = `ipvs-wasm ipvsadm, ipvsadm-save, ipvsadm-restore: the programs of these names of
 ipvsadm 1.31, on a director in a file
 
 Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
@@ -52,6 +52,9 @@ const PROGRAMS: Readonly<Record<string, Run>> = {
 /** What only looks: the state stays as it is, and its file. */
 const LOOKS = /^(-[lLShv]|--(list|save|help|version)$)/;
 
+/** What needs no state. */
+const SAYS = /^(-[hv]|--version)$/;
+
 const RESTORES = /^(-R|--restore)$/;
 
 /** Runs the program `program` with the words after it; gives its exit code. */
@@ -61,9 +64,13 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
     io.out(HELP);
     return 0;
   }
+  const names = namesFromFiles(systemFile('/etc/hosts'), systemFile('/etc/services'));
+  if (program === 'ipvsadm' && SAYS.test(words[0] ?? '')) {
+    const streams = { out: io.out, err: io.err, input: () => '' };
+    return runIpvsadm(words, Director.createSync(), streams, { program, names, json, lossless });
+  }
   const file = state ?? process.env[STATE_VARIABLE];
   if (file === undefined || file === '') throw usageError(`--state FILE or ${STATE_VARIABLE} is needed`);
-  const names = namesFromFiles(systemFile('/etc/hosts'), systemFile('/etc/services'));
   // Before the lock is taken: what writes to standard input may want it too.
   const isRestore = program === 'ipvsadm-restore' || (program === 'ipvsadm' && RESTORES.test(words[0] ?? ''));
   const rules = isRestore ? readFileSync(0, 'utf8') : '';

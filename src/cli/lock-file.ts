@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { CliError, isErrno } from './io.js';
 
 /** How long another process is waited for, and how often it is looked after; in ms. */
@@ -19,7 +19,8 @@ const PAUSE = 20;
 export function withLock<T>(file: string, work: () => T, patience = PATIENCE): T {
   const lock = `${file}.lock`;
   for (const until = Date.now() + patience; !made(lock); ) {
-    if (Date.now() >= until) throw new CliError(2, `${file}: ${holder(lock)}`);
+    const { text, isGone } = holder(lock);
+    if (isGone || Date.now() >= until) throw new CliError(2, `${file}: ${text}`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
   }
   try {
@@ -40,14 +41,18 @@ function made(lock: string): boolean {
   }
 }
 
-/** Who holds the lock, in words. */
-function holder(lock: string): string {
-  const id = Number(readFileSync(lock, 'latin1'));
-  if (!Number.isInteger(id) || id <= 0) return `is locked by ${lock}`;
+/** Who holds the lock, in words, and whether that process has ended. */
+function holder(lock: string): { text: string; isGone: boolean } {
+  const id = Number(existsSync(lock) ? readFileSync(lock, 'latin1') : '');
+  if (!Number.isInteger(id) || id <= 0) {
+    return { text: `is locked: if nothing else changes it, remove ${lock}`, isGone: false };
+  }
   try {
     process.kill(id, 0);
   } catch (error) {
-    if (isErrno(error, 'ESRCH')) return `is locked by process ${id}, which is no more: remove ${lock}`;
+    if (isErrno(error, 'ESRCH')) {
+      return { text: `is locked by process ${id}, which is no more: remove ${lock}`, isGone: true };
+    }
   }
-  return `is locked by process ${id} (${lock})`;
+  return { text: `is locked by process ${id} (${lock})`, isGone: false };
 }

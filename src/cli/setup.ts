@@ -27,12 +27,18 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     help: "rules as 'ipvsadm -S -n' prints them, or a keepalived.conf; - for standard input",
   },
-  { name: 'network', value: 'FILE', help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'" },
+  {
+    name: 'network',
+    value: 'FILE',
+    help: "interfaces, routes, neighbours, GUE ports: JSON in the words of 'ip -j'; ip_vs_ftp: {} loads FTP's helper",
+  },
   {
     name: 'mark',
     value: 'MATCH=N',
     multiple: true,
-    help: "firewall mark of what matches first, for the services of -f: '10.0.0.0/8 tcp 80-443 = 7', 'cli = 5'",
+    help:
+      "firewall mark of what matches first, for the services of -f: MATCH is '[INTERFACE] [from PREFIX] [PREFIX] " +
+      "[tcp|udp|sctp [PORT[-PORT]]]', source, destination and its ports: '10.0.0.0/8 tcp 80-443 = 7'",
   },
   { name: 'sysctl', value: 'NAME=N,...', multiple: true, help: 'such as ip_forward=1,pmtu_disc=0' },
   { name: 'ecn', value: 'MODE', help: 'ECN field of outer headers: kernel (default), rfc6040 or copy' },

@@ -40,7 +40,7 @@ export function changeState<T>(file: string, change: (director: Director) => T):
   return withLock(targetOf(file), () => {
     const director = loadState(file);
     const result = change(director);
-    saveState(file, director);
+    writeState(file, director);
     return result;
   });
 }
@@ -50,8 +50,13 @@ function targetOf(file: string): string {
   return existsSync(file) ? realpathSync(file) : file;
 }
 
-/** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */
+/** Puts a state in place of another one, and nobody changes that meanwhile. @throws {CliError} when it cannot be locked */
 export function saveState(file: string, director: Director): void {
+  withLock(targetOf(file), () => writeState(file, director));
+}
+
+/** Writes the state, whole or not at all. Only its owner may read it: it holds the key of the connection index. */
+function writeState(file: string, director: Director): void {
   naming(file, () => {
     const target = targetOf(file);
     const draft = `${target}.${randomUUID()}`;

@@ -28,7 +28,7 @@ it('says when that process is no more, and leaves its lock alone', () => {
   const file = newFile();
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   writeFileSync(`${file}.lock`, `${pid}\n`);
-  expect(() => withLock(file, () => undefined, 0)).toThrow(
+  expect(() => withLock(file, () => undefined)).toThrow(
     `${file}: is locked by process ${pid}, which is no more: remove ${file}.lock`,
   );
   expect(existsSync(`${file}.lock`)).toBe(true);
@@ -37,5 +37,7 @@ it('says when that process is no more, and leaves its lock alone', () => {
 it('is no lock of ours when it holds no process', () => {
   const file = newFile();
   writeFileSync(`${file}.lock`, '');
-  expect(() => withLock(file, () => undefined, 0)).toThrow(`${file}: is locked by ${file}.lock`);
+  expect(() => withLock(file, () => undefined, 0)).toThrow(
+    `${file}: is locked: if nothing else changes it, remove ${file}.lock`,
+  );
 });
