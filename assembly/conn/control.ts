@@ -92,6 +92,19 @@ export function outlives(controller: Conn): bool {
   return false;
 }
 
+/** Keeps a record that is in hand from making room, from ending with those that it controls, and from the wheel. */
+export function hold(conn: Conn): void {
+  if (mayControl(conn)) controlledBy(conn).controls += 1;
+  unhang(conn);
+}
+
+/** Undoes `hold`. */
+export function letLoose(conn: Conn): void {
+  if (mayControl(conn)) controlledBy(conn).controls -= 1;
+  unhang(conn);
+  hang(conn);
+}
+
 /** Lets a connection end now; one that controls others lives on by a minute. */
 export function expireNow(conn: Conn): void {
   if (!controlsAny(conn)) {

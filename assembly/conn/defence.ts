@@ -124,7 +124,7 @@ function dropEntries(base: u32, planned: u32, high: u32, size: u32): void {
     const number = drawUpTo(planned - 1);
     if (number >= high) continue;
     const conn = changetype<Conn>(<usize>(base + number * size));
-    if (conn.has(ConnFlag.Used) && remaining(conn) != 0 && mayDrop(conn)) dropConnection(conn, Reason.DropEntry);
+    if (conn.has(ConnFlag.Used) && remaining(conn) != 0 && mayDrop(conn)) dropConnection(conn, Reason.DropEntry, false);
   }
 }
 

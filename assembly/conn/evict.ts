@@ -23,7 +23,7 @@ export function makeRoom(v6: bool): bool {
     if (found == TOO_MANY) return false;
     const conn = changetype<Conn>(found);
     if (remaining(conn) == 0) endConnection(conn);
-    else dropConnection(conn, Reason.EvictedHalfOpen + kind);
+    else dropConnection(conn, Reason.EvictedHalfOpen + kind, true);
     return true;
   }
   return false;
@@ -31,9 +31,9 @@ export function makeRoom(v6: bool): bool {
 
 /**
  * Ends a connection before its time, for a reason that counts it. What controls it goes with the last one, but a template of
- * which one was established.
+ * which one was established, and FTP's control connection if that is to stay.
  */
-export function dropConnection(conn: Conn, reason: u32): void {
+export function dropConnection(conn: Conn, reason: u32, sparesFtp: bool): void {
   let last = conn;
   for (;;) {
     const control: usize = last.has(ConnFlag.Template) ? 0 : last.control;
@@ -41,6 +41,6 @@ export function dropConnection(conn: Conn, reason: u32): void {
     countReason(reason);
     if (control == 0) return;
     last = changetype<Conn>(control);
-    if (controlsAny(last) || (last.has(ConnFlag.Template) && last.state == ASSURED)) return;
+    if (controlsAny(last) || (last.has(ConnFlag.Template) ? last.state == ASSURED : sparesFtp)) return;
   }
 }

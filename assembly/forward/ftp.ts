@@ -8,14 +8,13 @@
 import { FtpMode, SB_FTP_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
 import { ConnState, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { control } from '../conn/control';
+import { control, hold, letLoose } from '../conn/control';
 import { freeExtension, takeExtension } from '../conn/extension';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { isUnchanged, noteChange } from '../conn/sequence';
 import { awaitClientPort, connOf, extend, hideFromClient, isReply, listen, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
-import { hang, unhang } from '../conn/wheel';
 import { Descriptor, Scratch } from '../descriptor';
 import { beginChecksum } from '../flow/offload';
 import { joinPieces } from '../flow/reassembly';
@@ -176,9 +175,9 @@ function related(conn: Conn, client: usize, ports: u32, server: usize, dportBE: 
   const extension: usize = elsewhere ? takeExtension() : 0;
   if (elsewhere && extension == 0) return 0;
   // It must not make room for what it controls.
-  unhang(conn);
+  hold(conn);
   const made = makeConnection(hash, v6, client, conn.vaddr, ports, Protocol.Tcp, dest, server, dportBE, false);
-  hang(conn);
+  letLoose(conn);
   if (extension != 0) {
     if (made == null || made.isExtended) freeExtension(extension);
     else extend(made, extension);

@@ -14,12 +14,11 @@ import {
 } from '../../src/abi/memory';
 import { Method, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { controlsAny, expireNow } from '../conn/control';
+import { controlsAny, expireNow, hold, letLoose } from '../conn/control';
 import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
-import { hang, unhang } from '../conn/wheel';
 import { Descriptor, Scratch } from '../descriptor';
 import { isOpening, isReset } from '../flow/opening';
 import { hasPorts } from '../flow/parse';
@@ -82,11 +81,11 @@ function balance(frame: Descriptor, packet: Scratch): void {
     }
   }
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
-  if (ref != 0) unhang(connOf(ref));
+  if (ref != 0) hold(connOf(ref));
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet);
   if (ref != 0) {
-    hang(connOf(ref));
+    letLoose(connOf(ref));
     dismiss(frame, connOf(ref));
   }
 }

@@ -6,13 +6,12 @@
 import { CALL_ID_MAX, SB_EXPIRE_QUIESCENT_TEMPLATE } from '../../src/abi/memory';
 import { PersistenceEngine, Protocol } from '../../src/abi/protocol';
 import { Reason } from '../../src/abi/verdict';
-import { control } from '../conn/control';
+import { control, hold, letLoose } from '../conn/control';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { makeConnection } from '../conn/table';
 import { findTemplate, invalidate, makeTemplate } from '../conn/template';
 import { TemplateKey, templateKey } from '../conn/template-key';
-import { hang, unhang } from '../conn/wheel';
 import { Scratch } from '../descriptor';
 import { pickDest } from '../sched/index';
 import { Dest, findNatDest } from '../service/dest';
@@ -116,12 +115,12 @@ function make(
 ): usize {
   const once = isOnce(service, protocol);
   // It must not make room for its own connection.
-  if (template != null) unhang(template);
+  if (template != null) hold(template);
   const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
   if (template != null) {
     template.touched = now32();
-    hang(template);
     if (conn != null) control(conn, template);
+    letLoose(template);
   }
   if (conn == null) return Reason.TableFull;
   countConnection(service, dest);
