@@ -236,7 +236,7 @@ export interface SysctlConfig {
   /** The same for `lblcr`; also after which a set of servers that did not change loses one. Default 86,400. */
   lblcr_expiration?: number;
   /**
-   * The state table of TCP in which a client's word alone establishes nothing. Modes, here and below: 0 off; 1 automatic, and
+   * The state table of TCP in which, with NAT, a client's word alone establishes nothing. Modes, here and below: 0 off; 1 automatic, and
    * 2 automatic and on, into which the director turns them each second by `amemthresh`; 3 always on. Default 0.
    */
   secure_tcp?: number;
