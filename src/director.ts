@@ -65,7 +65,7 @@ import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './was
 export type { DirectorOptions, RestoreOptions } from './director-options.js';
 export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
 export type { ServiceRules } from './replace.js';
-export type { EcnName, EvictName } from './settings.js';
+export { ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from './settings.js';
 
 /** What became of a frame, or a frame that the director made. */
 export interface Outcome {

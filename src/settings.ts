@@ -80,10 +80,12 @@ const ECN_MODES: Readonly<Record<EcnName, EcnMode>> = {
   copy: EcnMode.Copy,
 };
 
+export const ECN_NAMES = Object.keys(ECN_MODES) as readonly EcnName[];
+
 /** The core's number of an ECN mode. @throws RangeError for an unknown name. */
 export function ecnMode(name: EcnName): EcnMode {
   if (typeof name !== 'string' || !Object.hasOwn(ECN_MODES, name)) {
-    throw new RangeError(`expected an ecn of ${Object.keys(ECN_MODES).join(', ')}, got ${shown(name)}`);
+    throw new RangeError(`expected an ecn of ${ECN_NAMES.join(', ')}, got ${shown(name)}`);
   }
   return ECN_MODES[name];
 }
@@ -102,10 +104,13 @@ const EVICTED: Readonly<Record<EvictName, number>> = {
   established: Kind.Established + 1,
 };
 
+/** In their order. */
+export const EVICT_NAMES = Object.keys(EVICTED) as readonly EvictName[];
+
 /** How many kinds make room. @throws RangeError for an unknown name. */
 export function evictedKinds(name: EvictName): number {
   if (typeof name !== 'string' || !Object.hasOwn(EVICTED, name)) {
-    throw new RangeError(`expected an evict of ${Object.keys(EVICTED).join(', ')}, got ${shown(name)}`);
+    throw new RangeError(`expected an evict of ${EVICT_NAMES.join(', ')}, got ${shown(name)}`);
   }
   return EVICTED[name];
 }

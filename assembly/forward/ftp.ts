@@ -188,8 +188,8 @@ function related(conn: Conn, client: usize, ports: u32, server: usize, dportBE: 
 }
 
 /**
- * Puts the end that the client is to call in place of `length` bytes at `part`: headers and what is before it move, so that
- * what is behind it stays.
+ * Puts the end that the client is to call in place of `length` bytes at `part`: the frame up to there moves, so that what is
+ * behind it stays.
  */
 function rewrite(
   frame: Descriptor,
@@ -205,15 +205,18 @@ function rewrite(
   if (growth > 0) {
     const limit = LENGTH_MAX + (packet.isV6 ? packet.headerMin : 0);
     if (packet.totalLength + growth > limit) return refuse(frame, Reason.TooBig);
-    if (frame.floor + growth > packet.ip) return refuse(frame, Reason.NoHeadroom);
+    if (frame.floor + growth > frame.address) return refuse(frame, Reason.NoHeadroom);
   }
   if (growth != 0) {
     noteChange(conn.extension.sequence(Direction.Out), changetype<Tcp>(packet.l4).sequence, growth);
-    const ip = packet.ip - growth;
-    memory.copy(ip, packet.ip, part - packet.ip);
-    packet.l4 = packet.l4 - growth;
-    packet.ip = ip;
-    packet.l4Length = packet.l4Length + growth;
+    const start = frame.address;
+    memory.copy(start - growth, start, part - start);
+    frame.address = start - growth;
+    frame.headroom -= growth;
+    frame.length += growth;
+    packet.ip -= growth;
+    packet.l4 -= growth;
+    packet.l4Length += growth;
     if (packet.isV6) packet.header6.payloadLength = packet.totalLength - packet.headerMin;
     else packet.header.totalLength = packet.totalLength;
     if (!packet.isV6) packet.header.fillChecksum();

@@ -20,6 +20,7 @@ import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { completeChecksum } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
@@ -111,7 +112,10 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   seeReply(packet, conn);
   if (packet.isV6) translateOut<v128>(frame, packet, conn);
   else translateOut<u32>(frame, packet, conn);
-  if (conn.isExtended && !adjust(frame, packet, conn, Direction.Out)) return;
+  if (conn.isExtended) {
+    if (!adjust(frame, packet, conn, Direction.Out)) return;
+    completeChecksum(frame, packet);
+  }
   if (!packet.isV6) packet.header.fillChecksum();
   frame.judge(Verdict.Local, Reason.LocalClient);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Director, type EcnName, type EvictName } from '../director.js';
+import { Director, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { applyRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
@@ -124,19 +124,15 @@ function shortSysctl(name: string): string {
   return name === 'net.ipv6.conf.all.forwarding' ? 'ipv6_forwarding' : name.replace(/^net\.ipv4\.(vs\.)?/, '');
 }
 
-const EVICT: readonly EvictName[] = ['none', 'half-open', 'closing', 'datagram', 'established'];
-
 function parseEvict(text: string): EvictName {
-  const kind = EVICT.find((name) => name === text);
-  if (kind === undefined) throw usageError(`--evict takes ${EVICT.join(', ')}, not '${text}'`);
+  const kind = EVICT_NAMES.find((name) => name === text);
+  if (kind === undefined) throw usageError(`--evict takes ${EVICT_NAMES.join(', ')}, not '${text}'`);
   return kind;
 }
 
-const ECN: readonly EcnName[] = ['kernel', 'rfc6040', 'copy'];
-
 function parseEcn(text: string): EcnName {
-  const mode = ECN.find((name) => name === text);
-  if (mode === undefined) throw usageError(`--ecn takes ${ECN.join(', ')}, not '${text}'`);
+  const mode = ECN_NAMES.find((name) => name === text);
+  if (mode === undefined) throw usageError(`--ecn takes ${ECN_NAMES.join(', ')}, not '${text}'`);
   return mode;
 }
 

@@ -1,6 +1,6 @@
 /** What makes room for a new connection when the table is full, by policy: kinds in order, the oldest first. */
 import { describe, expect, it } from 'vitest';
-import type { Director, EvictName } from '../../src/director.js';
+import { type Director, EVICT_NAMES, type EvictName } from '../../src/director.js';
 import type { ServiceKey, ServiceSettings } from '../../src/types.js';
 import { BINARIES } from '../support/core.js';
 import {
@@ -20,7 +20,6 @@ import {
 import { ACK, FIN, SYN, tcp } from '../support/packets.js';
 
 const NAT = { address: SERVERS[0], method: 'nat' } as const;
-const POLICIES: readonly EvictName[] = ['none', 'half-open', 'closing', 'datagram', 'established'];
 
 describe.each(BINARIES)('%s', (binary) => {
   const ready = (
@@ -144,7 +143,7 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(ports(director)).toEqual([1001, 1002, 2002, 2003]);
   });
 
-  it.each(POLICIES)('%s: a SYN that begins again needs no room but that of its connection', (evict) => {
+  it.each(EVICT_NAMES)('%s: a SYN that begins again needs no room but that of its connection', (evict) => {
     const director = ready(evict, 2);
     datagram(director, 1009);
     send(director, 1001, SYN);

@@ -1,6 +1,6 @@
 /** A template or a control connection that is in hand while a connection is made under it: it stays, and in the wheel once. */
 import { describe, expect, it } from 'vitest';
-import { Director } from '../../src/director.js';
+import { Director, EVICT_NAMES } from '../../src/director.js';
 
 import { CLIENT_ISN, Session } from '../support/ftp.js';
 import { CLIENT, fromClient, fromServer, judged, lab, request, SERVERS, TCP_KEY, UDP_KEY } from '../support/lab.js';
@@ -101,9 +101,6 @@ describe("FTP's control connection", () => {
   });
 });
 
-it.each(['none', 'half-open', 'closing', 'datagram', 'established'] as const)(
-  'a director with evict %s can be restored',
-  (evict) => {
-    expectWhole(lab([NAT], { evict }));
-  },
-);
+it.each(EVICT_NAMES)('a director with evict %s can be restored', (evict) => {
+  expectWhole(lab([NAT], { evict }));
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DirectorOptions, EvictName } from '../../src/director.js';
+import { type DirectorOptions, EVICT_NAMES, type EvictName } from '../../src/director.js';
 import type { ReasonName } from '../../src/reasons.js';
 import type { SysctlConfig } from '../../src/types.js';
 import { Random } from '../kernel-lab/random.js';
@@ -152,8 +152,7 @@ function talk(wire: Wire, client: Client): void {
 
 /** Every policy, with each of the switches off and automatic. */
 export function strategies(): { evict: EvictName; sysctl: Required<Pick<SysctlConfig, (typeof SWITCHES)[number]>> }[] {
-  const kinds: readonly EvictName[] = ['none', 'half-open', 'closing', 'datagram', 'established'];
-  return kinds.flatMap((evict) =>
+  return EVICT_NAMES.flatMap((evict) =>
     Array.from({ length: 1 << SWITCHES.length }, (_, bits) => ({
       evict,
       sysctl: { secure_tcp: bits & 1, drop_entry: (bits >> 1) & 1, drop_packet: (bits >> 2) & 1 },

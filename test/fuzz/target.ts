@@ -99,6 +99,11 @@ export class Target {
     return { given: arrivals.length, all };
   }
 
+  /** Looks whether all lists hold together, as a restore does. @throws Error */
+  audit(): void {
+    Director.restoreSync(this.director.snapshot(), { wasm: module });
+  }
+
   #place(
     { frame, inInterface, notes: { mark = 0, partialChecksum = false } = {} }: Arrival,
     index: number,
