@@ -4,10 +4,9 @@
  *
  * @module
  */
+
+import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
 import {
-  DEST_SIZE,
-  DestFlag,
-  EST_SIZE,
   SB_DEST_COUNT,
   SB_DEST_FREE,
   SB_DEST_MAX,
@@ -15,9 +14,8 @@ import {
   SB_DESTS,
   SB_EXPIRE_NODEST_CONN,
   SB_TUNNELS_GIVEN,
-  STATS_SIZE,
-} from '../src/abi/memory';
-import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
+} from '../src/abi/superblock';
+import { DEST_SIZE, DestFlag, EST_SIZE, STATS_SIZE } from '../src/abi/tables';
 import { endAbandoned } from './conn/expiry';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';

@@ -1,5 +1,5 @@
 /**
- * A frame's descriptor, and its scratch record (layouts in src/abi/memory.ts).
+ * A frame's descriptor, and its scratch record (layouts in src/abi/frames.ts).
  *
  * @module
  */
@@ -18,8 +18,6 @@ import {
   DESC_VERDICT,
   DESCRIPTOR_SIZE,
   DescriptorFlag,
-  SB_DESCRIPTORS,
-  SB_SCRATCH,
   SCR_BUCKET,
   SCR_FLAGS,
   SCR_HASH,
@@ -31,7 +29,8 @@ import {
   SCR_REF,
   SCRATCH_SIZE,
   ScratchFlag,
-} from '../src/abi/memory';
+} from '../src/abi/frames';
+import { SB_DESCRIPTORS, SB_SCRATCH } from '../src/abi/superblock';
 import { Reason, Verdict } from '../src/abi/verdict';
 import { countReason, field } from './superblock';
 import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from './wire/ipv4';

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/memory';
+import { SB_ARG_ADDRESS, SB_ARG_DEST, SUPERBLOCK } from '../src/abi/superblock';
 import { expireNow } from './conn/control';
 import { defend, updateDefence as updateLevel } from './conn/defence';
 import * as expiry from './conn/expiry';

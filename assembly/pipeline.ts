@@ -10,14 +10,8 @@
  *
  * @module
  */
-import {
-  BURST_MAX,
-  DESCRIPTOR_SIZE,
-  SB_BURST_COUNT,
-  SB_REPLIES_TAKEN,
-  SCRATCH_SIZE,
-  ScratchFlag,
-} from '../src/abi/memory';
+import { BURST_MAX, DESCRIPTOR_SIZE, SCRATCH_SIZE, ScratchFlag } from '../src/abi/frames';
+import { SB_BURST_COUNT, SB_REPLIES_TAKEN } from '../src/abi/superblock';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';

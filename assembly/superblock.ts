@@ -4,15 +4,8 @@
  *
  * @module
  */
-import {
-  COUNTER_SIZE,
-  SB_COUNTERS,
-  SB_IP_ID,
-  SB_NET_GENERATION,
-  SB_NOW,
-  SB_RANDOM,
-  SUPERBLOCK,
-} from '../src/abi/memory';
+import { SB_COUNTERS, SB_IP_ID, SB_NET_GENERATION, SB_NOW, SB_RANDOM, SUPERBLOCK } from '../src/abi/superblock';
+import { COUNTER_SIZE } from '../src/abi/tables';
 
 /** Reads the u32 field at `offset` (an SB_ constant). */
 export function field(offset: usize): u32 {

@@ -1,18 +1,10 @@
 /**
- * Call-IDs by which templates of SIP are known: cells of one size (layout in src/abi/memory.ts).
+ * Call-IDs by which templates of SIP are known: cells of one size (layout in src/abi/connections.ts).
  *
  * @module
  */
-import {
-  CALL_ID_LENGTH,
-  CALL_ID_NEXT,
-  CALL_ID_SIZE,
-  CALL_ID_TEXT,
-  SB_CALL_ID_FREE,
-  SB_CALL_ID_HIGH,
-  SB_CALL_ID_MAX,
-  SB_CALL_IDS,
-} from '../../src/abi/memory';
+import { CALL_ID_LENGTH, CALL_ID_NEXT, CALL_ID_SIZE, CALL_ID_TEXT } from '../../src/abi/connections';
+import { SB_CALL_ID_FREE, SB_CALL_ID_HIGH, SB_CALL_ID_MAX, SB_CALL_IDS } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
 import { hashTuple } from './hash';
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { CONN_CONTROLS, ConnFlag } from '../../src/abi/memory';
+import { CONN_CONTROLS, ConnFlag } from '../../src/abi/connections';
 import { now32 } from '../superblock';
 import { Conn } from './record';
 import { endConnection } from './table';

@@ -6,10 +6,9 @@
  *
  * @module
  */
+import { CONN_SIZE, CONN6_SIZE, ConnFlag } from '../../src/abi/connections';
+import { ConnState, Protocol, ServiceFlag } from '../../src/abi/protocol';
 import {
-  CONN_SIZE,
-  CONN6_SIZE,
-  ConnFlag,
   SB_AM_DROPRATE,
   SB_AMEMTHRESH,
   SB_CONN_COUNT,
@@ -29,8 +28,7 @@ import {
   SB_TODROP,
   SUPERBLOCK,
   TODROP_MAX,
-} from '../../src/abi/memory';
-import { ConnState, Protocol, ServiceFlag } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ConnFlag, SB_EVICT } from '../../src/abi/memory';
+import { ConnFlag } from '../../src/abi/connections';
+import { SB_EVICT } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { countReason, field } from '../superblock';
 import { ASSURED, controlsAny } from './control';

@@ -3,10 +3,8 @@
  *
  * @module
  */
+import { CONN_SIZE, CONN6_SIZE, ConnFlag, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/connections';
 import {
-  CONN_SIZE,
-  CONN6_SIZE,
-  ConnFlag,
   SB_CONN_COUNT,
   SB_CONN_HIGH,
   SB_CONN6_HIGH,
@@ -15,9 +13,7 @@ import {
   SB_NOW,
   SB_WHEEL_NOW,
   SUPERBLOCK,
-  WHEEL_SHIFT,
-  WHEEL_SLOTS,
-} from '../../src/abi/memory';
+} from '../../src/abi/superblock';
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';

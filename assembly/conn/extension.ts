@@ -1,5 +1,5 @@
 /**
- * Extensions: what a connection with a helper has beside its record, in cells of one size (layout in src/abi/memory.ts).
+ * Extensions: what a connection with a helper has beside its record, in cells of one size (layout in src/abi/connections.ts).
  *
  * @module
  */
@@ -12,11 +12,8 @@ import {
   EXT_OUT,
   EXT_USED,
   EXTENSION_SIZE,
-  SB_EXTENSION_FREE,
-  SB_EXTENSION_HIGH,
-  SB_EXTENSION_MAX,
-  SB_EXTENSIONS,
-} from '../../src/abi/memory';
+} from '../../src/abi/connections';
+import { SB_EXTENSION_FREE, SB_EXTENSION_HIGH, SB_EXTENSION_MAX, SB_EXTENSIONS } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
 import { Direction } from './tcp-state';
 

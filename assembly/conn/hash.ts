@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { SB_KEY0, SB_KEY1, SUPERBLOCK } from '../../src/abi/memory';
+import { SB_KEY0, SB_KEY1, SUPERBLOCK } from '../../src/abi/superblock';
 
 /** Length of the message, which SipHash puts into the top byte of the last word. */
 const LENGTH: u64 = 13;

@@ -1,5 +1,5 @@
 /**
- * The connection index: buckets of one cache line, seven entries each (layout in src/abi/memory.ts).
+ * The connection index: buckets of one cache line, seven entries each (layout in src/abi/connections.ts).
  *
  * An entry is a 32-bit tag and a ref (the record's address, bit 0 the direction). An entry that
  * finds its bucket full goes to the next one, and every bucket that it went past counts it; so a
@@ -7,16 +7,8 @@
  *
  * @module
  */
-import {
-  BUCKET_ENTRIES,
-  BUCKET_OVER,
-  BUCKET_REFS,
-  BUCKET_SIZE,
-  BUCKET_TAGS,
-  SB_INDEX,
-  SB_INDEX_BUCKETS,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { BUCKET_ENTRIES, BUCKET_OVER, BUCKET_REFS, BUCKET_SIZE, BUCKET_TAGS } from '../../src/abi/connections';
+import { SB_INDEX, SB_INDEX_BUCKETS, SUPERBLOCK } from '../../src/abi/superblock';
 
 /** Lanes 1..7 of the two vectors over `over` and the tags. */
 const TAG_LANES: u32 = 0xfe;

@@ -1,5 +1,5 @@
 /**
- * A connection record: one cache line (layout in src/abi/memory.ts).
+ * A connection record: one cache line (layout in src/abi/connections.ts).
  *
  * @module
  */
@@ -31,7 +31,7 @@ import {
   CONN_VPORT_BE,
   ConnFlag,
   EXTENDED,
-} from '../../src/abi/memory';
+} from '../../src/abi/connections';
 import { sameAddress6 } from '../wire/ipv6';
 import { Extension } from './extension';
 

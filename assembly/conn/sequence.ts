@@ -1,11 +1,11 @@
 /**
  * Sequence numbers of a direction whose segments change their lengths: what has to be added to them, and taken off the
- * other direction's acknowledgements (layout in src/abi/memory.ts). As Linux's connection tracking, which knows of one such
+ * other direction's acknowledgements (layout in src/abi/connections.ts). As Linux's connection tracking, which knows of one such
  * change at a time: numbers before the last one have the sum of all changes before it.
  *
  * @module
  */
-import { SEQ_AFTER, SEQ_BEFORE, SEQ_POSITION } from '../../src/abi/memory';
+import { SEQ_AFTER, SEQ_BEFORE, SEQ_POSITION } from '../../src/abi/connections';
 
 /** Whether `a` comes after `b` (RFC 9293 §3.4): numbers wrap. */
 function isAfter(a: u32, b: u32): bool {

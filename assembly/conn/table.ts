@@ -3,14 +3,11 @@
  *
  * @module
  */
+import { BUCKET_ENTRIES, CONN_SIZE, CONN6_SIZE, ConnFlag, FtpMode, REF_REPLY } from '../../src/abi/connections';
+import { SCR_BUCKET, SCR_HASH, SCR_REF, SCRATCH_SIZE } from '../../src/abi/frames';
+import { ConnState, Method, Protocol } from '../../src/abi/protocol';
 import {
-  BUCKET_ENTRIES,
-  CONN_SIZE,
-  CONN6_SIZE,
-  ConnFlag,
   FTP_PORTS_MAX,
-  FtpMode,
-  REF_REPLY,
   SB_CONN_COUNT,
   SB_CONN_FREE,
   SB_CONN_HIGH,
@@ -27,13 +24,8 @@ import {
   SB_REPLIES_TAKEN,
   SB_SCRATCH,
   SB_TIMEOUTS,
-  SCR_BUCKET,
-  SCR_HASH,
-  SCR_REF,
-  SCRATCH_SIZE,
   SUPERBLOCK,
-} from '../../src/abi/memory';
-import { ConnState, Method, Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
 import { bindDest, Dest, unbindDest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';

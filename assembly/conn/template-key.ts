@@ -1,5 +1,5 @@
 /**
- * What a template is found by (layout in src/abi/memory.ts).
+ * What a template is found by (layout in src/abi/connections.ts).
  *
  * @module
  */
@@ -11,9 +11,8 @@ import {
   KEY_V6,
   KEY_VIRTUAL,
   KEY_VPORT_BE,
-  SB_TEMPLATE_KEY,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+} from '../../src/abi/connections';
+import { SB_TEMPLATE_KEY, SUPERBLOCK } from '../../src/abi/superblock';
 
 /** View of a key. */
 @unmanaged

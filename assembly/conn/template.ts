@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ConnFlag } from '../../src/abi/memory';
+import { ConnFlag } from '../../src/abi/connections';
 import { bindTemplate, Dest, unbindTemplate } from '../service/dest';
 import { now32 } from '../superblock';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';

@@ -16,16 +16,13 @@ import {
   KIND_COUNT,
   Kind,
   LIST_SIZE,
-  SB_WHEEL,
-  SB_WHEEL_FIRST,
-  SB_WHEEL_NOW,
-  SUPERBLOCK,
   WHEEL_HEADROOM,
   WHEEL_ROWS,
   WHEEL_SHIFT,
   WHEEL_SLOTS,
-} from '../../src/abi/memory';
+} from '../../src/abi/connections';
 import { ConnState, Protocol } from '../../src/abi/protocol';
+import { SB_WHEEL, SB_WHEEL_FIRST, SB_WHEEL_NOW, SUPERBLOCK } from '../../src/abi/superblock';
 import { field, now32 } from '../superblock';
 import { ASSURED, controlsAny } from './control';
 import { Conn } from './record';

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { HEADROOM, SB_ARENA_END, SB_ARENA_NEXT } from '../../src/abi/memory';
+import { HEADROOM } from '../../src/abi/frames';
+import { SB_ARENA_END, SB_ARENA_NEXT } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
 
 /** Frames start on a cache line of their own. */

@@ -3,15 +3,8 @@
  *
  * @module
  */
-import {
-  BLK_DATA,
-  BLK_NEXT,
-  BLOCK_SIZE,
-  SB_BLOCK_FREE,
-  SB_BLOCK_HIGH,
-  SB_BLOCK_MAX,
-  SB_BLOCKS,
-} from '../../src/abi/memory';
+import { BLK_DATA, BLK_NEXT, BLOCK_SIZE } from '../../src/abi/frames';
+import { SB_BLOCK_FREE, SB_BLOCK_HIGH, SB_BLOCK_MAX, SB_BLOCKS } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
 
 /** Bytes that a block holds. */

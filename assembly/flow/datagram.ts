@@ -26,7 +26,8 @@ import {
   DGM_RUNS,
   DGM_SINCE,
   DGM_SOURCE,
-  Family,
+} from '../../src/abi/frames';
+import {
   SB_DATAGRAM_AGES,
   SB_DATAGRAM_COUNT,
   SB_DATAGRAM_FREE,
@@ -34,7 +35,8 @@ import {
   SB_DATAGRAM_MAX,
   SB_DATAGRAMS,
   SUPERBLOCK,
-} from '../../src/abi/memory';
+} from '../../src/abi/superblock';
+import { Family } from '../../src/abi/tables';
 import { hashAny } from '../conn/hash';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';

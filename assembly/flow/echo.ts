@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SB_ECHO, SB_ECHO_TO, SUPERBLOCK } from '../../src/abi/memory';
+import { SB_ECHO, SB_ECHO_TO, SUPERBLOCK } from '../../src/abi/superblock';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import {
   CIPSO,

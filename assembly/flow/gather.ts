@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { SB_PIECE_COUNT, SB_SERVICE_COUNT, SB_SERVICE6_COUNT, ScratchFlag } from '../../src/abi/memory';
+import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
+import { SB_PIECE_COUNT, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/superblock';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { forgetPartial } from './offload';

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { InterfaceFlag, SB_INTERFACE_COUNT, ScratchFlag } from '../../src/abi/memory';
+import { ScratchFlag } from '../../src/abi/frames';
+import { SB_INTERFACE_COUNT } from '../../src/abi/superblock';
+import { InterfaceFlag } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { findVlan, interfaceHas, interfaceMac, NO_INTERFACE } from '../net/interface';

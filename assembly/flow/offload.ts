@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { DescriptorFlag, SB_CRC_TABLES, SB_REMOTE_FIELD, SB_REMOTE_START, ScratchFlag } from '../../src/abi/memory';
+import { DescriptorFlag, ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
+import { SB_CRC_TABLES, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';

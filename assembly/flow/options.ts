@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { RouteType, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/memory';
+import { SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
+import { RouteType } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { Hop, resolveHop, routeType } from '../net/hop';

@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { SB_ARENA, SB_ARENA_END, ScratchFlag } from '../../src/abi/memory';
+import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
+import { SB_ARENA, SB_ARENA_END } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { hashTuple, hashTuple6 } from '../conn/hash';
 import { homeBucket } from '../conn/index-table';

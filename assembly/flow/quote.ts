@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { SB_SCHEDULE_ICMP, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/memory';
+
 import { Protocol } from '../../src/abi/protocol';
+import { SB_SCHEDULE_ICMP, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { field } from '../superblock';

@@ -4,21 +4,18 @@
  *
  * @module
  */
+import { BLK_LENGTH, BLK_OFFSET, HEADROOM, ScratchFlag } from '../../src/abi/frames';
+import { Protocol } from '../../src/abi/protocol';
 import {
-  BLK_LENGTH,
-  BLK_OFFSET,
-  Family,
   FRAG_PMTU,
-  HEADROOM,
   ROUTED,
   SB_PIECE_COUNT,
   SB_PIECE_FAMILY,
   SB_PIECE_MAX,
   SB_PIECE_WORD,
   SB_PIECES,
-  ScratchFlag,
-} from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
+import { Family } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { countReason, field, setField } from '../superblock';

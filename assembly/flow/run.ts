@@ -8,16 +8,8 @@
  *
  * @module
  */
-import {
-  BLK_END,
-  BLK_FOLLOWING,
-  BLK_LEFT,
-  BLK_LENGTH,
-  BLK_OFFSET,
-  BLK_RIGHT,
-  SB_KEY1,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { BLK_END, BLK_FOLLOWING, BLK_LEFT, BLK_LENGTH, BLK_OFFSET, BLK_RIGHT } from '../../src/abi/frames';
+import { SB_KEY1, SUPERBLOCK } from '../../src/abi/superblock';
 
 /** Where in the datagram the fragment begins. */
 export function offsetOf(fragment: usize): u32 {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnFlag } from '../../src/abi/memory';
+import { ConnFlag } from '../../src/abi/connections';
 import { ConnState, Protocol } from '../../src/abi/protocol';
 import { assure } from '../conn/control';
 import { isSecureTcp } from '../conn/defence';

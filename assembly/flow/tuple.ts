@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { SB_NO_CPORT } from '../../src/abi/memory';
+
 import { Method, Protocol } from '../../src/abi/protocol';
+import { SB_NO_CPORT } from '../../src/abi/superblock';
 import { hashAny } from '../conn/hash';
 import { hasNone, homeBucket, isOverrun, matchTags, nextBucket, refAt } from '../conn/index-table';
 import { connOf, find, isReply, isWaiting, refMatches } from '../conn/table';

@@ -5,8 +5,11 @@
  *
  * @module
  */
-import { ConnFlag, HopKind, RouteType, SB_ECHO, SB_HOP_BACK, ScratchFlag, SUPERBLOCK } from '../../src/abi/memory';
+import { ConnFlag } from '../../src/abi/connections';
+import { ScratchFlag } from '../../src/abi/frames';
 import { Method, Protocol } from '../../src/abi/protocol';
+import { SB_ECHO, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
+import { HopKind, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { connOf } from '../conn/table';

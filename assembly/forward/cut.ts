@@ -6,8 +6,9 @@
  *
  * @module
  */
+
+import { Protocol } from '../../src/abi/protocol';
 import {
-  Family,
   FRAG_PMTU,
   SB_ARENA_NEXT,
   SB_BURST_COUNT,
@@ -17,8 +18,8 @@ import {
   SB_PIECE_MAX,
   SB_PIECE_WORD,
   SB_PIECES,
-} from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
+import { Family } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor } from '../descriptor';
 import { Hop } from '../net/hop';

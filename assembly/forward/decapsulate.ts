@@ -4,16 +4,10 @@
  *
  * @module
  */
-import {
-  Family,
-  FOU_MAX,
-  InterfaceFlag,
-  SB_FOU,
-  SB_REMOTE_FIELD,
-  SB_REMOTE_START,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+
 import { Protocol } from '../../src/abi/protocol';
+import { FOU_MAX, SB_FOU, SB_REMOTE_FIELD, SB_REMOTE_START, SUPERBLOCK } from '../../src/abi/superblock';
+import { Family, InterfaceFlag } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { checkIpv4, checkIpv6 } from '../flow/parse';

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { FtpMode, SB_FTP_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
+import { FtpMode } from '../../src/abi/connections';
 import { ConnState, Protocol } from '../../src/abi/protocol';
+import { SB_FTP_ADDRESS, SUPERBLOCK } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { control, hold, letLoose } from '../conn/control';
 import { freeExtension, takeExtension } from '../conn/extension';

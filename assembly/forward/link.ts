@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/memory';
+import { IF_VLAN_NONE, InterfaceFlag } from '../../src/abi/tables';
 import { Descriptor } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { interfaceHas, interfaceMac, interfaceVlan } from '../net/interface';

@@ -3,14 +3,8 @@
  *
  * @module
  */
-import {
-  DESCRIPTOR_MAX,
-  DESCRIPTOR_SIZE,
-  DescriptorFlag,
-  HEADROOM,
-  SB_BURST_COUNT,
-  SB_DESCRIPTORS,
-} from '../../src/abi/memory';
+import { DESCRIPTOR_MAX, DESCRIPTOR_SIZE, DescriptorFlag, HEADROOM } from '../../src/abi/frames';
+import { SB_BURST_COUNT, SB_DESCRIPTORS } from '../../src/abi/superblock';
 import { Descriptor } from '../descriptor';
 import { takeRoom } from '../flow/arena';
 import { field, setField } from '../superblock';

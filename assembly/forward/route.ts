@@ -3,15 +3,8 @@
  *
  * @module
  */
-import {
-  HOP_INTERFACE_NONE,
-  HopKind,
-  RouteType,
-  SB_EXPIRE_NODEST_CONN,
-  SB_IP_FORWARD,
-  SB_IPV6_FORWARDING,
-  SB_NAT_ICMP_SEND,
-} from '../../src/abi/memory';
+import { SB_EXPIRE_NODEST_CONN, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_NAT_ICMP_SEND } from '../../src/abi/superblock';
+import { HOP_INTERFACE_NONE, HopKind, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { mayBeReused } from '../conn/table';

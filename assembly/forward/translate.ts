@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { SB_CRC_TABLES } from '../../src/abi/memory';
+
 import { Protocol } from '../../src/abi/protocol';
+import { SB_CRC_TABLES } from '../../src/abi/superblock';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';

@@ -5,16 +5,10 @@
  *
  * @module
  */
-import {
-  HopKind,
-  InterfaceFlag,
-  ROUTE6_INTERFACE,
-  SB_HOP,
-  SB_PIECE_MAX,
-  SB_PMTU_DISC,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+
 import { Method } from '../../src/abi/protocol';
+import { SB_HOP, SB_PIECE_MAX, SB_PMTU_DISC, SUPERBLOCK } from '../../src/abi/superblock';
+import { HopKind, InterfaceFlag, ROUTE6_INTERFACE } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { SB_ECN_MODE, SB_PMTU_DISC, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/memory';
 import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
+import { SB_ECN_MODE, SB_PMTU_DISC, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
 import { Descriptor, Scratch } from '../descriptor';

@@ -3,16 +3,16 @@
  *
  * @module
  */
+import { DescriptorFlag } from '../../src/abi/frames';
+import { Method, Protocol } from '../../src/abi/protocol';
 import {
-  DescriptorFlag,
   SB_CACHE_BYPASS,
   SB_EXPIRE_NODEST_CONN,
   SB_HOP,
   SB_SLOPPY_SCTP,
   SB_SLOPPY_TCP,
   SUPERBLOCK,
-} from '../../src/abi/memory';
-import { Method, Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { controlsAny, expireNow, hold, letLoose } from '../conn/control';
 import { mustDropPacket } from '../conn/defence';

@@ -4,16 +4,17 @@
  *
  * @module
  */
+
+import { Protocol } from '../../src/abi/protocol';
 import {
-  HopKind,
   SB_HOP,
   SB_IP_FORWARD,
   SB_IPV6_FORWARDING,
   SB_PIECE_MAX,
   SB_SIP_SERVICES,
   SUPERBLOCK,
-} from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
+import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';

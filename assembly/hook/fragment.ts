@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { RouteType } from '../../src/abi/memory';
+
 import { Protocol } from '../../src/abi/protocol';
+import { RouteType } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { hasPorts } from '../flow/parse';

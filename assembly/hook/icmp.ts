@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { HopKind, SB_SCHEDULE_ICMP } from '../../src/abi/memory';
+
 import { Method } from '../../src/abi/protocol';
+import { SB_SCHEDULE_ICMP } from '../../src/abi/superblock';
+import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { mustDropPacket } from '../conn/defence';
 import { hashAny } from '../conn/hash';

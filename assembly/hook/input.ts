@@ -6,20 +6,18 @@
  *
  * @module
  */
+import { DescriptorFlag, ScratchFlag } from '../../src/abi/frames';
+import { Protocol } from '../../src/abi/protocol';
 import {
-  DescriptorFlag,
-  InterfaceFlag,
-  RouteType,
   SB_REMOTE_FIELD,
   SB_REMOTE_START,
   SB_SERVICE6_COUNT,
   SB_TUNNEL_ADDRESSES,
   SB_TUNNEL_GENERATION,
   SB_TUNNEL_INTERFACE,
-  ScratchFlag,
   SUPERBLOCK,
-} from '../../src/abi/memory';
-import { Protocol } from '../../src/abi/protocol';
+} from '../../src/abi/superblock';
+import { InterfaceFlag, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather } from '../flow/gather';

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { CALL_ID_MAX, SB_EXPIRE_QUIESCENT_TEMPLATE } from '../../src/abi/memory';
+import { CALL_ID_MAX } from '../../src/abi/connections';
 import { PersistenceEngine, Protocol } from '../../src/abi/protocol';
+import { SB_EXPIRE_QUIESCENT_TEMPLATE } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { control, hold, letLoose } from '../conn/control';
 import { hashAny } from '../conn/hash';

@@ -3,15 +3,10 @@
  *
  * @module
  */
-import {
-  ConnFlag,
-  Family,
-  SB_ANY_PORT_SERVICES,
-  SB_ARG_ADDRESS,
-  SB_FTP_SERVICES,
-  SUPERBLOCK,
-} from '../../src/abi/memory';
+import { ConnFlag } from '../../src/abi/connections';
 import { Protocol, ServiceFlag } from '../../src/abi/protocol';
+import { SB_ANY_PORT_SERVICES, SB_ARG_ADDRESS, SB_FTP_SERVICES, SUPERBLOCK } from '../../src/abi/superblock';
+import { Family } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { endConnection, makeConnection } from '../conn/table';

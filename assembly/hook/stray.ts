@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SB_NAT_ICMP_SEND } from '../../src/abi/memory';
+import { SB_NAT_ICMP_SEND } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { isReset } from '../flow/opening';

@@ -7,6 +7,16 @@
  * @module
  */
 import {
+  SB_NEIGHBOUR_COUNT,
+  SB_NEIGHBOUR6_COUNT,
+  SB_NEIGHBOURS,
+  SB_NEIGHBOURS6,
+  SB_ROUTE_COUNT,
+  SB_ROUTE6_COUNT,
+  SB_ROUTES,
+  SB_ROUTES6,
+} from '../../src/abi/superblock';
+import {
   ADDRESS_SIZE,
   HOP_INTERFACE,
   HOP_KIND,
@@ -40,15 +50,7 @@ import {
   ROUTE6_SRC,
   ROUTE6_TYPE,
   RouteType,
-  SB_NEIGHBOUR_COUNT,
-  SB_NEIGHBOUR6_COUNT,
-  SB_NEIGHBOURS,
-  SB_NEIGHBOURS6,
-  SB_ROUTE_COUNT,
-  SB_ROUTE6_COUNT,
-  SB_ROUTES,
-  SB_ROUTES6,
-} from '../../src/abi/memory';
+} from '../../src/abi/tables';
 import { field } from '../superblock';
 import { copyAddress6, isLinkLocal6, isUnspecified6, matchesPrefix6 } from '../wire/ipv6';
 import { copyMac } from '../wire/mac';

@@ -3,16 +3,8 @@
  *
  * @module
  */
-import {
-  IF_FLAGS,
-  IF_MAC,
-  IF_PARENT,
-  IF_VLAN,
-  INTERFACE_SIZE,
-  InterfaceFlag,
-  SB_INTERFACE_COUNT,
-  SB_INTERFACES,
-} from '../../src/abi/memory';
+import { SB_INTERFACE_COUNT, SB_INTERFACES } from '../../src/abi/superblock';
+import { IF_FLAGS, IF_MAC, IF_PARENT, IF_VLAN, INTERFACE_SIZE, InterfaceFlag } from '../../src/abi/tables';
 import { field } from '../superblock';
 
 /** Index that no interface has. */

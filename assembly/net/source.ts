@@ -3,16 +3,8 @@
  *
  * @module
  */
-import {
-  ROUTE6_INTERFACE,
-  ROUTE6_SIZE,
-  ROUTE6_SOURCE,
-  ROUTE6_SRC,
-  ROUTE6_TYPE,
-  RouteType,
-  SB_ROUTE6_COUNT,
-  SB_ROUTES6,
-} from '../../src/abi/memory';
+import { SB_ROUTE6_COUNT, SB_ROUTES6 } from '../../src/abi/superblock';
+import { ROUTE6_INTERFACE, ROUTE6_SIZE, ROUTE6_SOURCE, ROUTE6_SRC, ROUTE6_TYPE, RouteType } from '../../src/abi/tables';
 import { field } from '../superblock';
 import { commonBits6, isLinkLocal6 } from '../wire/ipv6';
 import { findRoute6 } from './hop';

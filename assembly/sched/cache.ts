@@ -21,7 +21,7 @@ import {
   CELL_SET,
   CELL_SIZE,
   CELL_USED,
-} from '../../src/abi/memory';
+} from '../../src/abi/tables';
 import { Dest, holdDest, releaseDest } from '../service/dest';
 import { now, now32 } from '../superblock';
 import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';

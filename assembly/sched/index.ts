@@ -6,8 +6,10 @@
  *
  * @module
  */
-import { CACHE_SIZE, SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/memory';
+
 import { Scheduler } from '../../src/abi/protocol';
+import { SB_ARG_ADDRESS, SUPERBLOCK } from '../../src/abi/superblock';
+import { CACHE_SIZE } from '../../src/abi/tables';
 import { Service } from '../service/service';
 import { foldAddress6 } from '../wire/ipv6';
 import { endCache, startCache } from './cache';

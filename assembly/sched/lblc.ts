@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SB_LBLC_EXPIRATION, SB_LBLCR_EXPIRATION } from '../../src/abi/memory';
+import { SB_LBLC_EXPIRATION, SB_LBLCR_EXPIRATION } from '../../src/abi/superblock';
 import { Dest } from '../service/dest';
 import { Service } from '../service/service';
 import { field, now32 } from '../superblock';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SB_SCHED_FREE, SUPERBLOCK } from '../../src/abi/memory';
+import { SB_SCHED_FREE, SUPERBLOCK } from '../../src/abi/superblock';
 
 /** Before each part: its size, and while it is free the address of the next free one (u32 each; 0 ends). */
 const HEADER: usize = 16;

@@ -1,8 +1,11 @@
 /**
- * A dest record: one real server of one service (layout in src/abi/memory.ts).
+ * A dest record: one real server of one service (layout in src/abi/tables.ts).
  *
  * @module
  */
+
+import { Method } from '../../src/abi/protocol';
+import { SB_DEST_MAX, SB_DESTS } from '../../src/abi/superblock';
 import {
   DEST_ACTIVE,
   DEST_ADDRESS,
@@ -41,10 +44,7 @@ import {
   DEST_WEIGHT,
   DestFlag,
   Family,
-  SB_DEST_MAX,
-  SB_DESTS,
-} from '../../src/abi/memory';
-import { Method } from '../../src/abi/protocol';
+} from '../../src/abi/tables';
 import { Hop, resolveAny } from '../net/hop';
 import { field, netGeneration, now32 } from '../superblock';
 import { sameAddress6 } from '../wire/ipv6';

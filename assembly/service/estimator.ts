@@ -5,21 +5,23 @@
  * @module
  */
 import {
-  EST_COUNTS,
-  EST_EVERY,
-  EST_RATES,
   SB_ESTIMATE_AT,
   SB_GONE,
   SB_SERVICE_MAX,
   SB_SERVICES,
   SB_TOTAL,
   SB_TOTAL_ESTIMATOR,
+  SUPERBLOCK,
+} from '../../src/abi/superblock';
+import {
+  EST_COUNTS,
+  EST_EVERY,
+  EST_RATES,
   SERVICE_SIZE,
   STATS_IN_BYTES,
   STATS_SIZE,
-  SUPERBLOCK,
   SVC_USED,
-} from '../../src/abi/memory';
+} from '../../src/abi/tables';
 import { field } from '../superblock';
 import { Dest } from './dest';
 import { Service } from './service';

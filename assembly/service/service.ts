@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { PersistenceEngine, ServiceFlag } from '../../src/abi/protocol';
 import {
-  Family,
   SB_ANY_PORT_SERVICES,
   SB_FTP_SERVICES,
   SB_SERVICE_COUNT,
@@ -15,6 +16,9 @@ import {
   SB_SERVICE6_COUNT,
   SB_SERVICES,
   SB_SIP_SERVICES,
+} from '../../src/abi/superblock';
+import {
+  Family,
   SERVICE_SIZE,
   SVC_ADDRESS,
   SVC_CURSOR,
@@ -37,8 +41,7 @@ import {
   SVC_WRR_CW,
   SVC_WRR_DI,
   SVC_WRR_MW,
-} from '../../src/abi/memory';
-import { PersistenceEngine, ServiceFlag } from '../../src/abi/protocol';
+} from '../../src/abi/tables';
 import { field, setField } from '../superblock';
 import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';

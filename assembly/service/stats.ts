@@ -1,5 +1,5 @@
 /**
- * Traffic counters of a service or dest (layout in src/abi/memory.ts). Bytes are those of the IP packet.
+ * Traffic counters of a service or dest (layout in src/abi/tables.ts). Bytes are those of the IP packet.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import {
   STATS_IN_PACKETS,
   STATS_OUT_BYTES,
   STATS_OUT_PACKETS,
-} from '../../src/abi/memory';
+} from '../../src/abi/tables';
 import { Dest } from './dest';
 import { Service } from './service';
 

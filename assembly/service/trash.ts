@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { DEST_SIZE, SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_TRASH } from '../../src/abi/memory';
+import { SB_DEST_COUNT, SB_DEST_FREE, SB_DEST_TRASH } from '../../src/abi/superblock';
+import { DEST_SIZE } from '../../src/abi/tables';
 import { field, setField } from '../superblock';
 import { sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';

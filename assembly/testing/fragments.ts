@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ScratchFlag } from '../../src/abi/memory';
+import { ScratchFlag } from '../../src/abi/frames';
 import { Descriptor, Scratch } from '../descriptor';
 import { parsePacket } from '../flow/parse';
 import { expireFragments, reassemble } from '../flow/reassembly';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SB_CRC_TABLES } from '../../src/abi/memory';
+import { SB_CRC_TABLES } from '../../src/abi/superblock';
 import { isActiveSctp, nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { field } from '../superblock';
 import { crc32c } from '../wire/crc32c';

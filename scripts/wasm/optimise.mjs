@@ -33,7 +33,7 @@ export function optimise(module, { level, always, flexible, oneCaller, loops, sh
   binaryen.setFlexibleInlineMaxSize(flexible);
   binaryen.setOneCallerInlineMaxSize(oneCaller);
   binaryen.setAllowInliningFunctionsWithLoops(loops);
-  // The memory map starts at 1024 (src/abi/memory.ts).
+  // The memory map starts at 1024 (src/abi/superblock.ts).
   binaryen.setLowMemoryUnused(true);
   module.optimize();
 }

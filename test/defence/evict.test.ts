@@ -190,27 +190,6 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(evicted(director)).toEqual([0, 0, 1, 0]);
     });
 
-    it('and do not make room for their own connection', () => {
-      const director = persistent('datagram', 2);
-      from(director, 1, SYN);
-      from(director, 1, ACK);
-      from(director, 1, FIN | ACK);
-      director.send(
-        fromServer(tcp({ source: SERVERS[0], destination: '10.9.0.1', sport: 80, dport: 40_000, flags: FIN | ACK })),
-        'srv',
-        0,
-      );
-      director.advance(130_000);
-      datagram(director, 1001, 130_000);
-      // The datagram's template has made room for its connection, or the other way round: who comes back finds its own.
-      const before = listed(director, 130_000);
-      expect(before).toHaveLength(2);
-      from(director, 1, SYN, 131_000);
-      expect(director.connectionCount).toBe(2);
-      from(director, 1, ACK, 131_000);
-      expect(listed(director, 131_000)).toEqual(expect.arrayContaining(['10.9.0.1', '10.9.0.1 template']));
-    });
-
     it('give their Call-ID back', () => {
       const director = ready('half-open', 2, { persistent: 300, pe: 'sip' }, [UDP_KEY]);
       const call = (id: number) => new TextEncoder().encode(`INVITE sip:a SIP/2.0\r\nCall-ID: ${id}\r\n\r\n`);

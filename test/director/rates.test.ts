@@ -30,13 +30,15 @@ function open(director: Director | ReferenceDirector, count: number, now: number
   }
 }
 
-function director(): Director {
-  const made = createDirector('release', { network, plan: { connections: 5000 } });
+function ready<D extends Director | ReferenceDirector>(made: D): D {
   made.addService({ ...WEB, scheduler: 'rr' });
   made.addDest(WEB, DEST);
   made.advance(NOW);
   return made;
 }
+
+const director = (): Director => ready(createDirector('release', { network, plan: { connections: 5000 } }));
+const twins = () => [director(), ready(new ReferenceDirector({ network, seed: 1n }))] as const;
 
 const ratesOf = (of: Director | ReferenceDirector) => of.services().map(({ rates, dests }) => [rates, dests[0]?.rates]);
 
@@ -68,11 +70,7 @@ describe('rates', () => {
   });
 
   it.each([2000, 4000, 7777, 100_000, 3_600_000, 4e12])('are after %i ms of silence what the reference has', (ms) => {
-    const web = director();
-    const reference = new ReferenceDirector({ network, seed: 1n });
-    reference.addService({ ...WEB, scheduler: 'rr' });
-    reference.addDest(WEB, DEST);
-    reference.advance(NOW);
+    const [web, reference] = twins();
     for (const each of [web, reference]) {
       port = 1000;
       open(each, 123, NOW + 500);
@@ -119,11 +117,7 @@ describe('zeroing', () => {
   });
 
   it('leaves what was not estimated yet to the next rates, as the reference', () => {
-    const web = director();
-    const reference = new ReferenceDirector({ network, seed: 1n });
-    reference.addService({ ...WEB, scheduler: 'rr' });
-    reference.addDest(WEB, DEST);
-    reference.advance(NOW);
+    const [web, reference] = twins();
     for (const each of [web, reference]) {
       port = 1000;
       open(each, 16, NOW);
