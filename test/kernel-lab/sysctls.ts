@@ -6,8 +6,6 @@
 
 /** Of the whole guest, below `/proc/sys`. */
 export const INITIAL_SYSCTLS: readonly (readonly [string, number | string])[] = [
-  ['net/ipv4/icmp_msgs_per_sec', 1_000_000_000],
-  ['net/ipv4/icmp_msgs_burst', 1_000_000_000],
   // Of what a packet without a route is answered with.
   ['net/ipv4/route/error_cost', 0],
   ['net/core/netdev_max_backlog', 10_000],
@@ -19,6 +17,8 @@ export const SYSCTLS: readonly (readonly [string, number | string])[] = [
   ['net/ipv4/icmp_ratelimit', 0],
   ['net/ipv4/icmp_ratemask', 0],
   ['net/ipv6/icmp/ratelimit', 0],
+  // No type is limited: after icmp_msgs_burst of them at once the next one would be left out.
+  ['net/ipv6/icmp/ratemask', ''],
   ['net/ipv6/conf/all/forwarding', 1],
   ...['all', 'default'].flatMap((name): [string, number][] => [
     [`net/ipv4/conf/${name}/rp_filter`, 0],
