@@ -9,6 +9,7 @@ import { packetOf } from '../../src/scenario/packet.js';
 import { checksum } from '../support/packets.js';
 import { ICMP, ICMP6, SCTP, TCP } from './generate/bytes.js';
 import { type Identity, identitiesIn, isSameButSource } from './identity.js';
+import type { TableDifference } from './tables.js';
 import type { Emitted } from './uml.js';
 
 /** A packet and what the two made of it. */
@@ -227,6 +228,27 @@ export function servedBy({ packet: { reason }, data }: SentFrame): string | unde
 
 function endsOf(clientPort: number, client: string, port: number, virtual: string): string {
   return `${clientPort} ${client} ${port} ${virtual}`;
+}
+
+/** Ends of the packets of clients from port 0 in a frame, be they in a tunnel or not. */
+export function fromPortZero(frame: Uint8Array): string[] {
+  return identitiesIn(frame)
+    .filter(({ sourcePort }) => sourcePort === '0000')
+    .map(({ source, destination, rest }) => `${source} 0 > ${destination} ${Number.parseInt(rest.slice(0, 4), 16)}`);
+}
+
+/**
+ * Whether tables differ in nothing but states and times of connections from port 0, of a client that opened several:
+ * when the newest has ended, what its server sends belongs in the kernel to the one before it. Counts of dests follow states.
+ */
+export function isOlderFromZero(tables: readonly TableDifference[], sent: ReadonlyMap<string, number>): boolean {
+  const several = [...sent].flatMap(([ends, times]) => (times > 1 ? [` ${ends} > `] : []));
+  const surplus = new Map<string, number>();
+  for (const one of tables) {
+    if (one.ends !== undefined) surplus.set(one.ends, (surplus.get(one.ends) ?? 0) + one.surplus);
+  }
+  const all = [...surplus];
+  return all.length > 0 && all.every(([ends, more]) => more === 0 && several.some((text) => ends.includes(text)));
 }
 
 /** The name of the deviation that explains why the core sent something else; `undefined`: none does. */

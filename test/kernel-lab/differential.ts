@@ -15,7 +15,7 @@ import { record, type StepSource } from './record.js';
 import { failureText } from './report.js';
 import { ROOT } from './root.js';
 import { saveScenario } from './save.js';
-import { type Failure, shrink } from './shrink.js';
+import { type Failure, repeat, shrink } from './shrink.js';
 import { Tally } from './tally.js';
 import { bootDirector, type KernelDirector } from './uml.js';
 
@@ -89,8 +89,20 @@ async function main(): Promise<number> {
     const failure = await doCase(kernel, tally, { ...profile, packets }, seed, at).catch((cause: Error) => {
       throw new Error(`case ${at}: ${cause.message}`, { cause });
     });
-    if (failure === undefined || !tally.isNew(failure.difference.signature) || tally.kinds > SHRUNK) return;
-    await report(kernel, failure, `seed ${seed} case ${at}`, join(values.save, `seed-${seed}-case-${at}`));
+    if (failure === undefined) return;
+    const again = await repeat(kernel, failure);
+    const name = `seed ${seed} case ${at}`;
+    const save = (found: Failure, title: string) => {
+      const folder = join(values.save, `seed-${seed}-case-${at}`);
+      console.log(`\n${title}\n${failureText(found)}\n  saved: ${folder}`);
+      saveScenario(folder, name, found.recording);
+    };
+    if (again === undefined) {
+      tally.differedOnce(failure.difference.signature);
+      save(failure, `differed once and not again: ${name}`);
+    } else if (tally.differs(again.difference.signature) && tally.kinds <= SHRUNK) {
+      save((await shrink(kernel, again)) ?? again, `difference: ${name}`);
+    }
   };
   try {
     await Promise.all(kernels.map(doCases));
@@ -121,15 +133,6 @@ async function doCase(
     recording,
     difference: found.difference,
   };
-}
-
-async function report(kernel: KernelDirector, failure: Failure, name: string, folder: string): Promise<void> {
-  const small = await shrink(kernel, failure);
-  const shown = small ?? failure;
-  console.log(`\ndifference: ${name}${small === undefined ? ', not seen again when it was repeated' : ''}`);
-  console.log(failureText(shown));
-  saveScenario(folder, name, shown.recording);
-  console.log(`  saved: ${folder}`);
 }
 
 function whole(text: string, option: string): number {

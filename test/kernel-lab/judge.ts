@@ -8,11 +8,12 @@ import { type Comparison, compareFrames, type SentFrame, strayFrame } from '../.
 import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
 import { Choices } from '../../src/scenario/masks.js';
 import type { Done, Recording, Step } from './case.js';
-import { accountFor, type Compared, endsCase, servedBy } from './deviations.js';
+import { accountFor, type Compared, endsCase, fromPortZero, isOlderFromZero, servedBy } from './deviations.js';
 import { isSame } from './identity.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
 import { type Played, play } from './play.js';
 import { isSpontaneous } from './spontaneous.js';
+import type { TableDifference } from './tables.js';
 import type { Emitted } from './uml.js';
 
 /** What came of it. */
@@ -105,6 +106,8 @@ class Judge {
   readonly #late: LateAnswers;
   readonly #choices = new Choices();
   readonly #served = new Set<string>();
+  /** How many packets came from a client's port 0 to a service, by these ends. */
+  readonly #fromZero = new Map<string, number>();
   readonly #fed = { cli: 0, srv: 0 };
   readonly #heard = { cli: 0, srv: 0 };
   readonly #masked = new Map<string, number>();
@@ -140,7 +143,7 @@ class Judge {
         const texts = this.#unasked(done.emitted);
         if (texts.length > 0) return this.#result(index, texts, []);
       }
-      const seen = looks.get(index) ?? [];
+      const seen = this.#unexplained(looks.get(index));
       if (seen.length > 0) return this.#result(index, seen, []);
       if (done.step.kind !== 'frame') continue;
       this.#packets++;
@@ -150,6 +153,7 @@ class Judge {
         this.#account(known);
       }
       const { frame } = done.step;
+      for (const ends of fromPortZero(frame)) this.#fromZero.set(ends, (this.#fromZero.get(ends) ?? 0) + 1);
       const end = endsCase(this.#compared(frame, done.emitted, sent), schedulesIcmp);
       if (end !== undefined) {
         this.#account(end);
@@ -158,8 +162,16 @@ class Judge {
       for (const ends of sent.flatMap((one) => servedBy(one) ?? [])) this.#served.add(ends);
     }
     this.#hasTables = tables !== undefined;
-    if (tables !== undefined && tables.length > 0) return this.#result(this.#recording.done.length - 1, tables, []);
+    const differ = this.#unexplained(tables);
+    if (differ.length > 0) return this.#result(this.#recording.done.length - 1, differ, []);
     return this.#result(undefined, [], []);
+  }
+
+  /** What differs in the tables, if no deviation explains it. */
+  #unexplained(tables: readonly TableDifference[] = []): string[] {
+    if (!isOlderFromZero(tables, this.#fromZero)) return tables.map(({ text }) => text);
+    this.#account('an older connection from port 0');
+    return [];
   }
 
   #account(name: string): void {

@@ -1,9 +1,9 @@
 /**
- * Makes a failing case small: steps and rules are left out while the core still differs in the same way.
+ * Does a failing case again, and makes it small: steps and rules are left out while the core still differs in the same way.
  *
  * @module
  */
-import type { Case, Recording } from './case.js';
+import type { Case, Recording, Step } from './case.js';
 import { type CaseDifference, type Judgement, judge } from './judge.js';
 import { record, sourceOf } from './record.js';
 import type { KernelDirector } from './uml.js';
@@ -18,6 +18,23 @@ export interface Failure {
 /** How often a case is tried, and for how many ms, at most. */
 const TRIES = 120;
 const TIME = 20_000;
+
+/** How often a case that differs is done again before it is nothing but the guest's timing. */
+const REPETITIONS = 2;
+
+/** The same steps once more, until they differ again, be it otherwise; `undefined`: they do not. @throws Error when the guest fails */
+export async function repeat(
+  kernel: KernelDirector,
+  { tried, recording, difference }: Failure,
+): Promise<Failure | undefined> {
+  const again = { ...tried, steps: stepsOf(recording, difference.step) };
+  for (let left = REPETITIONS; left > 0; left--) {
+    const second = await record(kernel, again, sourceOf(again.steps));
+    const found = judge(second).difference;
+    if (found !== undefined) return { tried: again, recording: upTo(second, found.step), difference: found };
+  }
+  return undefined;
+}
 
 /**
  * A smaller case with a difference of the same signature; `undefined` when it does not show again.
@@ -47,7 +64,7 @@ export async function shrink(kernel: KernelDirector, failing: Failure): Promise<
     return true;
   };
 
-  const steps = failing.recording.done.slice(0, failing.difference.step + 1).map(({ step }) => step);
+  const steps = stepsOf(failing.recording, failing.difference.step);
   if (!(await fails({ ...failing.tried, steps }))) return undefined;
   const current = (): Case => (best as Failure).tried;
   const goesOn = () => tries < TRIES && performance.now() < until;
@@ -59,6 +76,10 @@ export async function shrink(kernel: KernelDirector, failing: Failure): Promise<
     );
   }
   return best;
+}
+
+function stepsOf({ done }: Recording, last: number): Step[] {
+  return done.slice(0, last + 1).map(({ step }) => step);
 }
 
 function upTo(recording: Recording, step: number): Recording {

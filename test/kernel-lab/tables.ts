@@ -9,10 +9,22 @@ import type { KernelTables } from './case.js';
 
 /** What is in a table: what has to be the same, and what may be a little off. */
 interface Connection {
-  /** Protocol, ends, server and state. */
+  /** Protocol, ends and server. */
+  readonly ends: string;
+  /** These and the state. */
   readonly name: string;
   /** Seconds until it ends. */
   readonly expires: number;
+}
+
+/** Something that is in one table only, or not the same in both. */
+export interface TableDifference {
+  /** One line. */
+  readonly text: string;
+  /** Protocol, ends and server of the connection, if it is one. */
+  readonly ends?: string;
+  /** How many more of it the kernel has: 1, 0 or -1. */
+  readonly surplus: number;
 }
 
 interface Tables {
@@ -27,11 +39,11 @@ const SLACK = 1.2;
 const ENDING = 0.3;
 
 /**
- * One line for each difference; `undefined`: no telling, as a connection may end this very moment.
+ * Each difference; `undefined`: no telling, as a connection may end this very moment.
  *
  * @throws Error when `kernel` is not in the kernel's format
  */
-export function compareTables(kernel: KernelTables, director: Director): string[] | undefined {
+export function compareTables(kernel: KernelTables, director: Director): TableDifference[] | undefined {
   const theirs = kernelTables(kernel.text);
   const ours = directorTables(director, Number(kernel.from / 1_000_000n));
   const passed = Number(kernel.to - kernel.from) / 1e9;
@@ -42,38 +54,43 @@ export function compareTables(kernel: KernelTables, director: Director): string[
   ];
 }
 
-function compareConnections(theirs: readonly Connection[], ours: readonly Connection[], passed: number): string[] {
-  const differences: string[] = [];
+function compareConnections(
+  theirs: readonly Connection[],
+  ours: readonly Connection[],
+  passed: number,
+): TableDifference[] {
+  const differences: TableDifference[] = [];
   const left = new Map<string, Connection[]>();
   for (const one of byTime(ours)) {
     const list = left.get(one.name);
     if (list === undefined) left.set(one.name, [one]);
     else list.push(one);
   }
-  for (const { name, expires } of byTime(theirs)) {
+  for (const { name, ends, expires } of byTime(theirs)) {
     const found = left.get(name)?.shift();
     if (found === undefined) {
-      differences.push(`a connection of the kernel only: ${name}, ${expires} s`);
+      differences.push({ text: `a connection of the kernel only: ${name}, ${expires} s`, ends, surplus: 1 });
       continue;
     }
     const isLate = expires > found.expires + SLACK;
     const isEarly = expires < found.expires - passed - SLACK;
     if (isLate || isEarly) {
-      differences.push(`${name} ends in ${found.expires.toFixed(1)} s, in the kernel in ${expires} s`);
+      const text = `${name} ends in ${found.expires.toFixed(1)} s, in the kernel in ${expires} s`;
+      differences.push({ text, ends, surplus: 0 });
     }
   }
-  for (const { name, expires } of [...left.values()].flat())
-    differences.push(`a connection of the core only: ${name}, ${expires.toFixed(1)} s`);
+  for (const { name, ends, expires } of [...left.values()].flat())
+    differences.push({ text: `a connection of the core only: ${name}, ${expires.toFixed(1)} s`, ends, surplus: -1 });
   return differences;
 }
 
 const byTime = (connections: readonly Connection[]) => [...connections].sort((a, b) => a.expires - b.expires);
 
-function compareServices(theirs: Tables['services'], ours: Tables['services']): string[] {
+function compareServices(theirs: Tables['services'], ours: Tables['services']): TableDifference[] {
   const text = (dests: readonly string[] | undefined) => dests?.join(', ') ?? 'not there';
   return [...new Set([...theirs.keys(), ...ours.keys()])].flatMap((name) => {
     const [expected, got] = [text(theirs.get(name)), text(ours.get(name))];
-    return expected === got ? [] : `service ${name}: expected ${expected}; got ${got}`;
+    return expected === got ? [] : { text: `service ${name}: expected ${expected}; got ${got}`, surplus: 0 };
   });
 }
 
@@ -91,7 +108,7 @@ function kernelTables(text: string): Tables {
     } else if (words.length >= 9) {
       const [protocol = '', client, cport, virtual, vport, server, dport, state = '', expires] = words;
       const ends = [`${client}:${cport}`, `${virtual}:${vport}`, `${server}:${dport}`].map(endOf);
-      connections.push({ name: connectionName(protocol, ends, state), expires: Number(expires) });
+      connections.push(connectionOf(protocol, ends, state, Number(expires)));
     } else if (words.length >= 3 && /^(TCP|UDP|SCTP|FWM)$/.test(words[0] ?? '')) {
       const [kind, at = '', scheduler] = words;
       dests = [];
@@ -119,7 +136,7 @@ function directorTables(director: Director, now: number): Tables {
       `${one.virtualAddress} ${one.virtualPort}`,
       `${one.destAddress} ${one.destPort}`,
     ];
-    return { name: connectionName(one.protocol.toUpperCase(), ends, one.state), expires: one.expires };
+    return connectionOf(one.protocol.toUpperCase(), ends, one.state, one.expires);
   });
   const services = new Map(
     director.services().map((one) => {
@@ -134,8 +151,9 @@ function directorTables(director: Director, now: number): Tables {
   return { connections, services };
 }
 
-function connectionName(protocol: string, ends: readonly string[], state: string): string {
-  return `${protocol} ${ends.join(' > ')} ${state}`;
+function connectionOf(protocol: string, all: readonly string[], state: string, expires: number): Connection {
+  const ends = `${protocol} ${all.join(' > ')}`;
+  return { ends, name: `${ends} ${state}`, expires };
 }
 
 function destName(end: string, weight: number, active: number, inactive: number): string {

@@ -29,6 +29,7 @@ export class Tally {
   readonly #masked: Counts = new Map();
   readonly #accounted: Counts = new Map();
   readonly #signatures: Counts = new Map();
+  readonly #once: Counts = new Map();
   #all = 0;
   #packets = 0;
   #matched = 0;
@@ -37,7 +38,7 @@ export class Tally {
 
   /** Cases that differ. */
   get differences(): number {
-    return [...this.#signatures.values()].reduce((sum, each) => sum + each, 0);
+    return sum(this.#signatures);
   }
 
   /** Kinds of differences. */
@@ -45,9 +46,15 @@ export class Tally {
     return this.#signatures.size;
   }
 
-  /** Whether this kind of difference was seen once only. */
-  isNew(signature: string): boolean {
+  /** A case differs, also when it is done again; whether it is the first one of this kind of difference. */
+  differs(signature: string): boolean {
+    count(this.#signatures, signature);
     return this.#signatures.get(signature) === 1;
+  }
+
+  /** A case differed, and not when it was done again. */
+  differedOnce(signature: string): void {
+    count(this.#once, signature);
   }
 
   add({ families, services }: World, { done }: Recording, found: Judgement): void {
@@ -66,7 +73,6 @@ export class Tally {
     for (const [name, by] of found.masked) count(this.#masked, name, by);
     for (const [name, by] of found.accounted) count(this.#accounted, name, by);
     if (found.tables) this.#tables++;
-    if (found.difference !== undefined) count(this.#signatures, found.difference.signature);
   }
 
   /** The summary. */
@@ -79,11 +85,21 @@ export class Tally {
       `frames of the kernel: ${this.#matched} equal, ${this.#host} of its host stack; masked: ${list(this.#masked)}`,
       `connections and counts compared at the end of ${this.#tables} cases`,
       `known deviations: ${list(this.#accounted)}`,
-      ...[...this.#signatures].map(([signature, times]) => `  ${times} times: ${signature}`),
+      `${sum(this.#once)} cases differed once and not again`,
+      ...kinds(this.#once),
+      ...kinds(this.#signatures),
       `${this.differences} differences`,
     ];
     return lines.join('\n');
   }
+}
+
+function kinds(counts: Counts): string[] {
+  return [...counts].map(([signature, times]) => `  ${times} times: ${signature}`);
+}
+
+function sum(counts: Counts): number {
+  return [...counts.values()].reduce((all, each) => all + each, 0);
 }
 
 function list(counts: Counts): string {

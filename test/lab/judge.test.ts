@@ -1,6 +1,6 @@
 /** The judge of the kernel lab, on recordings made by hand: it has to see what is wrong, and nothing else. */
 import { describe, expect, it } from 'vitest';
-import type { Change, Recording } from '../kernel-lab/case.js';
+import type { Change, Recording, Step } from '../kernel-lab/case.js';
 import { judge } from '../kernel-lab/judge.js';
 import { CLIENT, fromClient, fromServer, MAC, request, SERVERS, VIP } from '../support/lab.js';
 import { ACK, ethernet, icmp, RST, SYN, tcp, transportChecksum } from '../support/packets.js';
@@ -109,6 +109,29 @@ describe('the end', () => {
 
   it('what is in no format of the kernel is an error of its own', () => {
     expect(ours({ ...GOOD, tables: { ...GOOD.tables, text: 'nothing' } })).toMatch(/expected a line of/);
+  });
+});
+
+describe('connections from port 0', () => {
+  const several = [opening(0), opening(0), opening()];
+  const tables = (steps: readonly Step[], from: string | RegExp, to: string) => {
+    const recording = recorded(steps);
+    const text = recording.tables.text.replace(from, to);
+    expect(text).not.toBe(recording.tables.text);
+    return judge({ ...recording, tables: { ...recording.tables, text } });
+  };
+  const OLDER = [/ 0000 (.*) SYN_RECV 59/, ' 0000 $1 ESTABLISHED 899'] as const;
+
+  it('may have another state, when there were several', () => {
+    const judged = tables(several, ...OLDER);
+    expect(judged.difference).toBeUndefined();
+    expect([...judged.accounted]).toEqual([['an older connection from port 0', 1]]);
+  });
+
+  it('may not, when there was one; and there are as many as in the kernel, to the same servers', () => {
+    expect(tables([opening(), opening(0)], ...OLDER).difference).toBeDefined();
+    expect(tables(several, ' 0000 0A000064 0050 0A01000C', ' 0000 0A000064 0050 0A01000D').difference).toBeDefined();
+    expect(tables(several, / 9C40 (.*) SYN_RECV/, ' 9C40 $1 CLOSE').difference).toBeDefined();
   });
 });
 
