@@ -3,6 +3,9 @@
  *
  * @module
  */
+import type { Numbers } from './fullnat/numbers.js';
+import type { LocalEnd, LocalPorts } from './fullnat/pools.js';
+import { profileTimeouts } from './fullnat/profile.js';
 import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
 import type { Records } from './records.js';
 import type { SequenceShift } from './sequences.js';
@@ -54,6 +57,15 @@ export interface Connection {
   ftp: 'idle' | 'PASV' | 'EPSV' | undefined;
   /** By how much the helper has moved what the server sends. */
   shift: SequenceShift | undefined;
+  fullnat: FullNat | undefined;
+}
+
+/** What a connection by FullNAT has besides. */
+export interface FullNat {
+  local: LocalEnd;
+  /** Of the service when the connection was made. */
+  profile: words.ReferenceProfile;
+  numbers: Numbers;
 }
 
 /** What does not end while it controls connections. */
@@ -66,6 +78,7 @@ export interface Making {
   once?: boolean;
   control?: Controller;
   awaitsPort?: boolean;
+  fullnat?: Pick<FullNat, 'local' | 'profile'>;
 }
 
 /** Addresses and ports of a packet. */
@@ -75,6 +88,8 @@ export interface Tuple {
   sourcePort: number;
   destination: Address;
   destinationPort: number;
+  /** Whether it is of AH or ESP, which FullNAT does not take. */
+  isSecured?: boolean;
 }
 
 /** Connections at which the table of each family is full. */
@@ -96,10 +111,11 @@ export class ConnectionTable {
   readonly #all = new Set<Connection>();
   /** By client and virtual end; the newest stands first. */
   readonly #requests = new Map<string, Connection[]>();
-  /** NAT only, by real end and client: connections of several services may share it; the newest stands first. */
+  /** NAT by real end and client, FullNAT by real end and local end: connections of several services may share it; the newest stands first. */
   readonly #replies = new Map<string, Connection[]>();
   readonly #ftpPorts: () => readonly number[];
   readonly #isSecure: () => boolean;
+  readonly #localPorts: LocalPorts;
 
   constructor(
     services: ServiceTable,
@@ -108,6 +124,7 @@ export class ConnectionTable {
     records: Records,
     ftpPorts: () => readonly number[],
     isSecure: () => boolean,
+    localPorts: LocalPorts,
   ) {
     this.#services = services;
     this.#templates = templates;
@@ -115,6 +132,7 @@ export class ConnectionTable {
     this.#records = records;
     this.#ftpPorts = ftpPorts;
     this.#isSecure = isSecure;
+    this.#localPorts = localPorts;
   }
 
   /**
@@ -123,19 +141,21 @@ export class ConnectionTable {
    */
   findRequest(tuple: Tuple): Connection | undefined {
     const at = (sourcePort: number, awaitsPort: boolean): Connection | undefined =>
-      this.#requests.get(tupleName({ ...tuple, sourcePort }))?.find((each) => each.awaitsPort === awaitsPort);
+      this.#requests
+        .get(tupleName({ ...tuple, sourcePort }))
+        ?.find((each) => each.awaitsPort === awaitsPort && takes(each, tuple));
     return (tuple.sourcePort === 0 ? undefined : at(tuple.sourcePort, false)) ?? at(0, true);
   }
 
   /** The connection of a packet from the virtual end to the client, as of a server that is not translated. */
   findDirect({ protocol, source, sourcePort, destination, destinationPort }: Tuple): Connection | undefined {
     const ends = { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
-    return this.#requests.get(tupleName({ protocol, ...ends }))?.find(({ method }) => method !== 'nat');
+    return this.#requests.get(tupleName({ protocol, ...ends }))?.find((each) => !isTranslated(each));
   }
 
   /** The connection of a packet from the server. */
   findReply(tuple: Tuple): Connection | undefined {
-    return this.#replies.get(tupleName(tuple))?.[0];
+    return this.#replies.get(tupleName(tuple))?.find((each) => takes(each, tuple));
   }
 
   /** Whether there is no room for another connection, or template, of that family. */
@@ -146,7 +166,7 @@ export class ConnectionTable {
   /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
   create(tuple: Tuple, dest: Dest | undefined, now: number, making: Making = {}): Connection {
     const { once = false, control, awaitsPort = false } = making;
-    const method = dest?.method ?? 'bypass';
+    const method = methodOf(dest, making);
     const isHelped = tuple.protocol === 'tcp' && method === 'nat' && this.#ftpPorts().includes(tuple.destinationPort);
     const connection: Connection = {
       protocol: tuple.protocol,
@@ -170,6 +190,7 @@ export class ConnectionTable {
       awaitsPort,
       ftp: isHelped ? 'idle' : undefined,
       shift: undefined,
+      fullnat: making.fullnat && { ...making.fullnat, numbers: { syn: undefined, delta: 0 } },
     };
     this.#records.enter(connection);
     control?.controlled.add(connection);
@@ -182,9 +203,9 @@ export class ConnectionTable {
 
   /** From now on it is found. */
   #enter(connection: Connection): void {
-    const { clientPort, method } = connection;
+    const { clientPort } = connection;
     add(this.#requests, tupleName(requestTuple(connection)), connection);
-    if (method !== 'nat') return;
+    if (!isTranslated(connection)) return;
     const name = tupleName(replyTuple(connection));
     // Port 0 may open any number of them: only the newest is kept for replies.
     if (clientPort === 0) this.#replies.delete(name);
@@ -235,7 +256,8 @@ export class ConnectionTable {
       const { control } = connection;
       if (isTemplate(control) && (isEstablished || (direction === 'output' && state === 'UDP'))) control.assured = true;
       connection.state = state;
-      connection.timeout = stateTimeout(state, connection.protocol === 'sctp', this.#timeouts) * 1000;
+      const timeouts = profileTimeouts(connection.fullnat?.profile, this.#timeouts);
+      connection.timeout = stateTimeout(state, connection.protocol === 'sctp', timeouts) * 1000;
     }
     connection.expiresAt = now + connection.timeout;
   }
@@ -251,6 +273,7 @@ export class ConnectionTable {
     this.#records.leave(connection);
     connection.control?.controlled.delete(connection);
     this.#leave(connection);
+    if (connection.fullnat !== undefined) this.#localPorts.free(connection.fullnat.local);
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
@@ -325,9 +348,20 @@ function replyTuple(connection: Connection): Tuple {
     protocol: connection.protocol,
     source: connection.destAddress,
     sourcePort: connection.destPort,
-    destination: connection.clientAddress,
-    destinationPort: connection.clientPort,
+    destination: connection.fullnat?.local.address ?? connection.clientAddress,
+    destinationPort: connection.fullnat?.local.port ?? connection.clientPort,
   };
+}
+
+/** The method of a new connection. FTP's data connections have what they need for NAT alone. */
+function methodOf(dest: Dest | undefined, { fullnat }: Making): Connection['method'] {
+  if (dest?.method === 'fullnat' && fullnat === undefined) return 'nat';
+  return dest?.method ?? 'bypass';
+}
+
+/** Whether a connection takes packets of that kind. */
+function takes({ fullnat }: Connection, { isSecured = false }: Tuple): boolean {
+  return fullnat === undefined || !isSecured;
 }
 
 function tupleName(tuple: Tuple): string {
@@ -336,7 +370,12 @@ function tupleName(tuple: Tuple): string {
   return `${tuple.protocol} ${from} -> ${to}`;
 }
 
+/** Whether its packets get other addresses: its server answers by way of the director. */
+export function isTranslated({ method }: Pick<Connection, 'method'>): boolean {
+  return method === 'nat' || method === 'fullnat';
+}
+
 /** Whether nothing that its server answers was ever seen here, nor can be expected: DR and TUN. */
-export function isOneWay({ method, outputSeen }: Connection): boolean {
-  return method !== 'nat' && method !== 'bypass' && !outputSeen;
+export function isOneWay(connection: Connection): boolean {
+  return !isTranslated(connection) && connection.method !== 'bypass' && !connection.outputSeen;
 }

@@ -5,6 +5,8 @@
  */
 import { type Connection, isOneWay, type Tuple } from './connections.js';
 import { countRequest } from './counts.js';
+import { sendBack } from './fullnat/back.js';
+import { hearSyn, initialNumber } from './fullnat/numbers.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ipLength } from './packet/ip.js';
 import { isOpening, mayOpen, readTransport, type Transport } from './ports.js';
@@ -62,6 +64,7 @@ function beginsAgain(host: Host, connection: Connection, transport: Transport): 
 function request(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
   countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
+  listen(host, received, connection);
   host.connections.pass(connection, 'input', transport.event, received.now);
   if (connection.awaitsPort && connection.method === 'nat' && transport.tuple !== undefined) {
     host.connections.fillPort(connection, transport.tuple.sourcePort);
@@ -69,8 +72,18 @@ function request(host: Host, received: Received, connection: Connection, transpo
   return transmit(host, received, connection, transport.truncated);
 }
 
+/** The numbers that FullNAT gives to a client's SYN. */
+function listen({ key }: Host, { packet, now }: Received, { fullnat, state, destAddress, destPort }: Connection): void {
+  if (fullnat === undefined) return;
+  const server = { address: destAddress, port: destPort };
+  hearSyn(packet, fullnat.numbers, state, () => initialNumber(fullnat.local, server, key, now));
+}
+
 /** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */
 function reply(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
+  if (connection.fullnat !== undefined && !host.network.isLocal(connection.clientAddress)) {
+    return sendBack(host, received, connection, transport);
+  }
   const passed = passReply(host, received, connection, transport);
   return 'verdict' in passed ? passed : { ...local('local-client'), frame: given(received, passed) };
 }

@@ -6,6 +6,7 @@
 import { type Connection, ConnectionTable } from './connections.js';
 import { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
+import { LocalPorts, type PortRange } from './fullnat/pools.js';
 import type { Host } from './host.js';
 import { Network } from './network.js';
 import { formatAddress } from './packet/address.js';
@@ -33,8 +34,12 @@ export interface ReferenceOptions {
   fragmentBytes?: number;
   /** Datagrams under reassembly at once. Default 256. */
   datagrams?: number;
-  /** Of the random numbers that `twos` draws; 64 bits. Default 0. */
+  /** Of the random numbers that `twos` draws, 64 bits, and of the initial sequence numbers of FullNAT, 128. Default 0. */
   seed?: bigint;
+  /** The ports of local addresses. Default: from 1024 to 65535, all of them (`shards` 1, `shard` 0). */
+  localPorts?: Partial<PortRange>;
+  /** How many different local addresses there may be. Default: no limit. */
+  localAddresses?: number;
   /** How the ECN field gets into outer headers. Default `kernel`. */
   ecn?: EcnMode;
 }
@@ -53,7 +58,8 @@ export class ReferenceDirector {
   readonly #host: Host;
 
   constructor(options: ReferenceOptions) {
-    const services = new ServiceTable(() => this.#host.sysctl);
+    const localPorts = new LocalPorts(options.localPorts, options.localAddresses);
+    const services = new ServiceTable(() => this.#host.sysctl, localPorts);
     const limits = {
       4: options.connections ?? Number.POSITIVE_INFINITY,
       6: options.connections6 ?? Number.POSITIVE_INFINITY,
@@ -61,6 +67,7 @@ export class ReferenceDirector {
     const records = new Records(limits);
     const templates = new TemplateTable(services, records);
     const isSecure = () => this.#host.sysctl.secure_tcp >= 2;
+    const { seed = 0n } = options;
     let identification = options.ipId ?? 1;
     let fragmentIdentification = identification;
     this.#host = {
@@ -74,11 +81,14 @@ export class ReferenceDirector {
         records,
         () => this.#host.network.ftpPorts,
         isSecure,
+        localPorts,
       ),
       records,
       defence: new Defence(() => this.#host),
       paths: new PathMtus(),
-      random: new Random(options.seed ?? 0n),
+      random: new Random(seed),
+      localPorts,
+      key: [BigInt.asUintN(64, seed), BigInt.asUintN(64, seed >> 64n)],
       now: 0,
       reassembly: new Reassembler({
         bytes: options.fragmentBytes ?? 1024 * 1024,
@@ -236,6 +246,7 @@ export class ReferenceDirector {
 }
 
 function describeConnection(connection: Connection, now: number): words.ReferenceConnectionInfo {
+  const { fullnat } = connection;
   return {
     protocol: connection.protocol,
     clientAddress: formatAddress(connection.clientAddress),
@@ -248,6 +259,7 @@ function describeConnection(connection: Connection, now: number): words.Referenc
     state: connection.state,
     expires: (connection.expiresAt - now) / 1000,
     inPackets: connection.inPackets,
+    ...(fullnat && { localAddress: formatAddress(fullnat.local.address), localPort: fullnat.local.port }),
   };
 }
 
@@ -276,6 +288,7 @@ function describeService(service: Service): words.ReferenceServiceInfo {
     scheduler: service.schedulerName,
     flags: [...service.flags],
     ...describePersistence(service),
+    ...describeFullNat(service),
     stats: { ...service.stats },
     rates: service.rates.shown(),
     dests: service.dests.map(describeDest),
@@ -291,6 +304,16 @@ function describePersistence({
     ...(persistence && { persistent: persistence.timeout / 1000, netmask: persistence.netmask }),
     ...(once && { ops: true as const }),
     ...(engine && { pe: engine }),
+  };
+}
+
+function describeFullNat({
+  localAddresses,
+  profile,
+}: Service): Pick<words.ReferenceServiceInfo, 'localAddresses' | 'profile'> {
+  return {
+    ...(localAddresses.length > 0 && { localAddresses: localAddresses.map(formatAddress) }),
+    ...(profile !== 'linux' && { profile }),
   };
 }
 

@@ -8,11 +8,12 @@ import type { Connection, Tuple } from './connections.js';
 import { type FtpAnswer, readAnswer, readCommand, writeEnd } from './ftp.js';
 import { drop, type Host, type Judgement } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
-import { carryChecksum, checksumIsRight, concatenate, pseudoHeader, residue } from './packet/checksum.js';
+import { checksumIsRight, concatenate, pseudoHeader, residue } from './packet/checksum.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Unfinished } from './packet/partial.js';
-import { parseTcp, serialiseTcp, TCP_FLAG, TCP_LENGTH, type TcpSegment } from './packet/tcp.js';
+import { parseTcp, TCP_FLAG, TCP_LENGTH } from './packet/tcp.js';
 import type { Arrival } from './reassembly.js';
+import { coveredByTcp, isPossible, segmentIn, withSegment } from './segment.js';
 import { shifted, shiftReply, shiftRequest } from './sequences.js';
 import { UPPER, upperLayer, withUpperLayer } from './upper.js';
 
@@ -142,11 +143,7 @@ function dataOf(packet: IpPacket, { state }: Connection): Uint8Array | undefined
 /** Whether the TCP checksum is right, or nobody's business yet. */
 function isWhole(packet: IpPacket, unfinished: Unfinished): boolean {
   const { bytes } = upperLayer(packet)!;
-  return unfinished !== false || checksumIsRight(covered(packet, bytes));
-}
-
-function covered({ source, destination }: IpPacket, bytes: Uint8Array): Uint8Array {
-  return concatenate(pseudoHeader(source, destination, UPPER.tcp, bytes.length), bytes);
+  return unfinished !== false || checksumIsRight(coveredByTcp(packet, bytes));
 }
 
 /** The answer with other words in it; its checksum is begun anew. */
@@ -182,27 +179,9 @@ export function followShift(
   direction: 'input' | 'output',
   isPartial: boolean,
 ): IpPacket | Judgement {
-  if (shift === undefined) return packet;
-  const { bytes } = upperLayer(packet)!;
-  const segment = parseTcp(bytes);
-  if (!isPossible(segment, bytes.length)) return packet;
+  const segment = shift && segmentIn(packet);
+  if (segment === undefined) return packet;
   const hasAck = (segment.flags & TCP_FLAG.ack) !== 0;
-  const moved = (direction === 'output' ? shiftReply : shiftRequest)(segment, hasAck, shift);
-  if (moved === undefined) return drop('tcp-option');
-  return withUpperLayer(packet, isPartial ? serialiseTcp(moved) : serialiseTcp(rechecked(packet, bytes, moved)));
-}
-
-/** Flags that connection tracking takes for those of a segment, whatever PSH, ECE and CWR say. */
-const POSSIBLE_FLAGS = new Set(['S', 'SU', 'SA', 'R', 'RA', 'A', 'AU', 'FA', 'FAU']);
-
-/** Whether connection tracking takes it for a segment: nothing else is adjusted. */
-function isPossible({ flags, offsetAndReserved }: TcpSegment, length: number): boolean {
-  const offset = (offsetAndReserved >>> 4) * 4;
-  const names = [...'FSRAU'].filter((_, i) => (flags & [1, 2, 4, 16, 32][i]!) !== 0).join('');
-  return offset >= TCP_LENGTH && offset <= length && POSSIBLE_FLAGS.has(names);
-}
-
-function rechecked(packet: IpPacket, before: Uint8Array, moved: TcpSegment): TcpSegment {
-  const after = covered(packet, serialiseTcp({ ...moved, checksum: 0 }));
-  return { ...moved, checksum: carryChecksum(covered(packet, before), after) };
+  const moved = (direction === 'output' ? shiftReply : shiftRequest)(segment, hasAck, shift!);
+  return moved === undefined ? drop('tcp-option') : withSegment(packet, moved, isPartial);
 }

@@ -6,6 +6,8 @@
 import type { ConnectionTable } from './connections.js';
 import type { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
+import type { Key } from './fullnat/numbers.js';
+import type { LocalPorts } from './fullnat/pools.js';
 import type { Interface, Network } from './network.js';
 import type { IpPacket } from './packet/ip.js';
 import type { Unfinished } from './packet/partial.js';
@@ -29,6 +31,8 @@ export interface Host {
   readonly defence: Defence;
   readonly paths: PathMtus;
   readonly random: Random;
+  readonly localPorts: LocalPorts;
+  readonly key: Key;
   /** When the packet that is judged came, milliseconds since the Unix epoch. */
   now: number;
   /** Fragments that wait; with the first of a datagram all that is known of it. */

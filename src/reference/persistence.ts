@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection, Tuple } from './connections.js';
+import { type FullNatRefusal, takeLocalEnd } from './fullnat/open.js';
 import type { Host } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
 import type { Dest, Persistence, Service } from './services.js';
@@ -14,7 +15,7 @@ import type { Template, TemplateKey } from './templates.js';
 const FTP_PORT = 21;
 
 /** Why there is no connection. */
-export type Refusal = 'no-call-id' | 'no-dest' | 'table-full';
+export type Refusal = 'no-call-id' | 'no-dest' | 'table-full' | FullNatRefusal;
 
 /**
  * The connection of a client's packet.
@@ -110,18 +111,21 @@ export function connectOutwards(
 
 /** A connection under a template's control. */
 function under(
-  { connections, templates }: Host,
+  host: Host,
   service: Service,
   template: Template,
   tuple: Tuple,
   destPort: number,
   now: number,
 ): Connection | Refusal {
+  const { connections, templates } = host;
   templates.use(template, now);
   if (connections.isFull(familyOf(tuple.source))) return 'table-full';
   const { dest } = template;
+  const taken = takeLocalEnd(host, service, dest, destPort, tuple);
+  if (typeof taken === 'string') return taken;
   const once = service.once && tuple.protocol === 'udp';
-  return count(service, dest, connections.create(tuple, dest, now, { destPort, once, control: template }));
+  return count(service, dest, connections.create(tuple, dest, now, { destPort, once, control: template, ...taken }));
 }
 
 /** Counts a new connection. */

@@ -57,7 +57,14 @@ export function readTuple(
   bytes: Uint8Array,
 ): Tuple | undefined {
   if (isSecurityProtocol(protocol)) {
-    return { protocol: 'udp', source, sourcePort: ISAKMP_PORT, destination, destinationPort: ISAKMP_PORT };
+    return {
+      protocol: 'udp',
+      source,
+      sourcePort: ISAKMP_PORT,
+      destination,
+      destinationPort: ISAKMP_PORT,
+      isSecured: true,
+    };
   }
   const name = transportName(protocol);
   if (name === undefined || bytes.length < 4) return undefined;

@@ -13,7 +13,7 @@ import type { Ipv4Packet } from './packet/ipv4.js';
 import { IPV6_LENGTH } from './packet/ipv6.js';
 import { findUpper, findUpperBehindCut } from './packet/ipv6-extensions.js';
 import { readTuple, transportName } from './ports.js';
-import { type Ends, withEnds, withUpperLayer } from './upper.js';
+import { type Ends, UPPER, withEnds, withUpperLayer } from './upper.js';
 
 /** What is left of a quoted packet. */
 export interface Quote {
@@ -116,18 +116,20 @@ export function quotedHeader({ bytes, offset }: Quote): Ipv4Packet {
 }
 
 /** The same connection seen from the other end. */
-export function reversed({ protocol, source, sourcePort, destination, destinationPort }: Tuple): Tuple {
-  return {
-    protocol,
-    source: destination,
-    sourcePort: destinationPort,
-    destination: source,
-    destinationPort: sourcePort,
-  };
+export function reversed(tuple: Tuple): Tuple {
+  const { source: destination, sourcePort: destinationPort } = tuple;
+  return { ...tuple, source: tuple.destination, sourcePort: tuple.destinationPort, destination, destinationPort };
 }
 
-/** New ends of a quoted packet; a port only where it has ports. */
-export type QuoteChange = { source: Address; sourcePort: number } | { destination: Address; destinationPort: number };
+/** New ends of a quoted packet; a port only where it has ports. What is left out stays. */
+export interface QuoteChange {
+  source?: Address;
+  sourcePort?: number;
+  destination?: Address;
+  destinationPort?: number;
+  /** What is taken from the sequence number of TCP, modulo 2^32. */
+  back?: number;
+}
 
 /**
  * An error packet with other ends, outside and in what it quotes. The checksums of the message and of IPv4 headers are
@@ -151,12 +153,17 @@ export function translateError(
 
 function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
   const bytes = quote.bytes.slice();
-  const isSource = 'source' in change;
-  const address = addressBytes(isSource ? change.source : change.destination);
-  bytes.set(address, (quote.isIpv6 ? 8 : 12) + (isSource ? 0 : address.length));
+  const { source, sourcePort, destination, destinationPort, back = 0 } = change;
+  const at = quote.isIpv6 ? 8 : 12;
+  if (source !== undefined) bytes.set(addressBytes(source), at);
+  if (destination !== undefined) bytes.set(addressBytes(destination), at + (quote.isIpv6 ? 16 : 4));
+  const view = new DataView(bytes.buffer);
   if (hasPorts(quote)) {
-    const port = isSource ? change.sourcePort : change.destinationPort;
-    bytes.set([port >>> 8, port & 0xff], quote.offset + (isSource ? 0 : 2));
+    if (sourcePort !== undefined) view.setUint16(quote.offset, sourcePort);
+    if (destinationPort !== undefined) view.setUint16(quote.offset + 2, destinationPort);
+  }
+  if (quote.protocol === UPPER.tcp && quote.offset + 8 <= bytes.length) {
+    view.setUint32(quote.offset + 4, view.getUint32(quote.offset + 4) - back);
   }
   if (!quote.isIpv6) {
     bytes.fill(0, 10, 12);

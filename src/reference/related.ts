@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Connection } from './connections.js';
+import { type Connection, isTranslated } from './connections.js';
 import { countReply, countRequest } from './counts.js';
+import { sendErrorBack } from './fullnat/back.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ICMP_LENGTH } from './packet/icmp.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
@@ -36,6 +37,9 @@ export function judgeOwnError(host: Host, received: Received, message: Uint8Arra
   if ('verdict' in report) return report;
   const answered = findAnswered(host, report.quote);
   if (answered !== undefined) {
+    if (answered.fullnat !== undefined && !host.network.isLocal(answered.clientAddress)) {
+      return sendErrorBack(host, received, answered, () => translateBack(report, answered));
+    }
     const changed = translateBack(report, answered);
     if ('verdict' in changed) return changed;
     return { ...local('local-client'), frame: given(received, changed.translate(received.packet)) };
@@ -58,6 +62,9 @@ export function judgePassingError(
   if (sent !== undefined) return sent.verdict === 'local' ? drop('local-boundary') : sent;
   const answered = findAnswered(host, report.quote);
   if (answered === undefined) return { packet: received.packet, reason: 'routed' };
+  if (answered.fullnat !== undefined) {
+    return sendErrorBack(host, received, answered, () => translateBack(report, answered));
+  }
   const changed = translateBack(report, answered);
   return 'verdict' in changed ? changed : { packet: changed.translate(received.packet), reason: 'icmp-out' };
 }
@@ -72,7 +79,7 @@ function readReport(host: Host, received: Received, message: Uint8Array): Report
   return quote === undefined ? local('local-delivery') : { received, message, quote };
 }
 
-/** The NAT connection to whose server the quoted packet went. */
+/** The connection by NAT or FullNAT to whose server the quoted packet went. */
 function findAnswered(host: Host, quote: Quote): Connection | undefined {
   const tuple = quotedTuple(quote);
   return tuple === undefined ? undefined : host.connections.findReply(reversed(tuple));
@@ -85,11 +92,13 @@ function translateBack(
 ): { translate(packet: IpPacket): IpPacket } | Judgement {
   if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
   countReply(ipLength(received.packet), connection);
-  const { virtualAddress: source, virtualPort } = connection;
-  return {
-    translate: (packet) =>
-      translateError(packet, message, quote, { source }, { destination: source, destinationPort: virtualPort }),
-  };
+  const { virtualAddress: source, virtualPort, clientAddress, clientPort, fullnat } = connection;
+  const quoted = { destination: source, destinationPort: virtualPort };
+  if (fullnat === undefined)
+    return { translate: (packet) => translateError(packet, message, quote, { source }, quoted) };
+  const client = { source: clientAddress, sourcePort: clientPort, back: fullnat.numbers.delta };
+  const ends = { source, destination: clientAddress };
+  return { translate: (packet) => translateError(packet, message, quote, ends, { ...quoted, ...client }) };
 }
 
 /** An error from the client's side, about a packet from the virtual address: it goes to the server. */
@@ -98,24 +107,20 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   const found = tuple === undefined ? undefined : host.connections.findRequest(reversed(tuple));
   const connection = found ?? openFor(host, received, quote);
   if (connection === undefined || 'verdict' in connection) return connection;
-  // Only NAT over IPv4 looks at the checksum; over IPv6 a wrong one is made right.
-  const isVerified = connection.method === 'nat' && !isIpv6(received.packet);
+  // Only NAT and FullNAT over IPv4 look at the checksum; over IPv6 a wrong one is made right.
+  const isVerified = isTranslated(connection) && !isIpv6(received.packet);
   if (isVerified && !icmpChecksumIsRight(received.packet, message)) {
     endOnce(host, connection);
     return drop('icmp-checksum');
   }
   countRequest(ipLength(received.packet), connection);
-  if (connection.method !== 'nat') connection.inPackets += 1;
-  const { destAddress, destPort } = connection;
+  if (!isTranslated(connection)) connection.inPackets += 1;
+  const { destAddress, destPort, fullnat } = connection;
+  const local = fullnat && { destination: fullnat.local.address, destinationPort: fullnat.local.port };
+  const ends = { destination: destAddress, ...(local && { source: local.destination }) };
+  const quoted = { source: destAddress, sourcePort: destPort, ...local };
   const judgement = send(host, received, connection, {
-    translate: (packet) =>
-      translateError(
-        packet,
-        message,
-        quote,
-        { destination: destAddress },
-        { source: destAddress, sourcePort: destPort },
-      ),
+    translate: (packet) => translateError(packet, message, quote, ends, quoted),
     reason: 'icmp-in',
     isError: true,
     isCut: false,

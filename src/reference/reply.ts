@@ -6,6 +6,7 @@
 import type { Connection } from './connections.js';
 import { countReply } from './counts.js';
 import { finished } from './emit.js';
+import { towardsClient } from './fullnat/numbers.js';
 import { followShift, hearServer } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
@@ -13,8 +14,8 @@ import type { Transport } from './ports.js';
 import { translate } from './translate.js';
 
 /**
- * A packet from the server of a NAT connection passes: it is counted, the connection follows it, and it gets the virtual end
- * as its source. One whose transport header is cut short changes nothing.
+ * A packet from the server of a NAT or FullNAT connection passes: it is counted, the connection follows it, and it gets the
+ * virtual end as its source, by FullNAT also the client's as its destination. One whose transport header is cut short changes nothing.
  */
 export function passReply(
   host: Host,
@@ -30,8 +31,12 @@ export function passReply(
   }
   countReply(ipLength(heard.packet), connection);
   host.connections.pass(connection, 'output', transport.event, now);
-  const { virtualAddress: source, virtualPort: sourcePort } = connection;
+  const { virtualAddress: source, virtualPort: sourcePort, clientAddress, clientPort, fullnat } = connection;
   const isPartial = partialChecksum !== false || heard.isBegun;
+  if (fullnat !== undefined) {
+    const ends = { source, sourcePort, destination: clientAddress, destinationPort: clientPort };
+    return towardsClient(translate(packet, ends, isPartial), fullnat.numbers, isPartial);
+  }
   const translated = translate(heard.packet, { source, sourcePort }, isPartial);
   const followed = followShift(translated, connection, 'output', isPartial);
   if ('verdict' in followed) return followed;
@@ -48,7 +53,7 @@ export function passReply(
 export function passDirect(host: Host, { packet, now }: Received, { tuple, truncated, event }: Transport): boolean {
   if (tuple === undefined) return false;
   const connection = host.connections.findDirect(tuple);
-  if (connection === undefined || connection.method === 'nat') return false;
+  if (connection === undefined) return false;
   countReply(ipLength(packet), connection);
   host.connections.pass(connection, 'output', truncated ? undefined : event, now);
   return true;

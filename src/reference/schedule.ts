@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection, Tuple } from './connections.js';
+import { takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
 import { UDP_LENGTH } from './packet/udp.js';
@@ -61,17 +62,20 @@ export function schedule(
 
 /** A connection that no template asks for. Only FTP's service is found for ports that it has no connections on. */
 function connectOnce(
-  { connections }: Host,
+  host: Host,
   service: Service,
   tuple: Tuple,
   pick: () => Dest | undefined,
   now: number,
 ): Connection | Refusal {
+  const { connections } = host;
   const isOwnPort = 'fwmark' in service.end || service.end.port === tuple.destinationPort;
   const dest = isOwnPort ? pick() : undefined;
   if (dest === undefined) return 'no-dest';
   if (connections.isFull(familyOf(tuple.source))) return 'table-full';
-  return count(service, dest, connections.create(tuple, dest, now, { once: isOnce(service, tuple) }));
+  const taken = takeLocalEnd(host, service, dest, dest.port || tuple.destinationPort, tuple);
+  if (typeof taken === 'string') return taken;
+  return count(service, dest, connections.create(tuple, dest, now, { once: isOnce(service, tuple), ...taken }));
 }
 
 /** There is no dest: on to where it was addressed, to the host, or an answer. */

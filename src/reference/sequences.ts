@@ -4,6 +4,7 @@
  * @module
  */
 import type { TcpSegment } from './packet/tcp.js';
+import { sackEdges, tcpOptions } from './packet/tcp-options.js';
 
 /** By how many bytes what the server sends has moved: one number up to a segment, another one behind it. */
 export interface SequenceShift {
@@ -12,13 +13,6 @@ export interface SequenceShift {
   before: number;
   after: number;
 }
-
-const END_OF_OPTIONS = 0;
-const NO_OPERATION = 1;
-/** Selective acknowledgments, pairs of sequence numbers (RFC 2018 §3). */
-const SACK = 5;
-const SACK_BLOCK = 8;
-const HEADER_LENGTH = 20;
 
 /** Whether `a` comes behind `b` (RFC 9293 §3.4). */
 function isBehind(a: number, b: number): boolean {
@@ -59,23 +53,7 @@ export function shiftRequest(segment: TcpSegment, hasAck: boolean, shift: Sequen
 }
 
 /** Where within `rest` the sequence numbers of selective acknowledgments stand; `undefined` for malformed options. */
-function sackBlocks({ offsetAndReserved, rest }: TcpSegment): number[] | undefined {
-  const end = (offsetAndReserved >>> 4) * 4 - HEADER_LENGTH;
-  if (end > rest.length) return undefined;
-  const found: number[] = [];
-  for (let at = 0; at < end; ) {
-    const kind = rest[at]!;
-    if (kind === END_OF_OPTIONS) break;
-    if (kind === NO_OPERATION) {
-      at += 1;
-      continue;
-    }
-    const length = at + 1 < end ? rest[at + 1]! : 0;
-    if (length < 2 || at + length > end) return undefined;
-    if (kind === SACK && (length - 2) % SACK_BLOCK === 0) {
-      for (let block = at + 2; block < at + length; block += 4) found.push(block);
-    }
-    at += length;
-  }
-  return found;
+function sackBlocks(segment: TcpSegment): number[] | undefined {
+  const { options, isWhole } = tcpOptions(segment);
+  return isWhole ? sackEdges(options) : undefined;
 }

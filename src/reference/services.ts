@@ -3,9 +3,21 @@
  *
  * @module
  */
-import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
+import type { LocalPorts } from './fullnat/pools.js';
+import { type Address, type Family, familyOf, isUnicast } from './packet/address.js';
 import type { Path } from './path-mtu.js';
 import { Rates } from './rates.js';
+import {
+  checkForwarding,
+  checkMethod,
+  configure,
+  endName,
+  identify,
+  readEnd,
+  readLocalAddresses,
+  readPersistence,
+  readTunnel,
+} from './rules.js';
 import { createScheduler, type Scheduler, type SchedulerSettings } from './schedulers/index.js';
 import type * as words from './types.js';
 
@@ -71,10 +83,19 @@ export interface Service {
   engine: 'sip' | undefined;
   /** Whether its UDP connections live for one packet. */
   once: boolean;
+  /** Of FullNAT. */
+  localAddresses: Address[];
+  nextLocal: number;
+  profile: words.ReferenceProfile;
   dests: Dest[];
   stats: words.ReferenceStats;
   rates: Rates;
 }
+
+/** FTP's ports, and the first of those that any process may have. */
+const FTP_DATA_PORT = 20;
+const FTP_PORT = 21;
+const FIRST_UNPRIVILEGED = 1024;
 
 /** After so many estimations without traffic every rate is 0. */
 const TIMES_ENOUGH = 200;
@@ -97,12 +118,14 @@ export class ServiceTable {
   #tunnels: Dest[] = [];
   /** The same for the method `nat`. */
   #translated: Dest[] = [];
+  readonly #localPorts: LocalPorts;
   readonly #sysctl: () => Required<words.ReferenceSysctl>;
   /** The latest time that was heard of. */
   #now: number | undefined;
 
-  constructor(sysctl: () => Required<words.ReferenceSysctl>) {
+  constructor(sysctl: () => Required<words.ReferenceSysctl>, localPorts: LocalPorts) {
     this.#sysctl = sysctl;
+    this.#localPorts = localPorts;
   }
 
   /** Lets time pass: schedulers forget. */
@@ -128,6 +151,8 @@ export class ServiceTable {
     const flags = [...(config.flags ?? [])];
     const settings = this.#settings(family, () => service.flags);
     const scheduler = createScheduler<Dest>(name, [], settings);
+    const localAddresses = readLocalAddresses(config, family);
+    this.#localPorts.rename([], localAddresses);
     const service: Service = {
       end,
       family,
@@ -135,6 +160,9 @@ export class ServiceTable {
       scheduler,
       flags,
       ...readPersistence(config, family),
+      localAddresses,
+      nextLocal: 0,
+      profile: config.profile ?? 'linux',
       dests: [],
       stats: noStats(),
       rates: new Rates(),
@@ -146,8 +174,16 @@ export class ServiceTable {
   /** A scheduler that stays keeps its place in the list. */
   edit(config: words.ReferenceService): void {
     const service = this.get(config);
+    const { dests, family, localAddresses: before } = service;
+    const persistence = readPersistence(config, family);
+    for (const { method } of dests) checkMethod(method, persistence.once);
+    const localAddresses = readLocalAddresses(config, family);
+    this.#localPorts.rename(before, localAddresses);
+    const isNew = localAddresses.length !== before.length || localAddresses.some((each, i) => each !== before[i]);
+    if (isNew) Object.assign(service, { localAddresses, nextLocal: 0 });
+    service.profile = config.profile ?? 'linux';
     service.flags = [...(config.flags ?? [])];
-    Object.assign(service, readPersistence(config, service.family));
+    Object.assign(service, persistence);
     const name = config.scheduler ?? 'wlc';
     if (name === service.schedulerName) return;
     service.schedulerName = name;
@@ -167,6 +203,7 @@ export class ServiceTable {
   delete(key: words.ReferenceServiceKey): void {
     const service = this.get(key);
     for (const dest of service.dests) this.#discard(dest);
+    this.#localPorts.rename(service.localAddresses, []);
     this.#services.delete(endName(service.end));
   }
 
@@ -359,77 +396,4 @@ export class ServiceTable {
   list(): Service[] {
     return [...this.#services.values()];
   }
-}
-
-function readEnd(key: words.ReferenceServiceKey): ServiceEnd {
-  if ('fwmark' in key) {
-    const { fwmark, family = 4 } = key;
-    if (!(Number.isInteger(fwmark) && fwmark >= 1 && fwmark <= 0xffffffff)) {
-      throw new RangeError(`expected a mark of 1..2^32-1, got ${fwmark}`);
-    }
-    return { fwmark, family };
-  }
-  return { protocol: key.protocol, address: parseAnyAddress(key.address), port: key.port };
-}
-
-/** FTP's ports, and the first of those that any process may have. */
-const FTP_DATA_PORT = 20;
-const FTP_PORT = 21;
-const FIRST_UNPRIVILEGED = 1024;
-
-function readPersistence(
-  { persistent = 0, netmask, ops = false, pe }: words.ReferenceService,
-  family: Family,
-): Pick<Service, 'persistence' | 'engine' | 'once'> {
-  if (persistent === 0) return { persistence: undefined, engine: pe, once: ops };
-  const given = netmask ?? (family === 4 ? '255.255.255.255' : 128);
-  const mask = typeof given === 'string' ? parseAnyAddress(given) : (1n << 128n) - (1n << BigInt(128 - given));
-  return { persistence: { timeout: persistent * 1000, mask, netmask: given, engine: pe }, engine: pe, once: ops };
-}
-
-function endName(end: ServiceEnd): string {
-  if ('fwmark' in end) return `mark ${end.fwmark} IPv${end.family}`;
-  return `${end.protocol} ${formatAddress(end.address)} ${end.port}`;
-}
-
-function identify(service: Service, config: words.ReferenceDest): [name: string, address: Address, port: number] {
-  const { end } = service;
-  const address = parseAnyAddress(config.address);
-  const usual = 'fwmark' in end ? 0 : end.port;
-  // Only NAT can change the port; a key without a method must name the dest's own port.
-  const forced = config.method === 'dr' || config.method === 'tun';
-  const port = forced ? usual : (config.port ?? usual);
-  return [`${endName(end)} -> ${formatAddress(address)} ${port}`, address, port];
-}
-
-/** What the method cannot do. @throws RangeError */
-function checkForwarding(service: Service, config: words.ReferenceDest): void {
-  const isTunnelled = config.method === 'tun';
-  if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
-    throw new RangeError(`only a tunnel leads to another address family, got ${config.address}`);
-  }
-  if (config.tunnel === undefined) return;
-  if (!isTunnelled) throw new RangeError('only the method tun has a tunnel');
-  const { type = 'ipip', port, checksum = 'nocsum' } = config.tunnel;
-  const isPort = port !== undefined && Number.isInteger(port) && port >= 1 && port <= 0xffff;
-  if (type === 'gue' ? !isPort : port !== undefined) throw new RangeError('GUE needs a port, and only GUE has one');
-  if ((type === 'ipip' && checksum !== 'nocsum') || (type === 'gre' && checksum === 'remcsum')) {
-    throw new RangeError(`${type} tunnels have no ${checksum}`);
-  }
-}
-
-function readTunnel({ type = 'ipip', port = 0, checksum = 'nocsum' }: words.ReferenceTunnel = {}): Tunnel {
-  return { type, port, checksum };
-}
-
-function configure(dest: Dest, config: words.ReferenceDest): void {
-  dest.method = config.method ?? 'dr';
-  dest.tunnel = readTunnel(config.tunnel);
-  dest.weight = config.weight ?? 1;
-  if (dest.weight !== 0) dest.lastWeight = dest.weight;
-  const upper = config.upperThreshold ?? 0;
-  // Only a limit that was raised or lifted takes the mark away at once.
-  if (upper === 0 || upper > dest.upperThreshold) dest.overloaded = false;
-  dest.upperThreshold = upper;
-  dest.lowerThreshold = config.lowerThreshold ?? 0;
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { type AnswerName, answer } from './answer.js';
-import type { Connection } from './connections.js';
+import { type Connection, isTranslated } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
+import { towardsServer } from './fullnat/numbers.js';
+import { keepsHops } from './fullnat/profile.js';
 import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { optionContext, processOptions } from './options.js';
@@ -22,7 +24,7 @@ import type { ReferenceOutcome } from './types.js';
 
 /** What is sent: a packet of the connection, or an ICMP error about one. */
 export interface Load {
-  /** What NAT makes of it, or the verdict where the FTP helper stops it. */
+  /** What NAT or FullNAT makes of it, or the verdict where the FTP helper stops it. */
   translate(packet: IpPacket): IpPacket | Judgement;
   /** `undefined`: that of the method. */
   reason: string | undefined;
@@ -32,16 +34,27 @@ export interface Load {
   isCut: boolean;
 }
 
-const REASON = { nat: 'nat-in', dr: 'direct-route', tun: 'tunnel-ipip', bypass: 'bypass' } as const;
+const REASON = {
+  nat: 'nat-in',
+  fullnat: 'fullnat-in',
+  dr: 'direct-route',
+  tun: 'tunnel-ipip',
+  bypass: 'bypass',
+} as const;
 const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue' } as const;
 
 /** Sends a packet of `connection` on; `isCut` as in Load. */
 export function transmit(host: Host, received: Received, connection: Connection, isCut: boolean): Judgement {
-  const { destAddress: destination, destPort: destinationPort } = connection;
+  const { destAddress: destination, destPort: destinationPort, fullnat } = connection;
   const { partialChecksum, now } = received;
   const isPartial = partialChecksum !== false;
   return send(host, received, connection, {
     translate: (packet) => {
+      if (fullnat !== undefined) {
+        const { address: source, port: sourcePort } = fullnat.local;
+        const ends = { source, sourcePort, destination, destinationPort };
+        return towardsServer(translate(packet, ends, isPartial), fullnat.numbers, isPartial);
+      }
       const stopped = hearClient(host, packet, connection, partialChecksum, now);
       if (stopped !== undefined) return stopped;
       const translated = translate(packet, { destination, destinationPort }, isPartial);
@@ -56,7 +69,7 @@ export function transmit(host: Host, received: Received, connection: Connection,
 /** Sends a packet, or an error about one, to the dest of `connection`. */
 export function send(host: Host, received: Received, connection: Connection, load: Load): Judgement {
   const { packet } = received;
-  const { method } = connection;
+  const { method, fullnat } = connection;
   const goal = method === 'bypass' ? packet.destination : connection.destAddress;
   // A data connection of FTP may go elsewhere than to its dest, whose way it takes.
   const to = (method === 'nat' && connection.dest?.address) || goal;
@@ -70,7 +83,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isLoopback(packet.source)) return drop('local-boundary');
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tellExceeded(host, received));
 
-  const lowered = withLowerHops(packet);
+  const lowered = keepsHops(fullnat?.profile) ? packet : withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
   const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
   const pending = pendingChecksum(packet, received.partialChecksum);
@@ -81,13 +94,13 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
   }
-  if (load.isCut && method === 'nat') return drop('transport-truncated');
+  if (load.isCut && isTranslated(connection)) return drop('transport-truncated');
   const { isRouted = false } = received;
   const arrival = load.isError ? received.arrival : arrivalAfter(received.arrival, connection);
   const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
   const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };
-  if (method !== 'nat') return emit(host, { ...outgoing, packet: lowered });
+  if (!isTranslated(connection)) return emit(host, { ...outgoing, packet: lowered });
   const unfinished = unfinishedAfter(packet, partialChecksum);
   const translated = load.translate(lowered);
   if ('verdict' in translated) return translated;
@@ -173,7 +186,7 @@ function emitByTunnel(
 
 /** The dest is the director itself: no hop, so no TTL (LOCALNODE). */
 function deliverHere(received: Received, connection: Connection, load: Load): Judgement {
-  if (connection.method !== 'nat') return { verdict: 'local', reason: 'local-dest' };
+  if (!isTranslated(connection)) return { verdict: 'local', reason: 'local-dest' };
   if (load.isCut) return drop('transport-truncated');
   if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
   const translated = load.translate(received.packet);

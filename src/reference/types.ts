@@ -7,8 +7,11 @@
 /** Transport protocol of a service. */
 export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 
-/** Forwarding method: ipvsadm's `-m`, `-g` and `-i`. */
-export type ReferenceMethod = 'nat' | 'dr' | 'tun';
+/** Forwarding method: ipvsadm's `-m`, `-g` and `-i`, and FullNAT, which Linux does not have. */
+export type ReferenceMethod = 'nat' | 'dr' | 'tun' | 'fullnat';
+
+/** Whose FullNAT: what suits Linux's NAT, or what those do that have it. */
+export type ReferenceProfile = 'linux' | 'alibaba' | 'dpvs';
 
 /** Scheduler: ipvsadm's `-s`; `maglev` is `mh` with 65,537 slots in place of 4093. */
 export type ReferenceScheduler =
@@ -63,6 +66,10 @@ export type ReferenceService = ReferenceServiceKey & {
   ops?: boolean;
   /** What tells clients apart besides: `sip`, the Call-ID. */
   pe?: 'sip';
+  /** Addresses from which FullNAT comes to the dests, by turns. Default: none. */
+  localAddresses?: readonly string[];
+  /** Of FullNAT. Default `linux`. */
+  profile?: ReferenceProfile;
 };
 
 /** How packets are put into a tunnel: ipvsadm's `--tun-type`, `--tun-port`, `--tun-[no|rem]csum`. */
@@ -259,6 +266,10 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
   netmask?: string | number;
   ops?: true;
   pe?: 'sip';
+  /** Only where there are any. */
+  localAddresses?: string[];
+  /** Only where it is not `linux`. */
+  profile?: ReferenceProfile;
   stats: ReferenceStats;
   /** The same each second, as the kernel estimates it. */
   rates: ReferenceStats;
@@ -282,6 +293,9 @@ export interface ReferenceConnectionInfo {
   expires: number;
   /** Packets from the client. */
   inPackets: number;
+  /** Where FullNAT comes from for the dest. */
+  localAddress?: string;
+  localPort?: number;
   template?: true;
   pe?: { name: 'sip'; data: string };
 }

@@ -222,7 +222,8 @@ function upper(whole: IpPacket): { protocol: number; bytes: Uint8Array } {
   return { protocol: found.protocol, bytes: whole.payload.subarray(found.offset) };
 }
 
-function withChecksum(whole: IpPacket, at: number): IpPacket {
+/** The packet with a right checksum of its transport, which stands at that byte of it. */
+export function withChecksum(whole: IpPacket, at: number): IpPacket {
   const { source, destination, payload } = whole;
   const protocol = isIpv6(whole) ? whole.nextHeader : whole.protocol;
   const pseudo = pseudoHeader(source, destination, protocol, payload.length);

@@ -10,8 +10,8 @@ import {
   parseIcmpv6,
   serialiseIcmpv6,
 } from '../../src/reference/packet/icmpv6.js';
-import { carriedBy, parseIp, serialiseIp } from '../../src/reference/packet/ip.js';
-import { findIpv6Fault, parseIpv6, serialiseIpv6, withLowerHopLimit } from '../../src/reference/packet/ipv6.js';
+import { carriedBy, parseIp, serialiseIp, withHops } from '../../src/reference/packet/ip.js';
+import { findIpv6Fault, parseIpv6, serialiseIpv6 } from '../../src/reference/packet/ipv6.js';
 import {
   findHopByHopFault,
   findUpper,
@@ -37,7 +37,7 @@ describe('IPv6', () => {
     expect(packet.payload.length).toBe(20);
     expect(toHex(serialiseIpv6(packet))).toBe(toHex(TCP6));
     expect(toHex(serialiseIp(parseIp(TCP6)))).toBe(toHex(TCP6));
-    expect(withLowerHopLimit(packet).hopLimit).toBe(63);
+    expect(withHops(packet, 63)).toEqual({ ...packet, hopLimit: 63 });
   });
 
   it('has a pseudo-header of its own (RFC 8200 §8.1)', () => {

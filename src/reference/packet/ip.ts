@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Ipv4Packet, parseIpv4, serialiseIpv4, totalLength, withLowerTtl } from './ipv4.js';
-import { IPV6_LENGTH, type Ipv6Packet, parseIpv6, serialiseIpv6, withLowerHopLimit } from './ipv6.js';
+import { type Ipv4Packet, parseIpv4, serialiseIpv4, totalLength, withTtl } from './ipv4.js';
+import { IPV6_LENGTH, type Ipv6Packet, parseIpv6, serialiseIpv6 } from './ipv6.js';
 import { findUpper } from './ipv6-extensions.js';
 
 /** An IPv4 or an IPv6 packet; {@link isIpv6} tells. */
@@ -36,7 +36,12 @@ export function hopsOf(packet: IpPacket): number {
 
 /** The packet with TTL or hop limit one lower. */
 export function withLowerHops(packet: IpPacket): IpPacket {
-  return isIpv6(packet) ? withLowerHopLimit(packet) : withLowerTtl(packet);
+  return withHops(packet, hopsOf(packet) - 1);
+}
+
+/** The packet with another TTL or hop limit, and a header checksum exactly as wrong as before. */
+export function withHops(packet: IpPacket, hops: number): IpPacket {
+  return isIpv6(packet) ? { ...packet, hopLimit: hops } : withTtl(packet, hops);
 }
 
 /** DSCP and ECN: type of service or traffic class. */

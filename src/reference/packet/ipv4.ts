@@ -114,9 +114,9 @@ export function isFragment(packet: Ipv4Packet): boolean {
   return packet.fragmentOffset !== 0 || (packet.flags & IP_FLAG.moreFragments) !== 0;
 }
 
-/** The packet with the TTL one lower and the checksum exactly as wrong as before. */
-export function withLowerTtl(packet: Ipv4Packet): Ipv4Packet {
-  return carriedOver(packet, { ...packet, ttl: packet.ttl - 1 });
+/** The packet with another TTL and the checksum exactly as wrong as before. */
+export function withTtl(packet: Ipv4Packet, ttl: number): Ipv4Packet {
+  return ttl === packet.ttl ? packet : carriedOver(packet, { ...packet, ttl });
 }
 
 /** The packet with its checksum field made right. */

@@ -90,8 +90,3 @@ export function serialiseIpv6(packet: Ipv6Packet): Uint8Array {
   view.setUint8(7, packet.hopLimit);
   return concatenate(start, addressBytes(packet.source), addressBytes(packet.destination), packet.payload);
 }
-
-/** The packet with the hop limit one lower. */
-export function withLowerHopLimit(packet: Ipv6Packet): Ipv6Packet {
-  return { ...packet, hopLimit: packet.hopLimit - 1 };
-}

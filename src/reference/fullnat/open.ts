@@ -1,0 +1,30 @@
+/**
+ * What a new connection by FullNAT needs.
+ *
+ * @module
+ */
+import type { FullNat, Tuple } from '../connections.js';
+import type { Host } from '../host.js';
+import type { Dest, Service } from '../services.js';
+import { poolOf } from './pools.js';
+
+/** Why there is none. */
+export type FullNatRefusal = 'client-port-zero' | 'no-local-port';
+
+/**
+ * The local end of a new connection from `tuple` to a dest's port; `undefined` where the method needs none.
+ *
+ * Nobody finds a connection from port 0, so that each of its packets would take another port.
+ */
+export function takeLocalEnd(
+  { localPorts }: Host,
+  service: Service,
+  dest: Dest,
+  destPort: number,
+  { protocol, sourcePort }: Tuple,
+): { fullnat?: Pick<FullNat, 'local' | 'profile'> } | FullNatRefusal {
+  if (dest.method !== 'fullnat') return {};
+  if (sourcePort === 0) return 'client-port-zero';
+  const local = localPorts.give(service, poolOf(protocol, dest.address, destPort));
+  return local === undefined ? 'no-local-port' : { fullnat: { local, profile: service.profile } };
+}

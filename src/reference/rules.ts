@@ -1,0 +1,103 @@
+/**
+ * What rules say of services and dests, read.
+ *
+ * @module
+ */
+import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
+import type { Dest, Service, ServiceEnd, Tunnel } from './services.js';
+import type * as words from './types.js';
+
+/** Of one service. */
+const MOST_LOCAL = 255;
+
+export function readEnd(key: words.ReferenceServiceKey): ServiceEnd {
+  if ('fwmark' in key) {
+    const { fwmark, family = 4 } = key;
+    if (!(Number.isInteger(fwmark) && fwmark >= 1 && fwmark <= 0xffffffff)) {
+      throw new RangeError(`expected a mark of 1..2^32-1, got ${fwmark}`);
+    }
+    return { fwmark, family };
+  }
+  return { protocol: key.protocol, address: parseAnyAddress(key.address), port: key.port };
+}
+
+export function readPersistence(
+  { persistent = 0, netmask, ops = false, pe }: words.ReferenceService,
+  family: Family,
+): Pick<Service, 'persistence' | 'engine' | 'once'> {
+  if (persistent === 0) return { persistence: undefined, engine: pe, once: ops };
+  const given = netmask ?? (family === 4 ? '255.255.255.255' : 128);
+  const mask = typeof given === 'string' ? parseAnyAddress(given) : (1n << 128n) - (1n << BigInt(128 - given));
+  return { persistence: { timeout: persistent * 1000, mask, netmask: given, engine: pe }, engine: pe, once: ops };
+}
+
+/** @throws RangeError */
+export function readLocalAddresses({ localAddresses = [] }: words.ReferenceService, family: Family): Address[] {
+  const addresses = localAddresses.map(parseAnyAddress);
+  for (const [i, address] of addresses.entries()) {
+    const text = localAddresses[i];
+    if (familyOf(address) !== family) throw new RangeError(`expected a local address of IPv${family}, got ${text}`);
+    if (!isUnicast(address)) throw new RangeError(`expected a unicast local address, got ${text}`);
+    if (addresses.indexOf(address) !== i) throw new RangeError(`local address ${text} is given twice`);
+  }
+  if (addresses.length > MOST_LOCAL) {
+    throw new RangeError(`expected at most ${MOST_LOCAL} local addresses, got ${addresses.length}`);
+  }
+  return addresses;
+}
+
+export function endName(end: ServiceEnd): string {
+  if ('fwmark' in end) return `mark ${end.fwmark} IPv${end.family}`;
+  return `${end.protocol} ${formatAddress(end.address)} ${end.port}`;
+}
+
+export function identify(
+  service: Service,
+  config: words.ReferenceDest,
+): [name: string, address: Address, port: number] {
+  const { end } = service;
+  const address = parseAnyAddress(config.address);
+  const usual = 'fwmark' in end ? 0 : end.port;
+  // Only NAT and FullNAT can change the port; a key without a method must name the dest's own port.
+  const forced = config.method === 'dr' || config.method === 'tun';
+  const port = forced ? usual : (config.port ?? usual);
+  return [`${endName(end)} -> ${formatAddress(address)} ${port}`, address, port];
+}
+
+/** A connection for one packet is gone when the reply comes. @throws RangeError */
+export function checkMethod(method: words.ReferenceMethod | undefined, once: boolean): void {
+  if (method === 'fullnat' && once) throw new RangeError('fullnat cannot be had with ops');
+}
+
+/** What the method cannot do. @throws RangeError */
+export function checkForwarding(service: Service, config: words.ReferenceDest): void {
+  const isTunnelled = config.method === 'tun';
+  checkMethod(config.method, service.once);
+  if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
+    throw new RangeError(`only a tunnel leads to another address family, got ${config.address}`);
+  }
+  if (config.tunnel === undefined) return;
+  if (!isTunnelled) throw new RangeError('only the method tun has a tunnel');
+  const { type = 'ipip', port, checksum = 'nocsum' } = config.tunnel;
+  const isPort = port !== undefined && Number.isInteger(port) && port >= 1 && port <= 0xffff;
+  if (type === 'gue' ? !isPort : port !== undefined) throw new RangeError('GUE needs a port, and only GUE has one');
+  if ((type === 'ipip' && checksum !== 'nocsum') || (type === 'gre' && checksum === 'remcsum')) {
+    throw new RangeError(`${type} tunnels have no ${checksum}`);
+  }
+}
+
+export function readTunnel({ type = 'ipip', port = 0, checksum = 'nocsum' }: words.ReferenceTunnel = {}): Tunnel {
+  return { type, port, checksum };
+}
+
+export function configure(dest: Dest, config: words.ReferenceDest): void {
+  dest.method = config.method ?? 'dr';
+  dest.tunnel = readTunnel(config.tunnel);
+  dest.weight = config.weight ?? 1;
+  if (dest.weight !== 0) dest.lastWeight = dest.weight;
+  const upper = config.upperThreshold ?? 0;
+  // Only a limit that was raised or lifted takes the mark away at once.
+  if (upper === 0 || upper > dest.upperThreshold) dest.overloaded = false;
+  dest.upperThreshold = upper;
+  dest.lowerThreshold = config.lowerThreshold ?? 0;
+}

@@ -1,0 +1,44 @@
+/**
+ * Changing the TCP segment in a packet: numbers, options, data.
+ *
+ * @module
+ */
+import { carryChecksum, concatenate, pseudoHeader } from './packet/checksum.js';
+import type { IpPacket } from './packet/ip.js';
+import { parseTcp, serialiseTcp, TCP_LENGTH, type TcpSegment } from './packet/tcp.js';
+import { UPPER, upperLayer, withUpperLayer } from './upper.js';
+
+/** What a TCP checksum covers. */
+export function coveredByTcp({ source, destination }: IpPacket, bytes: Uint8Array): Uint8Array {
+  return concatenate(pseudoHeader(source, destination, UPPER.tcp, bytes.length), bytes);
+}
+
+/** Flags that connection tracking takes for those of a segment, whatever PSH, ECE and CWR say. */
+const POSSIBLE_FLAGS = new Set(['S', 'SU', 'SA', 'R', 'RA', 'A', 'AU', 'FA', 'FAU']);
+
+/** Whether connection tracking takes it for a segment: nothing else is adjusted. */
+export function isPossible({ flags, offsetAndReserved }: TcpSegment, length: number): boolean {
+  const offset = (offsetAndReserved >>> 4) * 4;
+  const names = [...'FSRAU'].filter((_, i) => (flags & [1, 2, 4, 16, 32][i]!) !== 0).join('');
+  return offset >= TCP_LENGTH && offset <= length && POSSIBLE_FLAGS.has(names);
+}
+
+/** The segment in a packet, if it is one. */
+export function segmentIn(packet: IpPacket): TcpSegment | undefined {
+  const upper = upperLayer(packet);
+  if (upper?.protocol !== UPPER.tcp || upper.isLaterFragment || upper.bytes.length < TCP_LENGTH) return undefined;
+  const segment = parseTcp(upper.bytes);
+  return isPossible(segment, upper.bytes.length) ? segment : undefined;
+}
+
+/**
+ * The packet with another segment; its checksum keeps whatever error it had.
+ *
+ * @param isPartial its checksum is only begun: it covers nothing of the segment yet
+ */
+export function withSegment(packet: IpPacket, segment: TcpSegment, isPartial: boolean): IpPacket {
+  if (isPartial) return withUpperLayer(packet, serialiseTcp(segment));
+  const before = coveredByTcp(packet, upperLayer(packet)!.bytes);
+  const after = coveredByTcp(packet, serialiseTcp({ ...segment, checksum: 0 }));
+  return withUpperLayer(packet, serialiseTcp({ ...segment, checksum: carryChecksum(before, after) }));
+}
