@@ -30,3 +30,8 @@ export const SYSCTLS: readonly (readonly [string, number | string])[] = [
     [`net/ipv6/conf/${name}/addr_gen_mode`, 1],
   ]),
 ];
+
+/** The command that sets one. */
+export function setSysctl([path, value]: readonly [string, number | string]): string {
+  return `echo '${value}' >/proc/sys/${path}`;
+}

@@ -8,7 +8,8 @@ import { Director, type PlanOptions } from '../../../src/index.js';
 import { namesFromFiles, runIpvsadm } from '../../../src/rules/index.js';
 import { shellWords } from '../../rules/transcript.js';
 import { CORE } from '../core.js';
-import type { KernelDirector, Ran } from '../uml.js';
+import type { Ran } from '../guest.js';
+import type { KernelDirector } from '../uml.js';
 import type { Step } from './generate.js';
 
 /** The guest has the host's files. */
