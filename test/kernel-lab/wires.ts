@@ -25,16 +25,18 @@ const MARK = [0x02, 0xff];
 
 /** Ports of UDP on loopback that nobody uses now. */
 export async function freePorts(count: number): Promise<number[]> {
-  const sockets = await Promise.all(Array.from({ length: count }, () => bound()));
+  const sockets = await Promise.all(Array.from({ length: count }, openSocket));
   const ports = sockets.map((socket) => socket.address().port);
   for (const socket of sockets) socket.close();
   return ports;
 }
 
-async function bound(): Promise<Socket> {
+/** A socket of UDP on loopback. */
+export async function openSocket(): Promise<Socket> {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
+  socket.setRecvBufferSize(BUFFER);
   return socket;
 }
 
@@ -56,14 +58,13 @@ export class Wires {
 
   /** `names`: the guest's interfaces by the ports that they listen on. */
   static async open(names: ReadonlyMap<number, string>): Promise<Wires> {
-    return new Wires(await bound(), names);
+    return new Wires(await openSocket(), names);
   }
 
   private constructor(socket: Socket, names: ReadonlyMap<number, string>) {
     this.#socket = socket;
     this.#names = names;
     this.#ports = new Map([...names].map(([port, name]) => [name, port]));
-    socket.setRecvBufferSize(BUFFER);
     socket.on('message', (data, from) => this.#receive(data, from));
     // The guest's end of a wire is closed while the interface is down.
     socket.on('error', () => {});

@@ -1,0 +1,190 @@
+/**
+ * The hosts: guests with real programs. The client has curl, the servers have nginx.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Family } from '../../../src/address.js';
+import { bootGuest, type Guest, type Programs } from '../guest.js';
+import { networkScript } from '../network.js';
+import {
+  ADDRESSES,
+  CLIENT_MAC,
+  clientNetwork,
+  HOST_INTERFACE,
+  type Mode,
+  NAT_PORT,
+  PORT,
+  SERVER_MACS,
+  serverNetwork,
+} from './modes.js';
+import type { Switch } from './switch.js';
+
+const PROGRAMS: Programs = { curl: 'curl', nginx: 'nginx' };
+/** MiB of memory, and how much more for each MiB that is sent up and kept there. */
+const MEMORY = 192;
+const MEMORY_EACH = 3;
+/** Seconds a MiB, and besides, that a transfer may take: many times what it takes. */
+const SECONDS_EACH = 8;
+const SECONDS = 60;
+/** Bytes a second of what is served slowly, so that many connections last. */
+const SLOW = 32_768;
+
+/** Files that all hosts see. */
+export interface Files {
+  readonly folder: string;
+  /** Names of the file for one transfer, and of that for many at once. */
+  readonly large: string;
+  readonly small: string;
+  readonly mib: number;
+}
+
+/** Boots a host on the Ethernet. `heard`: is told of each frame to it. */
+async function bootHost(
+  ethernet: Switch,
+  mac: string,
+  port: number,
+  mib: number,
+  heard: (frame: Uint8Array) => void,
+): Promise<Guest> {
+  ethernet.connectGuest(mac, port, heard);
+  const interfaces = [{ name: HOST_INTERFACE, mac, port, to: ethernet.port }];
+  return bootGuest({ interfaces, memory: MEMORY + MEMORY_EACH * mib, programs: PROGRAMS });
+}
+
+type Heard = (frame: Uint8Array) => void;
+
+/** A host that fetches and sends. */
+export class Client {
+  readonly #guest: Guest;
+  readonly #url: string;
+  readonly #files: Files;
+
+  static async boot(ethernet: Switch, port: number, family: Family, files: Files, heard: Heard): Promise<Client> {
+    const guest = await bootHost(ethernet, CLIENT_MAC, port, files.mib, heard);
+    await guest.must(networkScript(clientNetwork(family)));
+    return new Client(guest, family, files);
+  }
+
+  private constructor(guest: Guest, family: Family, files: Files) {
+    this.#guest = guest;
+    this.#files = files;
+    const { vip } = ADDRESSES[family];
+    this.#url = `http://${family === 6 ? `[${vip}]` : vip}:${PORT}`;
+  }
+
+  /** Fetches the file for one transfer. `sum`: its SHA-256. @throws Error when something else comes */
+  async fetch(sum: string): Promise<void> {
+    await this.#expect(sum, `${this.#curl} ${this.#url}/${this.#files.large}`);
+  }
+
+  /** Fetches the small file by so many connections at once. `sum`: SHA-256 of all of them, one behind the other. */
+  async fetchMany(count: number, sum: string): Promise<void> {
+    const curl = `${this.#curl} -Z --parallel-immediate --parallel-max ${count}`;
+    const from = `'${this.#url}/slow/${this.#files.small}?[1-${count}]'`;
+    await this.#expect(sum, `${curl} ${from} -o '/run/many-#1' >&2; cat /run/many-*; rm /run/many-*`);
+  }
+
+  /** Sends a file to a server, which keeps it by this name. */
+  async send(name: string): Promise<void> {
+    const { folder, large } = this.#files;
+    await this.#guest.must(`${this.#curl} -T ${join(folder, large)} ${this.#url}/up/${name}`, this.#limit);
+  }
+
+  close(): void {
+    this.#guest.close();
+  }
+
+  async #expect(sum: string, command: string): Promise<void> {
+    const text = await this.#guest.must(`(${command}) | sha256sum`, this.#limit);
+    if (!text.includes(sum)) throw new Error(`what came is not what was served: ${command}\n${text}`);
+  }
+
+  get #seconds(): number {
+    return SECONDS + SECONDS_EACH * this.#files.mib;
+  }
+
+  get #curl(): string {
+    return `curl -sS --max-time ${this.#seconds}`;
+  }
+
+  /** Of a command, ms: curl says more than that there was no answer. */
+  get #limit(): number {
+    return 1000 * (this.#seconds + SECONDS);
+  }
+}
+
+/** A host that serves files, keeps what it is sent, and logs who asks. */
+export class Server {
+  readonly #guest: Guest;
+
+  static async boot(
+    ethernet: Switch,
+    port: number,
+    mode: Mode,
+    family: Family,
+    index: number,
+    files: Files,
+    heard: Heard,
+  ): Promise<Server> {
+    const guest = await bootHost(ethernet, SERVER_MACS[index] as string, port, files.mib, heard);
+    writeFileSync(join(guest.folder, 'nginx.conf'), nginxConf(files));
+    await guest.must(
+      [
+        networkScript(serverNetwork(mode, family, index)),
+        // Files that are sent up are kept in memory.
+        'mount -t tmpfs -o size=90% run /run; mkdir /run/up',
+        'nginx -e /run/error.log -c "$LAB/nginx.conf"',
+      ].join('\n'),
+    );
+    return new Server(guest);
+  }
+
+  private constructor(guest: Guest) {
+    this.#guest = guest;
+  }
+
+  /** SHA-256 of what was sent here by this name, which is gone then; `undefined`: nothing was. */
+  async take(name: string): Promise<string | undefined> {
+    const text = await this.#guest.must(
+      `if [ -e /run/up/${name} ]; then sha256sum /run/up/${name}; rm /run/up/${name}; fi`,
+    );
+    return /^[\da-f]{64}/.exec(text)?.[0];
+  }
+
+  /** Addresses that asked since the start, each once. */
+  async clients(): Promise<string[]> {
+    const text = await this.#guest.must('sort -u /run/access.log; cat /run/error.log >&2');
+    return text.split('\n').filter(Boolean);
+  }
+
+  close(): void {
+    this.#guest.close();
+  }
+}
+
+function nginxConf({ folder }: Files): string {
+  const ports = [PORT, NAT_PORT].flatMap((port) => [
+    `listen ${port} backlog=1024;`,
+    `listen [::]:${port} backlog=1024;`,
+  ]);
+  const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path /run/${name};`);
+  return `user root;
+worker_processes 1;
+pid /run/nginx.pid;
+events { worker_connections 1024; }
+http {
+  log_format client $remote_addr;
+  access_log /run/access.log client;
+  client_max_body_size 0;
+  ${kept.join('\n  ')}
+  server {
+    ${ports.join('\n    ')}
+    root ${folder};
+    location /slow/ { alias ${folder}/; limit_rate ${SLOW}; }
+    location /up/ { root /run; dav_methods PUT; }
+  }
+}
+`;
+}

@@ -1,0 +1,203 @@
+/**
+ * A client and two servers with the director between them, and what has to go well.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { Family } from '../../../src/address.js';
+import { Random } from '../random.js';
+import { freePorts } from '../wires.js';
+import { Client, type Files, Server } from './hosts.js';
+import { Middle } from './middle.js';
+import { ADDRESSES, type Mode, SERVER_MACS } from './modes.js';
+import { type Impairment, Switch } from './switch.js';
+
+const MIB = 1 << 20;
+/** Bytes of what many connections fetch at once: some seconds for each. */
+const SMALL = 128 << 10;
+/** How often connections are counted, ms. */
+const COUNT_MS = 100;
+
+/** What is tried. */
+export interface Trial {
+  readonly mode: Mode;
+  readonly family: Family;
+  readonly impairment: Impairment;
+  /** Of each transfer. */
+  readonly mib: number;
+  /** Connections at once. */
+  readonly many: number;
+  readonly seed: number;
+}
+
+/** Called for each thing that went well. */
+export type Tell = (text: string) => void;
+
+/** Does everything. @throws Error that says what went wrong */
+export async function tryAll(trial: Trial, tell: Tell): Promise<void> {
+  await using lab = await Lab.open(trial);
+  for (const part of [() => lab.down(), () => lab.up(), () => lab.many(), () => lab.down(true), () => lab.up(true)]) {
+    const started = performance.now();
+    const text = await part();
+    tell(`${text}, ${((performance.now() - started) / 1000).toFixed(1)} s; ${lab.counts()}`);
+  }
+  tell(await lab.log());
+  tell(lab.counters());
+}
+
+class Lab implements AsyncDisposable {
+  readonly #trial: Trial;
+  readonly #files: Files;
+  readonly #digests: Readonly<Record<'large' | 'small', string>>;
+  #ethernet!: Switch;
+  #middle!: Middle;
+  #client!: Client;
+  #servers: Server[] = [];
+  /** Bytes to the client and to the servers, and what happens at how many. */
+  #bytes = 0;
+  #then: { at: number; act: () => void } | undefined;
+  #names = 0;
+
+  static async open(trial: Trial): Promise<Lab> {
+    const lab = new Lab(trial);
+    try {
+      await lab.#boot();
+      return lab;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(trial: Trial) {
+    const { mib, many, seed } = trial;
+    const folder = mkdtempSync(join(tmpdir(), 'kernel-lab-files-'));
+    const random = new Random(seed);
+    const make = (name: string, length: number) => {
+      const bytes = random.bytes(length);
+      writeFileSync(join(folder, name), bytes);
+      return bytes;
+    };
+    this.#trial = trial;
+    this.#files = { folder, large: 'large', small: 'small', mib };
+    const large = make('large', mib * MIB);
+    const small = make('small', SMALL);
+    const digest = (times: number, bytes: Uint8Array) => {
+      const hash = createHash('sha256');
+      for (let left = times; left > 0; left--) hash.update(bytes);
+      return hash.digest('hex');
+    };
+    this.#digests = { large: digest(1, large), small: digest(many, small) };
+  }
+
+  async #boot(): Promise<void> {
+    const { mode, family, impairment, seed } = this.#trial;
+    const ethernet = await Switch.open(impairment, new Random(seed + 1));
+    this.#ethernet = ethernet;
+    this.#middle = new Middle(ethernet, mode, family);
+    const [own = 0, ...ports] = await freePorts(1 + SERVER_MACS.length);
+    const heard = (frame: Uint8Array) => this.#heard(frame);
+    this.#client = await Client.boot(ethernet, own, family, this.#files, heard);
+    for (const [i, port] of ports.entries()) {
+      this.#servers.push(await Server.boot(ethernet, port, mode, family, i, this.#files, heard));
+    }
+  }
+
+  /** The client fetches a file. With `restart`, the director is made anew in the middle. */
+  async down(restart = false): Promise<string> {
+    await this.#during(restart, () => this.#client.fetch(this.#digests.large));
+    return `${this.#trial.mib} MiB down${restart ? ' with a restart' : ''}`;
+  }
+
+  /** The client sends a file. */
+  async up(restart = false): Promise<string> {
+    const name = `${++this.#names}`;
+    await this.#during(restart, () => this.#client.send(name));
+    const digests = await Promise.all(this.#servers.map((server) => server.take(name)));
+    const taken = digests.filter((digest) => digest !== undefined);
+    if (taken.length !== 1 || taken[0] !== this.#digests.large) throw new Error('what came up is not what was sent');
+    return `${this.#trial.mib} MiB up${restart ? ' with a restart' : ''}`;
+  }
+
+  /** The client has many connections at once. */
+  async many(): Promise<string> {
+    const { many } = this.#trial;
+    let most = 0;
+    let goesOn = true;
+    const counting = async () => {
+      while (goesOn) {
+        most = Math.max(most, this.#middle.count('ESTABLISHED'));
+        await setTimeout(COUNT_MS);
+      }
+    };
+    const counted = counting();
+    await this.#client.fetchMany(many, this.#digests.small).finally(() => {
+      goesOn = false;
+    });
+    await counted;
+    if (most < many) throw new Error(`expected ${many} connections at once, were ${most}`);
+    return `${many} connections, ${most} at once`;
+  }
+
+  /** What the servers say who asked. */
+  async log(): Promise<string> {
+    const { client } = ADDRESSES[this.#trial.family];
+    for (const server of this.#servers) {
+      const clients = await server.clients();
+      if (clients.join(' ') !== client)
+        throw new Error(`a server's log has ${clients.join(', ') || 'nobody'}, not ${client}`);
+    }
+    return `both servers' logs have ${client}, and nobody else`;
+  }
+
+  /** Frames since it was asked last. */
+  counts(): string {
+    const { frames, lost, overtaken, duplicated } = this.#ethernet.counts();
+    const odd = lost + overtaken + duplicated > 0 ? ` (${lost} lost, ${overtaken} overtaken, ${duplicated} twice)` : '';
+    return `${frames} frames${odd}`;
+  }
+
+  counters(): string {
+    return `the director: ${this.#middle.counters()}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) server.close();
+    this.#client?.close();
+    this.#middle?.close();
+    this.#ethernet?.close();
+    rmSync(this.#files.folder, { recursive: true, force: true });
+  }
+
+  /** Does it, and if so makes the director anew when half of the file has gone by. */
+  async #during<T>(restart: boolean, act: () => Promise<T>): Promise<T> {
+    let restarted = false;
+    this.#bytes = 0;
+    const at = (this.#trial.mib * MIB) / 2;
+    this.#then = restart
+      ? {
+          at,
+          act: () => {
+            this.#middle.restart();
+            restarted = true;
+          },
+        }
+      : undefined;
+    const result = await act();
+    if (restart && !restarted) throw new Error('the director was not made anew');
+    return result;
+  }
+
+  #heard(frame: Uint8Array): void {
+    this.#bytes += frame.length;
+    if (this.#then === undefined || this.#bytes < this.#then.at) return;
+    const { act } = this.#then;
+    this.#then = undefined;
+    // The director is at work now.
+    setImmediate(act);
+  }
+}
