@@ -169,7 +169,7 @@ function remoteChecksum(random: Random, packet: Uint8Array): [start: number, off
   if (random.once(2)) return [headers, headers + random.of([16, 16, 6, 2])];
   const start = 2 * random.below(35);
   // Before the start it can be filled in nowhere.
-  if (random.once(3)) return [start, 2 * random.below(Math.max(1, start / 2))];
+  if (start > 0 && random.once(3)) return [start, 2 * random.below(start / 2)];
   return [start, Math.max(start, headers) + 2 * random.below(20)];
 }
 

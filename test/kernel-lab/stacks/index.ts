@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import type { Family } from '../../../src/address.js';
+import { BALANCERS } from './balancer.js';
 import { tryAll } from './lab.js';
 import { MODES } from './modes.js';
 
@@ -16,6 +17,7 @@ middle of a transfer down and one up. Needs Debian's user-mode-linux, nginx and 
 
   --mode M,...     ${Object.keys(MODES).join(', ')}; default: all
   --family F       4 or 6; default: both
+  --director D     core, or reference, which has no snapshots; default core
   --mib N          of each file; default 64
   --connections N  at once; default 200
   --loss P         how often a frame is lost, 0 to 1; default 0
@@ -27,6 +29,7 @@ middle of a transfer down and one up. Needs Debian's user-mode-linux, nginx and 
 const OPTIONS = {
   mode: { type: 'string', default: Object.keys(MODES).join(',') },
   family: { type: 'string', default: '4,6' },
+  director: { type: 'string', default: 'core' },
   mib: { type: 'string', default: '64' },
   connections: { type: 'string', default: '200' },
   loss: { type: 'string', default: '0' },
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const seed = whole(values.seed ?? String(Date.now() % 1_000_000_000), '--seed');
+  const balancer = named(values.director, BALANCERS, '--director');
   const mib = whole(values.mib, '--mib');
   const many = whole(values.connections, '--connections');
   const impairment = {
@@ -54,12 +58,11 @@ async function main(): Promise<number> {
   console.log(`seed ${seed}`);
   let failed = 0;
   for (const name of values.mode.split(',')) {
-    const mode = MODES[name];
-    if (mode === undefined) throw new Error(`--mode: expected ${Object.keys(MODES).join(', ')}, got ${name}`);
+    const mode = named(name, MODES, '--mode');
     for (const family of families) {
       const tell = (text: string) => console.log(`${name} IPv${family}: ${text}`);
       try {
-        await tryAll({ mode, family, impairment, mib, many, seed }, tell);
+        await tryAll({ balancer, mode, family, impairment, mib, many, seed }, tell);
       } catch (error) {
         failed++;
         tell(`FAILED: ${error instanceof Error ? error.message : String(error)}`);
@@ -68,6 +71,12 @@ async function main(): Promise<number> {
   }
   console.log(`${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+function named<T>(name: string, all: Readonly<Record<string, T>>, option: string): T {
+  const found = all[name];
+  if (found === undefined) throw new Error(`${option}: expected ${Object.keys(all).join(', ')}, got ${name}`);
+  return found;
 }
 
 function familyOf(text: string): Family {

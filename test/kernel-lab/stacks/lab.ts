@@ -11,6 +11,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Family } from '../../../src/address.js';
 import { Random } from '../random.js';
 import { freePorts } from '../wires.js';
+import type { MakeBalancer } from './balancer.js';
 import { Client, type Files, Server } from './hosts.js';
 import { Middle } from './middle.js';
 import { ADDRESSES, type Mode, SERVER_MACS } from './modes.js';
@@ -24,6 +25,7 @@ const COUNT_MS = 100;
 
 /** What is tried. */
 export interface Trial {
+  readonly balancer: MakeBalancer;
   readonly mode: Mode;
   readonly family: Family;
   readonly impairment: Impairment;
@@ -40,7 +42,13 @@ export type Tell = (text: string) => void;
 /** Does everything. @throws Error that says what went wrong */
 export async function tryAll(trial: Trial, tell: Tell): Promise<void> {
   await using lab = await Lab.open(trial);
-  for (const part of [() => lab.down(), () => lab.up(), () => lab.many(), () => lab.down(true), () => lab.up(true)]) {
+  const parts = [() => lab.down(), () => lab.up(), () => lab.many()];
+  if (lab.restarts)
+    parts.push(
+      () => lab.down(true),
+      () => lab.up(true),
+    );
+  for (const part of parts) {
     const started = performance.now();
     const text = await part();
     tell(`${text}, ${((performance.now() - started) / 1000).toFixed(1)} s; ${lab.counts()}`);
@@ -95,16 +103,21 @@ class Lab implements AsyncDisposable {
   }
 
   async #boot(): Promise<void> {
-    const { mode, family, impairment, seed } = this.#trial;
+    const { balancer, mode, family, impairment, seed } = this.#trial;
     const ethernet = await Switch.open(impairment, new Random(seed + 1));
     this.#ethernet = ethernet;
-    this.#middle = new Middle(ethernet, mode, family);
+    this.#middle = new Middle(ethernet, balancer(mode, family));
     const [own = 0, ...ports] = await freePorts(1 + SERVER_MACS.length);
     const heard = (frame: Uint8Array) => this.#heard(frame);
     this.#client = await Client.boot(ethernet, own, family, this.#files, heard);
     for (const [i, port] of ports.entries()) {
       this.#servers.push(await Server.boot(ethernet, port, mode, family, i, this.#files, heard));
     }
+  }
+
+  /** Whether the director can be made anew. */
+  get restarts(): boolean {
+    return this.#middle.balancer.restarted !== undefined;
   }
 
   /** The client fetches a file. With `restart`, the director is made anew in the middle. */
@@ -130,7 +143,7 @@ class Lab implements AsyncDisposable {
     let goesOn = true;
     const counting = async () => {
       while (goesOn) {
-        most = Math.max(most, this.#middle.count('ESTABLISHED'));
+        most = Math.max(most, this.#middle.balancer.established());
         await setTimeout(COUNT_MS);
       }
     };
@@ -161,8 +174,10 @@ class Lab implements AsyncDisposable {
     return `${frames} frames${odd}`;
   }
 
+  /** What the director did. */
   counters(): string {
-    return `the director: ${this.#middle.counters()}`;
+    const reasons = Object.entries(this.#middle.balancer.reasons()).filter(([, count]) => count > 0);
+    return `the director: ${reasons.map((words) => words.join(' ')).join(', ')}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,128 @@
+/**
+ * A director, by either implementation.
+ *
+ * @module
+ */
+import type { Family } from '../../../src/address.js';
+import { Director } from '../../../src/director.js';
+import { verdictName } from '../../../src/reasons.js';
+import { ReferenceDirector } from '../../../src/reference/index.js';
+import { CORE } from '../core.js';
+import { directorNetwork, type Mode, rulesOf } from './modes.js';
+
+/** A frame that came in. */
+export interface Arrival {
+  readonly inInterface: string;
+  readonly frame: Uint8Array;
+}
+
+/** What is asked of it. Its time is the clock's. */
+export interface Balancer {
+  /** Judges frames, as many as it takes at once, and takes them from the list; what leaves. Without frames, lets time pass. */
+  process(arrivals: Arrival[]): Uint8Array[];
+  /** Established connections. */
+  established(): number;
+  /** Another one, made of its snapshot. */
+  restarted?(): Balancer;
+  /** Frames by the reason of their verdict. */
+  reasons(): Readonly<Record<string, number | bigint>>;
+}
+
+/** Makes one. */
+export type MakeBalancer = (mode: Mode, family: Family) => Balancer;
+
+const PLAN = { connections: 4096, connections6: 4096 } as const;
+
+/** By the names of `--director`. */
+export const BALANCERS: Readonly<Record<string, MakeBalancer>> = {
+  core: (mode, family) => {
+    const director = Director.createSync({ network: directorNetwork(family), wasm: CORE, plan: PLAN });
+    setUp(director, mode, family);
+    return new CoreBalancer(director);
+  },
+  reference: (mode, family) => {
+    const director = new ReferenceDirector({ network: directorNetwork(family) });
+    setUp(director, mode, family);
+    return new ReferenceBalancer(director);
+  },
+};
+
+function setUp(director: Pick<Director, 'addService' | 'addDest'>, mode: Mode, family: Family): void {
+  const { service, dests } = rulesOf(mode, family);
+  director.addService(service);
+  for (const dest of dests) director.addDest(service, dest);
+}
+
+class CoreBalancer implements Balancer {
+  readonly #director: Director;
+
+  constructor(director: Director) {
+    this.#director = director;
+  }
+
+  process(arrivals: Arrival[]): Uint8Array[] {
+    const director = this.#director;
+    const { burst } = director;
+    burst.reset();
+    let taken = 0;
+    for (const { inInterface, frame } of arrivals) {
+      if (burst.full || !burst.hasRoom(frame.length)) break;
+      burst.reserve(frame.length, director.interfaceIndex(inInterface)).set(frame);
+      burst.commit(frame.length);
+      taken++;
+    }
+    arrivals.splice(0, taken);
+    const count = director.process(Date.now());
+    const left: Uint8Array[] = [];
+    for (let index = 0; index < count; index++) {
+      // The frame may wait to be sent, and the burst does not.
+      if (verdictName(burst.verdict(index)) === 'forward') left.push(burst.frame(index).slice());
+    }
+    return left;
+  }
+
+  established(): number {
+    return establishedOf(this.#director.connections(Date.now()));
+  }
+
+  restarted(): Balancer {
+    const bytes = this.#director.snapshot();
+    this.#director.close();
+    return new CoreBalancer(Director.restoreSync(bytes, { wasm: CORE }));
+  }
+
+  reasons(): Readonly<Record<string, bigint>> {
+    return this.#director.counters();
+  }
+}
+
+class ReferenceBalancer implements Balancer {
+  readonly #director: ReferenceDirector;
+  readonly #reasons: Record<string, number> = {};
+
+  constructor(director: ReferenceDirector) {
+    this.#director = director;
+  }
+
+  process(arrivals: Arrival[]): Uint8Array[] {
+    const now = Date.now();
+    this.#director.advance(now);
+    return arrivals.splice(0).flatMap(({ inInterface, frame }) => {
+      const outcomes = this.#director.send(frame, inInterface, now);
+      for (const { reason } of outcomes) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
+      return outcomes.filter(({ verdict }) => verdict === 'forward').map((one) => one.frame);
+    });
+  }
+
+  established(): number {
+    return establishedOf(this.#director.connections(Date.now()));
+  }
+
+  reasons(): Readonly<Record<string, number>> {
+    return this.#reasons;
+  }
+}
+
+function establishedOf(connections: readonly { readonly state: string }[]): number {
+  return connections.filter(({ state }) => state === 'ESTABLISHED').length;
+}
