@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Numbers } from './fullnat/numbers.js';
+import { type Numbers, noNumbers } from './fullnat/numbers.js';
 import type { LocalEnd, LocalPorts } from './fullnat/pools.js';
 import { profileTimeouts } from './fullnat/profile.js';
 import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
@@ -65,8 +65,16 @@ export interface FullNat {
   local: LocalEnd;
   /** Of the service when the connection was made. */
   profile: words.ReferenceProfile;
+  carry: words.ReferenceCarry | undefined;
+  /** What the PROXY protocol puts in front of what the client says. */
+  header: Uint8Array;
   numbers: Numbers;
+  /** How many datagrams of the client have told who it is. */
+  datagrams: number;
 }
+
+/** What it begins with. */
+export type FullNatMaking = Omit<FullNat, 'numbers' | 'datagrams'>;
 
 /** What does not end while it controls connections. */
 export type Controller = Template | Connection;
@@ -78,7 +86,7 @@ export interface Making {
   once?: boolean;
   control?: Controller;
   awaitsPort?: boolean;
-  fullnat?: Pick<FullNat, 'local' | 'profile'>;
+  fullnat?: FullNatMaking;
 }
 
 /** Addresses and ports of a packet. */
@@ -190,7 +198,7 @@ export class ConnectionTable {
       awaitsPort,
       ftp: isHelped ? 'idle' : undefined,
       shift: undefined,
-      fullnat: making.fullnat && { ...making.fullnat, numbers: { syn: undefined, delta: 0 } },
+      fullnat: making.fullnat && beginning(making.fullnat, tuple),
     };
     this.#records.enter(connection);
     control?.controlled.add(connection);
@@ -351,6 +359,11 @@ function replyTuple(connection: Connection): Tuple {
     destination: connection.fullnat?.local.address ?? connection.clientAddress,
     destinationPort: connection.fullnat?.local.port ?? connection.clientPort,
   };
+}
+
+function beginning(making: FullNatMaking, { protocol }: Tuple): FullNat {
+  const { length } = making.header;
+  return { ...making, numbers: noNumbers(protocol === 'tcp' ? length : 0), datagrams: 0 };
 }
 
 /** The method of a new connection. FTP's data connections have what they need for NAT alone. */

@@ -310,10 +310,12 @@ function describePersistence({
 function describeFullNat({
   localAddresses,
   profile,
-}: Service): Pick<words.ReferenceServiceInfo, 'localAddresses' | 'profile'> {
+  carry,
+}: Service): Pick<words.ReferenceServiceInfo, 'localAddresses' | 'profile' | 'carry'> {
   return {
     ...(localAddresses.length > 0 && { localAddresses: localAddresses.map(formatAddress) }),
     ...(profile !== 'linux' && { profile }),
+    ...(carry && { carry }),
   };
 }
 

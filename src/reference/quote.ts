@@ -127,8 +127,8 @@ export interface QuoteChange {
   sourcePort?: number;
   destination?: Address;
   destinationPort?: number;
-  /** What is taken from the sequence number of TCP, modulo 2^32. */
-  back?: number;
+  /** What becomes of the sequence number of TCP. */
+  number?: (sent: number) => number;
 }
 
 /**
@@ -153,7 +153,7 @@ export function translateError(
 
 function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
   const bytes = quote.bytes.slice();
-  const { source, sourcePort, destination, destinationPort, back = 0 } = change;
+  const { source, sourcePort, destination, destinationPort, number } = change;
   const at = quote.isIpv6 ? 8 : 12;
   if (source !== undefined) bytes.set(addressBytes(source), at);
   if (destination !== undefined) bytes.set(addressBytes(destination), at + (quote.isIpv6 ? 16 : 4));
@@ -162,8 +162,8 @@ function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
     if (sourcePort !== undefined) view.setUint16(quote.offset, sourcePort);
     if (destinationPort !== undefined) view.setUint16(quote.offset + 2, destinationPort);
   }
-  if (quote.protocol === UPPER.tcp && quote.offset + 8 <= bytes.length) {
-    view.setUint32(quote.offset + 4, view.getUint32(quote.offset + 4) - back);
+  if (number !== undefined && quote.protocol === UPPER.tcp && quote.offset + 8 <= bytes.length) {
+    view.setUint32(quote.offset + 4, number(view.getUint32(quote.offset + 4)));
   }
   if (!quote.isIpv6) {
     bytes.fill(0, 10, 12);

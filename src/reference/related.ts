@@ -6,6 +6,7 @@
 import { type Connection, isTranslated } from './connections.js';
 import { countReply, countRequest } from './counts.js';
 import { sendErrorBack } from './fullnat/back.js';
+import { quotedNumber } from './fullnat/numbers.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ICMP_LENGTH } from './packet/icmp.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
@@ -96,7 +97,11 @@ function translateBack(
   const quoted = { destination: source, destinationPort: virtualPort };
   if (fullnat === undefined)
     return { translate: (packet) => translateError(packet, message, quote, { source }, quoted) };
-  const client = { source: clientAddress, sourcePort: clientPort, back: fullnat.numbers.delta };
+  const client = {
+    source: clientAddress,
+    sourcePort: clientPort,
+    number: (sent: number) => quotedNumber(sent, fullnat.numbers),
+  };
   const ends = { source, destination: clientAddress };
   return { translate: (packet) => translateError(packet, message, quote, ends, { ...quoted, ...client }) };
 }
@@ -120,7 +125,7 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   const ends = { destination: destAddress, ...(local && { source: local.destination }) };
   const quoted = { source: destAddress, sourcePort: destPort, ...local };
   const judgement = send(host, received, connection, {
-    translate: (packet) => translateError(packet, message, quote, ends, quoted),
+    translate: (packet) => [translateError(packet, message, quote, ends, quoted)],
     reason: 'icmp-in',
     isError: true,
     isCut: false,

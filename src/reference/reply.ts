@@ -3,14 +3,17 @@
  *
  * @module
  */
-import type { Connection } from './connections.js';
+import type { Connection, FullNat } from './connections.js';
 import { countReply } from './counts.js';
 import { finished } from './emit.js';
-import { towardsClient } from './fullnat/numbers.js';
+import { hearServersNumbers, towardsClient } from './fullnat/numbers.js';
+import { withLowerMss } from './fullnat/toa.js';
 import { followShift, hearServer } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
+import { familyOf } from './packet/address.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Transport } from './ports.js';
+import { segmentIn, withSegment } from './segment.js';
 import { translate } from './translate.js';
 
 /**
@@ -35,12 +38,21 @@ export function passReply(
   const isPartial = partialChecksum !== false || heard.isBegun;
   if (fullnat !== undefined) {
     const ends = { source, sourcePort, destination: clientAddress, destinationPort: clientPort };
-    return towardsClient(translate(packet, ends, isPartial), fullnat.numbers, isPartial);
+    return answered(translate(packet, ends, isPartial), fullnat, isPartial);
   }
   const translated = translate(heard.packet, { source, sourcePort }, isPartial);
   const followed = followShift(translated, connection, 'output', isPartial);
   if ('verdict' in followed) return followed;
   return heard.isBegun && partialChecksum === false ? finished(followed) : followed;
+}
+
+/** A server's segment, as its client can read it. */
+function answered(packet: IpPacket, { numbers, carry }: FullNat, isPartial: boolean): IpPacket {
+  const segment = segmentIn(packet);
+  if (segment === undefined) return packet;
+  hearServersNumbers(segment, numbers);
+  const read = towardsClient(segment, numbers);
+  return withSegment(packet, carry === 'toa' ? withLowerMss(read, familyOf(packet.source)) : read, isPartial);
 }
 
 /**

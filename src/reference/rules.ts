@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { canCarry } from './fullnat/carry.js';
 import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
 import type { Dest, Service, ServiceEnd, Tunnel } from './services.js';
 import type * as words from './types.js';
@@ -29,6 +30,17 @@ export function readPersistence(
   const given = netmask ?? (family === 4 ? '255.255.255.255' : 128);
   const mask = typeof given === 'string' ? parseAnyAddress(given) : (1n << 128n) - (1n << BigInt(128 - given));
   return { persistence: { timeout: persistent * 1000, mask, netmask: given, engine: pe }, engine: pe, once: ops };
+}
+
+/** How servers are told who their client is. @throws RangeError where that cannot be */
+export function readCarry(config: words.ReferenceService, family: Family): words.ReferenceCarry | undefined {
+  const { carry } = config;
+  if (carry === undefined) return undefined;
+  if (!('fwmark' in config) && !canCarry(config.protocol, carry)) {
+    throw new RangeError(`${config.protocol} has nothing to carry an address by ${carry}`);
+  }
+  if (carry === 'uoa-option' && family === 6) throw new RangeError('uoa-option is an option of IPv4');
+  return carry;
 }
 
 /** @throws RangeError */

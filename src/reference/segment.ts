@@ -8,6 +8,11 @@ import type { IpPacket } from './packet/ip.js';
 import { parseTcp, serialiseTcp, TCP_LENGTH, type TcpSegment } from './packet/tcp.js';
 import { UPPER, upperLayer, withUpperLayer } from './upper.js';
 
+/** The sum of a pseudo header whose length has grown; its zero is spelt 0xffff. */
+export function grownSum(sum: number, growth: number): number {
+  return (sum + growth + 0xffff) % 0xffff || 0xffff;
+}
+
 /** What a TCP checksum covers. */
 export function coveredByTcp({ source, destination }: IpPacket, bytes: Uint8Array): Uint8Array {
   return concatenate(pseudoHeader(source, destination, UPPER.tcp, bytes.length), bytes);
@@ -34,11 +39,16 @@ export function segmentIn(packet: IpPacket): TcpSegment | undefined {
 /**
  * The packet with another segment; its checksum keeps whatever error it had.
  *
- * @param isPartial its checksum is only begun: it covers nothing of the segment yet
+ * @param isPartial its checksum is only begun: it covers nothing of the segment yet but its length
  */
 export function withSegment(packet: IpPacket, segment: TcpSegment, isPartial: boolean): IpPacket {
-  if (isPartial) return withUpperLayer(packet, serialiseTcp(segment));
-  const before = coveredByTcp(packet, upperLayer(packet)!.bytes);
-  const after = coveredByTcp(packet, serialiseTcp({ ...segment, checksum: 0 }));
+  const { bytes } = upperLayer(packet)!;
+  const changed = serialiseTcp({ ...segment, checksum: 0 });
+  if (isPartial) {
+    const checksum = grownSum(segment.checksum, changed.length - bytes.length);
+    return withUpperLayer(packet, serialiseTcp({ ...segment, checksum }));
+  }
+  const before = coveredByTcp(packet, bytes);
+  const after = coveredByTcp(packet, changed);
   return withUpperLayer(packet, serialiseTcp({ ...segment, checksum: carryChecksum(before, after) }));
 }

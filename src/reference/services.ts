@@ -13,6 +13,7 @@ import {
   configure,
   endName,
   identify,
+  readCarry,
   readEnd,
   readLocalAddresses,
   readPersistence,
@@ -87,6 +88,7 @@ export interface Service {
   localAddresses: Address[];
   nextLocal: number;
   profile: words.ReferenceProfile;
+  carry: words.ReferenceCarry | undefined;
   dests: Dest[];
   stats: words.ReferenceStats;
   rates: Rates;
@@ -152,6 +154,7 @@ export class ServiceTable {
     const settings = this.#settings(family, () => service.flags);
     const scheduler = createScheduler<Dest>(name, [], settings);
     const localAddresses = readLocalAddresses(config, family);
+    const carry = readCarry(config, family);
     this.#localPorts.rename([], localAddresses);
     const service: Service = {
       end,
@@ -163,6 +166,7 @@ export class ServiceTable {
       localAddresses,
       nextLocal: 0,
       profile: config.profile ?? 'linux',
+      carry,
       dests: [],
       stats: noStats(),
       rates: new Rates(),
@@ -177,11 +181,12 @@ export class ServiceTable {
     const { dests, family, localAddresses: before } = service;
     const persistence = readPersistence(config, family);
     for (const { method } of dests) checkMethod(method, persistence.once);
+    const carry = readCarry(config, family);
     const localAddresses = readLocalAddresses(config, family);
     this.#localPorts.rename(before, localAddresses);
     const isNew = localAddresses.length !== before.length || localAddresses.some((each, i) => each !== before[i]);
     if (isNew) Object.assign(service, { localAddresses, nextLocal: 0 });
-    service.profile = config.profile ?? 'linux';
+    Object.assign(service, { profile: config.profile ?? 'linux', carry });
     service.flags = [...(config.flags ?? [])];
     Object.assign(service, persistence);
     const name = config.scheduler ?? 'wlc';

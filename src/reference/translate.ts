@@ -44,10 +44,10 @@ export function translate(packet: IpPacket, to: Translation, isPartial = false):
   return addressed;
 }
 
-/** What is left to be finished of a packet that was translated: checksums of SCTP and ICMP are computed anew. */
+/** What is left to be finished of a packet that was translated: checksums of SCTP and ICMP are computed anew, those behind UOA finished. */
 export function unfinishedAfter(packet: IpPacket, unfinished: Unfinished): Unfinished {
   const protocol = upperLayer(packet)?.protocol ?? 0;
-  const isNew = ([UPPER.sctp, UPPER.icmp, UPPER.icmpv6] as number[]).includes(protocol);
+  const isNew = ([UPPER.sctp, UPPER.icmp, UPPER.icmpv6, UPPER.option] as number[]).includes(protocol);
   return isNew ? false : unfinished;
 }
 

@@ -7,7 +7,7 @@ import { type AnswerName, answer } from './answer.js';
 import { type Connection, isTranslated } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
-import { towardsServer } from './fullnat/numbers.js';
+import { growthOf, type Room, tellServer } from './fullnat/carry.js';
 import { keepsHops } from './fullnat/profile.js';
 import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
@@ -16,6 +16,7 @@ import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
 import { IP_FLAG } from './packet/ipv4.js';
+import { IPV6_MIN_MTU } from './packet/ipv6.js';
 import { pendingChecksum } from './packet/partial.js';
 import type { Dest } from './services.js';
 import { translate, unfinishedAfter } from './translate.js';
@@ -24,8 +25,8 @@ import type { ReferenceOutcome } from './types.js';
 
 /** What is sent: a packet of the connection, or an ICMP error about one. */
 export interface Load {
-  /** What NAT or FullNAT makes of it, or the verdict where the FTP helper stops it. */
-  translate(packet: IpPacket): IpPacket | Judgement;
+  /** What NAT or FullNAT makes of it, perhaps with a packet of the director in front; or the verdict where that stops it. */
+  translate(packet: IpPacket, room: Room): [IpPacket, ...IpPacket[]] | Judgement;
   /** `undefined`: that of the method. */
   reason: string | undefined;
   /** About errors no errors are sent, so that those of IPv4 are cut instead. */
@@ -49,16 +50,17 @@ export function transmit(host: Host, received: Received, connection: Connection,
   const { partialChecksum, now } = received;
   const isPartial = partialChecksum !== false;
   return send(host, received, connection, {
-    translate: (packet) => {
+    translate: (packet, room) => {
       if (fullnat !== undefined) {
         const { address: source, port: sourcePort } = fullnat.local;
         const ends = { source, sourcePort, destination, destinationPort };
-        return towardsServer(translate(packet, ends, isPartial), fullnat.numbers, isPartial);
+        return tellServer(translate(packet, ends, isPartial), connection, fullnat, room, isPartial);
       }
       const stopped = hearClient(host, packet, connection, partialChecksum, now);
       if (stopped !== undefined) return stopped;
       const translated = translate(packet, { destination, destinationPort }, isPartial);
-      return followShift(translated, connection, 'input', isPartial);
+      const followed = followShift(translated, connection, 'input', isPartial);
+      return 'verdict' in followed ? followed : [followed];
     },
     reason: undefined,
     isError: false,
@@ -91,8 +93,10 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const mtu =
     tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, pending !== undefined);
   if (mtu === 'tunnel-mtu') return drop(mtu);
-  if (isTooBig(received, mtu, load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0))) {
-    return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, mtu));
+  const { growth, must } = load.isError ? NO_GROWTH : growthOf(packet, connection);
+  const mayCut = load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0);
+  if (isTooBig(received, mtu, mayCut, must ? growth : 0)) {
+    return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, growth)));
   }
   if (load.isCut && isTranslated(connection)) return drop('transport-truncated');
   const { isRouted = false } = received;
@@ -101,10 +105,29 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (tunnelled !== undefined) return emitByTunnel(host, lowered, tunnelled, load.reason, shipment);
   const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };
   if (!isTranslated(connection)) return emit(host, { ...outgoing, packet: lowered });
-  const unfinished = unfinishedAfter(packet, partialChecksum);
-  const translated = load.translate(lowered);
+  const isWholeOnly = isIpv6(packet) ? arrival === undefined : (packet.flags & IP_FLAG.dontFragment) !== 0;
+  const translated = load.translate(lowered, { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true });
   if ('verdict' in translated) return translated;
-  return emit(host, { ...outgoing, packet: translated, partialChecksum: unfinished });
+  const [first, second] = translated;
+  const last = second ?? first;
+  const own = { ...outgoing, packet: last, partialChecksum: unfinishedAfter(last, partialChecksum) };
+  if (second === undefined) return emit(host, own);
+  const told = emit(host, { ...outgoing, packet: first, partialChecksum: false, arrival: undefined });
+  return withMade(told, emit(host, { ...own, reason: 'client-address' }));
+}
+
+const NO_GROWTH = { growth: 0, must: false };
+
+/** What may come by a way on which each packet becomes longer; every link of IPv6 takes 1280 bytes. */
+function lessened(packet: IpPacket, mtu: number, growth: number): number {
+  return isIpv6(packet) ? Math.max(mtu - growth, IPV6_MIN_MTU) : mtu - growth;
+}
+
+/** Two packets for one that came; neither without the other. */
+function withMade(told: Judgement, { verdict, reason, outInterface, frame, made = [], ...own }: Judgement): Judgement {
+  if (verdict !== 'forward' || frame === undefined) return drop(reason);
+  const { partialChecksum = false } = own;
+  return { ...told, made: [{ verdict, reason, outInterface, frame, made: true, partialChecksum }, ...made] };
 }
 
 /** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
@@ -145,10 +168,11 @@ function pathMtu(host: Host, dest: Dest | undefined, to: Address, own: number, n
 }
 
 /** @param mayCut IPv4 packets are cut although they say otherwise, or nothing is to be said about it */
-function isTooBig({ packet, arrival }: Received, mtu: number, mayCut: boolean): boolean {
+function isTooBig({ packet, arrival }: Received, mtu: number, mayCut: boolean, growth: number): boolean {
+  const length = ipLength(packet) + growth;
   // What came in fragments leaves in such fragments.
-  if (isIpv6(packet)) return (arrival?.largest ?? ipLength(packet)) > mtu;
-  return ipLength(packet) > mtu && !mayCut && (packet.flags & IP_FLAG.dontFragment) !== 0;
+  if (isIpv6(packet)) return (arrival?.largest ?? length) > mtu;
+  return length > mtu && !mayCut && (packet.flags & IP_FLAG.dontFragment) !== 0;
 }
 
 function emitByTunnel(
@@ -189,12 +213,17 @@ function deliverHere(received: Received, connection: Connection, load: Load): Ju
   if (!isTranslated(connection)) return { verdict: 'local', reason: 'local-dest' };
   if (load.isCut) return drop('transport-truncated');
   if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
-  const translated = load.translate(received.packet);
+  const translated = load.translate(received.packet, { mtu: 0, mayCut: true, mayBeTwo: false });
   if ('verdict' in translated) return translated;
-  return { verdict: 'local', reason: 'local-dest', frame: given(received, translated) };
+  return { verdict: 'local', reason: 'local-dest', frame: given(received, translated[0]) };
 }
 
-/** The frame of a changed packet, with the options as they came: the stack fills them in when it gets the packet. */
+/**
+ * The frame of a changed packet, with the options as they came, and what was put behind them: the stack fills them in when
+ * it gets the packet.
+ */
 export function given({ givenOptions, link }: Received, changed: IpPacket): Uint8Array {
-  return concatenate(link, serialiseIp(isIpv6(changed) ? changed : { ...changed, options: givenOptions }));
+  if (isIpv6(changed)) return concatenate(link, serialiseIp(changed));
+  const options = concatenate(givenOptions, changed.options.subarray(givenOptions.length));
+  return concatenate(link, serialiseIp({ ...changed, options }));
 }

@@ -10,6 +10,9 @@ export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 /** Forwarding method: ipvsadm's `-m`, `-g` and `-i`, and FullNAT, which Linux does not have. */
 export type ReferenceMethod = 'nat' | 'dr' | 'tun' | 'fullnat';
 
+/** How FullNAT tells servers who their client is: TOA, UOA as an option of IPv4 or a protocol, or the PROXY protocol. */
+export type ReferenceCarry = 'toa' | 'uoa-option' | 'uoa-protocol' | 'proxy-v1' | 'proxy-v2';
+
 /** Whose FullNAT: what suits Linux's NAT, or what those do that have it. */
 export type ReferenceProfile = 'linux' | 'alibaba' | 'dpvs';
 
@@ -70,6 +73,8 @@ export type ReferenceService = ReferenceServiceKey & {
   localAddresses?: readonly string[];
   /** Of FullNAT. Default `linux`. */
   profile?: ReferenceProfile;
+  /** Default: servers are not told. */
+  carry?: ReferenceCarry;
 };
 
 /** How packets are put into a tunnel: ipvsadm's `--tun-type`, `--tun-port`, `--tun-[no|rem]csum`. */
@@ -270,6 +275,7 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
   localAddresses?: string[];
   /** Only where it is not `linux`. */
   profile?: ReferenceProfile;
+  carry?: ReferenceCarry;
   stats: ReferenceStats;
   /** The same each second, as the kernel estimates it. */
   rates: ReferenceStats;

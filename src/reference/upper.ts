@@ -8,9 +8,21 @@ import { concatenate } from './packet/checksum.js';
 import { carriedBy, type IpPacket, isIpv6 } from './packet/ip.js';
 import { serialiseIpv4 } from './packet/ipv4.js';
 import { serialiseIpv6 } from './packet/ipv6.js';
+import { withUpperProtocol } from './packet/ipv6-extensions.js';
 
 /** Protocol numbers of what a director reads (IANA). */
-export const UPPER = { icmp: 1, tcp: 6, udp: 17, ipv6: 41, gre: 47, esp: 50, ah: 51, icmpv6: 58, sctp: 132 } as const;
+export const UPPER = {
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  ipv6: 41,
+  gre: 47,
+  esp: 50,
+  ah: 51,
+  icmpv6: 58,
+  sctp: 132,
+  option: 248,
+} as const;
 
 /** What stands behind the headers of IP. */
 export interface UpperLayer {
@@ -33,6 +45,11 @@ export function upperLayer(packet: IpPacket): UpperLayer | undefined {
 export function withUpperLayer(packet: IpPacket, bytes: Uint8Array): IpPacket {
   const offset = carriedBy(packet)?.offset ?? packet.payload.length;
   return { ...packet, payload: concatenate(packet.payload.subarray(0, offset), bytes) };
+}
+
+/** The packet with another protocol number for what stands behind its headers. */
+export function withProtocol(packet: IpPacket, protocol: number): IpPacket {
+  return isIpv6(packet) ? withUpperProtocol(packet, protocol) : { ...packet, protocol };
 }
 
 /** Whether the packet is ICMP, or ICMPv6 for IPv6. */

@@ -3,12 +3,15 @@
  *
  * @module
  */
+
+import { canCarry } from '../../src/reference/fullnat/carry.js';
 import {
   type IpPacket,
   isIpv6,
   parseEthernet,
   parseIp,
   parseTcp,
+  type ReferenceCarry,
   type ReferenceDirector,
   type ReferenceOptions,
   type ReferenceOutcome,
@@ -36,14 +39,16 @@ export const keyOf = (family: Family, protocol: 'tcp' | 'udp' | 'sctp' = 'tcp') 
 
 /** One service of each family and protocol, with one server at port 8080. */
 export function fullnat(
-  words: Partial<ReferenceService> = {},
+  words: Partial<Omit<ReferenceService, 'carry'>> & { carry?: ReferenceCarry | undefined } = {},
   options: Partial<ReferenceOptions> = {},
 ): ReferenceDirector {
   const made = plainDirector(options);
   for (const family of [4, 6] as const) {
     for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
       const key = keyOf(family, protocol);
-      made.addService({ ...key, scheduler: 'rr', localAddresses: [LOCAL[family]], ...words });
+      const { carry, ...rest } = words;
+      const carried = carry !== undefined && canCarry(protocol, carry) && !(carry === 'uoa-option' && family === 6);
+      made.addService({ ...key, scheduler: 'rr', localAddresses: [LOCAL[family]], ...rest, ...(carried && { carry }) });
       made.addDest(key, { address: ENDS[family].server, port: 8080, method: 'fullnat' });
     }
   }

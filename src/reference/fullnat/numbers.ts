@@ -1,25 +1,40 @@
 /**
  * Sequence numbers of FullNAT: many clients share a local address and its ports, so that each of their connections gets
- * an initial number that no other one had before (RFC 6528).
+ * an initial number that no other one had before (RFC 6528); and a header of the PROXY protocol moves what the client sends.
  *
  * @module
  */
 import { type Address, addressBytes } from '../packet/address.js';
 import { concatenate } from '../packet/checksum.js';
 import type { IpPacket } from '../packet/ip.js';
-import { TCP_FLAG, type TcpSegment } from '../packet/tcp.js';
+import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { sackEdges, tcpOptions } from '../packet/tcp-options.js';
 import { siphash13 } from '../schedulers/siphash.js';
-import { segmentIn, withSegment } from '../segment.js';
+import { segmentIn } from '../segment.js';
 import type { ConnectionState } from '../states.js';
 import type { LocalEnd } from './pools.js';
 
-/** How the numbers of a client become those that its server sees. */
+/** How the numbers of a client become those that its server sees, and what the server has said of its own. */
 export interface Numbers {
   /** The number of the client's last SYN, as the client has it. */
   syn: number | undefined;
+  /** The one that `delta` was made for; `undefined`: the connection did not begin with a SYN. */
+  initial: number | undefined;
   /** What is added to the client's numbers, modulo 2^32. */
   delta: number;
+  /** Bytes in front of the client's stream. */
+  readonly header: number;
+  /** Whether they were sent. */
+  headerSent: boolean;
+  /** The number of the server's SYN-ACK. */
+  server: number | undefined;
+  /** How many bytes behind the SYN the server has acknowledged, the header's among them; the most of the first 2^31. */
+  taken: number;
+}
+
+/** Those of a connection of which nothing was seen yet. */
+export function noNumbers(header: number): Numbers {
+  return { syn: undefined, initial: undefined, delta: 0, header, headerSent: false, server: undefined, taken: 0 };
 }
 
 /** Of SipHash: the seed of the director, the first eight bytes in front. */
@@ -58,28 +73,63 @@ export function initialNumber(
 export function hearSyn(packet: IpPacket, numbers: Numbers, state: ConnectionState, begin: () => number): void {
   const segment = segmentIn(packet);
   if (segment === undefined || !hasFlag(segment, 'syn') || hasFlag(segment, 'ack')) return;
-  const isAnother = numbers.syn !== segment.sequence;
-  numbers.syn = segment.sequence;
-  if (isAnother && BEGINNING.includes(state)) numbers.delta = (begin() - segment.sequence) >>> 0;
+  const { sequence } = segment;
+  const isAnother = numbers.syn !== sequence;
+  numbers.syn = sequence;
+  if (!isAnother || !BEGINNING.includes(state)) return;
+  Object.assign(numbers, noNumbers(numbers.header), { syn: sequence, initial: sequence });
+  numbers.delta = (begin() - sequence) >>> 0;
 }
 
-/** A packet of the client with the numbers that the server sees. */
-export function towardsServer(packet: IpPacket, { delta }: Numbers, isPartial: boolean): IpPacket {
-  const segment = segmentIn(packet);
-  if (segment === undefined || delta === 0) return packet;
-  return withSegment(packet, { ...segment, sequence: (segment.sequence + delta) >>> 0 }, isPartial);
+/** A segment of the server: what it calls itself, and how much it has got. */
+export function hearServersNumbers(segment: TcpSegment, numbers: Numbers): void {
+  if (!hasFlag(segment, 'ack')) return;
+  if (hasFlag(segment, 'syn')) numbers.server = segment.sequence;
+  if (numbers.initial === undefined) return;
+  const taken = (segment.acknowledgment - numbers.delta - numbers.initial - 1) | 0;
+  numbers.taken = Math.max(numbers.taken, taken);
 }
 
-/** A packet of the server that acknowledges the client's own numbers, selectively too. */
-export function towardsClient(packet: IpPacket, { delta }: Numbers, isPartial: boolean): IpPacket {
-  const segment = segmentIn(packet);
-  if (segment === undefined || delta === 0 || !hasFlag(segment, 'ack')) return packet;
+/** Whether a header still has to go in front of a segment of the client, which begins the stream. */
+export function needsHeader(segment: TcpSegment, numbers: Numbers): boolean {
+  const { initial, header, taken } = numbers;
+  if (initial === undefined || taken >= header) return false;
+  const isOfStream = hasFlag(segment, 'ack') && !hasFlag(segment, 'syn') && !hasFlag(segment, 'rst');
+  return isOfStream && segment.sequence === (initial + 1) >>> 0;
+}
+
+/** A client's segment with the numbers that its server sees; one that a header goes in front of has that one's. */
+export function towardsServer(segment: TcpSegment, numbers: Numbers): TcpSegment {
+  const { delta, header, headerSent, initial } = numbers;
+  // Who gives up before anything of the stream was sent speaks of the header's place.
+  const isBefore = hasFlag(segment, 'syn') || needsHeader(segment, numbers) || (hasFlag(segment, 'rst') && !headerSent);
+  const shift = initial === undefined || isBefore ? delta : delta + header;
+  return { ...segment, sequence: (segment.sequence + shift) >>> 0 };
+}
+
+/** A server's segment that acknowledges the client's own numbers, selectively too. */
+export function towardsClient(segment: TcpSegment, numbers: Numbers): TcpSegment {
+  if (!hasFlag(segment, 'ack')) return segment;
   const rest = segment.rest.slice();
   const view = new DataView(rest.buffer);
-  for (const at of sackEdges(tcpOptions(segment).options)) view.setUint32(at, view.getUint32(at) - delta);
-  return withSegment(packet, { ...segment, acknowledgment: (segment.acknowledgment - delta) >>> 0, rest }, isPartial);
+  const back = (number: number): number => acknowledged(number, numbers);
+  for (const at of sackEdges(tcpOptions(segment).options)) view.setUint32(at, back(view.getUint32(at)));
+  return { ...segment, acknowledgment: back(segment.acknowledgment), rest };
 }
 
-function hasFlag({ flags }: TcpSegment, name: keyof typeof TCP_FLAG): boolean {
-  return (flags & TCP_FLAG[name]) !== 0;
+/** A number of the client that the server acknowledges; of the header the client knows nothing. */
+function acknowledged(number: number, { delta, header, initial, taken }: Numbers): number {
+  if (initial === undefined || header === 0) return (number - delta) >>> 0;
+  const first = initial + 1;
+  const behind = (number - delta - header - first) | 0;
+  return (behind < 0 && taken < header ? first : number - delta - header) >>> 0;
+}
+
+/** The client's own number of a segment that its server got, as an error quotes it. */
+export function quotedNumber(number: number, { delta, header, initial }: Numbers): number {
+  if (initial === undefined || header === 0) return (number - delta) >>> 0;
+  const behind = (number - delta - initial - 1) | 0;
+  // The SYN, and what stands in or behind the header.
+  if (behind >= -1 && behind < header) return (initial + 1 + Math.min(0, behind)) >>> 0;
+  return (number - delta - header) >>> 0;
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { FullNat, Tuple } from '../connections.js';
+import type { FullNatMaking, Tuple } from '../connections.js';
 import type { Host } from '../host.js';
 import type { Dest, Service } from '../services.js';
+import { canCarry, headerFor } from './carry.js';
 import { poolOf } from './pools.js';
 
 /** Why there is none. */
@@ -21,10 +22,14 @@ export function takeLocalEnd(
   service: Service,
   dest: Dest,
   destPort: number,
-  { protocol, sourcePort }: Tuple,
-): { fullnat?: Pick<FullNat, 'local' | 'profile'> } | FullNatRefusal {
+  tuple: Tuple,
+): { fullnat?: FullNatMaking } | FullNatRefusal {
+  const { protocol, sourcePort } = tuple;
   if (dest.method !== 'fullnat') return {};
   if (sourcePort === 0) return 'client-port-zero';
   const local = localPorts.give(service, poolOf(protocol, dest.address, destPort));
-  return local === undefined ? 'no-local-port' : { fullnat: { local, profile: service.profile } };
+  if (local === undefined) return 'no-local-port';
+  // A service by mark takes packets of protocols that cannot.
+  const carry = service.carry && canCarry(protocol, service.carry) ? service.carry : undefined;
+  return { fullnat: { local, profile: service.profile, carry, header: headerFor(carry, tuple) } };
 }

@@ -98,6 +98,15 @@ export function findUpperBehindCut(packet: Pick<Ipv6Packet, 'nextHeader' | 'payl
   return undefined;
 }
 
+/** The packet with another protocol behind its extension headers, which are there whole. */
+export function withUpperProtocol(packet: Ipv6Packet, protocol: number): Ipv6Packet {
+  const { namedAt } = [...walk(packet)].at(-1)!;
+  if (namedAt < 0) return { ...packet, nextHeader: protocol };
+  const payload = packet.payload.slice();
+  payload[namedAt] = protocol;
+  return { ...packet, payload };
+}
+
 /** The first fragment header, whatever stands behind it; `undefined` when there is none whole. */
 export function findFragmentHeader(
   packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>,

@@ -9,9 +9,14 @@ import { concatenate } from './checksum.js';
 export const TCP_LENGTH = 20;
 
 /** Control bits that matter here. */
-export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, ack: 0x10 } as const;
+export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
 
-/** A TCP segment taken apart. The options are left with the data: a director looks at neither. */
+/** Whether a control bit is set. */
+export function hasFlag({ flags }: Pick<TcpSegment, 'flags'>, name: keyof typeof TCP_FLAG): boolean {
+  return (flags & TCP_FLAG[name]) !== 0;
+}
+
+/** A TCP segment taken apart. The options are left with the data: a director looks at neither, mostly. */
 export interface TcpSegment {
   sourcePort: number;
   destinationPort: number;
