@@ -120,7 +120,7 @@ const NO_GROWTH = { growth: 0, must: false };
 
 /** What may come by a way on which each packet becomes longer; every link of IPv6 takes 1280 bytes. */
 function lessened(packet: IpPacket, mtu: number, growth: number): number {
-  return isIpv6(packet) ? Math.max(mtu - growth, IPV6_MIN_MTU) : mtu - growth;
+  return isIpv6(packet) && growth > 0 ? Math.max(mtu - growth, IPV6_MIN_MTU) : mtu - growth;
 }
 
 /** Two packets for one that came; neither without the other. */
