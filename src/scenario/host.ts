@@ -9,6 +9,7 @@
  */
 import { layersOf } from '../decode/layers.js';
 import { addressText, macText, readU16, readUint } from '../decode/text.js';
+import { headerChecksumIsRight } from './checksum.js';
 import { fieldOf, type Packet, packetOf } from './packet.js';
 
 /** A packet that we left to the host. */
@@ -245,8 +246,10 @@ function isError(error: Record<4 | 6, readonly number[]>, asked: Packet, answer:
   const quoted = body.subarray(8);
   const header = asked.whole.length - asked.body.length;
   if (quoted.length < Math.min(header + 8, asked.whole.length, roomIn(answer))) return false;
-  // The host writes into IPv4 options before it looks at what they come with.
-  return quoted.every((byte, i) => byte === asked.whole[i] || (version === 4 && i >= IPV4_HEADER && i < header));
+  // The host writes into IPv4 options before it looks at what they come with, and sums a header up if it came in fragments.
+  const isSummed = header > IPV4_HEADER && headerChecksumIsRight(quoted, 0);
+  const isWritten = (i: number) => (i >= IPV4_HEADER && i < header) || (isSummed && (i === 10 || i === 11));
+  return quoted.every((byte, i) => byte === asked.whole[i] || (version === 4 && isWritten(i)));
 }
 
 /** For how much of a quotation an ICMP error has room wherever it goes: options of its own leave less. */

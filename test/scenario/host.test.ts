@@ -214,6 +214,10 @@ describe('the host answers a UDP datagram', () => {
   it('quoting it as it was after its options were handled', async () => {
     const route = (slot: string, pointer: number) => datagram(48000, { options: [7, 7, pointer, ...ip(slot), 0] });
     const [before, after] = [route('0.0.0.0', 4), route('10.0.0.100', 8)];
+    // Its checksum is as it was, or right: that is of a datagram which came in fragments.
+    expect(await isHost(before, about(after, 3, 3))).toBe(true);
+    after[25]! ^= 1;
+    expect(await isHost(before, about(after, 3, 3))).toBe(false);
     after.set(before.subarray(24, 26), 24);
     expect(await isHost(before, about(after, 3, 3))).toBe(true);
     after[42]! ^= 1;
