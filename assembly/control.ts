@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PersistenceEngine, Scheduler } from '../src/abi/protocol';
+import { PersistenceEngine, Refusal, Scheduler } from '../src/abi/protocol';
 import {
   SB_DEST_COUNT,
   SB_DEST_FREE,
@@ -17,6 +17,7 @@ import {
 } from '../src/abi/superblock';
 import { DEST_SIZE, DestFlag, EST_SIZE, STATS_SIZE } from '../src/abi/tables';
 import { endAbandoned } from './conn/expiry';
+import { isList, leaveList, makeList, setList } from './local-list';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { keepCounts } from './service/estimator';
@@ -26,8 +27,8 @@ import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
 
 /**
- * Sets scheduler, flags and persistence; a scheduler that stays keeps its place. False: there is no room for the scheduler's
- * table, and nothing has changed.
+ * Sets scheduler, flags, persistence, profile and local addresses, of which the host handed `locals` over; a scheduler that
+ * stays keeps its place. When it is refused nothing has changed.
  */
 export function editService(
   service: Service,
@@ -36,19 +37,29 @@ export function editService(
   timeout: u32,
   netmask: u32,
   engine: u32,
-): bool {
-  if (service.scheduler != scheduler && !setScheduler(service, scheduler)) return false;
+  profile: u32,
+  locals: u32,
+): Refusal {
+  const list = makeList(service, locals);
+  if (!isList(list)) return <Refusal>list;
+  if (service.scheduler != scheduler && !setScheduler(service, scheduler)) {
+    leaveList(list, locals);
+    return Refusal.Schedulers;
+  }
+  setList(service, list, locals);
+  service.profile = profile;
   service.flags = flags;
   service.timeout = timeout;
   service.netmask = netmask;
   setEngine(service, engine);
-  return true;
+  return Refusal.None;
 }
 
 /** Deletes a service; its dests go the way of deleted dests. */
 export function deleteService(service: Service): void {
   schedulerEnds(service);
   setEngine(service, PersistenceEngine.None);
+  setList(service, 0, 0);
   let at = service.dests;
   while (at != 0) {
     const dest = changetype<Dest>(at);

@@ -48,9 +48,22 @@ export function addService(family: u32, protocol: u32, portBE: u32, fwmark: u32)
   return services.makeService(family, SUPERBLOCK + SB_ARG_ADDRESS, protocol, portBE, fwmark);
 }
 
-/** Sets what a service has beside its name; false, and nothing has changed, when there is no room for the scheduler's table. */
-export function editService(service: usize, scheduler: u32, flags: u32, timeout: u32, netmask: u32, engine: u32): bool {
-  return control.editService(changetype<services.Service>(service), scheduler, flags, timeout, netmask, engine);
+/**
+ * Sets what a service has beside its name; a Refusal, and nothing has changed, when there is no room. Its local addresses,
+ * `locals` of ADDRESS_SIZE bytes, are where the scratch records are.
+ */
+export function editService(
+  service: usize,
+  scheduler: u32,
+  flags: u32,
+  timeout: u32,
+  netmask: u32,
+  engine: u32,
+  profile: u32,
+  locals: u32,
+): u32 {
+  const edited = changetype<services.Service>(service);
+  return control.editService(edited, scheduler, flags, timeout, netmask, engine, profile, locals);
 }
 
 /** Deletes a service and its dests. */

@@ -10,14 +10,16 @@
  *
  * @module
  */
+import { CONN_CONTROL, EXTENDED, REF_REPLY } from '../src/abi/connections';
 import { BURST_MAX, DESCRIPTOR_SIZE, SCRATCH_SIZE, ScratchFlag } from '../src/abi/frames';
-import { SB_BURST_COUNT, SB_REPLIES_TAKEN } from '../src/abi/superblock';
+import { SB_BURST_COUNT, SB_FULLNAT, SB_REPLIES_TAKEN } from '../src/abi/superblock';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
 import { remaining } from './conn/wheel';
 import { Descriptor, Scratch } from './descriptor';
 import { isIpv6 } from './flow/family';
 import { parseFrame, parsePacket } from './flow/parse';
+import { returnFull, sendFull } from './forward/fullnat';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
@@ -54,6 +56,9 @@ export function processBurst(): u32 {
     for (let p = first; p < end; p += SCRATCH_SIZE) sum += load<u32>(changetype<Scratch>(p).bucket);
     for (let p = first; p < end; p += SCRATCH_SIZE) foresee(changetype<Scratch>(p));
     for (let p = first; p < end; p += SCRATCH_SIZE) sum += touchRecord(changetype<Scratch>(p));
+    if (field(SB_FULLNAT) != 0) {
+      for (let p = first; p < end; p += SCRATCH_SIZE) sum += touchExtension(changetype<Scratch>(p));
+    }
     touched = sum;
     const taken = field(SB_REPLIES_TAKEN);
     frame = frames;
@@ -85,6 +90,13 @@ function touchRecord(packet: Scratch): u32 {
   return load<u32>(ref) + load<u32>(ref + ((<usize>(packet.flags & ScratchFlag.V6)) << LINE_SHIFT));
 }
 
+/** Loads a word of the likely record's extension, or of who controls it. */
+function touchExtension(packet: Scratch): u32 {
+  const ref = packet.ref;
+  // Nobody knows what lies at address 0.
+  return ref == 0 ? 0 : load<u32>(<usize>(load<u32>(<usize>(ref & ~REF_REPLY), CONN_CONTROL) & ~EXTENDED));
+}
+
 /** The short way for a packet of a known connection in an unchanged network, else the long one. */
 function judge(frame: Descriptor, packet: Scratch, taken: u32): void {
   if (packet.ref != 0) {
@@ -107,11 +119,31 @@ function judgeShort<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
   const destination = v6 ? packet.header6.destination : ip + IPV4_DESTINATION;
   // Nothing stands between the two headers that would have to be looked at.
   if (<u32>(packet.l4 - ip) != (v6 ? IPV6_SIZE : IPV4_MIN)) return false;
-  if (conn.hopGeneration != netGeneration()) return false;
+  if (conn.hopGeneration != netGeneration()) {
+    return conn.hopGeneration == ~netGeneration() && judgeFull(frame, packet, taken);
+  }
   if (!refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol)) return false;
   if (remaining(conn) == 0 || !hasTransportHeader(packet)) return false;
   if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && routeReply<A>(frame, packet, conn);
   if (!changetype<Dest>(conn.dest).isAvailable) return false;
   serve<A>(frame, packet, conn, true);
   return true;
+}
+
+/** The same for a connection by FullNAT; that nothing stands between the headers was looked at. */
+function judgeFull(frame: Descriptor, packet: Scratch, taken: u32): bool {
+  return packet.isV6 ? judgeFullOf<v128>(frame, packet, taken) : judgeFullOf<u32>(frame, packet, taken);
+}
+
+function judgeFullOf<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
+  const ref = packet.ref;
+  const conn = connOf(ref);
+  const ip = packet.ip;
+  const v6 = isIpv6<A>();
+  const source = v6 ? packet.header6.source : ip + IPV4_SOURCE;
+  const destination = v6 ? packet.header6.destination : ip + IPV4_DESTINATION;
+  if (!refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol)) return false;
+  if (remaining(conn) == 0 || !hasTransportHeader(packet)) return false;
+  if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && returnFull<A>(frame, packet, conn);
+  return sendFull<A>(frame, packet, conn);
 }

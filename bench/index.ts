@@ -13,6 +13,7 @@ import { checksum } from './suites/checksum.js';
 import { connections } from './suites/connections.js';
 import { crc32c } from './suites/crc32c.js';
 import { dr } from './suites/dr.js';
+import { fullnat } from './suites/fullnat.js';
 import { icmp } from './suites/icmp.js';
 import { ipip } from './suites/ipip.js';
 import { lookup } from './suites/lookup.js';
@@ -30,6 +31,7 @@ const SUITES: Record<string, Suite> = {
   lookup,
   nat,
   nat6,
+  fullnat,
   dr,
   ipip,
   tunnels,

@@ -32,6 +32,8 @@ export type Mode = 'nat-in' | 'nat-out' | 'dr' | 'ipip-encap' | 'ipip-decap';
 export type FurtherMode =
   | 'nat6-in'
   | 'nat6-out'
+  | 'fullnat-in'
+  | 'fullnat-out'
   | 'gre-encap'
   | 'gre-csum-encap'
   | 'gue-encap'
@@ -50,6 +52,9 @@ const VIP6 = 'fd00::100';
 const GUE_PORT = 6080;
 /** On this host, without a service: where decapsulated packets go. */
 const INNER_VIP = '10.0.0.101';
+/** Of FullNAT, in turn: enough ports for a million connections to four servers. */
+const LOCALS = [1, 2, 3, 4, 5].map((n) => `10.1.0.${n}`);
+const FIRST_LOCAL_PORT = 1024;
 const CLIENT_BASE = addressNumber('172.16.0.0');
 const OTHER_DIRECTOR = '10.0.0.50';
 const MTU = 1500;
@@ -62,7 +67,11 @@ export const CLI = {
   mac: '02:00:00:00:00:01',
   addresses: ['10.0.0.1/24', `${VIP}/32`, `${INNER_VIP}/32`, `${VIP6}/128`, 'fd00::1/64'],
 };
-export const SRV = { name: 'srv', mac: '02:00:00:00:00:02', addresses: ['10.1.0.1/24', 'fd00:1::1/64'] };
+export const SRV = {
+  name: 'srv',
+  mac: '02:00:00:00:00:02',
+  addresses: [...LOCALS.map((address) => `${address}/24`), 'fd00:1::1/64'],
+};
 export const ROUTER = { dst: '10.0.0.2', dev: 'cli', lladdr: '02:00:00:00:00:10' };
 const ROUTER6 = { ...ROUTER, dst: 'fd00::2' };
 const SERVERS = [11, 12, 13, 14].map((n) => ({
@@ -100,7 +109,8 @@ export function interfaceName(number: number): string {
 }
 
 /** The library's name of the forwarding method that a mode needs. */
-export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' {
+export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' | 'fullnat' {
+  if (mode === 'fullnat-in' || mode === 'fullnat-out') return 'fullnat';
   return mode === 'dr' ? 'dr' : mode.endsWith('-encap') ? 'tun' : 'nat';
 }
 
@@ -124,7 +134,7 @@ export function tunnelOf(
 
 /** Servers in the order of adding: address and port. */
 export function servers(mode: AnyMode): { address: string; port: number }[] {
-  const port = methodOf(mode) === 'nat' ? NAT_PORT : SERVICE_PORT;
+  const port = ['nat', 'fullnat'].includes(methodOf(mode)) ? NAT_PORT : SERVICE_PORT;
   return (isV6(mode) ? SERVERS6 : SERVERS).map(({ dst }) => ({ address: dst, port }));
 }
 
@@ -139,6 +149,17 @@ function clientOf(mode: AnyMode, n: number): { address: string; port: number } {
   return isV6(mode)
     ? { address: `fd00:9::${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}`, port }
     : { address, port };
+}
+
+/** Local addresses that a mode's service has. */
+export function localsOf(mode: AnyMode): readonly string[] {
+  return methodOf(mode) === 'fullnat' ? LOCALS : [];
+}
+
+/** What the server of flow `n` sees of its client by FullNAT, when flows begin in their order: servers and addresses take turns. */
+function localOf(n: number): { address: string; port: number } {
+  const turns = SERVERS.length * LOCALS.length;
+  return { address: LOCALS[n % LOCALS.length]!, port: FIRST_LOCAL_PORT + Math.floor(n / turns) };
 }
 
 /** Server of flow `n`, in the order of adding: round robin begins with the one added last. */
@@ -176,6 +197,7 @@ export function frameOf(mode: AnyMode, n: number, changes: FrameChanges = {}): A
   if (mode === 'nat-out' || mode === 'nat6-out') {
     return fromServer(packet({ ...common, source: server, destination: peer }));
   }
+  if (mode === 'fullnat-out') return fromServer(packet({ ...common, source: server, destination: localOf(n) }));
   if (mode === 'icmp-out') {
     return fromServer(icmpError(server, peer, packet({ ...common, source: peer, destination: server }), common.id));
   }
@@ -285,7 +307,7 @@ export function makeWorld(scenario: Scenario, frames: Frames = makeFrames(scenar
   const { mode, connections } = scenario;
   const udp = scenario.protocol === 'udp';
   const protocol = udp ? 17 : 6;
-  const method = { nat: MASQ, dr: ROUTE, tun: TUNNEL }[methodOf(mode)];
+  const method = mode === 'dr' ? ROUTE : mode === 'ipip-encap' ? TUNNEL : MASQ;
   return {
     interfaces: [CLI, SRV].map(({ mac }) => ({ mac: macBytes(mac), mtu: MTU })),
     locals: [CLI, SRV]

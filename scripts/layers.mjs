@@ -36,7 +36,12 @@ export const LAYERS = [
     ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp', 'assembly/wire/ipv6'],
     [],
   ],
-  ['control', ['assembly/control'], ['abi', 'superblock', 'service', 'sched', 'conn', 'assembly/wire/ipv6'], []],
+  [
+    'control',
+    ['assembly/control', 'assembly/local-list'],
+    ['abi', 'superblock', 'service', 'sched', 'conn', 'assembly/wire/ipv6'],
+    [],
+  ],
   ['descriptor', ['assembly/descriptor'], ['abi', 'superblock', 'wire'], []],
   // What a packet is, and what it does to its connection.
   ['flow', ['assembly/flow/'], ['abi', 'superblock', 'wire', 'net', 'conn', 'descriptor'], []],
@@ -64,6 +69,7 @@ export const LAYERS = [
       'src/shape',
       'src/net-shape',
       'src/plan',
+      'src/local-ports',
       'src/burst',
       'src/records',
       'src/settings',

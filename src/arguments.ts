@@ -7,6 +7,7 @@ import { ADDRESS_SIZE } from './abi/memory.js';
 import {
   type Method,
   PersistenceEngine,
+  type Profile,
   type Scheduler,
   ServiceFlag,
   type TunnelChecksum,
@@ -18,6 +19,7 @@ import {
   ENGINES,
   FLAG_BITS,
   METHODS,
+  PROFILES,
   PROTOCOLS,
   SCHEDULERS,
   type ServiceInfo,
@@ -50,6 +52,8 @@ const SETTINGS: Keys<ServiceSettings> = {
   netmask: true,
   ops: true,
   pe: true,
+  localAddresses: true,
+  profile: true,
 };
 const ADDRESS_KEYS: Keys<AddressServiceKey> = { protocol: true, address: true, port: true };
 const MARK_KEYS: Keys<MarkServiceKey> = { fwmark: true, family: true };
@@ -79,6 +83,9 @@ const checkFlags = optional(listOf((flag) => lookUp(FLAG_BITS, 'scheduler flag',
 
 /** ipvsadm's limit: 31 days. */
 const PERSISTENCE_MAX = 31 * 24 * 3600;
+
+/** Local addresses that a service may have. */
+const LOCALS_MAX = 255;
 
 const checkOps = optional(ofKind('boolean'));
 
@@ -124,10 +131,13 @@ export function serviceArguments(service: ServiceKey): ServiceArguments {
   return { address: padded(bytes), key: [family, protocol, portBE(service.port, 'service port', 0), 0] };
 }
 
-/** Scheduler, flags, timeout (ms), netmask and engine of a service. @throws RangeError naming what is wrong. */
-export function serviceSettings(service: ServiceConfig): [Scheduler, number, number, number, PersistenceEngine] {
+/** Scheduler, flags, timeout (ms), netmask, engine and profile of a service. @throws RangeError naming what is wrong. */
+export function serviceSettings(
+  service: ServiceConfig,
+): [Scheduler, number, number, number, PersistenceEngine, Profile] {
   assertObject('service', service);
-  const { scheduler = 'wlc', flags = [], persistent = 0, ops = false, pe } = service;
+  localAddresses(service);
+  const { scheduler = 'wlc', flags = [], persistent = 0, ops = false, pe, profile = 'linux' } = service;
   const number = lookUp(SCHEDULERS, 'scheduler', scheduler);
   checkFlags(flags, 'service.flags');
   const foreign = flags.find((flag) => !bitNamesOf(scheduler).includes(flag));
@@ -148,7 +158,39 @@ export function serviceSettings(service: ServiceConfig): [Scheduler, number, num
     persistent * 1000,
     netmaskOf(service),
     pe === undefined ? PersistenceEngine.None : lookUp(ENGINES, 'persistence engine', pe),
+    lookUp(PROFILES, 'profile', profile),
   ];
+}
+
+/** The local addresses of a service, ADDRESS_SIZE bytes each. @throws TypeError or RangeError naming what is wrong. */
+export function localAddresses(service: ServiceConfig): Uint8Array {
+  const { localAddresses: given = [] } = service;
+  listOf(ofKind('string'))(given, 'service.localAddresses');
+  if (given.length > LOCALS_MAX) {
+    throw new RangeError(`service.localAddresses: expected up to ${LOCALS_MAX}, got ${given.length}`);
+  }
+  const all = new Uint8Array(given.length * ADDRESS_SIZE);
+  const seen = new Set<string>();
+  for (const [i, text] of given.entries()) {
+    const refuse = (expected: string): never => {
+      throw new RangeError(`service.localAddresses[${i}]: expected ${expected}, got ${text}`);
+    };
+    const address = addressBytes(text);
+    if (address.family !== serviceFamily(service)) refuse("an address of the service's family");
+    if (!isUnicast(address)) refuse('the address of a host');
+    if (seen.has(address.bytes.join())) refuse('each address once');
+    seen.add(address.bytes.join());
+    all.set(address.bytes, i * ADDRESS_SIZE);
+  }
+  return all;
+}
+
+/** @throws RangeError for a dest by FullNAT where each packet has its own connection, which ends before there is a reply. */
+export function assertNoOps(service: ServiceKey, ops: boolean, dest: DestConfig): void {
+  if (!ops || dest.method !== 'fullnat') return;
+  throw new RangeError(
+    `${destLabel(service, dest)}: expected a method other than fullnat with one-packet scheduling (ops)`,
+  );
 }
 
 /** As the core has it: a mask of IPv4 as loaded, or the bits of a prefix of IPv6. */
@@ -178,7 +220,9 @@ export function destArguments(service: ServiceKey, dest: DestKey): DestArguments
 export function withForcedPort<D extends DestConfig>(service: ServiceKey, dest: D): D {
   assertObject('service', service);
   assertObject('dest', dest);
-  return dest.method === 'nat' || 'fwmark' in service ? dest : { ...dest, port: service.port };
+  return dest.method === 'nat' || dest.method === 'fullnat' || 'fwmark' in service
+    ? dest
+    : { ...dest, port: service.port };
 }
 
 /** Method, weight, thresholds and tunnel of a dest. @throws RangeError naming what is wrong. */

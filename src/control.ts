@@ -4,10 +4,13 @@
  * @module
  */
 import * as abi from './abi/memory.js';
+import { Refusal, ServiceFlag } from './abi/protocol.js';
 import {
+  assertNoOps,
   destArguments,
   destLabel,
   destSettings,
+  localAddresses,
   type ServiceArguments,
   serviceArguments,
   serviceLabel,
@@ -17,6 +20,7 @@ import {
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
 import type { Plan } from './plan.js';
+import { readService } from './records.js';
 import { readSysctl } from './settings.js';
 import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from './types.js';
 import type { CoreExports } from './wasm.js';
@@ -36,7 +40,7 @@ export class Control {
   }
 
   addService(service: ServiceConfig): void {
-    const settings = serviceSettings(service);
+    serviceSettings(service);
     const { key } = this.#handOver(service);
     if (this.core.findService(...key) !== 0)
       throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
@@ -47,16 +51,35 @@ export class Control {
         `${serviceLabel(service)}: the plan has room for ${this.#plan.services.count} services`,
       );
     }
-    if (this.core.editService(added, ...settings) === 0) {
+    try {
+      this.#edit(added, service);
+    } catch (error) {
       this.core.deleteService(added);
-      throw this.#noSchedulerRoom(service);
+      throw error;
     }
   }
 
   editService(service: ServiceConfig): void {
-    if (this.core.editService(this.service(service), ...serviceSettings(service)) === 0) {
-      throw this.#noSchedulerRoom(service);
+    this.#edit(this.service(service), service);
+  }
+
+  /** @throws RangeError when the service gets one-packet scheduling and has a dest by FullNAT, whose connections live for replies. */
+  checkOps(service: ServiceConfig): void {
+    if (!service.ops) return;
+    const { dests } = readService(this.#view, this.service(service));
+    for (const dest of dests) assertNoOps(service, true, dest);
+  }
+
+  #edit(at: number, service: ServiceConfig): void {
+    const settings = serviceSettings(service);
+    const locals = localAddresses(service);
+    this.#bytes.set(locals, this.#plan.scratch.base);
+    const refusal = this.core.editService(at, ...settings, locals.length / abi.ADDRESS_SIZE);
+    if (refusal === Refusal.Locals) {
+      const room = this.#plan.locals.count;
+      throw new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
     }
+    if (refusal !== Refusal.None) throw this.#noSchedulerRoom(service);
   }
 
   deleteService(service: ServiceKey): void {
@@ -68,6 +91,7 @@ export class Control {
     const at = this.service(service);
     const { address, key } = destArguments(service, dest);
     const settings = destSettings(service, dest);
+    this.#checkOpsOf(at, service, dest);
     this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
     if (this.core.findDest(at, ...key) !== 0) {
       throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
@@ -84,7 +108,10 @@ export class Control {
 
   editDest(service: ServiceKey, given: DestConfig): void {
     const dest = withForcedPort(service, given);
-    this.#setDest(this.dest(service, dest), destSettings(service, dest));
+    const at = this.dest(service, dest);
+    const settings = destSettings(service, dest);
+    this.#checkOpsOf(this.service(service), service, dest);
+    this.#setDest(at, settings);
   }
 
   deleteDest(service: ServiceKey, dest: DestKey): void {
@@ -115,6 +142,11 @@ export class Control {
     if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
   }
 
+  #checkOpsOf(at: number, service: ServiceKey, dest: DestConfig): void {
+    const flags = this.#view.getUint32(at + abi.SVC_FLAGS, true);
+    assertNoOps(service, (flags & ServiceFlag.OnePacket) !== 0, dest);
+  }
+
   /** Checks what names a service, and writes its address to where the core's functions look for it. */
   #handOver(service: ServiceKey): ServiceArguments {
     const checked = serviceArguments(service);
@@ -126,7 +158,7 @@ export class Control {
     const bytes = this.#plan.schedulers.count;
     return new IpvsError(
       'TABLE_FULL',
-      `${serviceLabel(service)}: no room left for its scheduler's table in ${bytes} bytes`,
+      `${serviceLabel(service)}: no room left for its scheduler's table, or its local addresses, in ${bytes} bytes`,
     );
   }
 }

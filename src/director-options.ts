@@ -4,11 +4,12 @@
  * @module
  */
 import { IpvsError } from './errors.js';
+import { portsOf, readPorts } from './local-ports.js';
 import { layOut, type Plan, type PlanOptions } from './plan.js';
 import type { EcnName, EvictName } from './settings.js';
 import { assertKeys } from './shape.js';
 import type { Snapshot } from './snapshot/format.js';
-import type { NetworkConfig, SysctlConfig } from './types.js';
+import type { LocalPortsConfig, NetworkConfig, SysctlConfig } from './types.js';
 import type { Variant, WasmMemory, WasmSource } from './wasm.js';
 
 /** How to make a director. */
@@ -17,6 +18,8 @@ export interface DirectorOptions {
   sysctl?: SysctlConfig;
   /** Sizes of the tables. */
   plan?: Partial<PlanOptions>;
+  /** Ports that FullNAT gives; a restored director has those of its snapshot. Default: 1024 to 65535. */
+  localPorts?: LocalPortsConfig;
   /** The ECN field of outer headers; default `kernel`. */
   ecn?: EcnName;
   /** Which connections make room for new ones when the table is full; default `none`: new ones are refused. */
@@ -45,6 +48,7 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
   network: true,
   sysctl: true,
   plan: true,
+  localPorts: true,
   ecn: true,
   evict: true,
   seed: true,
@@ -54,15 +58,15 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
 };
 
 /** How to make the director that a snapshot is put into. @throws as {@link planOf}. */
-export function restoring({ plan, network }: Snapshot, options: RestoreOptions): DirectorOptions {
+export function restoring({ plan, network, sections }: Snapshot, options: RestoreOptions): DirectorOptions {
   assertKeys('restore', options, RESTORE_OPTIONS);
-  return { ...options, network, plan: { ...plan, ...options.plan } };
+  return { ...options, network, localPorts: readPorts(sections.superblock.bytes), plan: { ...plan, ...options.plan } };
 }
 
 /** The laid-out plan. @throws TypeError for what is no object; RangeError for an unknown option, or a plan out of bounds. */
 export function planOf(options: DirectorOptions): Plan {
   assertKeys('director', options, OPTIONS);
-  return layOut(options.plan);
+  return layOut(options.plan, portsOf(options.localPorts).count);
 }
 
 /** The embedder's memory, or one of our own. @throws IpvsError MEMORY_TOO_SMALL. */

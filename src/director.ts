@@ -18,6 +18,7 @@ import { Burst } from './burst.js';
 import { Control } from './control.js';
 import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
+import { portsOf, writePorts } from './local-ports.js';
 import { checkNetworkShape } from './net-shape.js';
 import { buildTables, type NetTables, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan, writePool, writeWheel } from './plan.js';
@@ -119,9 +120,10 @@ export class Director implements Disposable {
     this.#tables = buildTables(this.#network, plan);
 
     // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
-    if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.bytes);
+    if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.portRings.base);
     writePlan(this.#view, plan);
     writePool(this.#view, plan);
+    writePorts(this.#view, portsOf(options.localPorts));
     writeWheel(this.#view, plan);
     this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
     this.#bytes.set(seed.subarray(0, 8), abi.SUPERBLOCK + abi.SB_RANDOM);
@@ -255,15 +257,16 @@ export class Director implements Disposable {
     return readTimeouts(this.#view);
   }
 
-  /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for a bad address or port. */
+  /** Adds a service. @throws IpvsError SERVICE_EXISTS or TABLE_FULL; RangeError for bad settings. */
   addService(service: ServiceConfig): void {
     this.#assertOpen();
     this.#control.addService(service);
   }
 
-  /** Changes a service's scheduler, flags and persistence. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL. */
+  /** Changes what a service has beside its name. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL; RangeError as `addService`. */
   editService(service: ServiceConfig): void {
     this.#assertOpen();
+    this.#control.checkOps(service);
     this.#control.editService(service);
   }
 

@@ -5,6 +5,7 @@
  */
 import * as abi from './abi/memory.js';
 import { REASON_COUNT } from './abi/verdict.js';
+import { portsOf } from './local-ports.js';
 import { assertKeys } from './shape.js';
 
 /** How many of each thing a director can hold. Its memory never grows. */
@@ -24,7 +25,7 @@ export interface PlanOptions {
   /** Interfaces. Default 64. */
   interfaces: number;
   /**
-   * Bytes for the tables of schedulers, over all services: `sh` and `dh` 1 KiB, `mh` 16 KiB, `maglev` 256 KiB, `lblc` and
+   * Bytes for the tables of schedulers and the lists of local addresses (4 bytes each), over all services: `sh` and `dh` 1 KiB, `mh` 16 KiB, `maglev` 256 KiB, `lblc` and
    * `lblcr` 4 KiB and 80 for each destination address. Default 512 KiB.
    */
   schedulerBytes: number;
@@ -37,8 +38,14 @@ export interface PlanOptions {
   fragmentBytes: number;
   /** Call-IDs that templates of SIP can be known by, of 256 bytes. Default 1,024. */
   callIds: number;
-  /** Connections that a helper (`ip_vs_ftp`) can look at, at a time; 48 bytes each. Default 1,024. */
+  /** Connections by FullNAT, and those that a helper (`ip_vs_ftp`) looks at, at a time; 64 bytes each. Default 1,024. */
   extensions: number;
+  /**
+   * Local addresses of FullNAT, over all services, each once; 32 bytes for each port that one gives (2 MiB unless `localPorts`
+   * says otherwise) that are not touched before ports are given back. One that a service gives up takes its place until its list
+   * is changed and its last connection has ended. Default 4.
+   */
+  localAddresses: number;
   /** Datagrams that can wait for fragments at once; 96 bytes each. Default 256. */
   datagrams: number;
 }
@@ -56,6 +63,7 @@ const DEFAULTS: PlanOptions = {
   fragmentBytes: 1 << 20,
   callIds: 1_024,
   extensions: 1_024,
+  localAddresses: 4,
   datagrams: 256,
 };
 
@@ -72,6 +80,7 @@ const LIMITS: Record<keyof PlanOptions, readonly [number, number]> = {
   fragmentBytes: [abi.BLOCK_SIZE, 1 << 30],
   callIds: [1, 1_048_576],
   extensions: [1, 16_777_216],
+  localAddresses: [0, 65_535],
   datagrams: [1, 65_536],
 };
 
@@ -109,6 +118,9 @@ export interface Plan {
   readonly datagrams: Region;
   readonly blocks: Region;
   readonly arena: Region;
+  readonly locals: Region;
+  /** What lies in it is read only where the core has written. */
+  readonly portRings: Region;
   /** Bytes from address 0 to the end of the last region. */
   readonly bytes: number;
   /** WebAssembly pages of 64 KiB that hold them. */
@@ -116,11 +128,11 @@ export interface Plan {
 }
 
 /**
- * Lays the regions out, each on a cache line.
+ * Lays the regions out, each on a cache line; a pool has `ports` ports.
  *
  * @throws RangeError for an unknown key, when a number is not an integer within its limits, or all together exceed 4 GiB.
  */
-export function layOut(given: Partial<PlanOptions> = {}): Plan {
+export function layOut(given: Partial<PlanOptions> = {}, ports = portsOf().count): Plan {
   assertKeys('plan', given, DEFAULTS);
   const options = { ...DEFAULTS, ...given };
   for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
@@ -162,6 +174,8 @@ export function layOut(given: Partial<PlanOptions> = {}): Plan {
     datagrams: region(options.datagrams, abi.DATAGRAM_SIZE),
     blocks: region(Math.floor(options.fragmentBytes / abi.BLOCK_SIZE), abi.BLOCK_SIZE),
     arena: region(options.arenaBytes, 1),
+    locals: region(options.localAddresses, abi.LOCAL_SIZE),
+    portRings: region(options.localAddresses * abi.POOL_COUNT * ports, 2),
   };
   const pages = Math.ceil(at / PAGE);
   // Not 65,536: the end of the last region is a 32-bit number.
@@ -212,6 +226,9 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_CALL_ID_MAX, plan.callIds.count);
   put(abi.SB_EXTENSIONS, plan.extensions.base);
   put(abi.SB_EXTENSION_MAX, plan.extensions.count);
+  put(abi.SB_LOCALS, plan.locals.base);
+  put(abi.SB_LOCAL_MAX, plan.locals.count);
+  put(abi.SB_PORT_RINGS, plan.portRings.base);
   put(abi.SB_WHEEL, plan.wheel.base);
   put(abi.SB_CRC_TABLES, plan.crcTables.base);
   put(abi.SB_DESCRIPTORS, plan.descriptors.base);

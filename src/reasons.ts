@@ -30,11 +30,17 @@ const table = {
   'tunnel-ipip': [Reason.TunnelIpip, 'forward', 'encapsulated in IP to the server (TUN)'],
   'tunnel-gre': [Reason.TunnelGre, 'forward', 'encapsulated in GRE to the server (TUN)'],
   'tunnel-gue': [Reason.TunnelGue, 'forward', 'encapsulated in GUE over UDP to the server (TUN)'],
+  'fullnat-in': [
+    Reason.FullNatIn,
+    'forward',
+    'client to server: all addresses and ports translated, the client has a local one there (FullNAT)',
+  ],
+  'fullnat-out': [Reason.FullNatOut, 'forward', 'server to client: all addresses and ports translated back (FullNAT)'],
   'icmp-in': [Reason.IcmpIn, 'forward', 'ICMP error from the client about its connection, sent to the server'],
   'icmp-out': [
     Reason.IcmpOut,
     'forward',
-    'ICMP error from the side of the server about a connection, translated back (NAT)',
+    'ICMP error from the side of the server about a connection, translated back (NAT, FullNAT)',
   ],
   bypass: [Reason.Bypass, 'forward', 'no usable server: sent on to where it was addressed (cache_bypass)'],
   routed: [Reason.Routed, 'forward', 'not ours, routed like any packet (ip_forward, ipv6_forwarding)'],
@@ -144,8 +150,14 @@ const table = {
   'table-full': [
     Reason.TableFull,
     'drop',
-    'no free connection record, and none that may make room (`evict`); or none for the Call-ID of a template or for a helper',
+    'no free connection record, and none that may make room (`evict`); or none for the Call-ID of a template, for a helper or for FullNAT (`extensions`)',
   ],
+  'no-local-port': [
+    Reason.NoLocalPort,
+    'drop',
+    'FullNAT: no local address of the service has a free port for that server',
+  ],
+  'client-port-zero': [Reason.ClientPortZero, 'drop', 'from port 0: opens no connection by FullNAT'],
   'drop-packet': [Reason.DropPacket, 'drop', 'would open a connection, but is one of those that drop_packet drops'],
   'drop-entry': [Reason.DropEntry, 'drop', 'counts connections and templates that drop_entry ended, not frames'],
   'evicted-half-open': [

@@ -9,6 +9,7 @@ import {
   ConnState,
   Method,
   PersistenceEngine,
+  Profile,
   Protocol,
   Scheduler,
   ServiceFlag,
@@ -23,6 +24,7 @@ import type {
   MarkServiceKey,
   MethodName,
   PersistenceEngineName,
+  ProfileName,
   ProtocolName,
   SchedulerFlag,
   SchedulerName,
@@ -68,6 +70,10 @@ export interface ServiceState {
   /** Only with one-packet scheduling. */
   ops?: true;
   pe?: PersistenceEngineName;
+  /** Only if it has some. */
+  localAddresses?: string[];
+  /** Only one other than `linux`. */
+  profile?: ProfileName;
   stats: Stats;
   /** What goes through each second, as `ipvsadm --rate` shows it: an average that moves every two seconds. */
   rates: Stats;
@@ -109,6 +115,9 @@ export interface ConnectionInfo {
   expires: number;
   /** Packets from the client. */
   inPackets: number;
+  /** By FullNAT: what its server sees of the client. */
+  localAddress?: string;
+  localPort?: number;
   /** Only of a template: what says to which dest a client's next connections go. */
   template?: true;
   /** What a persistence engine knows the template by, a character a byte. */
@@ -157,6 +166,14 @@ export const METHODS: Readonly<Record<MethodName, Method>> = {
   nat: Method.Masq,
   dr: Method.Route,
   tun: Method.Tunnel,
+  fullnat: Method.FullNat,
+};
+
+/** Profiles of FullNAT by name. */
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  linux: Profile.Linux,
+  alibaba: Profile.Alibaba,
+  dpvs: Profile.Dpvs,
 };
 
 /** ms for which a template that is due lives on while it controls connections. */
@@ -240,6 +257,7 @@ export function readService(view: DataView, at: number): ServiceInfo {
     scheduler,
     flags: bitNamesOf(scheduler).filter((name) => flags & FLAG_BITS[name]),
     ...readPersistence(view, at, flags),
+    ...readLocals(view, at),
     stats: readStats(view, at + abi.SVC_STATS),
     rates: readRates(view, at + abi.SVC_ESTIMATOR),
     dests: Array.from(destsOf(view, at), (dest) => readDest(view, dest)),
@@ -309,6 +327,17 @@ function readPersistence(
     ...(flags & ServiceFlag.OnePacket && { ops: true }),
     ...(engine !== PersistenceEngine.None && { pe: nameOf(ENGINES, engine) }),
   };
+}
+
+function readLocals(view: DataView, at: number): Pick<ServiceState, 'localAddresses' | 'profile'> {
+  const count = view.getUint8(at + abi.SVC_LOCAL_COUNT);
+  const list = view.getUint32(at + abi.SVC_LOCALS, true);
+  const family = view.getUint8(at + abi.SVC_FAMILY);
+  const addresses = Array.from({ length: count }, (_, i) =>
+    addressAt(view, view.getUint32(list + i * 4, true) + abi.LOCAL_ADDRESS, family),
+  );
+  const profile = nameOf(PROFILES, view.getUint8(at + abi.SVC_PROFILE));
+  return { ...(count > 0 && { localAddresses: addresses }), ...(profile !== 'linux' && { profile }) };
 }
 
 function readServiceKey(view: DataView, at: number): AddressServiceKey | Required<MarkServiceKey> {
@@ -409,7 +438,16 @@ export function readConnection(view: DataView, at: number, now: number): Connect
     state: isTemplate ? templateState(view, at) : (STATE_NAMES[state] ?? STATE_NAMES[ConnState.None]),
     expires: left / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
+    ...(method === 'fullnat' && !isTemplate && readLocal(view, at, family)),
     ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),
+  };
+}
+
+function readLocal(view: DataView, at: number, family: Family): Pick<ConnectionInfo, 'localAddress' | 'localPort'> {
+  const extension = view.getUint32(at + abi.CONN_CONTROL, true) - abi.EXTENDED;
+  return {
+    localAddress: addressAt(view, extension + abi.EXT_LADDR, family),
+    localPort: view.getUint16(extension + abi.EXT_LPORT_BE, false),
   };
 }
 

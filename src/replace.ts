@@ -5,9 +5,11 @@
  */
 import * as abi from './abi/memory.js';
 import {
+  assertNoOps,
   destArguments,
   destLabel,
   destSettings,
+  localAddresses,
   serviceArguments,
   serviceLabel,
   serviceSettings,
@@ -70,6 +72,7 @@ function check(rules: readonly ServiceRules[]): Checked {
       placed(`rules[${i}].added[${j}]`, () => {
         const dest = withForcedPort(service, given);
         destSettings(service, dest);
+        assertNoOps(service, service.ops === true, dest);
         const name = nameOfDest(service, dest);
         if (dests.has(name)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
         dests.set(name, dest);
@@ -111,7 +114,7 @@ function change(control: Control, checked: Checked, services: readonly ServiceIn
       continue;
     }
     const [had, gets] = [serviceSettings(old), serviceSettings(rules.service)];
-    const same = had.join() === gets.join();
+    const same = had.join() === gets.join() && localAddresses(old).join() === localAddresses(rules.service).join();
     if (same && listOfDests(old, old.dests.toReversed()) === listOfDests(old, [...rules.added.values()])) continue;
     changed.push(old);
     // A scheduler that goes gives up its table: rr needs none.

@@ -10,8 +10,11 @@
 /** Transport protocol of a service. */
 export type ProtocolName = 'tcp' | 'udp' | 'sctp';
 
-/** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN). */
-export type MethodName = 'nat' | 'dr' | 'tun';
+/** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN), and FullNAT, which Linux does not have (docs/fullnat.md). */
+export type MethodName = 'nat' | 'dr' | 'tun' | 'fullnat';
+
+/** Whose FullNAT a service's is like: see docs/fullnat.md. */
+export type ProfileName = 'linux' | 'alibaba' | 'dpvs';
 
 /** Scheduler, as ipvsadm's `-s`; `maglev` is our own: `mh` with a table of 65,537 slots. */
 export type SchedulerName =
@@ -82,6 +85,13 @@ export interface ServiceSettings {
   ops?: boolean;
   /** Persistence engine, as ipvsadm's `--pe`: `sip` keeps the datagrams of one Call-ID together. Default: none. */
   pe?: PersistenceEngineName;
+  /**
+   * What clients' addresses are replaced by on the way to dests by FullNAT, which have nothing without: up to 255 addresses of
+   * hosts, of the service's family, each once. They take turns; changed ones begin with the first. Default: none.
+   */
+  localAddresses?: readonly string[];
+  /** Default `linux`. Connections keep that which they began with. */
+  profile?: ProfileName;
 }
 
 /** A virtual service. */
@@ -189,6 +199,18 @@ export interface NetworkConfig {
   fou?: readonly FouConfig[];
   /** Loaded, if it is there. Connections that were opened without it are not read. */
   ip_vs_ftp?: FtpConfig;
+}
+
+/** Ports that FullNAT gives: those from `first` to `last` that are `shard` modulo `shards`; so several directors share addresses. */
+export interface LocalPortsConfig {
+  /** 1..65535; default 1024. */
+  first?: number;
+  /** `first`..65535; default 65535. */
+  last?: number;
+  /** 1..65535; default 1. */
+  shards?: number;
+  /** 0..`shards` - 1; default 0. */
+  shard?: number;
 }
 
 /** What a frame carries beside its bytes. */

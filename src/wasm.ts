@@ -24,6 +24,8 @@ export interface CoreExports extends Record<string, unknown> {
     timeout: number,
     netmask: number,
     engine: number,
+    profile: number,
+    locals: number,
   ): number;
   deleteService(service: number): void;
   findDest(service: number, family: number, portBE: number): number;

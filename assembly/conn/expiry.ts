@@ -26,7 +26,7 @@ const CLOCK_STEP: u64 = 1 << 30;
 
 /** Whether a connection that is due lives on for those that it controls; it has ended when not. */
 export function livesOn(conn: Conn): bool {
-  if (!conn.isExtended) {
+  if (!mayControl(conn)) {
     endConnection(conn);
     return false;
   }

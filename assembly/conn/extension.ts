@@ -1,15 +1,20 @@
 /**
- * Extensions: what a connection with a helper has beside its record, in cells of one size (layout in src/abi/connections.ts).
+ * Extensions: what a connection with a helper, or by FullNAT, has beside its record, in cells of one size (layout in src/abi/connections.ts).
  *
  * @module
  */
 import {
   EXT_CONTROL,
   EXT_CONTROLS,
+  EXT_FLAGS,
   EXT_FTP,
   EXT_IN,
+  EXT_LADDR,
+  EXT_LOCAL,
+  EXT_LPORT_BE,
   EXT_NEXT,
   EXT_OUT,
+  EXT_PROFILE,
   EXT_USED,
   EXTENSION_SIZE,
 } from '../../src/abi/connections';
@@ -38,6 +43,42 @@ export class Extension {
   /** Where it is noted what its connection controls. */
   get controlling(): usize {
     return changetype<usize>(this) + EXT_CONTROLS;
+  }
+
+  // Of FullNAT:
+  /** The record of its local address. */
+  get local(): usize {
+    return load<u32>(changetype<usize>(this), EXT_LOCAL);
+  }
+  set local(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, EXT_LOCAL);
+  }
+  get lportBE(): u32 {
+    return load<u16>(changetype<usize>(this), EXT_LPORT_BE);
+  }
+  set lportBE(value: u32) {
+    store<u16>(changetype<usize>(this), value, EXT_LPORT_BE);
+  }
+  /** Where the local address is. */
+  get laddr(): usize {
+    return changetype<usize>(this) + EXT_LADDR;
+  }
+  get laddrBE(): u32 {
+    return load<u32>(changetype<usize>(this), EXT_LADDR);
+  }
+  /** Profile. */
+  get profile(): u32 {
+    return load<u8>(changetype<usize>(this), EXT_PROFILE);
+  }
+  set profile(value: u32) {
+    store<u8>(changetype<usize>(this), value, EXT_PROFILE);
+  }
+  /** ExtensionFlag bits. */
+  get flags(): u32 {
+    return load<u8>(changetype<usize>(this), EXT_FLAGS);
+  }
+  set flags(value: u32) {
+    store<u8>(changetype<usize>(this), value, EXT_FLAGS);
   }
 
   /** How the numbers of segments of that direction are adjusted: see conn/sequence. */

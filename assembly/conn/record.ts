@@ -32,12 +32,16 @@ import {
   ConnFlag,
   EXTENDED,
 } from '../../src/abi/connections';
+import { Method } from '../../src/abi/protocol';
 import { sameAddress6 } from '../wire/ipv6';
 import { Extension } from './extension';
 
 const KIND: u32 = ConnFlag.Used | ConnFlag.V6 | ConnFlag.Template;
 const USED_V4: u32 = ConnFlag.Used;
 const USED_V6: u32 = ConnFlag.Used | ConnFlag.V6;
+/** Of the word at CONN_PROTOCOL what tells whose replies belong to a record: protocol, method, KIND. */
+const REPLY_KIND: u32 = 0x00ff00ff | (KIND << 24);
+const BY_FULLNAT: u32 = Method.FullNat << 16;
 
 /** View of a connection record. */
 @unmanaged
@@ -82,9 +86,13 @@ export class Conn {
     store<u32>(changetype<usize>(this), value, CONN_CPORT_BE);
   }
 
-  /** Dest and client port as a server's segment has them: source low, destination high. */
+  /** The ports that a server's segment has: source low, destination high. */
   get outPortsBE(): u32 {
-    return this.dportBE | (this.cportBE << 16);
+    return this.dportBE | ((this.isFull ? this.extension.lportBE : this.cportBE) << 16);
+  }
+  /** Address of the address that a server's packets go to. */
+  get replyTo(): usize {
+    return this.isFull ? this.extension.laddr : this.caddr;
   }
 
   get protocol(): u32 {
@@ -104,6 +112,14 @@ export class Conn {
   }
   set method(value: u32) {
     store<u8>(changetype<usize>(this), value, CONN_METHOD);
+  }
+  /** By FullNAT: it has an extension. Not of a template. */
+  get isFull(): bool {
+    return this.method == Method.FullNat;
+  }
+  /** By NAT or FullNAT: its replies come by way of the director. */
+  get isTranslated(): bool {
+    return this.method == Method.Masq || this.isFull;
   }
   get flags(): u32 {
     return load<u8>(changetype<usize>(this), CONN_FLAGS);
@@ -241,9 +257,20 @@ export class Conn {
 
   /** Whether a server's packet of this tuple belongs to it. */
   matchesOut(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
-    if (this.outPortsBE != portsBE || this.protocol != protocol) return false;
+    const kind = load<u32>(changetype<usize>(this), CONN_PROTOCOL) & REPLY_KIND;
+    const wanted = protocol | ((v6 ? USED_V6 : USED_V4) << 24);
+    if (kind != wanted) return kind == (wanted | BY_FULLNAT) && this.matchesLocal(v6, source, destination, portsBE);
+    if ((this.dportBE | (this.cportBE << 16)) != portsBE) return false;
     return v6
-      ? (this.flags & KIND) == USED_V6 && sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)
-      : this.daddrBE == load<u32>(source) && this.caddrBE == load<u32>(destination) && (this.flags & KIND) == USED_V4;
+      ? sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)
+      : this.daddrBE == load<u32>(source) && this.caddrBE == load<u32>(destination);
+  }
+
+  /** The same of FullNAT. */
+  private matchesLocal(v6: bool, source: usize, destination: usize, portsBE: u32): bool {
+    if (this.outPortsBE != portsBE) return false;
+    return v6
+      ? sameAddress6(this.daddr6, source) && sameAddress6(this.extension.laddr, destination)
+      : this.daddrBE == load<u32>(source) && this.extension.laddrBE == load<u32>(destination);
   }
 }

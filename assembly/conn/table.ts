@@ -19,6 +19,7 @@ import {
   SB_CONN6_MAX,
   SB_CONNS,
   SB_CONNS6,
+  SB_EVICT,
   SB_FTP_PORTS,
   SB_NO_CPORT,
   SB_REPLIES_TAKEN,
@@ -26,7 +27,9 @@ import {
   SB_TIMEOUTS,
   SUPERBLOCK,
 } from '../../src/abi/superblock';
+import { Reason } from '../../src/abi/verdict';
 import { bindDest, Dest, unbindDest } from '../service/dest';
+import { Service } from '../service/service';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
 import { assure, beginControl, letGo } from './control';
@@ -35,6 +38,7 @@ import { livesOn } from './expiry';
 import { freeExtension, takeExtension } from './extension';
 import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry, setRefAt } from './index-table';
+import { closeLocal, hasLocalPort, openLocal, timeoutByProfile } from './local';
 import { Conn } from './record';
 import { isActiveSctp } from './sctp-state';
 import { isActiveTcp } from './tcp-state';
@@ -99,6 +103,12 @@ export function takeRecord(v6: bool): u32 {
   return address;
 }
 
+/** Whether there is a free record of the family, or may be one. */
+function mayHaveRecord(v6: bool): bool {
+  if (field(v6 ? SB_CONN6_FREE : SB_CONN_FREE) != 0 || field(SB_EVICT) != 0) return true;
+  return field(v6 ? SB_CONN6_HIGH : SB_CONN_HIGH) != field(v6 ? SB_CONN6_MAX : SB_CONN_MAX);
+}
+
 /** The record that became free last, else the next that was never used; 0 when there is none. */
 function freeRecord(v6: bool): u32 {
   const free: usize = v6 ? SB_CONN6_FREE : SB_CONN_FREE;
@@ -116,8 +126,8 @@ function freeRecord(v6: bool): u32 {
 
 /**
  * Makes a connection of a client's tuple to the address at `server` and the port `dportBE`, those of `dest` mostly; without a
- * dest it bypasses all. Null when every record is in use, or every extension. One that lives for a single packet, `once`,
- * nobody finds.
+ * dest it bypasses all. A Reason when every record is in use, or every extension, or FullNAT has no port for it. One that lives
+ * for a single packet, `once`, nobody finds; not by FullNAT.
  */
 export function makeConnection(
   hash: u64,
@@ -129,16 +139,24 @@ export function makeConnection(
   dest: Dest | null,
   server: usize,
   dportBE: u32,
-  once: bool,
-): Conn | null {
-  const nat = dest != null && dest.method == Method.Masq && !once;
-  const helped = nat && protocol == Protocol.Tcp && isHelped(portsBE >> 16);
-  const extension: usize = helped ? takeExtension() : 0;
-  if (helped && extension == 0) return null;
+  isOnce: bool,
+): usize {
+  const full = dest != null && dest.method == Method.FullNat;
+  if (full && (portsBE & 0xffff) == 0) return Reason.ClientPortZero;
+  const once = isOnce && !full;
+  const nat = full || (dest != null && dest.method == Method.Masq && !once);
+  const helped = nat && !full && protocol == Protocol.Tcp && isHelped(portsBE >> 16);
+  const extended = full || helped;
+  const extension: usize = extended ? takeExtension() : 0;
+  if (extended && extension == 0) return Reason.TableFull;
+  if (full && mayHaveRecord(v6) && !hasLocalPort(dest!.service, v6, server, dportBE, protocol)) {
+    freeExtension(extension);
+    return Reason.NoLocalPort;
+  }
   const address = takeRecord(v6);
   if (address == 0) {
-    if (helped) freeExtension(extension);
-    return null;
+    if (extended) freeExtension(extension);
+    return Reason.TableFull;
   }
   const conn = changetype<Conn>(<usize>address);
   if (v6) {
@@ -169,6 +187,7 @@ export function makeConnection(
     extend(conn, extension);
     conn.extension.ftp = FtpMode.Active;
   }
+  if (full) openLocal(conn, changetype<Service>(dest!.service), extension);
   if (once) conn.flags |= ConnFlag.Hidden | ConnFlag.Once;
   if (nat) conn.flags |= ConnFlag.Reply;
   else if (dest != null && conn.method != Method.Masq) conn.flags |= ConnFlag.NoOutput;
@@ -177,13 +196,18 @@ export function makeConnection(
   conn.touched = now32();
   conn.timeout = INITIAL_TIMEOUT;
   hang(conn);
-  if (once) return conn;
+  if (once) return address;
   if (conn.cportBE != 0) insertEntry(hash, address);
   // Nothing looks for a request from port 0 but the reply of a server that is not translated.
   else if (nat) conn.flags |= ConnFlag.Hidden;
   else insertFirst(conn, hash, address);
   if (nat) insertFirst(conn, hashOf(address | REF_REPLY), address | REF_REPLY);
-  return conn;
+  return address;
+}
+
+/** Whether it is an address, and no Reason. */
+export function isConnection(made: usize): bool {
+  return made > 0xff;
 }
 
 /** Gives a connection an extension. */
@@ -257,7 +281,7 @@ export function putFirst(conn: Conn): void {
 function insertFirst(conn: Conn, hash: u64, ref: u32): void {
   const reply = isReply(ref);
   const source = reply ? conn.daddr : conn.caddr;
-  const destination = reply ? conn.caddr : conn.vaddr;
+  const destination = reply ? conn.replyTo : conn.vaddr;
   const ports = reply ? conn.outPortsBE : conn.inPortsBE;
   if (conn.cportBE == 0 && (reply || !isWaiting(conn) || isCrowded(hash))) {
     hide(hash, find(hash, conn.isV6, source, destination, ports, conn.protocol), reply);
@@ -303,7 +327,7 @@ function hashOf(ref: u32): u64 {
   const conn = connOf(ref);
   if (conn.has(ConnFlag.Template)) return hashOfTemplate(conn);
   return isReply(ref)
-    ? hashAny(conn.isV6, conn.daddr, conn.caddr, conn.outPortsBE, conn.protocol)
+    ? hashAny(conn.isV6, conn.daddr, conn.replyTo, conn.outPortsBE, conn.protocol)
     : hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol);
 }
 
@@ -338,6 +362,7 @@ export function endConnection(conn: Conn): void {
     endTemplate(conn);
   } else {
     if (conn.control != 0) letGo(conn);
+    if (conn.isFull) closeLocal(conn);
     if (conn.isExtended) freeExtension(changetype<usize>(conn.extension));
     if (conn.dest != 0) unbindDest(changetype<Dest>(conn.dest), !conn.has(ConnFlag.Inactive));
   }
@@ -368,7 +393,7 @@ export function enterState(conn: Conn, state: u32): void {
   conn.state = state;
   // From now on it goes the long way, which looks whether it begins again.
   if (mayBeReused(conn)) conn.hopGeneration = 0;
-  const timeout = timeoutOf(state);
+  const timeout = timeoutFor(conn, state);
   if (timeout != conn.timeout || kindOf(conn) != before) {
     conn.timeout = timeout;
     unhang(conn);
@@ -398,7 +423,13 @@ export function mayBeReused(conn: Conn): bool {
   return (mode & REUSE_FIN_WAIT) != 0 && conn.state == ConnState.FinWait && conn.has(ConnFlag.NoOutput);
 }
 
-/** How long a connection stays in `state` without a packet, in milliseconds. */
+/** How long this connection stays in `state` without a packet, in milliseconds. */
+export function timeoutFor(conn: Conn, state: u32): u32 {
+  const own = conn.isFull ? timeoutByProfile(conn, state) : 0;
+  return own != 0 ? own : timeoutOf(state);
+}
+
+/** How long connections stay in `state` without a packet, in milliseconds. */
 export function timeoutOf(state: u32): u32 {
   return load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
 }

@@ -25,7 +25,7 @@ import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
 import { PORTS_SIZE, portsBE } from '../wire/ports';
 import { hasPorts } from './parse';
-import { findForClient, findUntranslated, ISAKMP_PORTS_BE } from './tuple';
+import { findForClient, findIsakmp, findUntranslated, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
@@ -155,11 +155,12 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
   if (transport == 0) return 0;
   let protocol = quotedProtocol(v6, ip, end);
   let ports = ISAKMP_PORTS_BE;
+  const isIpsec = protocol == Protocol.Ah || protocol == Protocol.Esp;
   if (hasPorts(protocol)) {
     if (transport + PORTS_SIZE > end) return 0;
     ports = portsBE(transport);
   } else {
-    if (protocol != Protocol.Ah && protocol != Protocol.Esp) return 0;
+    if (!isIpsec) return 0;
     // They go where the ISAKMP of their two ends went.
     protocol = Protocol.Udp;
   }
@@ -171,7 +172,6 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
     source = from;
     ports = rotl<u32>(ports, 16);
   }
-  return untranslated
-    ? findUntranslated(v6, source, destination, ports, protocol)
-    : findForClient(v6, source, destination, ports, protocol);
+  if (untranslated) return findUntranslated(v6, source, destination, ports, protocol);
+  return isIpsec ? findIsakmp(v6, source, destination) : findForClient(v6, source, destination, ports, protocol);
 }

@@ -9,12 +9,13 @@ import { assure } from '../conn/control';
 import { isSecureTcp } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
-import { enterState, timeoutOf, UDP_STATE } from '../conn/table';
+import { enterState, timeoutFor, timeoutOf, UDP_STATE } from '../conn/table';
 import { Direction, nextTcpState } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
 import { SCTP_NO_CHUNK } from '../wire/sctp';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
+import { noteSyn } from './isn';
 
 /** Notes the time, and moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
@@ -28,7 +29,8 @@ function isSteady(packet: Scratch, conn: Conn, direction: Direction): bool {
   if ((changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) != ACK) return false;
   // The first that a server sends this way makes the other tables count.
   if (direction == Direction.Out && conn.has(ConnFlag.NoOutput)) return false;
-  return conn.timeout == timeoutOf(ConnState.Established);
+  const timeout = conn.timeout;
+  return timeout == timeoutOf(ConnState.Established) || (conn.isFull && timeout == timeoutFor(conn, conn.state));
 }
 
 function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
@@ -54,4 +56,5 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
       ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state, isSecureTcp())
       : nextSctpState(table, chunk, state),
   );
+  if (isTcp && direction == Direction.In && conn.isFull) noteSyn(packet, conn, state);
 }

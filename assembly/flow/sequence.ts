@@ -6,12 +6,16 @@
  */
 import { toReceiver, toSender } from '../conn/sequence';
 import { Descriptor, Scratch } from '../descriptor';
-import { difference32, fold, update } from '../wire/checksum';
+import { difference16, difference32, fold, update } from '../wire/checksum';
 import { ACK, FIN, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
 
 const END: u32 = 0;
 const NOP: u32 = 1;
 const SACK: u32 = 5;
+const TIMESTAMPS: u32 = 8;
+const TIMESTAMPS_SIZE: u32 = 10;
+/** Two NOPs. */
+const NOPS: u32 = 0x0101;
 /** Bytes of an option's kind and length, and of a block in SACK. */
 const OPTION_HEADER: u32 = 2;
 const BLOCK: u32 = 8;
@@ -44,35 +48,55 @@ export function adjustSegment(frame: Descriptor, packet: Scratch, own: usize, ot
   const tcp = changetype<Tcp>(packet.l4);
   const number = tcp.sequence;
   tcp.sequence = toReceiver(own, number);
-  let delta = difference(number, tcp.sequence);
-  let isWhole: bool = true;
-  if ((tcp.flags & ACK) != 0) {
-    const acknowledged = tcp.acknowledgement;
-    tcp.acknowledgement = toSender(other, acknowledged);
-    delta += difference(acknowledged, tcp.acknowledgement);
-    const end = packet.l4 + tcp.headerLength;
-    let at = packet.l4 + TCP_MIN;
-    while (at < end) {
-      const kind = <u32>load<u8>(at);
-      if (kind == END) break;
-      if (kind == NOP) {
-        at++;
-        continue;
-      }
-      const length = at + 1 < end ? <u32>load<u8>(at, 1) : 0;
-      isWhole = length >= OPTION_HEADER && at + length <= end;
-      if (!isWhole) break;
-      if (kind == SACK && length % BLOCK == OPTION_HEADER) {
-        const edges = adjustEdges(at + OPTION_HEADER, at + length, other);
-        // At an odd place bytes count for the other half of their words.
-        delta += ((at - packet.l4) & 1) == 0 ? edges : <u64>bswap<u16>(<u16>fold(edges));
-      }
-      at += length;
-    }
-  }
+  const acknowledged = (tcp.flags & ACK) != 0 ? adjustAcknowledged(packet, other) : 0;
   // One that is only begun covers addresses alone.
-  if (!frame.isPartial) tcp.checksum = update(tcp.checksum, delta);
-  return isWhole;
+  if (!frame.isPartial) {
+    tcp.checksum = update(tcp.checksum, difference(number, tcp.sequence) + (acknowledged & ~UNREADABLE));
+  }
+  return (acknowledged & UNREADABLE) == 0;
+}
+
+/** Of what `adjustAcknowledged` returns: there are options that cannot be read. */
+export const UNREADABLE: u64 = 1 << 63;
+
+/** Adjusts what a segment with ACK acknowledges, in order and out of it, as far as it can be read; returns what that adds to its sum. */
+export function adjustAcknowledged(packet: Scratch, other: usize): u64 {
+  const tcp = changetype<Tcp>(packet.l4);
+  const number = tcp.acknowledgement;
+  const adjusted = toSender(other, number);
+  tcp.acknowledgement = adjusted;
+  let delta = difference(number, adjusted);
+  const end = packet.l4 + tcp.headerLength;
+  for (let at = optionAt(packet.l4 + TCP_MIN, end); at != end; at = optionAt(at + load<u8>(at, 1), end)) {
+    if (at == 0) return delta | UNREADABLE;
+    const length = <u32>load<u8>(at, 1);
+    if (load<u8>(at) != SACK || length % BLOCK != OPTION_HEADER) continue;
+    delta += placed(packet, at, adjustEdges(at + OPTION_HEADER, at + length, other));
+  }
+  return delta;
+}
+
+/** Puts NOPs in place of timestamps (RFC 7323 §3.2), as far as options can be read; returns what that adds to the sum. */
+export function clearTimestamps(packet: Scratch): u64 {
+  const end = packet.l4 + changetype<Tcp>(packet.l4).headerLength;
+  let delta: u64 = 0;
+  let at = optionAt(packet.l4 + TCP_MIN, end);
+  while (at != 0 && at != end) {
+    const next = at + load<u8>(at, 1);
+    if (load<u8>(at) == TIMESTAMPS && next == at + TIMESTAMPS_SIZE) delta += placed(packet, at, putNops(at, next));
+    at = optionAt(next, end);
+  }
+  return delta;
+}
+
+/** Makes the bytes NOPs, two by two; what that adds to the sum of a segment that has them at an even place. */
+function putNops(from: usize, to: usize): u64 {
+  let delta: u64 = 0;
+  for (let at = from; at < to; at += 2) {
+    delta += difference16(load<u16>(at), NOPS);
+    store<u16>(at, NOPS);
+  }
+  return delta;
 }
 
 /** Adjusts the edges of blocks; what that adds to the sum of a segment that has them at an even place. */
@@ -87,7 +111,20 @@ function adjustEdges(from: usize, to: usize, sequence: usize): u64 {
   return delta;
 }
 
+/** The first option at `at` or behind it that has a length, of those up to `end`, which is returned for none; 0: it cannot be read. */
+function optionAt(at: usize, end: usize): usize {
+  while (at < end && load<u8>(at) == NOP) at++;
+  if (at >= end || load<u8>(at) == END) return end;
+  const length = at + 1 < end ? <u32>load<u8>(at, 1) : 0;
+  return length >= OPTION_HEADER && at + length <= end ? at : 0;
+}
+
+/** What an option adds to the segment's sum that adds `delta` at an even place: at an odd one bytes count for the other half of their words. */
+function placed(packet: Scratch, at: usize, delta: u64): u64 {
+  return ((at - packet.l4) & 1) == 0 ? delta : <u64>bswap<u16>(<u16>fold(delta));
+}
+
 /** What replacing a number in host order by another adds to a sum. */
-function difference(from: u32, to: u32): u64 {
+export function difference(from: u32, to: u32): u64 {
   return difference32(bswap<u32>(from), bswap<u32>(to));
 }

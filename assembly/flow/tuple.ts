@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Method, Protocol } from '../../src/abi/protocol';
+import { Protocol } from '../../src/abi/protocol';
 import { SB_NO_CPORT } from '../../src/abi/superblock';
 import { hashAny } from '../conn/hash';
 import { hasNone, homeBucket, isOverrun, matchTags, nextBucket, refAt } from '../conn/index-table';
@@ -40,7 +40,13 @@ function seekByTuple(packet: Scratch): u32 {
   if (packet.bucket != 0) {
     return byClient(find(packet.hash, v6, source, destination, portsBE(packet.l4), packet.protocol));
   }
-  return isIpsec(packet) ? findTuple(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp) : 0;
+  return isIpsec(packet) ? findIsakmp(v6, source, destination) : 0;
+}
+
+/** The connection of two ends' ISAKMP, which their AH and ESP follow; not by FullNAT: these have no ports. */
+export function findIsakmp(v6: bool, source: usize, destination: usize): u32 {
+  const ref = findTuple(v6, source, destination, ISAKMP_PORTS_BE, Protocol.Udp);
+  return ref != 0 && connOf(ref).isFull ? 0 : ref;
 }
 
 /** The same for a tuple that no packet has. */
@@ -68,7 +74,7 @@ export function findUntranslated(v6: bool, source: usize, destination: usize, po
   do {
     for (let lanes = matchTags(bucket, hash); lanes != 0; lanes &= lanes - 1) {
       const ref = refAt(bucket, ctz<u32>(lanes));
-      if (ref == 0 || isReply(ref) || connOf(ref).method == Method.Masq || remaining(connOf(ref)) == 0) continue;
+      if (ref == 0 || isReply(ref) || connOf(ref).isTranslated || remaining(connOf(ref)) == 0) continue;
       if (refMatches(ref, v6, source, destination, portsBE, protocol)) return ref;
     }
     if (!isOverrun(bucket)) return 0;

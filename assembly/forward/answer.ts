@@ -7,7 +7,7 @@
  */
 import { ConnFlag } from '../../src/abi/connections';
 import { ScratchFlag } from '../../src/abi/frames';
-import { Method, Protocol } from '../../src/abi/protocol';
+import { Protocol } from '../../src/abi/protocol';
 import { SB_ECHO, SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -211,7 +211,7 @@ function countOwn(cause: Descriptor, v6: bool, type: u32, quotation: usize, quot
 }
 
 function isUntranslated(conn: Conn): bool {
-  return conn.method != Method.Masq && conn.dest != 0 && !conn.has(ConnFlag.Hidden);
+  return !conn.isTranslated && conn.dest != 0 && !conn.has(ConnFlag.Hidden);
 }
 
 /** Writes the error's header, without checksum, and its quotation. */

@@ -14,7 +14,16 @@ import { freeExtension, takeExtension } from '../conn/extension';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
 import { isUnchanged, noteChange } from '../conn/sequence';
-import { awaitClientPort, connOf, extend, hideFromClient, isReply, listen, makeConnection } from '../conn/table';
+import {
+  awaitClientPort,
+  connOf,
+  extend,
+  hideFromClient,
+  isConnection,
+  isReply,
+  listen,
+  makeConnection,
+} from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { beginChecksum } from '../flow/offload';
@@ -119,9 +128,8 @@ function readCommand(frame: Descriptor, packet: Scratch, conn: Conn): bool {
 function readReply(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const extension = conn.extension;
   const mode = extension.ftp;
-  if (mode == FtpMode.Active) return true;
   const data = dataOf(packet, conn);
-  if (data == 0) return true;
+  if (data == 0 || mode == FtpMode.Active) return true;
   const v6 = packet.isV6;
   const address = namedAddress();
   // A reply may name another one than that of the connection.
@@ -180,12 +188,12 @@ function related(conn: Conn, client: usize, ports: u32, server: usize, dportBE: 
   const made = makeConnection(hash, v6, client, conn.vaddr, ports, Protocol.Tcp, dest, server, dportBE, false);
   letLoose(conn);
   if (extension != 0) {
-    if (made == null || made.isExtended) freeExtension(extension);
-    else extend(made, extension);
+    if (!isConnection(made) || changetype<Conn>(made).isExtended) freeExtension(extension);
+    else extend(changetype<Conn>(made), extension);
   }
-  if (made == null) return 0;
-  control(made, conn);
-  return changetype<usize>(made);
+  if (!isConnection(made)) return 0;
+  control(changetype<Conn>(made), conn);
+  return made;
 }
 
 /**

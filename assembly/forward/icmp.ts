@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Method } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
@@ -17,14 +16,14 @@ export function sendErrorIn(frame: Descriptor, packet: Scratch, conn: Conn): voi
   if (isRefusedIn(frame, packet, conn)) return;
   if (conn.dest != 0) countIn(changetype<Dest>(conn.dest), packet.totalLength);
   // Linux counts for the connection only what it does not translate.
-  if (conn.method != Method.Masq) conn.inPackets += 1;
+  if (!conn.isTranslated) conn.inPackets += 1;
   transmitError(frame, packet, conn);
 }
 
 /** Notes the connection; NAT translates no error whose checksum is wrong, which is judged then. */
 export function isRefused(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   frame.conn = <u32>changetype<usize>(conn);
-  if (conn.method != Method.Masq || frame.isPartial || icmpChecksumOk(packet)) return false;
+  if (!conn.isTranslated || frame.isPartial || icmpChecksumOk(packet)) return false;
   frame.judge(Verdict.Drop, Reason.IcmpChecksum);
   return true;
 }

@@ -56,10 +56,9 @@ export function seeReply(packet: Scratch, conn: Conn): void {
  * would be routed, from a server that is not this host.
  */
 export function keepHop(conn: Conn, hop: Hop): void {
-  const generation = netGeneration();
+  const generation = generationOf(conn);
   if (conn.hopGeneration == generation || !mayBeShort(conn)) return;
-  const forwarding = field(conn.isV6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
-  if (hop.kind == HopKind.Forward && forwarding && !isOwn(conn.isV6, conn.daddr)) {
+  if (hop.kind == HopKind.Forward && mayRepliesPass(conn) && !isOwn(conn.isV6, conn.daddr)) {
     conn.hopInterface = hop.outInterface;
     conn.hopMtu = min<u32>(hop.mtu, MTU_MAX);
     copyMac(conn.hopMac, hop.mac);
@@ -69,6 +68,15 @@ export function keepHop(conn: Conn, hop: Hop): void {
   conn.hopGeneration = generation;
 }
 
+/**
+ * What a connection has as its generation while the network stays as it is. FullNAT's is the complement: so its packets leave
+ * the short way of others at the first look, and have one of their own.
+ */
+export function generationOf(conn: Conn): u32 {
+  const generation = netGeneration();
+  return conn.isFull ? ~generation : generation;
+}
+
 /** Whether a SYN or INIT of the connection opens another: it has ended, or its dest takes no new ones. */
 export function mayBeginAgain(conn: Conn): bool {
   // A controlled one waits for its timeout, as in the kernel.
@@ -76,10 +84,17 @@ export function mayBeginAgain(conn: Conn): bool {
   return field(SB_EXPIRE_NODEST_CONN) != 0 && conn.dest != 0 && changetype<Dest>(conn.dest).weight == 0;
 }
 
+/** Whether all packets of the server's come by: those of NAT while the host forwards, those of FullNAT if it has the local address. */
+function mayRepliesPass(conn: Conn): bool {
+  const v6 = conn.isV6;
+  if (conn.isFull) return routeTypeAny(v6, conn.extension.laddr) == RouteType.Local;
+  return field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
+}
+
 /** A connection from port 0 may not: nothing of its client's belongs to it. Nor may one with a helper. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.dest == 0 || conn.cportBE == 0 || conn.isExtended) return false;
+  if (conn.dest == 0 || conn.cportBE == 0 || (conn.isExtended && !conn.isFull)) return false;
   if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
   // What opens a connection again is looked for on the long way.
   if (mayBeginAgain(conn)) return false;

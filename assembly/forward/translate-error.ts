@@ -1,62 +1,76 @@
 /**
  * What NAT changes in an ICMP or ICMPv6 error about a connection: its own address, and address and port of the packet it
- * quotes. The quoted TTL and transport checksum stay as they are, as in the kernel; the error's checksum is computed anew.
+ * quotes; by FullNAT both addresses and ports. The quoted TTL and transport checksum stay as they are, as in the kernel; the error's checksum is computed anew.
  *
  * @module
  */
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
+import { restoreQuoted } from '../flow/isn';
 import { forgetPartial } from '../flow/offload';
 import { hasPorts } from '../flow/parse';
-import { endOf, quotedProtocol, quotedTransport, quoteOf } from '../flow/quote';
+import { endOf, quotedDestination, quotedProtocol, quotedSource, quotedTransport, quoteOf } from '../flow/quote';
 import { difference32, finish, pseudoHeader6, sum } from '../wire/checksum';
 import { Icmp } from '../wire/icmp';
 import { Ipv4 } from '../wire/ipv4';
-import { copyAddress6, Ipv6 } from '../wire/ipv6';
+import { copyAddress6 } from '../wire/ipv6';
 import { Udp } from '../wire/udp';
 
 /**
- * A client's error about a reply: it goes to the server, and quotes what the server sent. Returns what that adds to the
- * sum of an IPv4 header.
+ * A client's error about a reply: it goes to the server, and quotes what the server sent. By FullNAT it comes from the local
+ * address, whoever sent it. Returns what that adds to the sum of an IPv4 header.
  */
 export function translateErrorIn(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   forgetPartial(frame);
   const quote = quoteOf(packet);
   const ports = quotedPorts(packet);
-  if (ports != 0) changetype<Udp>(ports).sourcePortBE = conn.dportBE;
-  if (packet.isV6) {
-    copyAddress6(packet.header6.destination, conn.daddr6);
-    copyAddress6(changetype<Ipv6>(quote).source, conn.daddr6);
-    fillChecksum6(packet);
-    return 0;
+  if (ports != 0) {
+    changetype<Udp>(ports).sourcePortBE = conn.dportBE;
+    if (conn.isFull) changetype<Udp>(ports).destinationPortBE = conn.extension.lportBE;
   }
-  const delta = difference32(packet.header.destinationBE, conn.daddrBE);
-  packet.header.destinationBE = conn.daddrBE;
-  changetype<Ipv4>(quote).sourceBE = conn.daddrBE;
-  fillChecksum4(packet);
-  return delta;
+  const delta = conn.isFull ? putAddress(packet, packet.source, conn.extension.laddr) : 0;
+  if (conn.isFull) putAddress(packet, quotedDestination(packet.isV6, quote), conn.extension.laddr);
+  putAddress(packet, quotedSource(packet.isV6, quote), conn.daddr);
+  return finishError(packet, delta + putAddress(packet, packet.destination, conn.daddr));
 }
 
 /**
  * An error from the server's side about a request: it comes from the virtual service, whoever sent it, and quotes what
- * the client sent. Returns the same.
+ * the client sent, by FullNAT in its own numbers. Returns the same.
  */
 export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   forgetPartial(frame);
   const quote = quoteOf(packet);
   const ports = quotedPorts(packet);
-  if (ports != 0) changetype<Udp>(ports).destinationPortBE = conn.vportBE;
+  if (ports != 0) {
+    changetype<Udp>(ports).destinationPortBE = conn.vportBE;
+    if (conn.isFull) {
+      changetype<Udp>(ports).sourcePortBE = conn.cportBE;
+      restoreQuoted(ports, endOf(packet), conn);
+    }
+  }
+  const delta = conn.isFull ? putAddress(packet, packet.destination, conn.caddr) : 0;
+  if (conn.isFull) putAddress(packet, quotedSource(packet.isV6, quote), conn.caddr);
+  putAddress(packet, quotedDestination(packet.isV6, quote), conn.vaddr);
+  return finishError(packet, delta + putAddress(packet, packet.source, conn.vaddr));
+}
+
+/** Puts an address of the packet's family in place of the one at `at`; what that adds to a sum. */
+function putAddress(packet: Scratch, at: usize, address: usize): u64 {
   if (packet.isV6) {
-    copyAddress6(packet.header6.source, conn.vaddr6);
-    copyAddress6(changetype<Ipv6>(quote).destination, conn.vaddr6);
-    fillChecksum6(packet);
+    copyAddress6(at, address);
     return 0;
   }
-  const delta = difference32(packet.header.sourceBE, conn.vaddrBE);
-  packet.header.sourceBE = conn.vaddrBE;
-  changetype<Ipv4>(quote).destinationBE = conn.vaddrBE;
-  fillChecksum4(packet);
+  const delta = difference32(load<u32>(at), load<u32>(address));
+  store<u32>(at, load<u32>(address));
+  return delta;
+}
+
+/** The checksums of what was changed; returns `delta`. */
+function finishError(packet: Scratch, delta: u64): u64 {
+  if (packet.isV6) fillChecksum6(packet);
+  else fillChecksum4(packet);
   return delta;
 }
 

@@ -78,12 +78,12 @@ function updateTransport(frame: Descriptor, packet: Scratch, addresses: u64, fro
     const tcp = changetype<Tcp>(packet.l4);
     tcp.checksum = update(tcp.checksum, addresses + difference16(fromBE, toBE));
   } else {
-    updateOther(packet, addresses, fromBE, toBE);
+    updateOther(packet, addresses, difference16(fromBE, toBE), fromBE != toBE);
   }
 }
 
 /** A checksum that is only begun: it covers no ports yet. That of SCTP is finished. */
-function updateBegun(frame: Descriptor, packet: Scratch, addresses: u64): void {
+export function updateBegun(frame: Descriptor, packet: Scratch, addresses: u64): void {
   if (packet.protocol == Protocol.Sctp) {
     forgetPartial(frame);
     fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
@@ -93,14 +93,14 @@ function updateBegun(frame: Descriptor, packet: Scratch, addresses: u64): void {
   }
 }
 
-/** The same for UDP and SCTP. */
-function updateOther(packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
+/** The same for UDP and SCTP: what the ports add to the sum is `ports`, if they are `others`. */
+export function updateOther(packet: Scratch, addresses: u64, ports: u64, others: bool): void {
   if (packet.protocol == Protocol.Udp) {
     const udp = changetype<Udp>(packet.l4);
     const old = udp.checksum;
-    const checksum = old == 0 ? fullUdp(packet) : update(old, addresses + difference16(fromBE, toBE));
+    const checksum = old == 0 ? fullUdp(packet) : update(old, addresses + ports);
     udp.checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
-  } else if (fromBE != toBE) {
+  } else if (others) {
     fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
   }
 }

@@ -25,6 +25,7 @@ import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
 import { sendCut } from './cut';
 import { helpIn, isElsewhere } from './ftp';
+import { countFullHopOf, countsHop, translateFullInOf, transmitFull } from './fullnat';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
@@ -94,7 +95,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     return;
   }
   const mtu = mtuOf(conn, hop);
-  if (!mayPass(frame, packet, hop, mtu)) return;
+  if (!mayPass(frame, packet, conn, hop, mtu)) return;
   if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
@@ -102,6 +103,9 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     if (conn.isExtended && !helpIn(frame, packet, conn)) return;
     delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
+  } else if (conn.isFull) {
+    transmitFull<A>(frame, packet, conn, hop, mtu);
+    return;
   } else if (conn.method == Method.Bypass) {
     reason = Reason.Bypass;
   }
@@ -120,7 +124,7 @@ export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void 
   const hop = hopOf(conn, packet);
   if (hop.kind != HopKind.Local) {
     if (!mayStartAny(frame, packet, hop)) return;
-    if (!fits(frame, packet, mtuOf(conn, hop))) return;
+    if (!fits(frame, packet, mtuOf(conn, hop), countsHop(conn))) return;
   }
   frame.judge(Verdict.Drop, Reason.TransportTruncated);
 }
@@ -138,9 +142,11 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
     return;
   }
   const mtu = mtuOf(conn, hop);
-  if (!mayPass(frame, packet, hop, mtu)) return;
+  if (!mayPass(frame, packet, conn, hop, mtu)) return;
   if (packet.hasOptions) recordArrival(packet.header);
-  countHopOf(packet, conn.method == Method.Masq ? translateErrorIn(frame, packet, conn) : 0);
+  const delta = conn.isTranslated ? translateErrorIn(frame, packet, conn) : 0;
+  if (conn.isFull) countFullHopOf(packet, conn, delta);
+  else countHopOf(packet, delta);
   send(frame, packet, packet.ip, hop, mtu, Reason.IcmpIn);
 }
 
@@ -150,8 +156,8 @@ function mtuOf(conn: Conn, hop: Hop): u32 {
 }
 
 /** Whether the packet fits, or may be cut, and can leave; judges the frame when not. */
-function mayPass(frame: Descriptor, packet: Scratch, hop: Hop, mtu: u32): bool {
-  return (isWithin(packet, mtu) || fits(frame, packet, mtu)) && canLeave(frame, packet.ip, hop);
+function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): bool {
+  return (isWithin(packet, mtu) || fits(frame, packet, mtu, countsHop(conn))) && canLeave(frame, packet.ip, hop);
 }
 
 /** Whether nothing needs to be asked: pieces of IPv6 may be longer than the whole, which lacks their headers. */
@@ -191,7 +197,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   }
   const length = packet.totalLength;
   const asks = !isWithin(packet, mtu) && (packet.isV6 || field(SB_PMTU_DISC) != 0);
-  if (asks && !fits(frame, packet, mtu)) return;
+  if (asks && !fits(frame, packet, mtu, true)) return;
   // No length field says more.
   if (length + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
     frame.judge(Verdict.Drop, Reason.TooBig);
@@ -231,14 +237,15 @@ export function send(frame: Descriptor, packet: Scratch, ip: usize, hop: Hop, mt
 
 /** The dest is this host: its stack gets the packet, translated if that is the method, TTL untouched. */
 function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bool): void {
-  if (conn.method == Method.Masq) {
+  if (conn.isTranslated) {
     const loopback = packet.isV6 ? isLoopback6(conn.daddr6) : isLoopback(conn.daddrBE);
     if (loopback && !interfaceHas(packet.receivedOn, InterfaceFlag.Loopback)) {
       frame.judge(Verdict.Drop, Reason.LocalBoundary);
       return;
     }
-    if (!error && conn.isExtended && !helpIn(frame, packet, conn)) return;
+    if (!error && conn.isExtended && !conn.isFull && !helpIn(frame, packet, conn)) return;
     if (error) translateErrorIn(frame, packet, conn);
+    else if (conn.isFull) translateFullInOf(frame, packet, conn);
     else if (packet.isV6) translateIn<v128>(frame, packet, conn);
     else translateIn<u32>(frame, packet, conn);
     if (!packet.isV6) packet.header.fillChecksum();
@@ -249,20 +256,26 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
   frame.judge(Verdict.Local, Reason.LocalDest);
 }
 
+/** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */
+export function mustNotBeCut(packet: Scratch, mtu: u32): bool {
+  if (packet.totalLength <= mtu) return false;
+  if (packet.isV6) return !packet.isReassembled || field(SB_PIECE_MAX) > mtu;
+  return (packet.header.fragmentBE & DF_BE) != 0;
+}
+
 /**
  * Whether the packet may go where packets of `mtu` bytes fit: because it does, or because it may be cut. Otherwise judges
- * the frame, and answers, with the TTL counted down in the quotation.
+ * the frame, and answers, with the TTL counted down in the quotation if the way `counts` it.
  */
-export function fits(frame: Descriptor, packet: Scratch, mtu: u32): bool {
+function fits(frame: Descriptor, packet: Scratch, mtu: u32, counts: bool): bool {
   if (packet.isV6) {
     // A datagram that came in pieces goes on in such pieces.
     const length = packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength;
     if (length <= mtu) return true;
-    packet.header6.hopLimit = packet.header6.hopLimit - 1;
-  } else {
-    if (packet.totalLength <= mtu || (packet.header.fragmentBE & DF_BE) == 0 || isAboutError(packet)) return true;
-    packet.header.decrementTtl();
+  } else if (packet.totalLength <= mtu || (packet.header.fragmentBE & DF_BE) == 0 || isAboutError(packet)) {
+    return true;
   }
+  if (counts) decrementHop(packet);
   answerTooBig(frame, packet, mtu);
   frame.judge(Verdict.Drop, Reason.TooBig);
   return false;

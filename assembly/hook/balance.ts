@@ -17,7 +17,7 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { controlsAny, expireNow, hold, letLoose } from '../conn/control';
 import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
-import { connOf, fillClientPort, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
+import { connOf, fillClientPort, isConnection, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { completeChecksum } from '../flow/offload';
@@ -27,21 +27,22 @@ import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
 import { adjust, helpOut } from '../forward/ftp';
-import { keepHop, mayBeginAgain, seeReply } from '../forward/route';
+import { generationOf, keepHop, mayBeginAgain, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { refuseCut, transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { FTP_BE, Service } from '../service/service';
 import { countIn } from '../service/stats';
-import { field, netGeneration, now32 } from '../superblock';
+import { field, now32 } from '../superblock';
 import { isMulticast } from '../wire/address';
 import { isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { hasChunk } from '../wire/sctp';
 import { UDP_SIZE } from '../wire/udp';
+import { returnReply } from './fullnat';
 import { icmpIn } from './icmp';
-import { connect, endIfOnce, FTP_DATA_BE, isConnection, isOnce, serviceOf } from './schedule';
+import { connect, endIfOnce, FTP_DATA_BE, isOnce, serviceOf } from './schedule';
 import { refuseStray } from './stray';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
@@ -100,6 +101,10 @@ function dismiss(frame: Descriptor, conn: Conn): void {
 
 /** A server's reply to a client that is this host: its stack gets it from the service it called. */
 function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isFull) {
+    returnReply(frame, packet, conn);
+    return;
+  }
   frame.conn = <u32>changetype<usize>(conn);
   if (!hasTransportHeader(packet)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
@@ -178,19 +183,7 @@ function connectTo(service: Service, packet: Scratch, ports: u32): usize {
     : <usize>Reason.NoDest;
   if (made != Reason.NoDest || !mayBypass(service, packet)) return made;
   const once = isOnce(service, protocol);
-  const conn = makeConnection(
-    packet.hash,
-    v6,
-    source,
-    destination,
-    ports,
-    protocol,
-    null,
-    destination,
-    ports >> 16,
-    once,
-  );
-  return conn == null ? <usize>Reason.TableFull : changetype<usize>(conn);
+  return makeConnection(packet.hash, v6, source, destination, ports, protocol, null, destination, ports >> 16, once);
 }
 
 /** A packet that a service would take opens no connection. What is not for FTP's own port is the host's then. */
@@ -237,7 +230,7 @@ export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: 
   if (whole || conn.protocol == Protocol.Udp) seeSegment(packet, conn, Direction.In);
   else conn.touched = now32();
   // DR and TUN look no further than the ports.
-  if (!whole && conn.method == Method.Masq) {
+  if (!whole && conn.isTranslated) {
     refuseCut(frame, packet, conn);
     return;
   }
@@ -246,7 +239,7 @@ export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: 
 
 /** Notes that the connection's addresses were checked in this network, and the way to its client. */
 function checkAddresses(conn: Conn): void {
-  if (conn.hopGeneration == netGeneration()) return;
+  if (conn.hopGeneration == generationOf(conn)) return;
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(conn.isV6, conn.caddr, hop);
   keepHop(conn, hop);

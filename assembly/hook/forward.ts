@@ -6,14 +6,7 @@
  */
 
 import { Protocol } from '../../src/abi/protocol';
-import {
-  SB_HOP,
-  SB_IP_FORWARD,
-  SB_IPV6_FORWARDING,
-  SB_PIECE_MAX,
-  SB_SIP_SERVICES,
-  SUPERBLOCK,
-} from '../../src/abi/superblock';
+import { SB_HOP, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_SIP_SERVICES, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
@@ -28,14 +21,14 @@ import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooB
 import { adjust, helpOut } from '../forward/ftp';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
-import { countHop, decrementHop, passOn } from '../forward/transmit';
+import { countHop, decrementHop, mustNotBeCut, passOn } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { field, now32 } from '../superblock';
-import { DF_BE } from '../wire/ipv4';
 import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
+import { returnReply } from './fullnat';
 import { icmpPassing } from './icmp';
 import { connectOut } from './persist';
 import { endIfOnce } from './schedule';
@@ -86,6 +79,10 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     }
   }
   if (conn != null) {
+    if (conn.isFull) {
+      returnReply(frame, packet, conn);
+      return;
+    }
     keepHop(conn, hop);
     frame.conn = <u32>changetype<usize>(conn);
     if (!hasTransportHeader(packet)) {
@@ -119,13 +116,6 @@ function mayGoOn(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): bool
   // Who sent it is this host by now: nobody is told.
   frame.judge(Verdict.Drop, Reason.TooBig);
   return false;
-}
-
-/** Longer than the MTU, and not to be cut: DF, or IPv6 unless it came in pieces that are short enough. */
-function mustNotBeCut(packet: Scratch, mtu: u32): bool {
-  if (packet.totalLength <= mtu) return false;
-  if (packet.isV6) return !packet.isReassembled || field(SB_PIECE_MAX) > mtu;
-  return (packet.header.fragmentBE & DF_BE) != 0;
 }
 
 /** The connection that a server's packet belongs to, null when there is none. */

@@ -5,14 +5,13 @@
  * @module
  */
 
-import { Method } from '../../src/abi/protocol';
 import { SB_SCHEDULE_ICMP } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { mustDropPacket } from '../conn/defence';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import { connOf, isReply } from '../conn/table';
+import { connOf, isConnection, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { recordPassing } from '../flow/options';
 import { hasPorts } from '../flow/parse';
@@ -39,7 +38,8 @@ import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
 import { portsBE } from '../wire/ports';
-import { connect, endIfOnce, FTP_DATA_BE, isConnection, serviceOf } from './schedule';
+import { returnError } from './fullnat';
+import { connect, endIfOnce, FTP_DATA_BE, serviceOf } from './schedule';
 import { relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
@@ -49,7 +49,8 @@ export function icmpIn(frame: Descriptor, packet: Scratch): bool {
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0) return openFor(frame, packet, false);
   const conn = connOf(ref);
-  if (isReply(ref)) answerLocalClient(frame, packet, conn);
+  if (isReply(ref) && conn.isFull) returnError(frame, packet, conn);
+  else if (isReply(ref)) answerLocalClient(frame, packet, conn);
   else sendErrorIn(frame, packet, conn);
   return true;
 }
@@ -84,6 +85,10 @@ export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool 
 
 /** An error about a request, on its way to the client. */
 function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void {
+  if (conn.isFull) {
+    returnError(frame, packet, conn);
+    return;
+  }
   if (isRefused(frame, packet, conn)) return;
   if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
   countHopOf(packet, translateErrorOut(frame, packet, conn));
@@ -105,7 +110,7 @@ function passIn(frame: Descriptor, packet: Scratch, conn: Conn): void {
   }
   if (isRefusedIn(frame, packet, conn)) return;
   countIn(changetype<Dest>(conn.dest), packet.totalLength);
-  if (conn.method != Method.Masq) conn.inPackets += 1;
+  if (!conn.isTranslated) conn.inPackets += 1;
   frame.judge(Verdict.Drop, Reason.LocalBoundary);
 }
 

@@ -10,7 +10,7 @@ import { Reason } from '../../src/abi/verdict';
 import { control, hold, letLoose } from '../conn/control';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import { makeConnection } from '../conn/table';
+import { isConnection, makeConnection } from '../conn/table';
 import { findTemplate, invalidate, makeTemplate } from '../conn/template';
 import { TemplateKey, templateKey } from '../conn/template-key';
 import { Scratch } from '../descriptor';
@@ -23,7 +23,7 @@ import { copyAddress6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { findCallId } from '../wire/sip';
 import { UDP_SIZE } from '../wire/udp';
-import { isConnection, isOnce } from './schedule';
+import { isOnce } from './schedule';
 
 /** Protocol of templates of a firewall mark. */
 const ANY_PROTOCOL: u32 = 0;
@@ -117,15 +117,14 @@ function make(
   const once = isOnce(service, protocol);
   // It must not make room for its own connection.
   if (template != null) hold(template);
-  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
+  const made = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
   if (template != null) {
     template.touched = now32();
-    if (conn != null) control(conn, template);
+    if (isConnection(made)) control(changetype<Conn>(made), template);
     letLoose(template);
   }
-  if (conn == null) return Reason.TableFull;
-  countConnection(service, dest);
-  return changetype<usize>(conn);
+  if (isConnection(made)) countConnection(service, dest);
+  return made;
 }
 
 /** The template of a key, to `dest` unless that is 0; one whose dest takes no connections says nothing any more. */

@@ -9,7 +9,7 @@ import { SB_ANY_PORT_SERVICES, SB_ARG_ADDRESS, SB_FTP_SERVICES, SUPERBLOCK } fro
 import { Family } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
-import { endConnection, makeConnection } from '../conn/table';
+import { endConnection, isConnection, makeConnection } from '../conn/table';
 import { Descriptor } from '../descriptor';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
@@ -92,15 +92,9 @@ export function connect(
   const dest = changetype<Dest>(picked);
   const dportBE = dest.portBE != 0 ? dest.portBE : portsBE >> 16;
   const once = isOnce(service, protocol);
-  const conn = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
-  if (conn == null) return Reason.TableFull;
-  countConnection(service, dest);
-  return changetype<usize>(conn);
-}
-
-/** Whether it is an address, and no Reason. */
-export function isConnection(made: usize): bool {
-  return made > 0xff;
+  const made = makeConnection(hash, v6, client, virtual, portsBE, protocol, dest, dest.address, dportBE, once);
+  if (isConnection(made)) countConnection(service, dest);
+  return made;
 }
 
 /** Ends a connection for one packet: it has had it. */

@@ -28,10 +28,14 @@ import {
   SVC_FAMILY,
   SVC_FLAGS,
   SVC_FWMARK,
+  SVC_LOCAL_COUNT,
+  SVC_LOCAL_NEXT,
+  SVC_LOCALS,
   SVC_NETMASK,
   SVC_NEXT,
   SVC_PE,
   SVC_PORT_BE,
+  SVC_PROFILE,
   SVC_PROTOCOL,
   SVC_SCHEDULER,
   SVC_STATS,
@@ -45,6 +49,7 @@ import {
 import { field, setField } from '../superblock';
 import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';
 import { Dest } from './dest';
+import { Local } from './local';
 
 /** View of a service record. */
 @unmanaged
@@ -170,6 +175,36 @@ export class Service {
   }
   set engine(value: u32) {
     store<u8>(changetype<usize>(this), value, SVC_PE);
+  }
+  /** Address of its list of local addresses, 0 when it has none. */
+  get locals(): usize {
+    return load<u32>(changetype<usize>(this), SVC_LOCALS);
+  }
+  set locals(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, SVC_LOCALS);
+  }
+  get localCount(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_LOCAL_COUNT);
+  }
+  set localCount(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_LOCAL_COUNT);
+  }
+  /** Which of them is tried first for the next connection. */
+  get localNext(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_LOCAL_NEXT);
+  }
+  set localNext(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_LOCAL_NEXT);
+  }
+  localAt(place: u32): Local {
+    return changetype<Local>(<usize>load<u32>(this.locals + ((<usize>place) << 2)));
+  }
+  /** Profile. */
+  get profile(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_PROFILE);
+  }
+  set profile(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_PROFILE);
   }
   /** Address of its scheduler's table or cache, 0 when it has none. */
   get table(): usize {

@@ -7,6 +7,7 @@ import { type DestConfig, Director, type ServiceConfig, type ServiceKey } from '
 import { ACK_FLAG, SYN_FLAG } from '../frames.js';
 import {
   type AnyMode,
+  localsOf,
   methodOf,
   NETWORK,
   openingFrame,
@@ -23,6 +24,9 @@ const BURST_BYTES = 1 << 20;
 const OTHER_BYTES = 8 << 20;
 /** At most, with the share of the index. */
 const CONNECTION_BYTES = 160;
+const EXTENSION_BYTES = 64;
+/** Of a local address, with its ports. */
+const LOCAL_BYTES = 2.1 * (1 << 20);
 
 /** What the library's director and the reference have in common. */
 interface Configurable {
@@ -34,7 +38,7 @@ interface Configurable {
 export function configure(director: Configurable, { mode }: Scenario<AnyMode>): void {
   const service = { protocol: 'tcp', address: vipOf(mode), port: SERVICE_PORT } as const;
   const tunnel = tunnelOf(mode);
-  director.addService({ ...service, scheduler: 'rr' });
+  director.addService({ ...service, scheduler: 'rr', localAddresses: localsOf(mode) });
   for (const server of servers(mode)) {
     director.addDest(service, { ...server, method: methodOf(mode), ...(tunnel === undefined ? {} : { tunnel }) });
   }
@@ -55,13 +59,21 @@ export function* openingFrames({ connections, mode }: Scenario<AnyMode>): Genera
 export function establishedDirector(scenario: Scenario<AnyMode>, bytes: number) {
   const { connections } = scenario;
   const arenaBytes = bytes + BURST_BYTES;
-  const pages = Math.ceil((connections * CONNECTION_BYTES + arenaBytes + OTHER_BYTES) / PAGE);
+  const locals = localsOf(scenario.mode).length;
+  const extensions = locals > 0 ? connections : 1;
+  const bytesOf = connections * CONNECTION_BYTES + extensions * EXTENSION_BYTES + locals * LOCAL_BYTES;
+  const pages = Math.ceil((bytesOf + arenaBytes + OTHER_BYTES) / PAGE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const director = Director.createSync({
     network: NETWORK,
-    plan: vipOf(scenario.mode).includes(':')
-      ? { connections: 1, connections6: connections, arenaBytes }
-      : { connections, connections6: 1, arenaBytes },
+    plan: {
+      ...(vipOf(scenario.mode).includes(':')
+        ? { connections: 1, connections6: connections }
+        : { connections, connections6: 1 }),
+      arenaBytes,
+      extensions,
+      localAddresses: locals,
+    },
     seed: 0x0f0e0d0c0b0a09080706050403020100n,
     memory,
   });

@@ -18,6 +18,8 @@ export const WANTED_REASON: Record<AnyMode, ReasonName> = {
   'ipip-decap': 'decapsulated',
   'nat6-in': 'nat-in',
   'nat6-out': 'nat-out',
+  'fullnat-in': 'fullnat-in',
+  'fullnat-out': 'fullnat-out',
   'gre-encap': 'tunnel-gre',
   'gre-csum-encap': 'tunnel-gre',
   'gue-encap': 'tunnel-gue',

@@ -48,6 +48,12 @@ export const RARE = [
   'assembly/forward/ftp/helpOut',
   'assembly/forward/ftp/adjust',
   'assembly/forward/transmit/hopOfExtended',
+  // FullNAT of what does not go the short way.
+  'assembly/forward/fullnat/transmitFull<u32>',
+  'assembly/forward/fullnat/transmitFull<v128>',
+  'assembly/flow/sequence/clearTimestamps',
+  // That of IPv6 is so much longer that its calls hardly show.
+  'assembly/pipeline/judgeFullOf<v128>',
   // Once for each dest in each state of the network.
   'assembly/net/hop/resolveAny',
   'assembly/service/dest/Dest#currentMtu',
@@ -77,4 +83,4 @@ export const RARE = [
 ];
 
 /** Fast, but functions of their own: the burst loop keeps its registers for the packets of known connections (measured). */
-export const APART = ['assembly/hook/input/input'];
+export const APART = ['assembly/hook/input/input', 'assembly/pipeline/judgeFull'];

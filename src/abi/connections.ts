@@ -78,23 +78,36 @@ export enum ConnFlag {
   Once = 128,
 }
 
-// --- extensions: what a connection has beside its record that a helper looks at, or has sent elsewhere than to its dest ---
+// --- extensions: what a connection has beside its record that a helper looks at, that is sent elsewhere than to its dest, or by
+// FullNAT ---
 
-export const EXTENSION_SIZE = 48;
+export const EXTENSION_SIZE = 64;
 /** u32: address of the record that controls the connection, 0: none does; of a free extension the next free one. */
 export const EXT_CONTROL = 0;
 export const EXT_NEXT = 0;
 /** u8: 1 while in use; u8: FtpMode. */
 export const EXT_USED = 4;
 export const EXT_FTP = 5;
-/** u32 each, as CONN_CONTROLS and CONN_RELEASED: what the connection controls itself. */
+/** FullNAT. u16: the local port. */
+export const EXT_LPORT_BE = 6;
+/** u32 each, as CONN_CONTROLS and CONN_RELEASED: what the connection controls itself. Not of FullNAT, which controls nobody. */
 export const EXT_CONTROLS = 8;
 export const EXT_RELEASED = 12;
 /** SEQUENCE_SIZE bytes each: how the numbers of its client's segments, and those of its server's, are adjusted. */
 export const EXT_IN = 16;
 export const EXT_OUT = 28;
+// FullNAT. u32: the record of the local address; u8: Profile; u8: ExtensionFlag bits; ADDRESS_SIZE bytes: the local address.
+export const EXT_LOCAL = 40;
+export const EXT_PROFILE = 44;
+export const EXT_FLAGS = 45;
+export const EXT_LADDR = 48;
 
-/** u32: the last segment whose length was changed begins here, as its sender counts. */
+export enum ExtensionFlag {
+  /** The client's SYN was seen: SEQ_POSITION of EXT_IN is its number. */
+  Begun = 1,
+}
+
+/** u32: the last segment whose length was changed begins here, as its sender counts; FullNAT: the client's SYN. */
 export const SEQ_POSITION = 0;
 /** i32 each: what is added to numbers up to there, and to those behind it. */
 export const SEQ_BEFORE = 4;

@@ -32,6 +32,14 @@ export enum Method {
   Route = 3,
   /** cache_bypass: to where the client addressed it; such a connection has no dest. */
   Bypass = 4,
+  FullNat = 5,
+}
+
+/** Whose FullNAT it is like: see docs/fullnat.md. */
+export enum Profile {
+  Linux = 0,
+  Alibaba = 1,
+  Dpvs = 2,
 }
 
 /** How a packet is wrapped for a dest: ipvsadm's --tun-type, in the kernel's numbers. */
@@ -86,6 +94,15 @@ export enum ServiceFlag {
   /** sh-port, mh-port. */
   Sched2 = 16,
   Sched3 = 32,
+}
+
+/** Why a service's settings are refused: there is no room. */
+export enum Refusal {
+  None = 0,
+  /** In the schedulers' memory. */
+  Schedulers = 1,
+  /** For a local address. */
+  Locals = 2,
 }
 
 /** Persistence engines. */

@@ -219,6 +219,20 @@ export const SB_ECHO_TO = 744;
 /** Bytes of options that an IPv4 header has room for. */
 export const OPTIONS_MAX = 40;
 
+/** u32 each: records of local addresses; how many there are, were handed out at least once; head of the free ones. */
+export const SB_LOCALS = 748;
+export const SB_LOCAL_MAX = 752;
+export const SB_LOCAL_HIGH = 756;
+export const SB_LOCAL_FREE = 760;
+/** u32: rings of freed ports, POOL_COUNT for each record. */
+export const SB_PORT_RINGS = 764;
+/** u32 each: the first port of every pool, from one to the next, and how many there are. */
+export const SB_PORT_FIRST = 768;
+export const SB_PORT_STEP = 772;
+export const SB_PORT_COUNT = 776;
+/** u32: connections by FullNAT. */
+export const SB_FULLNAT = 780;
+
 /** u64: when rates are estimated next, in milliseconds; 0 before the first packet. */
 export const SB_ESTIMATE_AT = 960;
 /** u64 × 5 each, see STATS_: counts of services that are no more; of all, when rates were last estimated; and EST_SIZE bytes. */

@@ -169,6 +169,10 @@ export const SVC_USED = 56;
 export const SVC_FAMILY = 57;
 /** u8: PersistenceEngine. */
 export const SVC_PE = 58;
+/** u8 each: how many local addresses it has; which of them is tried next; Profile. */
+export const SVC_LOCAL_COUNT = 59;
+export const SVC_LOCAL_NEXT = 60;
+export const SVC_PROFILE = 61;
 /** u64 × 5, see STATS_. */
 export const SVC_STATS = 64;
 /** u32: address of its scheduler's table or cache, 0 when it has none. */
@@ -177,6 +181,8 @@ export const SVC_TABLE = 104;
 export const SVC_TIMEOUT = 108;
 /** u32: which bits of a client's address count for its template: of IPv4 as loaded, of IPv6 their number. */
 export const SVC_NETMASK = 112;
+/** u32: address of its list of local addresses, u32 each, in the schedulers' memory; 0 when it has none. */
+export const SVC_LOCALS = 116;
 
 /** EST_SIZE bytes. */
 export const SVC_ESTIMATOR = 128;
@@ -264,6 +270,28 @@ export enum DestFlag {
   Available = 1,
   Overload = 2,
 }
+
+// --- local address record: an address of FullNAT, and its ports --------------------------------
+
+export const LOCAL_SIZE = 256;
+/** ADDRESS_SIZE bytes. */
+export const LOCAL_ADDRESS = 0;
+/** u8: Family; 0 of a free record, which has u32: the next free one. */
+export const LOCAL_FAMILY = 16;
+export const LOCAL_NEXT = 20;
+/** u32 each: services that list it, connections that have it. */
+export const LOCAL_USERS = 24;
+export const LOCAL_CONNS = 28;
+/** POOL_SIZE bytes × POOL_COUNT: its pools of ports. */
+export const LOCAL_POOLS = 64;
+
+export const POOL_COUNT = 16;
+export const POOL_SIZE = 12;
+/** u32: how many ports were given at least once, the lowest first. */
+export const POOL_GIVEN = 0;
+/** u32 each: where in its ring (u16 × SB_PORT_COUNT, in host order) the port is that was freed first; how many were freed. */
+export const POOL_HEAD = 4;
+export const POOL_FREED = 8;
 
 // --- hop: the outcome of a route and a neighbour lookup -----------------------------------------
 

@@ -42,6 +42,8 @@ export enum Reason {
   IcmpIn = 13,
   IcmpOut = 14,
   Bypass = 15,
+  FullNatIn = 27,
+  FullNatOut = 28,
 
   // local
   LocalDelivery = 16,
@@ -120,6 +122,8 @@ export enum Reason {
   EvictedClosing = 100,
   EvictedDatagram = 101,
   EvictedEstablished = 102,
+  NoLocalPort = 103,
+  ClientPortZero = 104,
 }
 
 /** Number of reason counters. */

@@ -13,6 +13,8 @@ const RULES: Readonly<Record<string, string>> = {
   'tunnel-gre': 'IPVS TUN: RFC 2784; outer TTL and TOS from the inner header, ECN by RFC 3168 §9.1',
   'tunnel-gue':
     'IPVS TUN: draft-ietf-intarea-gue in UDP; outer TTL and TOS from the inner header, ECN by RFC 3168 §9.1',
+  'fullnat-in': 'docs/fullnat.md: saddr, sport, daddr and dport; numbers of TCP by RFC 6528',
+  'fullnat-out': 'docs/fullnat.md: the same back, acknowledgments too (RFC 2018)',
   'icmp-in': 'IPVS: an error about a reply goes the way of its connection, by NAT with the packet it quotes translated',
   'icmp-out':
     'IPVS NAT: an error about a request seems to come from the service, the packet it quotes is translated back',
@@ -81,6 +83,8 @@ const RULES: Readonly<Record<string, string>> = {
   'local-client': 'IPVS NAT, reply to a local client: source translated back at LOCAL_IN',
   'no-call-id': 'IPVS --pe sip: a datagram without a Call-ID (RFC 3261 §20.8) is not scheduled',
   'table-full': 'the connection table is as large as it was planned, and evict lets nothing go',
+  'no-local-port': 'docs/fullnat.md: one server sees one connection at an address and port',
+  'client-port-zero': 'docs/fullnat.md: nobody expects a reply at port 0 (RFC 9293 §3.1, RFC 768)',
   'drop-packet': 'net.ipv4.vs.drop_packet: one of every am_droprate, or by how little room is left below amemthresh',
   'drop-entry': 'net.ipv4.vs.drop_entry: each second 1/32 of the connections is looked at',
   'evicted-half-open': 'evict: from half-open on',

@@ -28,6 +28,11 @@ export function virtual({ virtualAddress, virtualPort }: ConnectionInfo): string
   return formatEndpoint(virtualAddress, virtualPort);
 }
 
+/** `10.1.0.1:1024`: what the server sees of a client by FullNAT. */
+export function local({ localAddress = '', localPort = 0 }: ConnectionInfo): string {
+  return formatEndpoint(localAddress, localPort);
+}
+
 /** Address and port of a packet's source; `?` where the port is cut off. */
 export function sourceOf({ source, sourcePort }: IpFacts): string {
   return sourcePort === undefined ? `${bracketed(source)}:?` : formatEndpoint(source, sourcePort);
@@ -119,17 +124,18 @@ export function isRequest(one: ConnectionInfo, ip: IpFacts): boolean {
   );
 }
 
-/** Whether a packet goes from the server of a NAT connection to its client. */
+/** Whether a packet goes from the server of a connection by NAT or FullNAT to its client. */
 export function isReply(one: ConnectionInfo, ip: IpFacts): boolean {
-  return one.method === 'nat' && isTranslated(one, turned(ip));
+  return (one.method === 'nat' || one.method === 'fullnat') && isTranslated(one, turned(ip));
 }
 
-/** Whether a packet is a request of a NAT connection as its server gets it. */
+/** Whether a packet is a request of such a connection as its server gets it. */
 export function isTranslated(one: ConnectionInfo, ip: IpFacts): boolean {
+  const { localAddress = one.clientAddress, localPort = one.clientPort } = one;
   return (
     isProtocol(one, ip) &&
-    one.clientAddress === ip.source &&
-    one.clientPort === ip.sourcePort &&
+    localAddress === ip.source &&
+    localPort === ip.sourcePort &&
     one.destAddress === ip.destination &&
     one.destPort === ip.destinationPort
   );
@@ -175,6 +181,11 @@ export function methodText(connection: ConnectionInfo, tunnel: TunnelConfig, ins
   switch (String(connection.method)) {
     case 'nat':
       return `destination ${virtual(connection)} becomes ${server(connection)}, checksums updated`;
+    case 'fullnat':
+      return `destination ${virtual(connection)} becomes ${server(connection)}, source ${formatEndpoint(
+        connection.clientAddress,
+        connection.clientPort,
+      )} becomes ${local(connection)}, numbers of TCP and checksums updated`;
     case 'dr':
       return `addresses and ports stay, only the MAC becomes that of ${destAddress}`;
     case 'tun':

@@ -17,7 +17,13 @@ const CHECKSUM_WORD: Record<NonNullable<TunnelConfig['checksum']>, string> = {
   csum: '+c',
   remcsum: 'r+c',
 };
-const FORWARD_WORD: Record<ListedDest['method'], string> = { nat: 'Masq', dr: 'Route', tun: 'Tunnel', local: 'Local' };
+const FORWARD_WORD: Record<ListedDest['method'], string> = {
+  nat: 'Masq',
+  dr: 'Route',
+  tun: 'Tunnel',
+  fullnat: 'FullNat',
+  local: 'Local',
+};
 const NO_RATES: ListedStats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
 
 /** How to list services. Of several columns that are asked for, the first of this list win, as in ipvsadm. */

@@ -10,7 +10,7 @@ import { flagsText, markText, maskOf, Naming } from './naming.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
 
 const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
-const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i' };
+const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i', fullnat: '--fullnat' };
 
 /** How to save. */
 export interface SaveOptions {
@@ -65,7 +65,7 @@ function settings(service: SavedService): string {
 }
 
 function destOptions(dest: SavedDest, lossless: boolean): string {
-  if (dest.method === 'local') throw new RangeError('expected the method nat, dr or tun, got local');
+  if (dest.method === 'local') throw new RangeError('expected the method nat, dr, tun or fullnat, got local');
   let line = `${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
   if (lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
   if (lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;

@@ -9,11 +9,13 @@ import * as abi from '../abi/memory.js';
 import { Method, Scheduler, STATE_COUNT } from '../abi/protocol.js';
 import { REASON_COUNT } from '../abi/verdict.js';
 import { IpvsError } from '../errors.js';
+import { portsOf, readPorts } from '../local-ports.js';
 import { checkNetworkShape } from '../net-shape.js';
 import { buildTables } from '../net-tables.js';
 import { layOut, type Plan } from '../plan.js';
 import { ENGINES, METHODS, PROTOCOLS, SCHEDULERS, TUNNEL_CHECKSUMS, TUNNEL_TYPES } from '../records.js';
 import { checkControl } from './check-control.js';
+import { checkLocals } from './check-locals.js';
 import type { SectionName, Snapshot } from './format.js';
 import { type AllRecords, fail, Records, wordsOf } from './inspect.js';
 import { checkPool } from './pool.js';
@@ -37,13 +39,14 @@ export function checkSnapshot(snapshot: Snapshot): void {
   const wheel = wordsOf(snapshot.sections.wheel.bytes);
   checkWheel(wheel, plan, all);
   checkConnections(plan, all, held);
+  checkLocals(snapshot, all);
   checkControl(all, superblock[abi.SB_NO_CPORT >>> 2]!);
   checkContested(wordsOf(snapshot.sections.contested.bytes), all);
 }
 
 function planOf(snapshot: Snapshot): Plan {
   try {
-    const plan = layOut(snapshot.plan);
+    const plan = layOut(snapshot.plan, portsOf(readPorts(snapshot.sections.superblock.bytes)).count);
     checkNetworkShape(snapshot.network, 'network');
     buildTables(snapshot.network, plan);
     return plan;
@@ -61,7 +64,7 @@ function checkLengths({ sections }: Snapshot, plan: Plan): void {
     SectionName,
     Snapshot['sections'][SectionName],
   ][]) {
-    const at = name === 'superblock' ? abi.SUPERBLOCK : name === 'contested' ? 0 : plan[name].base;
+    const at = name === 'superblock' ? abi.SUPERBLOCK : name === 'contested' || name === 'ports' ? 0 : plan[name].base;
     expect(`base of ${name}`, base, at);
     expect(`length of ${name}`, bytes.length, exact[name] ?? bytes.length);
   }
@@ -87,6 +90,7 @@ function checkSuperblock(bytes: Uint8Array, plan: Plan, all: AllRecords): void {
   expect('SB_CONN6_HIGH', field(abi.SB_CONN6_HIGH), all.conns6.count);
   expect('SB_CALL_ID_HIGH', field(abi.SB_CALL_ID_HIGH), all.callIds.count);
   expect('SB_EXTENSION_HIGH', field(abi.SB_EXTENSION_HIGH), all.extensions.count);
+  expect('SB_LOCAL_HIGH', field(abi.SB_LOCAL_HIGH), all.locals.count);
   expect('SB_CONN_COUNT', field(abi.SB_CONN_COUNT), all.conns.inUse + all.conns6.inUse);
   expect('SB_CONN6_COUNT', field(abi.SB_CONN6_COUNT), all.conns6.inUse);
   expect('SB_SERVICE_COUNT', field(abi.SB_SERVICE_COUNT), all.services.inUse);
@@ -166,6 +170,11 @@ function checkRules(superblock: Uint32Array, { services, dests }: AllRecords): v
     oneOf('DEST_METHOD', dests.byte(i, abi.DEST_METHOD), METHOD_VALUES);
     oneOf('DEST_TUN_TYPE', dests.byte(i, abi.DEST_TUN_TYPE), TYPE_VALUES);
     oneOf('DEST_TUN_CHECKSUM', dests.byte(i, abi.DEST_TUN_CHECKSUM), CHECKSUM_VALUES);
+    if (
+      dests.byte(i, abi.DEST_METHOD) === Method.FullNat &&
+      dests.byte(i, abi.DEST_FAMILY) !== dests.byte(i, abi.DEST_VFAMILY)
+    )
+      fail('a dest by FullNAT is of another family than its service');
     const service = dests.word(i, abi.DEST_SERVICE);
     const number = (service - services.base) / abi.SERVICE_SIZE;
     // One in the trash may be of a service that is no more.

@@ -37,6 +37,9 @@ export type SectionName =
   | 'conns6'
   | 'callIds'
   | 'extensions'
+  | 'locals'
+  /** u16 each: freed ports, of each local address in use, each of its pools, the one that was freed first first. */
+  | 'ports'
   /** u32 each: index entries of which others with the same tag are near, in the order in which they are found. */
   | 'contested';
 
@@ -71,6 +74,8 @@ const SECTION_NAMES = [
   'conns6',
   'callIds',
   'extensions',
+  'locals',
+  'ports',
   'contested',
 ]
   .sort()

@@ -9,6 +9,7 @@ import { Scheduler } from '../abi/protocol.js';
 import { type Plan, writePlan } from '../plan.js';
 import type { CoreExports } from '../wasm.js';
 import type { Snapshot } from './format.js';
+import { placePorts } from './ports.js';
 import { type Move, Relocation } from './relocate.js';
 import { forEachInUse, full, moveOf, place, TABLE_NAMES, TABLES, type TableMove, type TableName } from './tables.js';
 
@@ -32,6 +33,7 @@ export function movesOf(snapshot: Snapshot, plan: Plan): Moves {
     services: moveOf(snapshot, plan, 'services'),
     callIds: moveOf(snapshot, plan, 'callIds'),
     extensions: moveOf(snapshot, plan, 'extensions'),
+    locals: moveOf(snapshot, plan, 'locals'),
     schedulers: { from: schedulers.base, to: plan.schedulers.base, length: schedulers.bytes.length },
   };
 }
@@ -44,6 +46,7 @@ export function load(view: DataView, plan: Plan, core: CoreExports, snapshot: Sn
   writePlan(view, plan);
   for (const name of ['counters', 'schedulers'] as const) memory.set(sections[name].bytes, plan[name].base);
   for (const name of TABLE_NAMES) place(view, snapshot, name, moves[name]);
+  placePorts(view, plan, moves, sections.ports.bytes);
   const relocation = new Relocation(Object.values(moves));
   placeLists(view, plan, relocation, sections.wheel.bytes);
   if (!relocation.isNone) relocate(view, plan, moves, relocation);
@@ -76,7 +79,11 @@ function relocate(view: DataView, plan: Plan, moves: Moves, relocation: Relocati
     for (let at = words[(abi.SUPERBLOCK + free) >>> 2]!; at !== 0; at = words[(at + next) >>> 2]!) move(at + next);
   }
   for (let at = words[(abi.SUPERBLOCK + abi.SB_SCHED_FREE) >>> 2]!; at !== 0; at = words[(at >>> 2) + 1]!) move(at + 4);
-  forEachInUse(view, 'services', moves.services, (at) => relocateTable(view, at, words, move));
+  forEachInUse(view, 'services', moves.services, (at) => {
+    relocateTable(view, at, words, move);
+    const list = view.getUint32(at + abi.SVC_LOCALS, true);
+    for (let i = 0; i < view.getUint8(at + abi.SVC_LOCAL_COUNT); i++) move(list + i * 4);
+  });
 }
 
 /** What a service's scheduler keeps: addresses of dests, or a cache. */

@@ -75,6 +75,10 @@ export function checkPool({ sections }: Snapshot, plan: Plan, { services, dests 
     const table = services.word(i, abi.SVC_TABLE);
     const size = tableSize(scheduler);
     if ((table === 0) !== (size === 0)) fail(`SVC_TABLE is ${table}`);
+    const list = services.word(i, abi.SVC_LOCALS);
+    const locals = services.byte(i, abi.SVC_LOCAL_COUNT);
+    if ((list === 0) !== (locals === 0)) fail(`SVC_LOCALS is ${list}`);
+    if (list !== 0) part(list - HEADER, locals * 4 + HEADER);
     if (table === 0) continue;
     const to = part(table - HEADER, size + HEADER);
     if (scheduler === Scheduler.Lblc || scheduler === Scheduler.Lblcr) cache(table);

@@ -78,6 +78,16 @@ export const TABLES = {
     high: abi.SB_EXTENSION_HIGH,
     option: 'extensions',
   },
+  locals: {
+    size: abi.LOCAL_SIZE,
+    used: abi.LOCAL_FAMILY,
+    mask: 0xff,
+    next: abi.LOCAL_NEXT,
+    pointers: [],
+    free: abi.SB_LOCAL_FREE,
+    high: abi.SB_LOCAL_HIGH,
+    option: 'localAddresses',
+  },
 } as const satisfies Record<string, Table>;
 
 export type TableName = keyof typeof TABLES;
@@ -144,7 +154,7 @@ export function place(
 export function forEachInUse(
   view: DataView,
   name: TableName,
-  { to, count }: TableMove,
+  { to, count }: Pick<TableMove, 'to' | 'count'>,
   call: (at: number) => void,
 ): void {
   const { size, used, mask } = TABLES[name];

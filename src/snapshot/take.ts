@@ -12,6 +12,7 @@ import { reasonCode } from '../reasons.js';
 import type { NetworkConfig } from '../types.js';
 import type { CoreExports } from '../wasm.js';
 import { encode, type Section } from './format.js';
+import { localsOf, portsOf } from './ports.js';
 
 /** Fields of what is left out, fragments and the burst, each with its bytes. */
 export const LEFT_OUT: readonly (readonly [number, number])[] = [
@@ -48,6 +49,8 @@ export function take(
       conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       callIds: section(view, callIds.base, field(abi.SB_CALL_ID_HIGH) * abi.CALL_ID_SIZE),
       extensions: section(view, extensions.base, field(abi.SB_EXTENSION_HIGH) * abi.EXTENSION_SIZE),
+      locals: localsOf(view, plan),
+      ports: portsOf(view, plan),
       contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
     },
   });
@@ -72,6 +75,7 @@ export function controlSections(view: DataView, plan: Plan): Section[] {
     section(view, plan.serviceHeads.base, plan.serviceHeads.count * 4),
     destsSection(view, plan),
     schedulersSection(view, plan),
+    section(view, plan.locals.base, view.getUint32(abi.SUPERBLOCK + abi.SB_LOCAL_HIGH, true) * abi.LOCAL_SIZE),
   ];
 }
 

@@ -170,7 +170,7 @@ describe('rules', () => {
   it.each([
     { port: -1 },
     { address: '10.0.0.256' },
-    { method: 'fullnat' },
+    { method: 'masq' },
     { weight: -1 },
     { weight: 65_536 },
     { weight: 0.5 },

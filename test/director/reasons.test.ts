@@ -6,6 +6,7 @@ import type { Director } from '../../src/director.js';
 import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/reasons.js';
 import { BINARIES, type Binary } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
+import { fullNat, answer as fullNatAnswer, request as fullNatRequest } from '../support/fullnat.js';
 import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
 import { ACK, counting, FIN, SYN } from '../support/packets.js';
 import { type Case, NAT, TUN } from './cases.js';
@@ -89,6 +90,18 @@ describe('held fragments', () => {
     expect(director.counters()).toMatchObject({ 'fragment-held': 2n, 'fragment-timeout': 2n });
     note(['fragment-timeout']);
   });
+});
+
+it('FullNAT has a port or none', () => {
+  const director = fullNat({}, { localPorts: { first: 5000, last: 5000 } });
+  const reasons = [
+    ...director.send(fullNatRequest(4), 'cli', 0),
+    ...director.send(fullNatAnswer(4, 5000), 'srv', 0),
+    ...director.send(fullNatRequest(4, { sport: 1 }), 'cli', 0),
+    ...director.send(fullNatRequest(4, { sport: 0 }), 'cli', 0),
+  ].map(({ reason }) => reason);
+  expect(reasons).toEqual(['fullnat-in', 'fullnat-out', 'no-local-port', 'client-port-zero']);
+  note(reasons);
 });
 
 it('what drop_entry ends is counted', () => {

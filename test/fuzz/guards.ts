@@ -57,6 +57,8 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_CALL_ID_FREE, 4],
   [abi.SB_EXTENSION_HIGH, 4],
   [abi.SB_EXTENSION_FREE, 4],
+  [abi.SB_LOCAL_FREE, 4],
+  [abi.SB_FULLNAT, 4],
   [abi.SB_NO_CPORT, 4],
   [abi.SB_FTP_ADDRESS, 16],
   // The key of the template that is looked for.
@@ -123,6 +125,7 @@ export class Guards {
     this.#checkNew(this.#plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
     this.#checkNew(this.#plan.callIds, abi.CALL_ID_SIZE, abi.SB_CALL_ID_HIGH);
     this.#checkNew(this.#plan.extensions, abi.EXTENSION_SIZE, abi.SB_EXTENSION_HIGH);
+    this.#checkNew(this.#plan.locals, abi.LOCAL_SIZE, abi.SB_LOCAL_HIGH);
     this.#checkNew(this.#plan.blocks, abi.BLOCK_SIZE, abi.SB_BLOCK_HIGH);
 
     let at = arena.base;

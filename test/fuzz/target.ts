@@ -25,7 +25,10 @@ const PLAN = {
   arenaBytes: 1 << 21,
   fragmentBytes: 1 << 18,
   datagrams: 64,
+  localAddresses: 8,
 } as const;
+/** Few, so that pools are empty now and then. */
+const LOCAL_PORTS = { first: 1024, last: 1027 } as const;
 /** 4 MiB: more than the plan needs, so that what is behind it is a guard, too. */
 const PAGES = 64;
 
@@ -53,7 +56,8 @@ export class Target {
   /** `made`: bytes for frames that the core makes. There is one at a time: they share their memory. */
   constructor({ network, sysctl, ecn = 'kernel', services }: Start, made: number, evict: EvictName) {
     Guards.fence(memory);
-    this.director = Director.createSync({ wasm: module, memory, network, sysctl, ecn, evict, seed: 1n, plan: PLAN });
+    const words = { network, sysctl, ecn, evict, seed: 1n, localPorts: LOCAL_PORTS };
+    this.director = Director.createSync({ ...words, wasm: module, memory, plan: PLAN });
     for (const { service, dests } of services) {
       this.director.addService(service);
       for (const dest of dests) {

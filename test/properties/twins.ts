@@ -22,6 +22,8 @@ const DATAGRAMS = 3;
 const LATENESS = 256;
 /** By how much what controls connections outlives its time. */
 const LONGER = 60_000;
+/** Ports of FullNAT: few, so that pools are empty now and then, and give them again. */
+const LOCAL_PORTS = { first: 1024, last: 1030, shards: 3, shard: 1 };
 const START = 1_700_000_000_000;
 
 /** How often each reason was given, over all runs of a file. */
@@ -75,11 +77,13 @@ export class Twins {
       datagrams: DATAGRAMS,
       schedulerBytes: 1 << 19,
       extensions: 2 * CONNECTIONS,
+      localAddresses: 8,
     };
     const plan = { ...SMALL_PLAN, ...tables };
-    this.core = createDirector(binary, { plan, network, sysctl, ecn, seed: SEED, memory: memoryOf(binary) });
+    const words = { network, sysctl, ecn, seed: SEED, localPorts: LOCAL_PORTS };
+    this.core = createDirector(binary, { ...words, plan, memory: memoryOf(binary) });
     const limits = { connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
-    this.reference = new ReferenceDirector({ network, sysctl, ecn, seed: SEED, ...limits });
+    this.reference = new ReferenceDirector({ ...words, ...limits });
     this.#story.push({ network, sysctl, ecn });
     for (const { service, dests } of services) {
       this.both('addService', service);

@@ -38,6 +38,7 @@ export const SMALL_PLAN = {
   arenaBytes: 1 << 17,
   fragmentBytes: 1 << 17,
   datagrams: 16,
+  localAddresses: 0,
 } as const;
 
 /** 1.5 MiB, for a director that may be replaced by the next one. */
@@ -47,7 +48,7 @@ export function memoryFor(binary: Binary, pages = 24): WebAssembly.Memory {
 
 /** A director of that binary. Its plan is small and its seed fixed unless `options` say otherwise. */
 export function createDirector(binary: Binary, options: DirectorOptions = {}): Director {
-  const memory = binary === 'shared' ? { memory: memoryFor('shared', 256) } : {};
+  const memory = binary === 'shared' ? { memory: memoryFor('shared', 512) } : {};
   return Director.createSync({ wasm: moduleOf(binary), seed: 1n, ...memory, ...options });
 }
 

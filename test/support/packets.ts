@@ -110,6 +110,7 @@ export function fixIpv4(packet: Uint8Array): Uint8Array {
 export const FIN = 1;
 export const SYN = 2;
 export const RST = 4;
+export const PSH = 8;
 export const ACK = 16;
 
 export interface Ipv6Words {
@@ -190,8 +191,11 @@ export function transportChecksum(
 export interface TransportWords extends PacketWords {
   sport: number;
   dport: number;
-  /** TCP only. */
+  /** TCP only; the numbers are 1000 and 2000, options a multiple of four bytes. */
   flags?: number;
+  seq?: number;
+  ack?: number;
+  tcpOptions?: Uint8Array;
   payload?: Uint8Array;
   /** Instead of the right one. */
   checksum?: number;
@@ -215,8 +219,11 @@ function transport(words: TransportWords, protocol: number, header: Uint8Array, 
 
 /** A packet with a TCP segment. */
 export function tcp(words: TransportWords): Uint8Array {
-  const header = new Uint8Array(20);
-  header.set([0, 0, 3, 0xe8, 0, 0, 7, 0xd0, 0x50, words.flags ?? SYN, 0xfa, 0xf0], 4);
+  const { flags = SYN, seq = 1000, ack = 2000, tcpOptions = new Uint8Array(0) } = words;
+  const header = join(new Uint8Array(20), tcpOptions);
+  header.set([header.length << 2, flags, 0xfa, 0xf0], 12);
+  new DataView(header.buffer).setUint32(4, seq);
+  new DataView(header.buffer).setUint32(8, ack);
   return transport(words, 6, header, 16);
 }
 

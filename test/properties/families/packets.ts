@@ -55,6 +55,21 @@ const OPTIONS = [
   '01010107',
 ].map(hex);
 
+/** In whole words. */
+const TCP_OPTIONS = [
+  '0101080a0000000100000002', // timestamps
+  '01080a000000010000000201', // at an odd place
+  '0101050a000007d1000007d9', // selective acknowledgments
+  '01050a000007d1000007d901',
+  '0512000003e8000003e9000007d1000007d20101',
+  '020405b40402080a010203040506070801030307', // of a SYN
+  '0101080a00000001', // longer than there is
+  '0800010101010101',
+  '080c00000001000000020101',
+  '00080a000000010000000201', // behind the end
+  '01050208080a00000001000000020101',
+].map(hex);
+
 /** Hop-by-hop, destination options, routing, an atomic fragment, authentication, and none. */
 const EXTENSIONS: readonly (readonly [number, string])[] = [
   [0, '00 0104 00000000'],
@@ -124,7 +139,7 @@ export function transportPacket(choices: Choices, ends: Ends): Made {
   const all = { ...words, sport, dport, payload, partial, ...wrong };
   switch (protocol) {
     case 'tcp':
-      return { packet: tcp({ ...all, flags: choices.of(FLAGS) }), partial };
+      return { packet: tcp({ ...all, flags: choices.of(FLAGS), ...numbersOf(choices) }), partial };
     case 'udp':
       return { packet: udp(all), partial };
     case 'sctp': {
@@ -133,6 +148,13 @@ export function transportPacket(choices: Choices, ends: Ends): Made {
       return { packet: made, partial: false };
     }
   }
+}
+
+/** Numbers and options of a segment: mostly those of a first one. */
+function numbersOf(choices: Choices): { seq: number; ack: number; tcpOptions: Uint8Array } {
+  const seq = choices.of([1000, 1000, 1000, 1001, 77, 0, 0xffff_fff0, 0x7fff_ffff]);
+  const ack = choices.of([2000, 2000, 1000, 0, 0xffff_fff0]);
+  return { seq, ack, tcpOptions: choices.maybe(4, TCP_OPTIONS) ?? new Uint8Array(0) };
 }
 
 /** ESP or AH between two ends, or a protocol that nobody knows. */

@@ -26,6 +26,8 @@ export interface Known {
   destAddress: string;
   destPort: number;
   method: string;
+  localAddress?: string;
+  localPort?: number;
 }
 
 /** What packets are about. */
@@ -106,7 +108,7 @@ function opening(choices: Choices): Ends {
   const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
   const { clients, own, vips, servers } = HOSTS[family];
   const source = choices.once(5) ? choices.of(clients) : choices.of(clients.slice(0, 2));
-  const ends = { source, sport: choices.of(PORTS) };
+  const ends = { source, sport: choices.once(20) ? 0 : choices.of(PORTS) };
   if (!('fwmark' in key)) {
     const dport = choices.of(OTHER_PORTS[key.port] ?? [key.port]);
     return { ...ends, protocol: key.protocol, destination: key.address, dport };
@@ -124,7 +126,8 @@ function about(choices: Choices, known: Known): Packet {
   const clientPort = known.clientPort || choices.of(PORTS);
   const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(clientAddress);
   const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
-  const [destination, dport] = isReply ? [clientAddress, clientPort] : [virtualAddress, virtualPort];
+  const { localAddress = clientAddress, localPort = clientPort } = known;
+  const [destination, dport] = isReply ? [localAddress, localPort] : [virtualAddress, virtualPort];
   const wire = isReply && destAddress !== HOSTS[familyOf(destAddress)].servers[5] ? 'srv' : 'cli';
   // ISAKMP: what it agrees upon comes as AH and ESP.
   if (virtualPort === 500 && choices.once(2)) return { ...otherPacket(choices, source, destination), wire };

@@ -76,15 +76,26 @@ export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
   return {
     ...service,
     ...(persistent > 0 && { persistent, ...(choices.once(3) && { netmask: isV6 ? 64 : '255.255.255.254' }) }),
+    ...fullNatOf(isV6 ? 6 : 4, choices),
     ...(isUdp && choices.once(4) && { ops: true }),
     ...(isUdp && choices.once(6) && { pe: 'sip' as const }),
+  };
+}
+
+/** Local addresses in most services; by turns in some. */
+function fullNatOf(family: Family, choices: Choices): Pick<ServiceConfig, 'localAddresses' | 'profile'> {
+  const { locals } = HOSTS[family];
+  const [own, second, routed] = locals as [string, string, string];
+  return {
+    localAddresses: choices.of([[own], [own, second], [second], [routed], [second, own, routed], []]),
+    profile: choices.of(['linux', 'linux', 'alibaba', 'dpvs'] as const),
   };
 }
 
 /** A dest that such a service may have, now and then one that it may not. */
 export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
-  const method = choices.of(['nat', 'tun', 'dr', 'nat', 'tun'] as const);
+  const method = choices.of(['nat', 'tun', 'dr', 'nat', 'tun', 'fullnat', 'fullnat'] as const);
   const mixes = choices.once(method === 'tun' ? 3 : 40);
   const { servers } = HOSTS[mixes ? (family === 4 ? 6 : 4) : family];
   const own = 'fwmark' in key ? 0 : key.port;
@@ -97,7 +108,7 @@ export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   ]) as [number, number];
   return {
     address: choices.once(8) ? choices.of(servers) : choices.of(servers.slice(0, GOOD_SERVERS)),
-    port: method === 'nat' && own !== 0 && choices.once(2) ? 8080 : own,
+    port: (method === 'nat' || method === 'fullnat') && own !== 0 && choices.once(2) ? 8080 : own,
     method,
     weight: choices.of([1, 1, 1, 2, 3, 5, 0]),
     upperThreshold,
@@ -156,7 +167,12 @@ export function networkOf(choices: Choices): NetworkConfig {
   const up = !choices.once(12);
   const both = (pick: (hosts: (typeof HOSTS)[Family]) => string[]) => [...pick(HOSTS[4]), ...pick(HOSTS[6])];
   const addresses = ['10.0.0.1/24', 'fd00::1/64', ...both(({ vips }) => [...vips])];
-  const inside = { name: 'srv', mtu: srvMtu, up, addresses: ['10.1.0.1/24', 'fd00:1::1/64'] };
+  const inside = {
+    name: 'srv',
+    mtu: srvMtu,
+    up,
+    addresses: ['10.1.0.1/24', 'fd00:1::1/64', '10.1.0.50/32', 'fd00:1::50/128'],
+  };
   const servers: Record<typeof srv, InterfaceConfig[]> = {
     ether: [{ ...inside, mac: MAC.srv }],
     raw: [{ ...inside, kind: 'raw' }],

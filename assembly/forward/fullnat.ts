@@ -1,0 +1,153 @@
+/**
+ * FullNAT: what it changes in a packet, in either direction, and the short way of a known connection's packets.
+ *
+ * TCP's numbers are changed first, then addresses and ports; the checksum follows all of it at once.
+ *
+ * @module
+ */
+import { Profile, Protocol } from '../../src/abi/protocol';
+import { HOP_INTERFACE_NONE, HopKind } from '../../src/abi/tables';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { Conn } from '../conn/record';
+import { Direction } from '../conn/tcp-state';
+import { Descriptor, Scratch } from '../descriptor';
+import { isIpv6 } from '../flow/family';
+import { adjustIn, adjustOut } from '../flow/isn';
+import { completeChecksum } from '../flow/offload';
+import { seeSegment } from '../flow/segment';
+import { Hop } from '../net/hop';
+import { Dest } from '../service/dest';
+import { countIn } from '../service/stats';
+import { difference32, difference128, update } from '../wire/checksum';
+import { copyAddress6 } from '../wire/ipv6';
+import { Tcp } from '../wire/tcp';
+import { sendCut } from './cut';
+import { linkStart, putLinkAt, putLinkOf } from './link';
+import { seeReply } from './route';
+import { updateBegun, updateOther } from './translate';
+import { countHop } from './transmit';
+
+/** Client to server. Returns what that adds to the sum of an IPv4 header. */
+export function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
+  const own = conn.extension;
+  const numbers = packet.protocol == Protocol.Tcp ? adjustIn(packet, conn) : 0;
+  let addresses: u64;
+  if (isIpv6<A>()) {
+    addresses = difference128(conn.caddr6, own.laddr) + difference128(conn.vaddr6, conn.daddr6);
+    copyAddress6(packet.header6.source, own.laddr);
+    copyAddress6(packet.header6.destination, conn.daddr6);
+  } else {
+    addresses = difference32(conn.caddrBE, own.laddrBE) + difference32(conn.vaddrBE, conn.daddrBE);
+    packet.header.sourceBE = own.laddrBE;
+    packet.header.destinationBE = conn.daddrBE;
+  }
+  putPorts(frame, packet, addresses, numbers, conn.inPortsBE, own.lportBE | (conn.dportBE << 16));
+  return addresses;
+}
+
+/** The same where the family is not known. */
+export function translateFullInOf(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (packet.isV6) translateFullIn<v128>(frame, packet, conn);
+  else translateFullIn<u32>(frame, packet, conn);
+}
+
+/** Server to client; the same. */
+export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
+  const own = conn.extension;
+  const numbers = packet.protocol == Protocol.Tcp ? adjustOut(packet, conn) : 0;
+  let addresses: u64;
+  if (isIpv6<A>()) {
+    addresses = difference128(conn.daddr6, conn.vaddr6) + difference128(own.laddr, conn.caddr6);
+    copyAddress6(packet.header6.source, conn.vaddr6);
+    copyAddress6(packet.header6.destination, conn.caddr6);
+  } else {
+    addresses = difference32(conn.daddrBE, conn.vaddrBE) + difference32(own.laddrBE, conn.caddrBE);
+    packet.header.sourceBE = conn.vaddrBE;
+    packet.header.destinationBE = conn.caddrBE;
+  }
+  const from = conn.dportBE | (own.lportBE << 16);
+  putPorts(frame, packet, addresses, numbers, from, rotl<u32>(conn.inPortsBE, 16));
+  return addresses;
+}
+
+/** Writes both ports; the checksum follows these, and what addresses and numbers add to its sum. */
+function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
+  store<u32>(packet.l4, to);
+  const ports = difference32(from, to);
+  if (frame.isPartial) {
+    // It covers addresses alone yet.
+    updateBegun(frame, packet, addresses);
+  } else if (packet.protocol == Protocol.Tcp) {
+    const tcp = changetype<Tcp>(packet.l4);
+    tcp.checksum = update(tcp.checksum, addresses + ports + numbers);
+  } else {
+    updateOther(packet, addresses, ports, from != to);
+  }
+}
+
+/** Whether a connection's packets count as forwarded by a router. */
+export function countsHop(conn: Conn): bool {
+  return !conn.isFull || conn.extension.profile == Profile.Linux;
+}
+
+/** Counts the hop, if the connection's profile does so; an IPv4 checksum follows that and `delta`. */
+export function countFullHop<A>(packet: Scratch, conn: Conn, delta: u64): void {
+  if (countsHop(conn)) countHop<A>(packet, delta);
+  else if (!isIpv6<A>()) packet.header.checksum = update(packet.header.checksum, delta);
+}
+
+/** The same where the family is not known. */
+export function countFullHopOf(packet: Scratch, conn: Conn, delta: u64): void {
+  if (packet.isV6) countFullHop<v128>(packet, conn, delta);
+  else countFullHop<u32>(packet, conn, delta);
+}
+
+/** Rewrites a client's packet, which may take that way, for its dest, and judges the frame. */
+export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): void {
+  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn));
+  if (!completeChecksum(frame, packet)) return;
+  if (packet.totalLength > mtu || packet.isReassembled) {
+    sendCut(frame, packet.ip, hop, mtu, packet.isReassembled, Reason.FullNatIn);
+    return;
+  }
+  putLinkOf<A>(frame, packet.ip, hop.outInterface, hop.mac);
+  frame.judge(Verdict.Forward, Reason.FullNatIn);
+}
+
+/** A client's packet whose way is known and good. False: take the long one. */
+export function sendFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  const dest = changetype<Dest>(conn.dest);
+  const hop = dest.hop();
+  if (!dest.isAvailable || hop.kind != HopKind.Forward || !isHopLeft<A>(packet)) return false;
+  if (packet.totalLength > dest.pathMtu(hop)) return false;
+  const start = linkStart(frame, packet.ip, hop.outInterface);
+  if (start == 0) return false;
+  frame.conn = <u32>changetype<usize>(conn);
+  conn.inPackets += 1;
+  countIn(dest, packet.totalLength);
+  seeSegment(packet, conn, Direction.In);
+  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn));
+  completeChecksum(frame, packet);
+  putLinkAt<A>(frame, start, packet.ip, hop.outInterface, hop.mac);
+  frame.judge(Verdict.Forward, Reason.FullNatIn);
+  return true;
+}
+
+/** The same for a server's. */
+export function returnFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  const out = conn.hopInterface;
+  if (out == HOP_INTERFACE_NONE || !isHopLeft<A>(packet) || packet.totalLength > conn.hopMtu) return false;
+  const start = linkStart(frame, packet.ip, out);
+  if (start == 0) return false;
+  frame.conn = <u32>changetype<usize>(conn);
+  seeReply(packet, conn);
+  countFullHop<A>(packet, conn, translateFullOut<A>(frame, packet, conn));
+  completeChecksum(frame, packet);
+  putLinkAt<A>(frame, start, packet.ip, out, conn.hopMac);
+  frame.judge(Verdict.Forward, Reason.FullNatOut);
+  return true;
+}
+
+function isHopLeft<A>(packet: Scratch): bool {
+  return (isIpv6<A>() ? packet.header6.hopLimit : packet.header.ttl) > 1;
+}

@@ -1,0 +1,155 @@
+/**
+ * Whether FullNAT's part of a snapshot holds together: local addresses, who lists them, and which ports are given.
+ *
+ * @module
+ */
+import * as abi from '../abi/memory.js';
+import { Method, Profile } from '../abi/protocol.js';
+import { type Ports, portsOf, readPorts } from '../local-ports.js';
+import type { Snapshot } from './format.js';
+import { type AllRecords, fail, type Records, wordsOf } from './inspect.js';
+
+function expect(what: string, got: number, expected: number): void {
+  if (got !== expected) fail(`${what} is ${got}, expected ${expected}`);
+}
+
+/** Each port is given once, or free once; each address is known once, and as often used as it says. The schedulers' memory was checked. */
+export function checkLocals({ sections }: Snapshot, all: AllRecords): void {
+  const { locals } = all;
+  const superblock = sections.superblock.bytes;
+  const ports = portsOf(readPorts(superblock));
+  const users = listed(sections.schedulers.base, wordsOf(sections.schedulers.bytes), all);
+  const given = new Given(ports);
+  const { conns, total } = connected(all, given);
+  expect('SB_FULLNAT', wordsOf(superblock)[abi.SB_FULLNAT >>> 2]!, total);
+  const { bytes } = sections.ports;
+  const freed = new Uint16Array(bytes.slice(0, bytes.length & ~1).buffer);
+  let at = 0;
+  const names = new Set<string>();
+  for (let i = 0; i < locals.count; i++) {
+    if (locals.used[i] === 0) continue;
+    const family = locals.byte(i, abi.LOCAL_FAMILY);
+    if (family !== abi.Family.V4 && family !== abi.Family.V6) fail(`LOCAL_FAMILY is ${family}`);
+    const name = `${family} ${addressOf(locals, i, abi.LOCAL_ADDRESS)}`;
+    if (names.has(name)) fail(`local address ${i} is there twice`);
+    names.add(name);
+    expect('LOCAL_USERS', locals.word(i, abi.LOCAL_USERS), users[i]!);
+    expect('LOCAL_CONNS', locals.word(i, abi.LOCAL_CONNS), conns[i]!);
+    if (users[i] === 0 && conns[i] === 0) fail(`local address ${i} is used by nobody`);
+    for (let pool = 0; pool < abi.POOL_COUNT; pool++) {
+      const field = abi.LOCAL_POOLS + pool * abi.POOL_SIZE;
+      const [handedOut, count] = [locals.word(i, field + abi.POOL_GIVEN), locals.word(i, field + abi.POOL_FREED)];
+      expect('POOL_HEAD', locals.word(i, field + abi.POOL_HEAD), 0);
+      if (handedOut > ports.count || count > handedOut) fail(`a pool has ${count} of ${handedOut} ports back`);
+      if (at + count > freed.length) fail(`length of ports is ${bytes.length}`);
+      const number = i * abi.POOL_COUNT + pool;
+      for (const port of freed.subarray(at, at + count)) given.take(number, port);
+      given.assertFirst(number, handedOut);
+      at += count;
+    }
+  }
+  expect('length of ports', bytes.length, at * 2);
+}
+
+/** How many services list each address. */
+function listed(base: number, words: Uint32Array, { services, locals }: AllRecords): Uint32Array {
+  const users = new Uint32Array(locals.count);
+  for (let i = 0; i < services.count; i++) {
+    if (services.used[i] === 0) continue;
+    if (services.byte(i, abi.SVC_PROFILE) > Profile.Dpvs) fail('SVC_PROFILE');
+    const count = services.byte(i, abi.SVC_LOCAL_COUNT);
+    if (services.byte(i, abi.SVC_LOCAL_NEXT) >= Math.max(count, 1)) fail('SVC_LOCAL_NEXT');
+    const seen = new Set<number>();
+    for (let place = 0; place < count; place++) {
+      const local = locals.at(
+        words[(services.word(i, abi.SVC_LOCALS) - base) / 4 + place]!,
+        'a local address of a service',
+      );
+      if (locals.byte(local, abi.LOCAL_FAMILY) !== services.byte(i, abi.SVC_FAMILY)) fail('family of a local address');
+      if (seen.has(local)) fail(`a service lists local address ${local} twice`);
+      seen.add(local);
+      users[local]!++;
+    }
+  }
+  return users;
+}
+
+/** Which ports of each pool, by number, are given, or free. */
+class Given {
+  readonly #ports: Ports;
+  readonly #pools = new Map<number, { taken: Uint8Array; count: number }>();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  take(number: number, port: number): void {
+    const { first, step, count } = this.#ports;
+    let pool = this.#pools.get(number);
+    if (pool === undefined) {
+      pool = { taken: new Uint8Array(count), count: 0 };
+      this.#pools.set(number, pool);
+    }
+    const index = (port - first) / step;
+    if (pool.taken[index] !== 0) fail(`port ${port} of pool ${number} is none, or given twice`);
+    pool.taken[index] = 1;
+    pool.count++;
+  }
+
+  /** Exactly the first `count` ports of a pool were taken. */
+  assertFirst(number: number, count: number): void {
+    const pool = this.#pools.get(number);
+    const isFirst =
+      pool === undefined ? count === 0 : pool.count === count && !pool.taken.subarray(0, count).includes(0);
+    if (!isFirst) fail(`the ports of pool ${number} are not each given or free`);
+  }
+}
+
+/** How many connections have each address, whose ports they take; how many they are. */
+function connected(all: AllRecords, given: Given) {
+  const { locals, extensions } = all;
+  const conns = new Uint32Array(locals.count);
+  let total = 0;
+  for (const records of [all.conns, all.conns6]) {
+    for (let i = 0; i < records.count; i++) {
+      const isTemplate = (records.byte(i, abi.CONN_FLAGS) & abi.ConnFlag.Template) !== 0;
+      if (records.used[i] === 0 || isTemplate) continue;
+      const control = records.word(i, abi.CONN_CONTROL);
+      const isExtended = (control & abi.EXTENDED) !== 0;
+      const isFull = records.byte(i, abi.CONN_METHOD) === Method.FullNat;
+      if (!isExtended && isFull) fail('a connection by FullNAT has no extension');
+      if (!isExtended) continue;
+      const extension = extensions.at(control - abi.EXTENDED, 'CONN_CONTROL');
+      const record = extensions.word(extension, abi.EXT_LOCAL);
+      if (!isFull) {
+        expect('EXT_LOCAL', record, 0);
+        continue;
+      }
+      const local = locals.at(record, 'EXT_LOCAL');
+      const isSame = addressOf(locals, local, abi.LOCAL_ADDRESS) === addressOf(extensions, extension, abi.EXT_LADDR);
+      if (!isSame) fail('EXT_LADDR is another address than that of EXT_LOCAL');
+      const family = records === all.conns6 ? abi.Family.V6 : abi.Family.V4;
+      expect('LOCAL_FAMILY', locals.byte(local, abi.LOCAL_FAMILY), family);
+      if (extensions.byte(extension, abi.EXT_PROFILE) > Profile.Dpvs) fail('EXT_PROFILE');
+      const port =
+        extensions.byte(extension, abi.EXT_LPORT_BE) * 256 + extensions.byte(extension, abi.EXT_LPORT_BE + 1);
+      given.take(local * abi.POOL_COUNT + poolOf(records, i, family), port);
+      conns[local]!++;
+      total++;
+    }
+  }
+  return { conns, total };
+}
+
+/** The pool of a connection's server. */
+function poolOf(records: Records, index: number, family: abi.Family): number {
+  const [field, length] = family === abi.Family.V6 ? [abi.CONN_DADDR6, 16] : [abi.CONN_DADDR_BE, 4];
+  let folded = records.byte(index, abi.CONN_PROTOCOL);
+  for (let i = 0; i < length; i++) folded ^= records.byte(index, field + i);
+  folded ^= records.byte(index, abi.CONN_DPORT_BE) ^ records.byte(index, abi.CONN_DPORT_BE + 1);
+  return (folded ^ (folded >> 4)) & (abi.POOL_COUNT - 1);
+}
+
+function addressOf(records: Records, index: number, field: number): string {
+  return Array.from({ length: abi.ADDRESS_SIZE }, (_, i) => records.byte(index, field + i)).join();
+}
