@@ -28,30 +28,38 @@ export interface Balancer {
   reasons(): Readonly<Record<string, number | bigint>>;
 }
 
-/** Makes one. */
-export type MakeBalancer = (mode: Mode, family: Family) => Balancer;
+/** A kind of director. */
+export interface Maker {
+  /** Whether it knows the mode. */
+  has(mode: Mode): boolean;
+  make(mode: Mode, family: Family): Balancer;
+}
 
 const PLAN = { connections: 4096, connections6: 4096 } as const;
 
 /** By the names of `--director`. */
-export const BALANCERS: Readonly<Record<string, MakeBalancer>> = {
-  core: (mode, family) => {
-    const director = Director.createSync({ network: directorNetwork(family), wasm: CORE, plan: PLAN });
-    setUp(director, mode, family);
-    return new CoreBalancer(director);
+export const BALANCERS: Readonly<Record<string, Maker>> = {
+  core: {
+    has: ({ service }) => service?.carry === undefined,
+    make(mode, family) {
+      const director = Director.createSync({ network: directorNetwork(family), wasm: CORE, plan: PLAN });
+      const { service, dests } = rulesOf(mode, family);
+      director.addService(service);
+      for (const dest of dests) director.addDest(service, dest);
+      return new CoreBalancer(director);
+    },
   },
-  reference: (mode, family) => {
-    const director = new ReferenceDirector({ network: directorNetwork(family) });
-    setUp(director, mode, family);
-    return new ReferenceBalancer(director);
+  reference: {
+    has: () => true,
+    make(mode, family) {
+      const director = new ReferenceDirector({ network: directorNetwork(family) });
+      const { service, dests } = rulesOf(mode, family);
+      director.addService(service);
+      for (const dest of dests) director.addDest(service, dest);
+      return new ReferenceBalancer(director);
+    },
   },
 };
-
-function setUp(director: Pick<Director, 'addService' | 'addDest'>, mode: Mode, family: Family): void {
-  const { service, dests } = rulesOf(mode, family);
-  director.addService(service);
-  for (const dest of dests) director.addDest(service, dest);
-}
 
 class CoreBalancer implements Balancer {
   readonly #director: Director;

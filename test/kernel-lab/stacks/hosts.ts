@@ -13,10 +13,11 @@ import {
   CLIENT_MAC,
   clientNetwork,
   HOST_INTERFACE,
+  isByProxy,
   type Mode,
-  NAT_PORT,
   PORT,
   SERVER_MACS,
+  SERVER_PORT,
   serverNetwork,
 } from './modes.js';
 import type { Switch } from './switch.js';
@@ -53,6 +54,15 @@ async function bootHost(
   return bootGuest({ interfaces, memory: MEMORY + MEMORY_EACH * mib, programs: PROGRAMS });
 }
 
+/** What a stack counts that no loss, no order and no copy explains. */
+const COMPLAINTS = ['*InHdrErrors', '*InCsumErrors', '*InTruncatedPkts'];
+
+/** What a guest's stack complains of: names and counts. */
+async function complaintsOf(guest: Guest): Promise<string[]> {
+  const text = await guest.must(`nstat -as ${COMPLAINTS.map((name) => `'${name}'`).join(' ')}`);
+  return [...text.matchAll(/^(\w+) +(\d+)/gm)].map(([, name, count]) => `${name} ${count}`);
+}
+
 type Heard = (frame: Uint8Array) => void;
 
 /** A host that fetches and sends. */
@@ -84,6 +94,11 @@ export class Client {
     const curl = `${this.#curl} -Z --parallel-immediate --parallel-max ${count}`;
     const from = `'${this.#url}/slow/${this.#files.small}?[1-${count}]'`;
     await this.#expect(sum, `${curl} ${from} -o '/run/many-#1' >&2; cat /run/many-*; rm /run/many-*`);
+  }
+
+  /** What its stack complains of. */
+  complaints(): Promise<string[]> {
+    return complaintsOf(this.#guest);
   }
 
   /** Sends a file to a server, which keeps it by this name. */
@@ -129,7 +144,7 @@ export class Server {
     heard: Heard,
   ): Promise<Server> {
     const guest = await bootHost(ethernet, SERVER_MACS[index] as string, port, files.mib, heard);
-    writeFileSync(join(guest.folder, 'nginx.conf'), nginxConf(files));
+    writeFileSync(join(guest.folder, 'nginx.conf'), nginxConf(files, isByProxy(mode)));
     await guest.must(
       [
         networkScript(serverNetwork(mode, family, index)),
@@ -153,6 +168,11 @@ export class Server {
     return /^[\da-f]{64}/.exec(text)?.[0];
   }
 
+  /** What its stack complains of. */
+  complaints(): Promise<string[]> {
+    return complaintsOf(this.#guest);
+  }
+
   /** Addresses that asked since the start, each once. */
   async clients(): Promise<string[]> {
     const text = await this.#guest.must('sort -u /run/access.log; cat /run/error.log >&2');
@@ -164,10 +184,12 @@ export class Server {
   }
 }
 
-function nginxConf({ folder }: Files): string {
-  const ports = [PORT, NAT_PORT].flatMap((port) => [
-    `listen ${port} backlog=1024;`,
-    `listen [::]:${port} backlog=1024;`,
+function nginxConf({ folder }: Files, byProxy: boolean): string {
+  const by = byProxy ? ' proxy_protocol' : '';
+  const proxies = byProxy ? 'set_real_ip_from 0.0.0.0/0; set_real_ip_from ::/0; real_ip_header proxy_protocol;' : '';
+  const ports = [PORT, SERVER_PORT].flatMap((port) => [
+    `listen ${port}${by} backlog=1024;`,
+    `listen [::]:${port}${by} backlog=1024;`,
   ]);
   const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path /run/${name};`);
   return `user root;
@@ -181,6 +203,7 @@ http {
   ${kept.join('\n  ')}
   server {
     ${ports.join('\n    ')}
+    ${proxies}
     root ${folder};
     location /slow/ { alias ${folder}/; limit_rate ${SLOW}; }
     location /up/ { root /run; dav_methods PUT; }

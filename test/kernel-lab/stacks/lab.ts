@@ -9,12 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Family } from '../../../src/address.js';
+import { type CarriedClient, decodeClient } from '../../../src/toa/index.js';
 import { Random } from '../random.js';
 import { freePorts } from '../wires.js';
-import type { MakeBalancer } from './balancer.js';
+import type { Maker } from './balancer.js';
 import { Client, type Files, Server } from './hosts.js';
 import { Middle } from './middle.js';
-import { ADDRESSES, type Mode, SERVER_MACS } from './modes.js';
+import { ADDRESSES, isByProxy, type Mode, SERVER_MACS } from './modes.js';
 import { type Impairment, Switch } from './switch.js';
 
 const MIB = 1 << 20;
@@ -25,7 +26,7 @@ const COUNT_MS = 100;
 
 /** What is tried. */
 export interface Trial {
-  readonly balancer: MakeBalancer;
+  readonly maker: Maker;
   readonly mode: Mode;
   readonly family: Family;
   readonly impairment: Impairment;
@@ -41,6 +42,7 @@ export type Tell = (text: string) => void;
 
 /** Does everything. @throws Error that says what went wrong */
 export async function tryAll(trial: Trial, tell: Tell): Promise<void> {
+  const { mode } = trial;
   await using lab = await Lab.open(trial);
   const parts = [() => lab.down(), () => lab.up(), () => lab.many()];
   if (lab.restarts)
@@ -54,6 +56,8 @@ export async function tryAll(trial: Trial, tell: Tell): Promise<void> {
     tell(`${text}, ${((performance.now() - started) / 1000).toFixed(1)} s; ${lab.counts()}`);
   }
   tell(await lab.log());
+  tell(await lab.content());
+  if (mode.service?.carry !== undefined) tell(lab.told());
   tell(lab.counters());
 }
 
@@ -64,11 +68,15 @@ class Lab implements AsyncDisposable {
   #ethernet!: Switch;
   #middle!: Middle;
   #client!: Client;
-  #servers: Server[] = [];
+  readonly #servers: Server[] = [];
   /** Bytes to the client and to the servers, and what happens at how many. */
   #bytes = 0;
   #then: { at: number; act: () => void } | undefined;
   #names = 0;
+  /** Connections that the client has made. */
+  #connections = 0;
+  /** Clients of which servers were told, by address and port. */
+  readonly #told = new Map<string, CarriedClient>();
 
   static async open(trial: Trial): Promise<Lab> {
     const lab = new Lab(trial);
@@ -103,16 +111,27 @@ class Lab implements AsyncDisposable {
   }
 
   async #boot(): Promise<void> {
-    const { balancer, mode, family, impairment, seed } = this.#trial;
+    const { maker, mode, family, impairment, seed } = this.#trial;
     const ethernet = await Switch.open(impairment, new Random(seed + 1));
     this.#ethernet = ethernet;
-    this.#middle = new Middle(ethernet, balancer(mode, family));
+    this.#middle = new Middle(ethernet, maker.make(mode, family));
     const [own = 0, ...ports] = await freePorts(1 + SERVER_MACS.length);
     const heard = (frame: Uint8Array) => this.#heard(frame);
-    this.#client = await Client.boot(ethernet, own, family, this.#files, heard);
-    for (const [i, port] of ports.entries()) {
-      this.#servers.push(await Server.boot(ethernet, port, mode, family, i, this.#files, heard));
-    }
+    const toServer = (frame: Uint8Array) => {
+      heard(frame);
+      const carried = mode.service?.carry === undefined ? undefined : decodeClient(frame);
+      if (carried !== undefined) this.#told.set(`${carried.address} ${carried.port}`, carried);
+    };
+    const boots = [
+      Client.boot(ethernet, own, family, this.#files, heard).then((client) => {
+        this.#client = client;
+      }),
+      ...ports.map(async (port, i) => {
+        this.#servers.push(await Server.boot(ethernet, port, mode, family, i, this.#files, toServer));
+      }),
+    ];
+    // Those that boot are closed, be it that another one does not.
+    for (const done of await Promise.allSettled(boots)) if (done.status === 'rejected') throw done.reason;
   }
 
   /** Whether the director can be made anew. */
@@ -139,6 +158,7 @@ class Lab implements AsyncDisposable {
   /** The client has many connections at once. */
   async many(): Promise<string> {
     const { many } = this.#trial;
+    this.#connections += many;
     let most = 0;
     let goesOn = true;
     const counting = async () => {
@@ -158,13 +178,38 @@ class Lab implements AsyncDisposable {
 
   /** What the servers say who asked. */
   async log(): Promise<string> {
-    const { client } = ADDRESSES[this.#trial.family];
+    const { mode, family } = this.#trial;
+    const { client, locals } = ADDRESSES[family];
+    const expected: readonly string[] = mode.answers === 'local' && !isByProxy(mode) ? locals : [client];
     for (const server of this.#servers) {
       const clients = await server.clients();
-      if (clients.join(' ') !== client)
-        throw new Error(`a server's log has ${clients.join(', ') || 'nobody'}, not ${client}`);
+      if (clients.length === 0 || !clients.every((address) => expected.includes(address)))
+        throw new Error(`a server's log has ${clients.join(', ') || 'nobody'}, not ${expected.join(', ')}`);
     }
-    return `both servers' logs have ${client}, and nobody else`;
+    return `both servers' logs have ${expected.join(', ')}, and nobody else`;
+  }
+
+  /** Whether no stack found a header or a checksum wrong. */
+  async content(): Promise<string> {
+    const found = await Promise.all([this.#client, ...this.#servers].map((host) => host.complaints()));
+    if (found.flat().length > 0)
+      throw new Error(`stacks complain: ${found.map((all) => all.join(', ') || 'no').join('; ')}`);
+    return 'no stack complains';
+  }
+
+  /** What servers were told of who their clients are, by whatever carries it. */
+  told(): string {
+    const { client } = ADDRESSES[this.#trial.family];
+    const [addresses, ports] = [new Set<string>(), new Set<number>()];
+    for (const { address, port } of this.#told.values()) {
+      addresses.add(address);
+      ports.add(port);
+    }
+    if ([...addresses].join(' ') !== client)
+      throw new Error(`servers were told of ${[...addresses].join(', ') || 'nobody'}, not ${client}`);
+    if (ports.size !== this.#connections)
+      throw new Error(`servers were told of ${ports.size} connections of ${this.#connections}`);
+    return `servers were told of all ${ports.size} connections of ${client}`;
   }
 
   /** Frames since it was asked last. */
@@ -202,6 +247,7 @@ class Lab implements AsyncDisposable {
           },
         }
       : undefined;
+    this.#connections++;
     const result = await act();
     if (restart && !restarted) throw new Error('the director was not made anew');
     return result;

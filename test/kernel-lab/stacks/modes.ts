@@ -5,13 +5,16 @@
  * @module
  */
 import type { Family } from '../../../src/address.js';
-import type { DestConfig, NetworkConfig, ServiceConfig } from '../../../src/types.js';
+import type { ReferenceAddressKey, ReferenceDest, ReferenceService } from '../../../src/reference/index.js';
+import type { NetworkConfig } from '../../../src/types.js';
 
 /** One way to reach the servers. */
 export interface Mode {
-  readonly dest: Pick<DestConfig, 'method' | 'tunnel'>;
-  /** Whether servers answer clients past the director. */
-  readonly isDirect: boolean;
+  readonly dest: Pick<ReferenceDest, 'method' | 'tunnel'>;
+  /** How the service differs from others. */
+  readonly service?: Pick<ReferenceService, 'profile' | 'carry'>;
+  /** Servers answer clients past the director, or through it as their gateway, or know its local addresses alone. */
+  readonly answers: 'past' | 'through' | 'local';
   /** The servers' device at which its tunnels end, by the family of the tunnel. */
   readonly devices?: Readonly<Record<Family, Pick<NetworkConfig, 'interfaces' | 'fou'>>>;
 }
@@ -29,22 +32,32 @@ const devicesOf = (type: 'ipip' | 'gre', withFou = false) => {
   return { 4: of(4), 6: of(6) };
 };
 
+function fullnat(service: Pick<ReferenceService, 'profile' | 'carry'>): Mode {
+  return { dest: { method: 'fullnat' }, service, answers: 'local' };
+}
+
 /** By the names of `--mode`. */
 export const MODES: Readonly<Record<string, Mode>> = {
-  nat: { dest: { method: 'nat' }, isDirect: false },
-  dr: { dest: { method: 'dr' }, isDirect: true },
-  'tun-ipip': { dest: { method: 'tun', tunnel: { type: 'ipip' } }, isDirect: true, devices: devicesOf('ipip') },
-  'tun-gre': { dest: { method: 'tun', tunnel: { type: 'gre' } }, isDirect: true, devices: devicesOf('gre') },
+  nat: { dest: { method: 'nat' }, answers: 'through' },
+  dr: { dest: { method: 'dr' }, answers: 'past' },
+  'tun-ipip': { dest: { method: 'tun', tunnel: { type: 'ipip' } }, answers: 'past', devices: devicesOf('ipip') },
+  'tun-gre': { dest: { method: 'tun', tunnel: { type: 'gre' } }, answers: 'past', devices: devicesOf('gre') },
   'tun-gue': {
     dest: { method: 'tun', tunnel: { type: 'gue', port: GUE_PORT } },
-    isDirect: true,
+    answers: 'past',
     devices: devicesOf('ipip', true),
   },
+  fullnat: fullnat({}),
+  'fullnat-toa': fullnat({ carry: 'toa' }),
+  'fullnat-alibaba': fullnat({ carry: 'toa', profile: 'alibaba' }),
+  'fullnat-dpvs': fullnat({ carry: 'toa', profile: 'dpvs' }),
+  'fullnat-proxy-v1': fullnat({ carry: 'proxy-v1' }),
+  'fullnat-proxy-v2': fullnat({ carry: 'proxy-v2' }),
 };
 
-/** Ports of the service, and of the servers behind NAT. */
+/** Ports of the service, and of the servers where a mode can change it. */
 export const PORT = 80;
-export const NAT_PORT = 8080;
+export const SERVER_PORT = 8080;
 
 /** The director's interfaces. */
 export const DIRECTOR = [
@@ -62,6 +75,8 @@ interface Addresses {
   /** The director's address at its clients and at its servers. */
   readonly own: readonly [string, string];
   readonly servers: readonly [string, string];
+  /** Those from which FullNAT comes to servers. */
+  readonly locals: readonly [string, string];
   readonly bits: number;
   /** Of an address alone. */
   readonly all: number;
@@ -75,6 +90,7 @@ export const ADDRESSES: Readonly<Record<Family, Addresses>> = {
     vip: '10.0.0.100',
     own: ['10.0.0.1', '10.1.0.1'],
     servers: ['10.1.0.11', '10.1.0.12'],
+    locals: ['10.1.0.2', '10.1.0.3'],
     bits: 24,
     all: 32,
     clients: '10.0.0.0/24',
@@ -84,20 +100,26 @@ export const ADDRESSES: Readonly<Record<Family, Addresses>> = {
     vip: 'fd00::100',
     own: ['fd00::1', 'fd00:1::1'],
     servers: ['fd00:1::11', 'fd00:1::12'],
+    locals: ['fd00:1::2', 'fd00:1::3'],
     bits: 64,
     all: 128,
     clients: 'fd00::/64',
   },
 };
 
+/** Whether servers are told of their clients by the PROXY protocol, which nginx reads. */
+export function isByProxy({ service }: Mode): boolean {
+  return service?.carry?.startsWith('proxy') === true;
+}
+
 /** The director's network. */
 export function directorNetwork(family: Family): NetworkConfig {
-  const { client, vip, own, servers, bits, all } = ADDRESSES[family];
+  const { client, vip, own, servers, locals, bits, all } = ADDRESSES[family];
   const [cli, srv] = DIRECTOR;
   return {
     interfaces: [
       { ...cli, addresses: [`${own[0]}/${bits}`, `${vip}/${all}`] },
-      { ...srv, addresses: [`${own[1]}/${bits}`] },
+      { ...srv, addresses: [own[1], ...locals].map((address) => `${address}/${bits}`) },
     ],
     neighbours: [
       { dst: client, dev: cli.name, lladdr: CLIENT_MAC },
@@ -106,12 +128,19 @@ export function directorNetwork(family: Family): NetworkConfig {
   };
 }
 
+/** A service and its dests, in the words of both directors. */
+export interface Rules {
+  readonly service: ReferenceService & ReferenceAddressKey;
+  readonly dests: readonly ReferenceDest[];
+}
+
 /** What it balances. */
-export function rulesOf(mode: Mode, family: Family): { service: ServiceConfig; dests: DestConfig[] } {
-  const { vip, servers } = ADDRESSES[family];
-  const port = mode.dest.method === 'nat' ? NAT_PORT : PORT;
+export function rulesOf(mode: Mode, family: Family): Rules {
+  const { vip, servers, locals } = ADDRESSES[family];
+  const port = mode.answers === 'past' ? PORT : SERVER_PORT;
+  const localAddresses = mode.answers === 'local' ? { localAddresses: locals } : {};
   return {
-    service: { protocol: 'tcp', address: vip, port: PORT, scheduler: 'rr' },
+    service: { protocol: 'tcp', address: vip, port: PORT, scheduler: 'rr', ...localAddresses, ...mode.service },
     dests: servers.map((address) => ({ address, port, ...mode.dest })),
   };
 }
@@ -126,17 +155,18 @@ export function clientNetwork(family: Family): NetworkConfig {
   };
 }
 
-/** A server's network. It has the address of the service where it answers by itself; nobody asks for that by ARP here. */
+/** A server's network. It has the address of the service where it answers past the director; nobody asks for that by ARP here. */
 export function serverNetwork(mode: Mode, family: Family, index: number): NetworkConfig {
-  const { client, clients, vip, own, servers, bits, all } = ADDRESSES[family];
+  const { client, clients, vip, own, servers, locals, bits, all } = ADDRESSES[family];
   const { interfaces: devices = [], fou = [] } = mode.devices?.[family] ?? {};
   const dev = HOST_INTERFACE;
-  const addresses = [`${servers[index]}/${bits}`, ...(mode.isDirect ? [`${vip}/${all}`] : [])];
+  const addresses = [`${servers[index]}/${bits}`, ...(mode.answers === 'past' ? [`${vip}/${all}`] : [])];
+  const routes = { past: [{ dst: clients, dev }], through: [{ dst: clients, dev, gateway: own[1] }], local: [] };
   return {
     interfaces: [{ name: dev, addresses }, ...devices],
-    routes: [mode.isDirect ? { dst: clients, dev } : { dst: clients, dev, gateway: own[1] }],
+    routes: routes[mode.answers],
     neighbours: [
-      { dst: own[1], dev, lladdr: DIRECTOR[1].mac },
+      ...[own[1], ...locals].map((dst) => ({ dst, dev, lladdr: DIRECTOR[1].mac })),
       { dst: client, dev, lladdr: CLIENT_MAC },
     ],
     fou,
