@@ -15,11 +15,12 @@ import { BURST_MAX, DESCRIPTOR_SIZE, SCRATCH_SIZE, ScratchFlag } from '../src/ab
 import { SB_BURST_COUNT, SB_FULLNAT, SB_REPLIES_TAKEN } from '../src/abi/superblock';
 import { matchTags, refAt } from './conn/index-table';
 import { connOf, isReply, refMatches } from './conn/table';
-import { remaining } from './conn/wheel';
+import { firstOwing, remaining } from './conn/wheel';
 import { Descriptor, Scratch } from './descriptor';
 import { isIpv6 } from './flow/family';
 import { parseFrame, parsePacket } from './flow/parse';
 import { returnFull, sendFull } from './forward/fullnat';
+import { sendOwed } from './forward/proxied';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
@@ -43,6 +44,7 @@ let touched: u32 = 0;
 /** Judges the burst; returns the number of descriptors, those of frames that the core made included. */
 export function processBurst(): u32 {
   const given = min<u32>(field(SB_BURST_COUNT), BURST_MAX);
+  if (firstOwing() != 0) sendOwed();
   for (let start: u32 = 0; start < given; start += TILE) {
     const frames = changetype<usize>(Descriptor.at(start));
     const first = changetype<usize>(Scratch.at(start));

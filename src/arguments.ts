@@ -54,6 +54,7 @@ const SETTINGS: Keys<ServiceSettings> = {
   pe: true,
   localAddresses: true,
   profile: true,
+  synproxy: true,
 };
 const ADDRESS_KEYS: Keys<AddressServiceKey> = { protocol: true, address: true, port: true };
 const MARK_KEYS: Keys<MarkServiceKey> = { fwmark: true, family: true };
@@ -87,7 +88,7 @@ const PERSISTENCE_MAX = 31 * 24 * 3600;
 /** Local addresses that a service may have. */
 const LOCALS_MAX = 255;
 
-const checkOps = optional(ofKind('boolean'));
+const checkSwitch = optional(ofKind('boolean'));
 
 /** A service's address, and its numbers as the core's functions take them. */
 export interface ServiceArguments {
@@ -137,21 +138,36 @@ export function serviceSettings(
 ): [Scheduler, number, number, number, PersistenceEngine, Profile] {
   assertObject('service', service);
   localAddresses(service);
-  const { scheduler = 'wlc', flags = [], persistent = 0, ops = false, pe, profile = 'linux' } = service;
+  const {
+    scheduler = 'wlc',
+    flags = [],
+    persistent = 0,
+    ops = false,
+    pe,
+    profile = 'linux',
+    synproxy = false,
+  } = service;
   const number = lookUp(SCHEDULERS, 'scheduler', scheduler);
   checkFlags(flags, 'service.flags');
   const foreign = flags.find((flag) => !bitNamesOf(scheduler).includes(flag));
   if (foreign !== undefined)
     throw new RangeError(`service.flags: "${foreign}" is no flag of the scheduler ${scheduler}`);
   assertInteger('number of seconds (persistent)', persistent, PERSISTENCE_MAX);
-  checkOps(ops, 'service.ops');
+  checkSwitch(ops, 'service.ops');
+  checkSwitch(synproxy, 'service.synproxy');
   if (!('fwmark' in service) && service.port === 0 && persistent === 0) {
     throw new RangeError('expected a service port from 1 to 65535 unless the service is persistent, got 0');
   }
   if (ops && !('fwmark' in service) && service.protocol !== 'udp') {
     throw new RangeError(`expected one-packet scheduling (ops) of UDP or a firewall mark, got ${service.protocol}`);
   }
-  const kinds = (persistent > 0 ? ServiceFlag.Persistent : 0) | (ops ? ServiceFlag.OnePacket : 0);
+  if (synproxy && !('fwmark' in service) && service.protocol !== 'tcp') {
+    throw new RangeError(`expected a SYN proxy (synproxy) of TCP or a firewall mark, got ${service.protocol}`);
+  }
+  const kinds =
+    (persistent > 0 ? ServiceFlag.Persistent : 0) |
+    (ops ? ServiceFlag.OnePacket : 0) |
+    (synproxy ? ServiceFlag.SynProxy : 0);
   return [
     number,
     flags.reduce((sum, flag) => sum | FLAG_BITS[flag], kinds as number),
@@ -242,6 +258,15 @@ export function destSettings(
     }
   }
   return [number, weight, upperThreshold, lowerThreshold, ...tunnelSettings(tunnel)];
+}
+
+/** @throws RangeError for a dest that a service with a SYN proxy cannot have: it has to see both directions. */
+export function assertProxied(service: ServiceKey, dest: DestConfig): void {
+  const { method = 'dr' } = dest;
+  if (method === 'nat' || method === 'fullnat') return;
+  throw new RangeError(
+    `${destLabel(service, dest)}: expected the method nat or fullnat behind a SYN proxy (synproxy), got ${method}`,
+  );
 }
 
 /** Type, UDP port and checksum of a tunnel. */

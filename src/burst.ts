@@ -201,7 +201,12 @@ export class Burst {
     return this.#hasFlag(index, abi.DescriptorFlag.PartialChecksum);
   }
 
-  /** Index of the frame that made the director make this one; -1 for a frame that was given. */
+  /** Whether the director made frame `index`: because of another one, or because it was time. */
+  made(index: number): boolean {
+    return this.#hasFlag(index, abi.DescriptorFlag.Made);
+  }
+
+  /** Index of the frame that made the director make this one; -1 for one that was given, or that was due to be sent. */
   cause(index: number): number {
     const cause = this.#halves[index * HALVES + abi.DESC_CAUSE / 2] as number;
     return cause === abi.CAUSE_NONE ? -1 : cause;

@@ -7,6 +7,7 @@ import * as abi from './abi/memory.js';
 import { Refusal, ServiceFlag } from './abi/protocol.js';
 import {
   assertNoOps,
+  assertProxied,
   destArguments,
   destLabel,
   destSettings,
@@ -82,6 +83,12 @@ export class Control {
     if (refusal !== Refusal.None) throw this.#noSchedulerRoom(service);
   }
 
+  /** @throws RangeError when the service is to have a SYN proxy, and has a dest that cannot be behind one. */
+  assertDests(service: ServiceConfig): void {
+    if (service.synproxy !== true) return;
+    for (const dest of readService(this.#view, this.service(service)).dests) assertProxied(service, dest);
+  }
+
   deleteService(service: ServiceKey): void {
     this.core.deleteService(this.service(service));
   }
@@ -92,6 +99,7 @@ export class Control {
     const { address, key } = destArguments(service, dest);
     const settings = destSettings(service, dest);
     this.#checkOpsOf(at, service, dest);
+    this.#assertMethod(at, service, dest);
     this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
     if (this.core.findDest(at, ...key) !== 0) {
       throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
@@ -111,6 +119,7 @@ export class Control {
     const at = this.dest(service, dest);
     const settings = destSettings(service, dest);
     this.#checkOpsOf(this.service(service), service, dest);
+    this.#assertMethod(this.service(service), service, dest);
     this.#setDest(at, settings);
   }
 
@@ -133,6 +142,10 @@ export class Control {
     const found = this.core.findDest(at, ...key);
     if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${destLabel(service, dest)}: no such dest`);
     return found;
+  }
+
+  #assertMethod(at: number, service: ServiceKey, dest: DestConfig): void {
+    if (this.#view.getUint32(at + abi.SVC_FLAGS, true) & ServiceFlag.SynProxy) assertProxied(service, dest);
   }
 
   #setDest(at: number, settings: ReturnType<typeof destSettings>): void {

@@ -79,7 +79,7 @@ export interface Outcome {
    * that was put together from fragments starts with its IP header, unless it is forwarded.
    */
   frame: Uint8Array;
-  /** Whether the director made it, to answer the frame that was sent. */
+  /** Whether the director made it: because of the frame that was sent, or because it was due to be sent. */
   made: boolean;
   /** Whether it was taken out of a tunnel: then `frame` starts with the inner IP header, whatever came in. */
   decapsulated: boolean;
@@ -267,6 +267,7 @@ export class Director implements Disposable {
   editService(service: ServiceConfig): void {
     this.#assertOpen();
     this.#control.checkOps(service);
+    this.#control.assertDests(service);
     this.#control.editService(service);
   }
 
@@ -367,7 +368,8 @@ export class Director implements Disposable {
   }
 
   /**
-   * Judges the burst.
+   * Judges the burst, which may be empty. What is due to be sent (a SYN once more, for a server behind a SYN proxy) is made
+   * before, and comes first of the frames that the director made; whatever does not come, call it each second for these.
    *
    * @param now milliseconds, fractions allowed; the Unix epoch if IP timestamp options are to be right.
    *   A time before the last one counts as the last one.
@@ -382,7 +384,7 @@ export class Director implements Disposable {
     return count;
   }
 
-  /** Lets time pass: ends the connections that are due at `now` (ms). */
+  /** Lets time pass: ends the connections that are due at `now` (ms), but for those for which a frame has to be sent: `process`. */
   advance(now: number): void {
     this.#assertOpen();
     assertTime(now);
@@ -392,7 +394,7 @@ export class Director implements Disposable {
   /**
    * Judges one frame, given as a copy, and copies what comes out. Empties the burst.
    *
-   * @returns the frame's own outcome first, then the frames that the director made because of it.
+   * @returns the frame's own outcome first, then the frames that the director made: those that were due, and those because of it.
    * @param notes what the frame carries beside its bytes.
    * @throws TypeError for what is no frame or no time; RangeError for an unknown interface or note; IpvsError BURST_FULL when the frame does not fit in the arena.
    */
@@ -423,7 +425,7 @@ export class Director implements Disposable {
       reason,
       outInterface: verdict === 'forward' ? this.interfaceName(burst.out(index)) : undefined,
       frame: burst.frame(index).slice(),
-      made: burst.cause(index) >= 0,
+      made: burst.made(index),
       decapsulated: burst.decapsulated(index),
       partialChecksum: burst.partialChecksum(index),
       connection: connection === 0 ? undefined : readConnection(this.#view, connection, now),

@@ -75,10 +75,27 @@ const table = {
     'forward',
     "an ICMP error about the director's own tunnel packet, made anew about what the client sent",
   ],
+  'syn-cookie': [Reason.SynCookie, 'forward', 'a SYN, answered by the director with a cookie (synproxy)'],
+  'syn-proxied': [Reason.SynProxied, 'forward', 'SYN to the server, for a client that answered its cookie (synproxy)'],
+  'syn-proxy-ack': [
+    Reason.SynProxyAck,
+    'forward',
+    "made of the server's SYN-ACK: to the server the third part of the handshake, to the client its window (synproxy)",
+  ],
+  'syn-proxy-reset': [
+    Reason.SynProxyReset,
+    'forward',
+    'RST: the server refused, is silent or cannot be reached, or speaks of another connection (synproxy)',
+  ],
   fragment: [Reason.FragmentPiece, 'forward', 'a further fragment of the frame that was cut'],
 
   'local-delivery': [Reason.LocalDelivery, 'local', 'addressed to this host, no service takes it'],
   'not-opening': [Reason.NotOpening, 'local', 'to a service, but no connection and not a packet that opens one'],
+  'bad-cookie': [
+    Reason.BadCookie,
+    'local',
+    'to a service behind cookies (synproxy), of no connection, and it does not answer a valid cookie',
+  ],
   'local-dest': [Reason.LocalDest, 'local', 'the chosen server is this host'],
   arp: [Reason.Arp, 'local', 'ARP: the host answers'],
   'link-group': [Reason.LinkGroup, 'local', 'sent to a broadcast or multicast MAC: never balanced'],
@@ -125,7 +142,11 @@ const table = {
   'icmp-checksum': [Reason.IcmpChecksum, 'drop', 'wrong checksum of an ICMP error about a connection'],
   'tunnel-malformed': [Reason.TunnelMalformed, 'drop', 'tunnel packet whose header or inside is none that can be'],
   'tunnel-checksum': [Reason.TunnelChecksum, 'drop', 'wrong GRE checksum, or UDP checksum of GUE'],
-  'tcp-checksum': [Reason.TcpChecksum, 'drop', 'wrong checksum of a segment that a helper (ip_vs_ftp) looks at'],
+  'tcp-checksum': [
+    Reason.TcpChecksum,
+    'drop',
+    'wrong checksum of a segment that a helper (ip_vs_ftp), or the SYN proxy, answers or looks at',
+  ],
   'tcp-option': [
     Reason.TcpOption,
     'drop',
@@ -142,6 +163,18 @@ const table = {
     'counts held fragments whose datagram did not get complete in time (30 s; IPv6 60 s), or before a snapshot was restored',
   ],
 
+  'syn-proxy-wait': [
+    Reason.SynProxyWait,
+    'drop',
+    'before the server has answered, or the client has sent data (synproxy): it comes again',
+  ],
+  'syn-proxy-mismatch': [
+    Reason.SynProxyMismatch,
+    'drop',
+    'SYN-ACK of a server without the timestamps that its client was told of (synproxy_timestamp): both get a RST',
+  ],
+  'ack-storm': [Reason.AckStorm, 'drop', 'the same acknowledgment too often in a row (synproxy_dup_ack)'],
+
   'ttl-exceeded': [Reason.TtlExceeded, 'drop', 'TTL or hop limit 1 or 0 on arrival'],
   'too-big': [Reason.TooBig, 'drop', 'larger than the MTU, and must not be cut (DF, or IPv6)'],
   'no-dest': [Reason.NoDest, 'drop', 'no usable server'],
@@ -157,7 +190,11 @@ const table = {
     'drop',
     'FullNAT: no local address of the service has a free port for that server',
   ],
-  'client-port-zero': [Reason.ClientPortZero, 'drop', 'from port 0: opens no connection by FullNAT'],
+  'client-port-zero': [
+    Reason.ClientPortZero,
+    'drop',
+    'from port 0: opens no connection by FullNAT, or to a service behind cookies (synproxy)',
+  ],
   'drop-packet': [Reason.DropPacket, 'drop', 'would open a connection, but is one of those that drop_packet drops'],
   'drop-entry': [Reason.DropEntry, 'drop', 'counts connections and templates that drop_entry ended, not frames'],
   'evicted-half-open': [

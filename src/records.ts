@@ -69,6 +69,7 @@ export interface ServiceState {
   netmask?: string | number;
   /** Only with one-packet scheduling. */
   ops?: true;
+  synproxy?: true;
   pe?: PersistenceEngineName;
   /** Only if it has some. */
   localAddresses?: string[];
@@ -317,7 +318,7 @@ function readPersistence(
   view: DataView,
   at: number,
   flags: number,
-): Pick<ServiceState, 'persistent' | 'netmask' | 'ops' | 'pe'> {
+): Pick<ServiceState, 'persistent' | 'netmask' | 'ops' | 'pe' | 'synproxy'> {
   const isV6 = view.getUint8(at + abi.SVC_FAMILY) === Family.V6;
   const bits = view.getUint32(at + abi.SVC_NETMASK, true);
   const netmask = isV6 ? bits : addressAt(view, at + abi.SVC_NETMASK, Family.V4);
@@ -325,6 +326,7 @@ function readPersistence(
   return {
     ...(flags & ServiceFlag.Persistent && { persistent: view.getUint32(at + abi.SVC_TIMEOUT, true) / 1000, netmask }),
     ...(flags & ServiceFlag.OnePacket && { ops: true }),
+    ...(flags & ServiceFlag.SynProxy && { synproxy: true }),
     ...(engine !== PersistenceEngine.None && { pe: nameOf(ENGINES, engine) }),
   };
 }

@@ -6,6 +6,7 @@
 import * as abi from './abi/memory.js';
 import {
   assertNoOps,
+  assertProxied,
   destArguments,
   destLabel,
   destSettings,
@@ -73,6 +74,7 @@ function check(rules: readonly ServiceRules[]): Checked {
         const dest = withForcedPort(service, given);
         destSettings(service, dest);
         assertNoOps(service, service.ops === true, dest);
+        if (service.synproxy) assertProxied(service, dest);
         const name = nameOfDest(service, dest);
         if (dests.has(name)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
         dests.set(name, dest);

@@ -43,6 +43,13 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   drop_packet: { at: abi.SB_DROP_PACKET, most: 3 },
   am_droprate: { at: abi.SB_AM_DROPRATE, most: INT_MAX },
   amemthresh: { at: abi.SB_AMEMTHRESH, most: INT_MAX },
+  synproxy_defer: { at: abi.SB_SYNPROXY_DEFER },
+  synproxy_mss: { at: abi.SB_SYNPROXY_MSS, least: 536, most: 65_495 },
+  synproxy_wscale: { at: abi.SB_SYNPROXY_WSCALE, most: 14 },
+  synproxy_sack: { at: abi.SB_SYNPROXY_SACK },
+  synproxy_timestamp: { at: abi.SB_SYNPROXY_TIMESTAMP },
+  synproxy_retries: { at: abi.SB_SYNPROXY_RETRIES, most: 7 },
+  synproxy_dup_ack: { at: abi.SB_SYNPROXY_DUP_ACK, most: 255 },
 };
 
 /** The kernel's defaults, but that a director forwards. */
@@ -66,6 +73,13 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   drop_packet: 0,
   am_droprate: 10,
   amemthresh: 1024,
+  synproxy_defer: 0,
+  synproxy_mss: 1460,
+  synproxy_wscale: 7,
+  synproxy_sack: 1,
+  synproxy_timestamp: 1,
+  synproxy_retries: 3,
+  synproxy_dup_ack: 10,
 };
 
 /** Those that count as soon as they are written; what the others mean to the defence it asks each second. */

@@ -92,6 +92,11 @@ export interface ServiceSettings {
   localAddresses?: readonly string[];
   /** Default `linux`. Connections keep that which they began with. */
   profile?: ProfileName;
+  /**
+   * SYN proxy: the director answers a SYN of TCP with a cookie, and remembers nothing until the client has answered that
+   * (docs/synproxy.md). Its dests are by `nat` or `fullnat`. Default false.
+   */
+  synproxy?: boolean;
 }
 
 /** A virtual service. */
@@ -273,4 +278,18 @@ export interface SysctlConfig {
    * has fewer; 0 to 2^31 - 1. Default 1024: from three quarters full on.
    */
   amemthresh?: number;
+  /** SYN proxy: wait for the client's first data before a server is asked. Default 0. */
+  synproxy_defer?: number;
+  /** The largest segment, in bytes, that it tells clients to send: 536 to 65495; of IPv6 20 less. Default 1460. */
+  synproxy_mss?: number;
+  /** The window scale that it tells them: 0 to 14. Default 7. */
+  synproxy_wscale?: number;
+  /** Offer selective acknowledgments to clients that do. Default 1. */
+  synproxy_sack?: number;
+  /** Offer timestamps to clients that do. Default 1; 0 for servers that have none. */
+  synproxy_timestamp?: number;
+  /** How often a silent server is sent the SYN again, each 3 s: 0 to 7. Default 3. */
+  synproxy_retries?: number;
+  /** The how manieth identical acknowledgment of a client in a row is dropped: 0 (none) to 255. Default 10. */
+  synproxy_dup_ack?: number;
 }

@@ -31,7 +31,7 @@ function controlledBy(controller: Conn): Controlling {
 
 /** Whether it may control others. */
 export function mayControl(conn: Conn): bool {
-  return conn.has(ConnFlag.Template) || (conn.isExtended && !conn.isFull);
+  return conn.has(ConnFlag.Template) || (conn.isExtended && !conn.isFull && !conn.isProxied);
 }
 
 /** Whether it controls others. */

@@ -17,15 +17,17 @@ import {
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';
+import { isAwaiting } from './proxied';
 import { Conn } from './record';
 import { endConnection } from './table';
-import { hang, nextDown, noteTurn, remaining, takeDown, unhang } from './wheel';
+import { hang, nextDown, noteTurn, owe, remaining, takeDown, unhang } from './wheel';
 
 /** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
 const CLOCK_STEP: u64 = 1 << 30;
 
-/** Whether a connection that is due lives on for those that it controls; it has ended when not. */
+/** Whether a connection that is due lives on, for those that it controls or for a frame that it owes; it has ended when not. */
 export function livesOn(conn: Conn): bool {
+  if (isAwaiting(conn)) return true;
   if (!mayControl(conn)) {
     endConnection(conn);
     return false;
@@ -81,6 +83,8 @@ function turnWheel(to: u32): void {
       const conn = changetype<Conn>(address);
       if (remaining(conn) != 0) {
         hang(conn);
+      } else if (isAwaiting(conn)) {
+        owe(conn);
       } else if (mayControl(conn)) {
         // It waits for those that it controls, and may have ended by then.
         conn.next = due;
@@ -134,7 +138,7 @@ export function endDue(): void {
   takeDown(field(SB_WHEEL_NOW) + 1);
   for (let address = nextDown(); address != 0; address = nextDown()) {
     const conn = changetype<Conn>(address);
-    if (remaining(conn) == 0 && !mayControl(conn)) endConnection(conn);
+    if (remaining(conn) == 0 && !mayControl(conn) && !isAwaiting(conn)) endConnection(conn);
     else hang(conn);
   }
 }

@@ -17,6 +17,7 @@ import {
   EXT_PROFILE,
   EXT_USED,
   EXTENSION_SIZE,
+  ExtensionFlag,
 } from '../../src/abi/connections';
 import { SB_EXTENSION_FREE, SB_EXTENSION_HIGH, SB_EXTENSION_MAX, SB_EXTENSIONS } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
@@ -80,11 +81,20 @@ export class Extension {
   set flags(value: u32) {
     store<u8>(changetype<usize>(this), value, EXT_FLAGS);
   }
+  /** Whether its client answered a cookie: see conn/proxied. */
+  get isProxied(): bool {
+    return (this.flags & ExtensionFlag.Proxied) != 0;
+  }
 
   /** How the numbers of segments of that direction are adjusted: see conn/sequence. */
   sequence(direction: Direction): usize {
     return changetype<usize>(this) + (direction == Direction.Out ? EXT_OUT : EXT_IN);
   }
+}
+
+/** Whether there is a free one. */
+export function hasExtension(): bool {
+  return field(SB_EXTENSION_FREE) != 0 || field(SB_EXTENSION_HIGH) != field(SB_EXTENSION_MAX);
 }
 
 /** A free one, all 0; 0 when all are in use. */

@@ -135,3 +135,25 @@ export function hashAny(v6: bool, source: usize, destination: usize, portsBE: u3
     ? hashTuple6(source, destination, portsBE, protocol)
     : hashTuple(load<u32>(source), load<u32>(destination), portsBE, protocol);
 }
+
+/** SipHash-1-3 of a message of three words, whose length in bytes is the top byte of the last. Compact: only SYN cookies need it. */
+export function hashWords(a: u64, b: u64, c: u64): u64 {
+  const k0 = load<u64>(SUPERBLOCK, SB_KEY0);
+  const k1 = load<u64>(SUPERBLOCK, SB_KEY1);
+  let v0: u64 = k0 ^ 0x736f6d6570736575;
+  let v1: u64 = k1 ^ 0x646f72616e646f6d;
+  let v2: u64 = k0 ^ 0x6c7967656e657261;
+  let v3: u64 = k1 ^ 0x7465646279746573;
+  // A round for each word, then three more.
+  for (let i: u32 = 0; i < 6; i++) {
+    const word: u64 = i == 0 ? a : i == 1 ? b : i == 2 ? c : 0;
+    if (i == 3) v2 ^= 0xff;
+    v3 ^= word;
+    v0 += v1; v1 = rotl<u64>(v1, 13) ^ v0; v0 = rotl<u64>(v0, 32);
+    v2 += v3; v3 = rotl<u64>(v3, 16) ^ v2;
+    v0 += v3; v3 = rotl<u64>(v3, 21) ^ v0;
+    v2 += v1; v1 = rotl<u64>(v1, 17) ^ v2; v2 = rotl<u64>(v2, 32);
+    v0 ^= word;
+  }
+  return v0 ^ v1 ^ v2 ^ v3;
+}

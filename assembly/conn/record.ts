@@ -205,6 +205,10 @@ export class Conn {
   get isExtended(): bool {
     return (load<u32>(changetype<usize>(this), CONN_CONTROL) & EXTENDED) != 0;
   }
+  /** Whether its client answered a cookie. Not of a template. */
+  get isProxied(): bool {
+    return this.isExtended && this.extension.isProxied;
+  }
   /** Its extension, if it has one. */
   get extension(): Extension {
     return changetype<Extension>(<usize>(load<u32>(changetype<usize>(this), CONN_CONTROL) & ~EXTENDED));

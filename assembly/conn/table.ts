@@ -401,13 +401,18 @@ export function enterState(conn: Conn, state: u32): void {
   }
 }
 
+/** Gives a connection that has just had a packet another timeout (ms). */
+export function setTimeout(conn: Conn, timeout: u32): void {
+  conn.touched = now32();
+  conn.timeout = timeout;
+  unhang(conn);
+  hang(conn);
+}
+
 /** Lets a connection of TCP wait for its first segment, whatever it was; its dest counts it as it did (Linux: ip_vs_tcp_conn_listen). */
 export function listen(conn: Conn): void {
   conn.state = ConnState.Listen;
-  conn.touched = now32();
-  conn.timeout = timeoutOf(ConnState.Listen);
-  unhang(conn);
-  hang(conn);
+  setTimeout(conn, timeoutOf(ConnState.Listen));
 }
 
 const ENDED: u32 = (1 << ConnState.TimeWait) | (1 << ConnState.Close) | (1 << ConnState.SctpClosed);

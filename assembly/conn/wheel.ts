@@ -17,6 +17,7 @@ import {
   Kind,
   LIST_SIZE,
   WHEEL_HEADROOM,
+  WHEEL_OWING,
   WHEEL_ROWS,
   WHEEL_SHIFT,
   WHEEL_SLOTS,
@@ -66,6 +67,11 @@ function slot(row: u32, tick: u32): Conn {
 /** Head of the list of those that are being taken down. */
 function down(): Conn {
   return changetype<Conn>(<usize>field(SB_WHEEL) + WHEEL_HEADROOM - CONN_PREV - LIST_SIZE);
+}
+
+/** Head of the list of those that owe somebody a frame. */
+function owing(): Conn {
+  return changetype<Conn>(<usize>field(SB_WHEEL) + WHEEL_OWING - CONN_PREV);
 }
 
 /** Milliseconds until `conn` expires, 0 when it is due. Ages are unsigned, so that the clock may wrap. */
@@ -141,6 +147,17 @@ export function nextDown(): usize {
   const conn = changetype<Conn>(<usize>head.next);
   unhang(conn);
   return changetype<usize>(conn);
+}
+
+/** Lets `conn`, which hangs nowhere and is due, wait until a frame can be sent. */
+export function owe(conn: Conn): void {
+  append(owing(), conn);
+}
+
+/** The first of those that owe a frame; 0 when there are none. */
+export function firstOwing(): usize {
+  const head = owing();
+  return isEmpty(head) ? 0 : <usize>head.next;
 }
 
 function isEmpty(head: Conn): bool {

@@ -13,6 +13,7 @@ import { Direction } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now } from '../superblock';
 import { ACK, SYN, Tcp } from '../wire/tcp';
+import { adjustForClient, adjustForServer } from './proxied';
 import { adjustAcknowledged, clearTimestamps, difference, isSane, UNREADABLE } from './sequence';
 
 /** What a millisecond adds to first numbers: 4 µs each (RFC 6528 §3). */
@@ -34,14 +35,17 @@ export function adjustIn(packet: Scratch, conn: Conn): u64 {
   const isSyn = (tcp.flags & (SYN | ACK)) == SYN;
   const adjusted = toReceiver(own.sequence(Direction.In), number);
   tcp.sequence = adjusted;
-  const delta = difference(number, adjusted);
+  const behind = own.isProxied ? adjustForServer(packet, conn) : 0;
+  const delta = difference(number, adjusted) + behind;
   return isSyn && own.profile != Profile.Linux ? delta + clearTimestamps(packet) : delta;
 }
 
 /** What a server's segment acknowledges, in the client's numbers; returns the same. */
 export function adjustOut(packet: Scratch, conn: Conn): u64 {
-  if ((changetype<Tcp>(packet.l4).flags & ACK) == 0 || !isSane(packet)) return 0;
-  return adjustAcknowledged(packet, conn.extension.sequence(Direction.In)) & ~UNREADABLE;
+  if (!isSane(packet)) return 0;
+  const behind = conn.extension.isProxied ? adjustForClient(packet, conn) : 0;
+  if ((changetype<Tcp>(packet.l4).flags & ACK) == 0) return behind;
+  return behind + (adjustAcknowledged(packet, conn.extension.sequence(Direction.In)) & ~UNREADABLE);
 }
 
 /** Puts the client's own number into its segment at `l4`, which an error quotes up to `end`, if all of it is there. */
@@ -56,11 +60,18 @@ export function noteSyn(packet: Scratch, conn: Conn, state: u32): void {
   const tcp = changetype<Tcp>(packet.l4);
   if ((tcp.flags & (SYN | ACK)) != SYN || ((OPENING >> state) & 1) == 0 || !isSane(packet)) return;
   const own = conn.extension;
-  const sequence = own.sequence(Direction.In);
   const number = tcp.sequence;
-  if ((own.flags & ExtensionFlag.Begun) != 0 && isSameNumber(sequence, number)) return;
+  // Behind a SYN proxy it was given when the client had answered.
+  if (own.isProxied || ((own.flags & ExtensionFlag.Begun) != 0 && isSameNumber(own.sequence(Direction.In), number)))
+    return;
+  begin(conn, number);
+}
+
+/** The client's first number is `number`: the server gets another one. */
+export function begin(conn: Conn, number: u32): void {
+  const own = conn.extension;
   own.flags = own.flags | ExtensionFlag.Begun;
   const ports = own.lportBE | (conn.dportBE << 16);
   const first = <u32>hashAny(conn.isV6, own.laddr, conn.daddr, ports, ISN) + <u32>now() * TICKS;
-  setChange(sequence, number, first - number);
+  setChange(own.sequence(Direction.In), number, first - number);
 }

@@ -41,6 +41,8 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
     return;
   }
   const isTcp = protocol == Protocol.Tcp;
+  // The director has had its server's SYN-ACK.
+  if (isTcp && direction == Direction.Out && (changetype<Tcp>(packet.l4).flags & SYN) != 0 && conn.isProxied) return;
   const chunk = isTcp ? 0 : sctpEvent(packet.l4, packet.l4Length);
   // Without a chunk a server's packet does not even count as one.
   if (chunk == SCTP_NO_CHUNK) return;

@@ -26,18 +26,17 @@ import {
 } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { isIntact, pseudoOf } from '../flow/intact';
 import { beginChecksum } from '../flow/offload';
 import { joinPieces } from '../flow/reassembly';
 import { adjustSegment, isSane } from '../flow/sequence';
 import { findForClient, findTuple } from '../flow/tuple';
 import { Dest } from '../service/dest';
-import { fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
+import { fold } from '../wire/checksum';
 import { Asked, askedOf, findActive, findPassive, NOTHING, namedAt, namedLength, namedPort } from '../wire/ftp';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';
 import { TCP_MIN, Tcp } from '../wire/tcp';
 
-/** A right checksum makes the sum of all it covers this. */
-const RIGHT: u32 = 0xffff;
 /** Largest length that an IPv4 packet, or the payload of an IPv6 one, can have. */
 const LENGTH_MAX: u32 = 0xffff;
 const DIGIT_0: u32 = 48;
@@ -78,21 +77,6 @@ export function adjust(frame: Descriptor, packet: Scratch, conn: Conn, direction
   if (adjustSegment(frame, packet, own, other)) return true;
   frame.judge(Verdict.Drop, Reason.TcpOption);
   return false;
-}
-
-/** Whether the segment's checksum is right, or still to be filled in. */
-function isIntact(frame: Descriptor, packet: Scratch): bool {
-  if (frame.isPartial || fold(pseudoOf(packet) + sum(packet.l4, packet.l4Length)) == RIGHT) return true;
-  frame.judge(Verdict.Drop, Reason.TcpChecksum);
-  return false;
-}
-
-/** Sum of the pseudo-header. */
-function pseudoOf(packet: Scratch): u64 {
-  const length = packet.l4Length;
-  return packet.isV6
-    ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Tcp, length)
-    : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, Protocol.Tcp, length);
 }
 
 /** Where the segment's data begin; 0 when it has none, or the connection is not one that is read. */

@@ -94,7 +94,7 @@ function mayRepliesPass(conn: Conn): bool {
 /** A connection from port 0 may not: nothing of its client's belongs to it. Nor may one with a helper. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.dest == 0 || conn.cportBE == 0 || (conn.isExtended && !conn.isFull)) return false;
+  if (conn.dest == 0 || conn.cportBE == 0 || (conn.isExtended && (!conn.isFull || conn.isProxied))) return false;
   if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
   // What opens a connection again is looked for on the long way.
   if (mayBeginAgain(conn)) return false;

@@ -10,6 +10,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { restoreQuoted } from '../flow/isn';
 import { forgetPartial } from '../flow/offload';
 import { hasPorts } from '../flow/parse';
+import { restoreNumber } from '../flow/proxied';
 import { endOf, quotedDestination, quotedProtocol, quotedSource, quotedTransport, quoteOf } from '../flow/quote';
 import { difference32, finish, pseudoHeader6, sum } from '../wire/checksum';
 import { Icmp } from '../wire/icmp';
@@ -28,6 +29,7 @@ export function translateErrorIn(frame: Descriptor, packet: Scratch, conn: Conn)
   if (ports != 0) {
     changetype<Udp>(ports).sourcePortBE = conn.dportBE;
     if (conn.isFull) changetype<Udp>(ports).destinationPortBE = conn.extension.lportBE;
+    if (conn.isProxied) restoreNumber(ports, endOf(packet), conn);
   }
   const delta = conn.isFull ? putAddress(packet, packet.source, conn.extension.laddr) : 0;
   if (conn.isFull) putAddress(packet, quotedDestination(packet.isV6, quote), conn.extension.laddr);

@@ -24,8 +24,9 @@ import { DF_BE, IPV4_MIN } from '../wire/ipv4';
 import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
 import { sendCut } from './cut';
-import { helpIn, isElsewhere } from './ftp';
+import { isElsewhere } from './ftp';
 import { countFullHopOf, countsHop, translateFullInOf, transmitFull } from './fullnat';
+import { changeIn } from './help';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
@@ -100,7 +101,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
   if (conn.method == Method.Masq) {
-    if (conn.isExtended && !helpIn(frame, packet, conn)) return;
+    if (conn.isExtended && !changeIn(frame, packet, conn)) return;
     delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
   } else if (conn.isFull) {
@@ -243,7 +244,7 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
       frame.judge(Verdict.Drop, Reason.LocalBoundary);
       return;
     }
-    if (!error && conn.isExtended && !conn.isFull && !helpIn(frame, packet, conn)) return;
+    if (!error && conn.isExtended && !conn.isFull && !changeIn(frame, packet, conn)) return;
     if (error) translateErrorIn(frame, packet, conn);
     else if (conn.isFull) translateFullInOf(frame, packet, conn);
     else if (packet.isV6) translateIn<v128>(frame, packet, conn);

@@ -26,8 +26,10 @@ import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
-import { adjust, helpOut } from '../forward/ftp';
+import { helpOut } from '../forward/ftp';
+import { changeOut } from '../forward/help';
 import { generationOf, keepHop, mayBeginAgain, seeReply } from '../forward/route';
+import { answerSyn } from '../forward/syn-ack';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { refuseCut, transmit } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
@@ -44,6 +46,7 @@ import { returnReply } from './fullnat';
 import { icmpIn } from './icmp';
 import { connect, endIfOnce, FTP_DATA_BE, isOnce, serviceOf } from './schedule';
 import { refuseStray } from './stray';
+import { bringsCookie, isAnswered, mayPassProxy, openProxied } from './synproxy';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
@@ -68,7 +71,7 @@ function balance(frame: Descriptor, packet: Scratch): void {
     return;
   }
   if (refuseStray(frame, packet)) return;
-  if (ref != 0 && !(isOpening(packet) && mayBeginAgain(connOf(ref)))) {
+  if (ref != 0 && !mayOpenAgain(packet, connOf(ref))) {
     const conn = connOf(ref);
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       if (isWaiting(conn) && conn.method == Method.Masq) fillClientPort(conn, portsBE(packet.l4) & 0xffff);
@@ -82,6 +85,11 @@ function balance(frame: Descriptor, packet: Scratch): void {
       return;
     }
   }
+  // Anybody may have sent a SYN that a cookie answers: it ends nothing.
+  if (ref != 0 && isAnswered(packet, connOf(ref))) {
+    answerSyn(frame, packet, changetype<Service>(changetype<Dest>(connOf(ref).dest).service));
+    return;
+  }
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
   if (ref != 0) hold(connOf(ref));
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
@@ -90,6 +98,11 @@ function balance(frame: Descriptor, packet: Scratch): void {
     letLoose(connOf(ref));
     dismiss(frame, connOf(ref));
   }
+}
+
+/** Whether the packet opens another connection in place of this one. */
+function mayOpenAgain(packet: Scratch, conn: Conn): bool {
+  return mayBeginAgain(conn) && (isOpening(packet) || bringsCookie(packet, conn));
 }
 
 /** Ends a connection in whose place another may have been made; one that controls others is only not found any more. */
@@ -118,7 +131,7 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   if (packet.isV6) translateOut<v128>(frame, packet, conn);
   else translateOut<u32>(frame, packet, conn);
   if (conn.isExtended) {
-    if (!adjust(frame, packet, conn, Direction.Out)) return;
+    if (!changeOut(frame, packet, conn)) return;
     completeChecksum(frame, packet);
   }
   if (!packet.isV6) packet.header.fillChecksum();
@@ -144,6 +157,10 @@ function schedule(frame: Descriptor, packet: Scratch): void {
 
 /** Makes a connection to the service, for a packet that may open one. */
 function open(frame: Descriptor, packet: Scratch, service: Service): void {
+  if (service.isProxy && packet.protocol == Protocol.Tcp) {
+    openProxied(frame, packet, service);
+    return;
+  }
   if (!mayOpen(packet)) {
     keepLocal(frame, Reason.NotOpening);
     return;
@@ -216,6 +233,7 @@ function mayOpen(packet: Scratch): bool {
 }
 
 function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isProxied && !mayPassProxy(frame, packet, conn)) return;
   const whole = hasTransportHeader(packet);
   if (packet.isV6) serve<v128>(frame, packet, conn, whole);
   else serve<u32>(frame, packet, conn, whole);

@@ -9,6 +9,7 @@ import { Protocol } from '../../src/abi/protocol';
 import { SB_HOP, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_SIP_SERVICES, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { isAwaiting } from '../conn/proxied';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
@@ -18,7 +19,9 @@ import { recordPassing } from '../flow/options';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, findUntranslated, ISAKMP_PORTS_BE, isIpsec } from '../flow/tuple';
 import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
-import { adjust, helpOut } from '../forward/ftp';
+import { helpOut } from '../forward/ftp';
+import { changeOut } from '../forward/help';
+import { answerServer } from '../forward/proxied';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { countHop, decrementHop, mustNotBeCut, passOn } from '../forward/transmit';
@@ -90,6 +93,10 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       if (isMade) endIfOnce(frame, conn);
       return;
     }
+    if (isAwaiting(conn)) {
+      answerServer(frame, packet, conn);
+      return;
+    }
     if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
     if (conn.isExtended && !helpOut(frame, packet, conn)) {
       conn.touched = now32();
@@ -111,7 +118,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
 
 /** Adjusts a reply that the helper has looked at, and looks whether it has become too long; judges the frame when it has to be dropped. */
 function mayGoOn(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): bool {
-  if (!adjust(frame, packet, conn, Direction.Out)) return false;
+  if (!changeOut(frame, packet, conn)) return false;
   if (!mustNotBeCut(packet, mtu)) return true;
   // Who sent it is this host by now: nobody is told.
   frame.judge(Verdict.Drop, Reason.TooBig);

@@ -7,12 +7,14 @@
 import { SB_HOP, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { isAwaiting } from '../conn/proxied';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { recordPassing } from '../flow/options';
 import { answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
 import { countFullHopOf, translateFullOut } from '../forward/fullnat';
 import { isRefused } from '../forward/icmp';
+import { answerServer } from '../forward/proxied';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader } from '../forward/translate';
 import { translateErrorOut } from '../forward/translate-error';
@@ -29,6 +31,10 @@ export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): voi
   keepHop(conn, hop);
   if (!hasTransportHeader(packet)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  if (isAwaiting(conn)) {
+    answerServer(frame, packet, conn);
     return;
   }
   if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);

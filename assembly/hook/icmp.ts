@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Protocol } from '../../src/abi/protocol';
 import { SB_SCHEDULE_ICMP } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -143,7 +144,7 @@ function openFor(frame: Descriptor, packet: Scratch, passing: bool): bool {
   const virtual = quotedSource(v6, quote);
   const ports = rotl<u32>(portsBE(transport), 16);
   const service = serviceOf(frame, v6, virtual, protocol, ports >> 16);
-  if (service == 0) return false;
+  if (service == 0 || (protocol == Protocol.Tcp && changetype<Service>(service).isProxy)) return false;
   if (mustDropPacket()) {
     frame.judge(Verdict.Drop, Reason.DropPacket);
     return true;

@@ -105,6 +105,10 @@ export class Service {
   set next(value: usize) {
     store<u32>(changetype<usize>(this), <u32>value, SVC_NEXT);
   }
+  /** Whether its clients of TCP are asked for a cookie first. */
+  get isProxy(): bool {
+    return (this.flags & ServiceFlag.SynProxy) != 0;
+  }
   /** The dest added last, 0 when there is none. */
   get dests(): usize {
     return load<u32>(changetype<usize>(this), SVC_DESTS);

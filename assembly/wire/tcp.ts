@@ -10,7 +10,9 @@ const SEQUENCE: usize = 4;
 const ACKNOWLEDGEMENT: usize = 8;
 const DATA_OFFSET: usize = 12;
 const FLAGS: usize = 13;
+const WINDOW: usize = 14;
 const CHECKSUM: usize = 16;
+const URGENT: usize = 18;
 /** Bytes of a header without options. */
 export const TCP_MIN: u32 = 20;
 
@@ -56,6 +58,28 @@ export class Tcp {
   /** The control bits, of which FIN, SYN, RST and ACK matter here. */
   get flags(): u32 {
     return load<u8>(changetype<usize>(this), FLAGS);
+  }
+
+  /** As it is: scaled by whoever sent it. */
+  get window(): u32 {
+    return bswap<u16>(load<u16>(changetype<usize>(this), WINDOW));
+  }
+
+  set window(value: u32) {
+    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), WINDOW);
+  }
+
+  /** Writes a header of `length` bytes but for its options and its checksum, which is 0. */
+  write(portsBE: u32, sequence: u32, acknowledgement: u32, length: u32, flags: u32, window: u32): void {
+    const p = changetype<usize>(this);
+    store<u32>(p, portsBE, SOURCE_PORT);
+    this.sequence = sequence;
+    this.acknowledgement = acknowledgement;
+    store<u8>(p, length << 2, DATA_OFFSET);
+    store<u8>(p, flags, FLAGS);
+    this.window = window;
+    this.checksum = 0;
+    store<u16>(p, 0, URGENT);
   }
 
   get checksum(): u32 {

@@ -44,9 +44,9 @@ export const RARE = [
   'assembly/forward/answer/answerUnreachable',
   'assembly/forward/cut/sendCut',
   // Connections with a helper.
-  'assembly/forward/ftp/helpIn',
+  'assembly/forward/help/changeIn',
   'assembly/forward/ftp/helpOut',
-  'assembly/forward/ftp/adjust',
+  'assembly/forward/help/changeOut',
   'assembly/forward/transmit/hopOfExtended',
   // FullNAT of what does not go the short way.
   'assembly/forward/fullnat/transmitFull<u32>',
@@ -54,6 +54,14 @@ export const RARE = [
   'assembly/flow/sequence/clearTimestamps',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',
+  // SYN proxy: handshakes, and what changes afterwards.
+  'assembly/hook/synproxy/openProxied',
+  'assembly/hook/synproxy/isAnswered',
+  'assembly/hook/synproxy/bringsCookie',
+  'assembly/hook/synproxy/mayPassProxy',
+  'assembly/forward/syn-ack/answerSyn',
+  'assembly/forward/proxied/answerServer',
+  'assembly/forward/proxied/sendOwed',
   // Once for each dest in each state of the network.
   'assembly/net/hop/resolveAny',
   'assembly/service/dest/Dest#currentMtu',

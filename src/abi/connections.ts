@@ -105,7 +105,26 @@ export const EXT_LADDR = 48;
 export enum ExtensionFlag {
   /** The client's SYN was seen: SEQ_POSITION of EXT_IN is its number. */
   Begun = 1,
+  /** Its client answered a cookie: EXT_PROXY_ fields count. SEQ_POSITION of EXT_IN is the client's first number. */
+  Proxied = 64,
+  /** Its server has not answered yet. */
+  Awaiting = 128,
 }
+
+// SYN proxy, in place of what others have there: such a connection controls nobody.
+/** u16: what of offers counts, see assembly/conn/proxied.ts. */
+export const EXT_PROXY_TERMS = 14;
+// Until the server has answered. u16: the client's window as it sent it; u32 each: the cookie, the client's TSval.
+export const EXT_PROXY_WINDOW = 12;
+export const EXT_PROXY_COOKIE = 28;
+export const EXT_PROXY_STAMP = 32;
+// Afterwards. u8: identical acknowledgments in a row; u8: the server's window scale; u32 each: what is added to the server's
+// numbers, and to its timestamps; and of the last acknowledgment of the client a hash.
+export const EXT_PROXY_REPEATED = 12;
+export const EXT_PROXY_SCALE = 13;
+export const EXT_PROXY_SHIFT = 28;
+export const EXT_PROXY_AHEAD = 32;
+export const EXT_PROXY_LAST = 36;
 
 /** u32: the last segment whose length was changed begins here, as its sender counts; FullNAT: the client's SYN. */
 export const SEQ_POSITION = 0;
@@ -170,10 +189,13 @@ export const TEMPLATE_KEY_SIZE = 44;
 // --- timer wheel: lists, WHEEL_ROWS × WHEEL_SLOTS --------------------------------------------------
 //
 // The head of a list is u32 × 2, its last and its first record, where a record has CONN_PREV and CONN_NEXT: with its head it
-// is a ring. One more head, at the end of the first WHEEL_HEADROOM bytes, is for records that are taken down.
+// is a ring. Two more heads stand at the end of the first WHEEL_HEADROOM bytes: of records that are due and owe somebody a
+// frame, and of those that are taken down.
 
 export const WHEEL_HEADROOM = 64;
 export const LIST_SIZE = 8;
+/** Where the first of these two is. */
+export const WHEEL_OWING = WHEEL_HEADROOM - 2 * LIST_SIZE;
 /** A row for each kind of record that makes room for new ones, in that order, and one for those that never do. */
 export enum Kind {
   HalfOpen = 0,

@@ -22,7 +22,7 @@ export const DESC_OUT = 10;
 /** u8: Verdict; u8: Reason. */
 export const DESC_VERDICT = 12;
 export const DESC_REASON = 13;
-/** u16: descriptor that caused this one, CAUSE_NONE for a frame that was given. */
+/** u16: descriptor that caused this one, CAUSE_NONE for a frame that was given, or is sent because it is time. */
 export const DESC_CAUSE = 14;
 /** u32: address of the connection, 0 for none. */
 export const DESC_CONN = 16;

@@ -94,6 +94,8 @@ export enum ServiceFlag {
   /** sh-port, mh-port. */
   Sched2 = 16,
   Sched3 = 32,
+  // Not one of the kernel's.
+  SynProxy = 256,
 }
 
 /** Why a service's settings are refused: there is no room. */

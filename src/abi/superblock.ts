@@ -213,6 +213,15 @@ export const SB_FTP_ADDRESS = 1136;
 /** TEMPLATE_KEY_SIZE bytes: the key of the template that is looked for. */
 export const SB_TEMPLATE_KEY = 1152;
 
+// The SYN proxy's sysctls: u32 each.
+export const SB_SYNPROXY_DEFER = 1200;
+export const SB_SYNPROXY_MSS = 1204;
+export const SB_SYNPROXY_WSCALE = 1208;
+export const SB_SYNPROXY_SACK = 1212;
+export const SB_SYNPROXY_TIMESTAMP = 1216;
+export const SB_SYNPROXY_RETRIES = 1220;
+export const SB_SYNPROXY_DUP_ACK = 1224;
+
 /** OPTIONS_MAX bytes: the options of an answer that is being made, as read from the wire. u32: the address it goes to. */
 export const SB_ECHO = 704;
 export const SB_ECHO_TO = 744;

@@ -124,6 +124,16 @@ export enum Reason {
   EvictedEstablished = 102,
   NoLocalPort = 103,
   ClientPortZero = 104,
+
+  // SYN proxy: forward; local; drop
+  SynCookie = 112,
+  SynProxied = 113,
+  SynProxyAck = 114,
+  SynProxyReset = 115,
+  BadCookie = 116,
+  SynProxyWait = 117,
+  SynProxyMismatch = 118,
+  AckStorm = 119,
 }
 
 /** Number of reason counters. */

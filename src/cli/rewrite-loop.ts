@@ -184,6 +184,11 @@ export class RewriteLoop {
     const total = this.#director.process(this.now);
     const frame = this.#frame;
     let made = given;
+    // What was due to be sent.
+    frame.packet = 0;
+    frame.seconds = this.#seconds[0]!;
+    frame.nanoseconds = this.#nanoseconds[0]!;
+    for (; made < total && burst.cause(made) < 0; made++) this.#sendMade(made);
     for (let i = 0; i < given; i++) {
       frame.seconds = this.#seconds[i]!;
       frame.nanoseconds = this.#nanoseconds[i]!;
@@ -200,16 +205,19 @@ export class RewriteLoop {
       }
       if (frame.verdict === Verdict.Forward) this.#leave(i, this.#places[i]!);
       // What the director made because of this frame leaves before what the next one causes, as without bursts.
-      for (; made < total && burst.cause(made) === i; made++) {
-        this.#fate(made);
-        this.made[frame.reason]!++;
-        frame.in = -1;
-        if (frame.verdict === Verdict.Forward) this.#leave(made, -1);
-      }
+      for (; made < total && burst.cause(made) === i; made++) this.#sendMade(made);
     }
     burst.reset();
     this.#copies.clear();
     this.#judged += given;
+  }
+
+  #sendMade(i: number): void {
+    const frame = this.#frame;
+    this.#fate(i);
+    this.made[frame.reason]!++;
+    frame.in = -1;
+    if (frame.verdict === Verdict.Forward) this.#leave(i, -1);
   }
 
   #fate(i: number): void {

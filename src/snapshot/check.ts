@@ -203,22 +203,24 @@ function checkRound(service: number, services: Records, dests: Records): void {
 function checkWheel(lists: Uint32Array, plan: Plan, { conns, conns6 }: AllRecords): void {
   if (lists.length % 3 !== 0) fail(`length of wheel is ${lists.length * 4}, expected lists of 12 bytes`);
   let hung = 0;
-  let least = abi.WHEEL_HEADROOM;
+  let least: number = abi.WHEEL_OWING;
   for (let i = 0; i < lists.length; i += 3) {
     const offset = lists[i]!;
     const isList = offset >= least && offset < abi.WHEEL_BYTES && offset % abi.LIST_SIZE === 0;
     if (!isList) fail(`a list of the wheel is at ${offset}`);
     least = offset + abi.LIST_SIZE;
     const isV4 = offset < abi.WHEEL_HEADROOM + abi.KIND_COUNT * abi.WHEEL_SLOTS * abi.LIST_SIZE;
-    const records = isV4 ? conns : conns6;
+    const isOwing = offset < abi.WHEEL_HEADROOM;
     const head = plan.wheel.base + offset - abi.CONN_PREV;
     let before = head;
     let at = lists[i + 2]!;
     for (; at !== head; hung++) {
+      const records = (isOwing ? at < conns6.base : isV4) ? conns : conns6;
       const index = records.at(at, 'a link of the wheel');
       expect('CONN_PREV', records.word(index, abi.CONN_PREV), before);
       before = at;
       at = records.word(index, abi.CONN_NEXT);
+      if (hung > conns.inUse + conns6.inUse) fail('a list of the wheel goes round');
     }
     expect('the end of a list of the wheel', lists[i + 1]!, before);
   }

@@ -60,7 +60,7 @@ export function take(
 function listsOf(view: DataView, base: number): Uint8Array {
   const words = new Uint32Array(view.buffer, base, abi.WHEEL_BYTES / 4);
   const found: number[] = [];
-  for (let offset = abi.WHEEL_HEADROOM; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
+  for (let offset = abi.WHEEL_OWING; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
     const last = words[offset / 4]!;
     if (last !== base + offset - abi.CONN_PREV) found.push(offset, last, words[offset / 4 + 1]!);
   }

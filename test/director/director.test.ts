@@ -250,6 +250,13 @@ describe('switches and timeouts', () => {
       drop_packet: 0,
       am_droprate: 10,
       amemthresh: 1024,
+      synproxy_defer: 0,
+      synproxy_mss: 1460,
+      synproxy_wscale: 7,
+      synproxy_sack: 1,
+      synproxy_timestamp: 1,
+      synproxy_retries: 3,
+      synproxy_dup_ack: 10,
     });
   });
 

@@ -14,6 +14,7 @@ import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
 import { CASES_4 } from './cases-ipv4.js';
 import { CASES_6 } from './cases-ipv6.js';
+import { CASES_SYNPROXY } from './cases-synproxy.js';
 import { CASES_TUNNELS } from './cases-tunnels.js';
 
 const CASES = { ...CASES_4, ...CASES_6, ...CASES_TUNNELS, ...CASES_FRAGMENTS, ...CASES_ICMP };
@@ -51,6 +52,13 @@ describe.each(BINARIES)('%s', (binary) => {
     const after = director.counters();
     const counted = REASONS.map(({ name }) => [name, after[name] - before[name]] as const).filter(([, n]) => n > 0n);
     expect(new Map(counted)).toEqual(tally(each.expect));
+    note(each.expect);
+  });
+
+  it.each(Object.entries(CASES_SYNPROXY))('SYN proxy: %s', (_, each) => {
+    const director = lab([NAT], { binary }, { synproxy: true }, [TCP_KEY]);
+    const frame = each.frame(director);
+    expect(director.send(frame, each.by ?? 'cli', 0).map(({ reason }) => reason)).toEqual(each.expect);
     note(each.expect);
   });
 

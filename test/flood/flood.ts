@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../kernel-lab/root.js';
+import { besiegeProxy, type ProxySiege } from './cookies.js';
 import { besiege, SWITCHES, strategies, type Toll } from './siege.js';
 
 const HELP = `usage: npm run flood -- [options]
@@ -16,7 +17,7 @@ const HELP = `usage: npm run flood -- [options]
   --syns N          SYNs from random sources; default 5000000
   --rate N          of these in a millisecond; default 100
   --seed S          default 1
-  --evict KIND      one policy alone
+  --evict KIND      one policy alone; "proxy": the SYN proxy alone
 `;
 
 const OPTIONS = {
@@ -65,7 +66,18 @@ function main(): void {
     console.log(`| ${[evict, on.join(', ') || '–', ...figures(toll)].join(' | ')} |`);
     if (toll.lost > 0) process.exitCode = 1;
   }
+  if (values.evict === undefined || values.evict === 'proxy')
+    proxied({ connections, syns, rate, newcomerEvery: Math.max(1, Math.floor(milliseconds / 500)), seed, wasm });
   console.log(`\n${((performance.now() - start) / 1000).toFixed(0)} s`);
+}
+
+/** The same against a service behind a SYN proxy. */
+function proxied(siege: ProxySiege): void {
+  const { answered, syns, gotIn, newcomers, foreign } = besiegeProxy(siege);
+  console.log(
+    `\nSYN proxy: ${answered} of ${syns} SYNs answered with a whole SYN-ACK, ${gotIn} of ${newcomers} clients in, ${foreign} connections of others`,
+  );
+  if (answered !== syns || gotIn !== newcomers || foreign > 0) process.exitCode = 1;
 }
 
 function figures({ lost, newcomers, atOnce, gotIn, counters }: Toll): (string | number | bigint)[] {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Outcome } from '../../src/director.js';
 import type { NetworkConfig } from '../../src/types.js';
 import type { Random } from '../kernel-lab/random.js';
 import { Choices } from '../properties/families/choices.js';
@@ -11,6 +12,7 @@ import { framesOf } from '../properties/families/traffic.js';
 import { worldOf } from '../properties/families/world.js';
 import type { Arrival, Start } from '../properties/twins.js';
 import { repairHeader, repairLength, repairTransport } from './repair.js';
+import { answerTo } from './shake.js';
 import type { Target } from './target.js';
 
 /** Steps of ordinary traffic that a director has seen before. */
@@ -33,7 +35,7 @@ export class Attack {
 
   constructor(random: Random) {
     this.#random = random;
-    this.world = worldOf(this.#choices(200));
+    this.world = proxied(worldOf(this.#choices(200)), random);
   }
 
   /** Ordinary traffic, which opens connections; what it was is damaged later. */
@@ -45,11 +47,23 @@ export class Attack {
       for (const arrival of framesOf(this.#random.of(KINDS), this.#choices(40), context)) {
         this.#pool.push(arrival);
         const sent = target.director.send(arrival.frame, arrival.inInterface, this.#now, arrival.notes);
+        this.#shake(target, sent);
         const packets = sent.flatMap(({ verdict, frame, outInterface }) =>
           verdict === 'forward' ? [packetOf(frame, outInterface, network)] : [],
         );
         seen = [...packets, ...seen].slice(0, REMEMBERED);
       }
+    }
+  }
+
+  /** Answers cookies and what comes of that, mostly; those answers are damaged later, too. */
+  #shake(target: Target, sent: readonly Outcome[]): void {
+    for (const { reason, frame, outInterface } of sent) {
+      if ((reason !== 'syn-cookie' && reason !== 'syn-proxied') || this.#random.once(8)) continue;
+      const answer = answerTo(frame, frame.length - packetOf(frame, outInterface, this.world.network).length);
+      const inInterface = parentOf(outInterface!, this.world.network);
+      this.#pool.push({ frame: answer, inInterface });
+      this.#shake(target, target.director.send(answer, inInterface, this.#now));
     }
   }
 
@@ -100,6 +114,26 @@ export class Attack {
 function linkLength(frame: Uint8Array): number {
   if (frame[0] !== 2) return 0;
   return frame[12] === 0x81 ? 18 : 14;
+}
+
+/** Services of TCP behind a SYN proxy, some, if all dests are by NAT. */
+function proxied(world: Start, random: Random): Start {
+  const services = world.services.map(({ service, dests }) => {
+    const mayBe = !('fwmark' in service) && service.protocol === 'tcp' && random.once(2);
+    return mayBe
+      ? {
+          service: { ...service, synproxy: true },
+          dests: dests.map(({ tunnel: _, ...dest }) => ({ ...dest, method: 'nat' as const })),
+        }
+      : { service, dests };
+  });
+  const sysctl = { ...world.sysctl, synproxy_defer: random.once(4) ? 1 : 0, synproxy_retries: random.below(4) };
+  return { ...world, services, sysctl };
+}
+
+/** The interface that frames with an interface's tag come in by. */
+function parentOf(name: string, { interfaces }: NetworkConfig): string {
+  return interfaces.find((each) => each.name === name)?.vlan?.parent ?? name;
 }
 
 function packetOf(frame: Uint8Array, out: string | undefined, { interfaces }: NetworkConfig): Uint8Array {

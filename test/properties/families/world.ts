@@ -124,7 +124,10 @@ function tunnelOf(choices: Choices): TunnelConfig {
   return { type, port: GUE_PORT, checksum: choices.of(['nocsum', 'csum', 'remcsum']) };
 }
 
-export function sysctlOf(choices: Choices): Required<SysctlConfig> {
+/** All but the SYN proxy's. */
+type Switches = Required<{ [K in keyof SysctlConfig as K extends `synproxy_${string}` ? never : K]: SysctlConfig[K] }>;
+
+export function sysctlOf(choices: Choices): Switches {
   const often = (value: number) => (choices.once(6) ? 1 - value : value);
   return {
     ip_forward: often(1),

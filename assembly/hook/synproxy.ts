@@ -1,0 +1,181 @@
+/**
+ * SYN proxy: what comes to a service behind cookies. docs/synproxy.md has the rules.
+ *
+ * @module
+ */
+import { Protocol } from '../../src/abi/protocol';
+import { SB_SYNPROXY_DEFER, SB_SYNPROXY_DUP_ACK } from '../../src/abi/superblock';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { mustDropPacket } from '../conn/defence';
+import { hasExtension, takeExtension } from '../conn/extension';
+import { awaitServer, countRepeated, forgetRepeated, isAwaiting, proxiedOf } from '../conn/proxied';
+import { Conn } from '../conn/record';
+import { extend, isConnection } from '../conn/table';
+import { Descriptor, Scratch } from '../descriptor';
+import { NOT_VALID, readCookie } from '../flow/cookie';
+import { isIntact } from '../flow/intact';
+import { begin } from '../flow/isn';
+import { isSane } from '../flow/sequence';
+import { refuseClient, sendSyn } from '../forward/proxied';
+import { answerSyn } from '../forward/syn-ack';
+import { hasTransportHeader } from '../forward/translate';
+import { Dest } from '../service/dest';
+import { Service } from '../service/service';
+import { countIn } from '../service/stats';
+import { field, now32 } from '../superblock';
+import { readOffer, stampOf } from '../wire/offer';
+import { portsBE } from '../wire/ports';
+import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
+import { findKind, SACK } from '../wire/tcp-options';
+import { keepLocal } from './balance';
+import { connect, FTP_DATA_BE } from './schedule';
+
+/** Acknowledgments that come later than this behind the connection's last packet, in milliseconds, are no storm. */
+const STORM_GAP: u32 = 1000;
+
+/** A SYN that a cookie answers. */
+function isPlainSyn(packet: Scratch): bool {
+  return (changetype<Tcp>(packet.l4).flags & (SYN | ACK | RST | FIN)) == SYN;
+}
+
+/** A segment that may answer one. */
+function isAcknowledgment(packet: Scratch): bool {
+  return (changetype<Tcp>(packet.l4).flags & (SYN | ACK | RST)) == ACK;
+}
+
+/** Whether the connection is of a service behind cookies, and the packet a segment. */
+function isBehindCookies(packet: Scratch, conn: Conn): bool {
+  if (packet.protocol != Protocol.Tcp || conn.dest == 0 || !hasTransportHeader(packet)) return false;
+  const service = changetype<Dest>(conn.dest).service;
+  return service != 0 && changetype<Service>(service).isProxy;
+}
+
+/** Whether it is a SYN that a cookie answers even though there is that connection, which may begin again. */
+export function isAnswered(packet: Scratch, conn: Conn): bool {
+  return isBehindCookies(packet, conn) && isPlainSyn(packet);
+}
+
+/**
+ * Whether it answers a cookie that such a SYN has got. What has the first number of the connection itself is an answer that comes
+ * again.
+ */
+export function bringsCookie(packet: Scratch, conn: Conn): bool {
+  if (!isBehindCookies(packet, conn) || !isAcknowledgment(packet) || !isSane(packet)) return false;
+  const found = find(packet);
+  return foundData(found) != NOT_VALID && !(conn.isProxied && proxiedOf(conn).number == foundNumber(found));
+}
+
+/**
+ * The data of the cookie that a segment answers, or NOT_VALID, and behind that in the high half the client's first number. A
+ * client that asks for a window again counts one less.
+ */
+function find(packet: Scratch): u64 {
+  const tcp = changetype<Tcp>(packet.l4);
+  const cookie = tcp.acknowledgement - 1;
+  let number = tcp.sequence - 1;
+  let data = readCookie(packet.hash, number, cookie);
+  if (data == NOT_VALID && packet.l4Length == tcp.headerLength) {
+    number++;
+    data = readCookie(packet.hash, number, cookie);
+  }
+  return <u64>data | ((<u64>number) << 32);
+}
+
+function foundData(found: u64): u32 {
+  return <u32>found;
+}
+
+function foundNumber(found: u64): u32 {
+  return <u32>(found >> 32);
+}
+
+/** Judges a segment of no connection, whose header is there. */
+export function openProxied(frame: Descriptor, packet: Scratch, service: Service): void {
+  // No packet of it would find its connection.
+  if ((portsBE(packet.l4) & 0xffff) == 0) {
+    frame.judge(Verdict.Drop, Reason.ClientPortZero);
+    return;
+  }
+  if (isPlainSyn(packet)) {
+    answerSyn(frame, packet, service);
+    return;
+  }
+  if (!isAcknowledgment(packet)) {
+    keepLocal(frame, Reason.NotOpening);
+    return;
+  }
+  const found = isSane(packet) ? find(packet) : <u64>NOT_VALID;
+  if (foundData(found) == NOT_VALID) keepLocal(frame, Reason.BadCookie);
+  else if (isIntact(frame, packet)) accept(frame, packet, service, foundData(found), foundNumber(found));
+}
+
+/** The client has answered its cookie: a server is asked. */
+function accept(frame: Descriptor, packet: Scratch, service: Service, data: u32, number: u32): void {
+  const tcp = changetype<Tcp>(packet.l4);
+  if (field(SB_SYNPROXY_DEFER) != 0 && packet.l4Length == tcp.headerLength && (tcp.flags & FIN) == 0) {
+    frame.judge(Verdict.Drop, Reason.SynProxyWait);
+    return;
+  }
+  if (mustDropPacket()) {
+    frame.judge(Verdict.Drop, Reason.DropPacket);
+    return;
+  }
+  const ports = portsBE(packet.l4);
+  if ((ports & 0xffff) == FTP_DATA_BE) {
+    frame.judge(Verdict.Local, Reason.FtpData);
+    return;
+  }
+  const made = hasExtension() ? connectTo(service, packet, ports) : <usize>Reason.TableFull;
+  if (!isConnection(made)) {
+    if (made == Reason.NoDest) refuseClient(frame, packet);
+    frame.judge(Verdict.Drop, <Reason>made);
+    return;
+  }
+  const conn = changetype<Conn>(made);
+  if (!conn.isExtended) extend(conn, takeExtension());
+  const stamp = stampOf(readOffer(packet.l4, tcp.headerLength));
+  awaitServer(conn, number, tcp.acknowledgement - 1, data, tcp.window, stamp);
+  if (conn.isFull) begin(conn, number);
+  frame.conn = <u32>made;
+  conn.inPackets += 1;
+  countIn(changetype<Dest>(conn.dest), packet.totalLength);
+  sendSyn(frame, packet, conn);
+}
+
+function connectTo(service: Service, packet: Scratch, ports: u32): usize {
+  // Only FTP's service has other ports than its own without persistence: for nothing but their connections.
+  const isOwnPort = service.isPersistent || service.fwmark != 0 || ports >> 16 == service.portBE;
+  if (!isOwnPort) return Reason.NoDest;
+  const v6 = packet.isV6;
+  const destination = packet.destination;
+  return connect(service, packet.hash, v6, packet.source, destination, destination, ports, Protocol.Tcp, 0, 0);
+}
+
+/** Whether a client's packet of such a connection may go on to the server; judges the frame when not. */
+export function mayPassProxy(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  if (isAwaiting(conn)) {
+    frame.conn = <u32>changetype<usize>(conn);
+    frame.judge(Verdict.Drop, Reason.SynProxyWait);
+    return false;
+  }
+  const most = field(SB_SYNPROXY_DUP_ACK);
+  if (!isPureAcknowledgment(packet)) {
+    forgetRepeated(conn);
+    return true;
+  }
+  if (now32() - conn.touched > STORM_GAP) forgetRepeated(conn);
+  const tcp = changetype<Tcp>(packet.l4);
+  const mark = (tcp.sequence ^ rotl<u32>(tcp.acknowledgement, 7)) + tcp.window * 0x9e3779b1;
+  if (countRepeated(conn, mark) < most || most == 0) return true;
+  frame.conn = <u32>changetype<usize>(conn);
+  frame.judge(Verdict.Drop, Reason.AckStorm);
+  return false;
+}
+
+/** A segment that says nothing but what was received: without data, and without blocks that came out of order. */
+function isPureAcknowledgment(packet: Scratch): bool {
+  if (!hasTransportHeader(packet) || !isSane(packet)) return false;
+  const tcp = changetype<Tcp>(packet.l4);
+  if ((tcp.flags & (SYN | FIN | RST | ACK)) != ACK || packet.l4Length != tcp.headerLength) return false;
+  return findKind(packet.l4, tcp.headerLength, SACK) == 0;
+}
