@@ -9,9 +9,15 @@ import { establishedDirector } from '../contenders/director.js';
 import { inProcess, sink } from '../harness.js';
 import { result, type Suite } from '../suite.js';
 
+const MODES = [
+  ['nat-in', 'IPv4'],
+  ['nat6-in', 'IPv6'],
+  ['fullnat-in', 'FullNAT'],
+] as const;
+
 export const snapshot: Suite = function* run(settings) {
   for (const connections of settings.connections) {
-    for (const mode of ['nat-in', 'nat6-in'] as const) {
+    for (const [mode, kind] of MODES) {
       const { director } = establishedDirector({ mode, connections }, 0);
       const bytes = director.snapshot();
       const restore = (plan = {}): void => {
@@ -27,8 +33,7 @@ export const snapshot: Suite = function* run(settings) {
         inProcess('restore', connections, restore),
         inProcess('restore, into twice the plan', connections, () => restore(larger)),
       ];
-      const family = mode === 'nat-in' ? 'IPv4' : 'IPv6';
-      const task = `${connections.toLocaleString('en')} connections of ${family}, ${bytes.length.toLocaleString('en')} bytes`;
+      const task = `${connections.toLocaleString('en')} connections of ${kind}, ${bytes.length.toLocaleString('en')} bytes`;
       yield result({ suite: 'snapshot', task, item: 'connection', connections }, contenders, settings);
     }
   }

@@ -126,7 +126,9 @@ function connected(all: AllRecords, given: Given) {
         continue;
       }
       const local = locals.at(record, 'EXT_LOCAL');
-      const isSame = addressOf(locals, local, abi.LOCAL_ADDRESS) === addressOf(extensions, extension, abi.EXT_LADDR);
+      const isSame = WORDS.every(
+        (at) => extensions.word(extension, abi.EXT_LADDR + at) === locals.word(local, abi.LOCAL_ADDRESS + at),
+      );
       if (!isSame) fail('EXT_LADDR is another address than that of EXT_LOCAL');
       const family = records === all.conns6 ? abi.Family.V6 : abi.Family.V4;
       expect('LOCAL_FAMILY', locals.byte(local, abi.LOCAL_FAMILY), family);
@@ -150,6 +152,9 @@ function poolOf(records: Records, index: number, family: abi.Family): number {
   return (folded ^ (folded >> 4)) & (abi.POOL_COUNT - 1);
 }
 
+/** Of an address. */
+const WORDS = [0, 4, 8, 12] as const;
+
 function addressOf(records: Records, index: number, field: number): string {
-  return Array.from({ length: abi.ADDRESS_SIZE }, (_, i) => records.byte(index, field + i)).join();
+  return WORDS.map((at) => records.word(index, field + at)).join();
 }

@@ -214,6 +214,16 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(lengths).toEqual([96, 96, 29]);
     });
 
+    it('in pieces leaves so also if nobody waits for one', () => {
+      const session = new Session({ binary }).open();
+      const ends = { source: SERVERS[0], destination: session.client, sport: 21, dport: 37_000 };
+      const text = '226 done'.padEnd(200, 'x');
+      const pieces = fragmentsOf(segment({ ...ends, seq: SERVER_ISN, ack: CLIENT_ISN, text }), [24]);
+      const outcomes = pieces.flatMap((piece) => session.director.send(fromServer(piece), 'srv', 0));
+      const lengths = outcomes.filter(({ verdict }) => verdict === 'forward').map(({ frame }) => frame.length - 14);
+      expect(lengths).toEqual([212, 48]);
+    });
+
     it('without room in front is dropped', () => {
       const session = new Session({ binary }).open();
       session.toServer({ text: 'PASV\r\n' });
