@@ -69,6 +69,9 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   const { length } = service.dests;
   const count = length === 1 ? '1 server' : `${length} servers`;
   teller.line(`service ${serviceText(service)}`, `scheduler ${service.scheduler}, ${count}`);
+  if (service.synproxy && teller.is('syn-cookie', 'bad-cookie', 'syn-proxy-wait', 'not-opening', 'tcp-checksum')) {
+    return teller.end('SYN proxy') ?? false;
+  }
   const opening = openingText(ip);
   if (opening !== undefined) {
     if (teller.is('not-opening', 'decapsulated', 'local-delivery')) return teller.end(opening) ?? false;

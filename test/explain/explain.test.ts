@@ -313,6 +313,15 @@ describe('ends where the packet ended, with the reason', () => {
     expect(walk.steps.at(-1)?.lines.at(-1)).toEqual({ looked, found: reasonText('drop-packet') });
   });
 
+  test('and what a SYN proxy says', () => {
+    const target = director();
+    const service = target.services().find(({ dests }) => dests.some(({ method }) => method === 'nat'))!;
+    for (const dest of service.dests) if (dest.method !== 'nat') target.deleteDest(service, dest);
+    target.editService({ ...service, synproxy: true });
+    const walk = explainPacket(target, syn, 'cli', NOW);
+    expect(walk.steps.at(-1)?.lines.at(-1)).toEqual({ looked: 'SYN proxy', found: reasonText('syn-cookie') });
+  });
+
   test('and where ip_forward is off', () => {
     const target = director();
     target.setSysctl({ ip_forward: 0 });

@@ -127,8 +127,10 @@ function guess(director: Director, tries: number, seed: number): number {
       view.setUint32(42, draw());
       burst.commit(template.length, 0, 0, true);
     }
+    const given = burst.length;
     director.process(done / 10);
-    for (let i = 0; i < burst.length; i++) if (burst.reason(i) === Reason.SynProxied) accepted++;
+    // Behind them come SYNs that are sent again.
+    for (let i = 0; i < given; i++) if (burst.reason(i) === Reason.SynProxied) accepted++;
   }
   return accepted;
 }
@@ -151,7 +153,7 @@ it('who guesses gets in as often as claimed at most', { timeout: 600_000 }, () =
   const director = createDirector('release', { network: NETWORK, plan: { ...SMALL_PLAN, arenaBytes: 1 << 18 } });
   director.addService({ ...TCP_KEY, synproxy: true });
   director.addDest(TCP_KEY, { address: '10.1.0.11', method: 'nat' });
-  const accepted = guess(director, tries, 1);
+  const accepted = guess(director, tries, Number(process.env.COOKIE_SEED ?? 1));
   // Two periods of four, times two numbers that a segment without data may mean, times 2^-21 for the tag.
   const mean = (tries * 2 * 2) / 4 / 2 ** 21;
   console.log(`${tries} guesses, ${accepted} were right; expected ${mean.toFixed(2)}, up to ${bound(mean)} allowed`);
