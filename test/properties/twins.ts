@@ -6,7 +6,7 @@
 import type { Director, EcnName, Outcome } from '../../src/director.js';
 import { type ReferenceConnectionInfo, ReferenceDirector, type ReferenceOutcome } from '../../src/reference/index.js';
 import { Choices, matchFrames } from '../../src/scenario/masks.js';
-import type { FrameNotes, InterfaceConfig, NetworkConfig, SysctlConfig } from '../../src/types.js';
+import type { FrameNotes, InterfaceConfig, LocalPortsConfig, NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { ethernet, toHex } from '../support/packets.js';
 import { finishedFrame } from './finish.js';
@@ -18,12 +18,13 @@ const SEED = 1n;
 const CONNECTIONS = 6;
 /** The same for datagrams that wait for fragments. */
 const DATAGRAMS = 3;
+/** And for local addresses, and their ports. */
+const LOCALS = 5;
+const LOCAL_PORTS = { first: 1024, last: 1030 };
 /** The core ends a connection at most a tick of its wheel after it is due; nobody can tell by packets of its own. */
 const LATENESS = 256;
 /** By how much what controls connections outlives its time. */
 const LONGER = 60_000;
-/** Ports of FullNAT: few, so that pools are empty now and then, and give them again. */
-const LOCAL_PORTS = { first: 1024, last: 1030, shards: 3, shard: 1 };
 const START = 1_700_000_000_000;
 
 /** How often each reason was given, over all runs of a file. */
@@ -42,6 +43,7 @@ export interface Start {
   sysctl: SysctlConfig;
   ecn?: EcnName;
   services: readonly ServiceWorld[];
+  localPorts?: LocalPortsConfig;
 }
 
 const memories = new Map<Binary, WebAssembly.Memory>();
@@ -68,7 +70,7 @@ export class Twins {
   readonly #story: unknown[] = [];
 
   constructor(start: Start, binary: Binary, tally: Tally) {
-    const { network, sysctl, services, ecn = 'kernel' } = start;
+    const { network, sysctl, services, ecn = 'kernel', localPorts = LOCAL_PORTS } = start;
     this.#network = network;
     this.#tally = tally;
     const tables = {
@@ -77,14 +79,22 @@ export class Twins {
       datagrams: DATAGRAMS,
       schedulerBytes: 1 << 19,
       extensions: 2 * CONNECTIONS,
-      localAddresses: 8,
+      localAddresses: LOCALS,
     };
     const plan = { ...SMALL_PLAN, ...tables };
-    const words = { network, sysctl, ecn, seed: SEED, localPorts: LOCAL_PORTS };
-    this.core = createDirector(binary, { ...words, plan, memory: memoryOf(binary) });
-    const limits = { connections: CONNECTIONS, connections6: CONNECTIONS, datagrams: DATAGRAMS };
-    this.reference = new ReferenceDirector({ ...words, ...limits });
-    this.#story.push({ network, sysctl, ecn });
+    this.core = createDirector(binary, {
+      plan,
+      network,
+      sysctl,
+      ecn,
+      localPorts,
+      seed: SEED,
+      memory: memoryOf(binary),
+    });
+    const { connections, connections6, datagrams, localAddresses } = tables;
+    const limits = { connections, connections6, datagrams, localPorts, localAddresses };
+    this.reference = new ReferenceDirector({ network, sysctl, ecn, seed: SEED, ...limits });
+    this.#story.push({ network, sysctl, ecn, localPorts });
     for (const { service, dests } of services) {
       this.both('addService', service);
       for (const dest of dests) this.both('addDest', service, dest);

@@ -18,13 +18,13 @@ const property = properties(import.meta.url, 1);
 /** Nothing that any 1000 lives would not show. */
 const COMMON: readonly ReasonName[] = [
   ...(['nat-in', 'nat-out', 'direct-route', 'tunnel-ipip', 'tunnel-gre', 'tunnel-gue', 'icmp-in', 'icmp-out'] as const),
-  ...(['fullnat-in', 'fullnat-out', 'no-local-port', 'client-port-zero'] as const),
   ...(['routed', 'time-exceeded', 'port-unreachable', 'fragmentation-needed', 'host-unreachable'] as const),
   ...(['net-unreachable', 'parameter-problem', 'fragment', 'local-delivery', 'not-opening', 'local-dest'] as const),
   ...(['ftp-data', 'decapsulated', 'not-forwarding', 'fragment-held', 'ipv6-truncated', 'ipv6-version'] as const),
   ...(['ipv6-payload-length', 'ipv6-extension', 'martian-source', 'martian-destination', 'fragment-overlap'] as const),
   ...(['transport-truncated', 'tunnel-malformed', 'tunnel-checksum', 'tunnel-ecn'] as const),
   ...(['fragment-duplicate', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
+  ...(['fullnat-in', 'fullnat-out', 'no-local-port', 'client-port-zero'] as const),
   ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down', 'drop-packet', 'tcp-checksum'] as const),
 ];
 

@@ -20,7 +20,7 @@ export interface Hosts {
   readonly own: string;
   readonly inside: string;
   readonly vips: readonly [string, string];
-  /** Addresses of the director that FullNAT takes, and one that is only routed to it. */
+  /** Two of the director's own, one of the client side, and one that is routed to it. */
   readonly locals: readonly string[];
   /** Neighbours first, one behind a router, then one that has a way only by default, and one without a MAC. */
   readonly clients: readonly string[];
@@ -37,7 +37,7 @@ export const HOSTS: Readonly<Record<Family, Hosts>> = {
     own: '10.0.0.1',
     inside: '10.1.0.1',
     vips: ['10.0.0.100', '10.0.0.101'],
-    locals: ['10.1.0.1', '10.1.0.50', '10.9.0.50'],
+    locals: ['10.1.0.1', '10.1.0.2', '10.0.0.1', '10.2.0.99'],
     clients: ['10.0.0.2', '10.0.0.3', '10.9.1.1', '198.51.100.7', '10.0.0.77'],
     servers: [
       ...['10.1.0.11', '10.1.0.12', '10.1.0.13', '10.1.0.14', '10.2.0.5'],
@@ -50,7 +50,7 @@ export const HOSTS: Readonly<Record<Family, Hosts>> = {
     own: 'fd00::1',
     inside: 'fd00:1::1',
     vips: ['fd00::100', 'fd00::101'],
-    locals: ['fd00:1::1', 'fd00:1::50', 'fd00:9::50'],
+    locals: ['fd00:1::1', 'fd00:1::2', 'fd00::1', 'fd00:2::99'],
     clients: ['fd00::2', 'fd00::3', 'fd00:9::1', '2001:db8:7::7', 'fd00::77'],
     servers: [
       ...['fd00:1::11', 'fd00:1::12', 'fd00:1::13', 'fd00:1::14', 'fd00:2::5'],

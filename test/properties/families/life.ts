@@ -13,7 +13,7 @@ import { framesOf, type Known } from './traffic.js';
 import { destOf, KEYS, networkOf, serviceOf, sysctlOf, worldOf } from './world.js';
 
 /** Sent packets that errors may be about; the newest first. */
-const REMEMBERED = 6;
+const REMEMBERED = 8;
 
 const TIMES = [
   ...[1, 10, 1000, 1000, 2500, 9000, 11_000, 29_000],

@@ -14,12 +14,14 @@ import {
   packet,
   RST,
   SYN,
+  type TransportWords,
   tcp,
   udp,
 } from '../../support/packets.js';
 import { sctp } from '../../support/sctp.js';
 import type { Choices } from './choices.js';
 import { familyOf } from './hosts.js';
+import type { Says } from './segments.js';
 
 export interface Ends {
   protocol: 'tcp' | 'udp' | 'sctp';
@@ -53,21 +55,6 @@ const OPTIONS = [
   '00ffffff',
   '0707030000000000', // pointer into the option's own head
   '01010107',
-].map(hex);
-
-/** In whole words. */
-const TCP_OPTIONS = [
-  '0101080a0000000100000002', // timestamps
-  '01080a000000010000000201', // at an odd place
-  '0101050a000007d1000007d9', // selective acknowledgments
-  '01050a000007d1000007d901',
-  '0512000003e8000003e9000007d1000007d20101',
-  '020405b40402080a010203040506070801030307', // of a SYN
-  '0101080a00000001', // longer than there is
-  '0800010101010101',
-  '080c00000001000000020101',
-  '00080a000000010000000201', // behind the end
-  '01050208080a00000001000000020101',
 ].map(hex);
 
 /** Hop-by-hop, destination options, routing, an atomic fragment, authentication, and none. */
@@ -128,8 +115,8 @@ function payloadLength(choices: Choices): number {
   return choices.once(4) ? Math.max(0, around - headers + off) : small;
 }
 
-/** A packet between two ends. */
-export function transportPacket(choices: Choices, ends: Ends): Made {
+/** A packet between two ends; `says` makes numbers and options of a segment with those flags. */
+export function transportPacket(choices: Choices, ends: Ends, says?: (flags: number) => Says): Made {
   const { protocol, sport, dport } = ends;
   const words = ipWords(choices, ends.source, ends.destination);
   const payload = choices.once(3) ? sipMessage(choices) : counting(payloadLength(choices), choices.below(256));
@@ -139,7 +126,7 @@ export function transportPacket(choices: Choices, ends: Ends): Made {
   const all = { ...words, sport, dport, payload, partial, ...wrong };
   switch (protocol) {
     case 'tcp':
-      return { packet: tcp({ ...all, flags: choices.of(FLAGS), ...numbersOf(choices) }), partial };
+      return { packet: segment(choices, all, says), partial };
     case 'udp':
       return { packet: udp(all), partial };
     case 'sctp': {
@@ -150,11 +137,9 @@ export function transportPacket(choices: Choices, ends: Ends): Made {
   }
 }
 
-/** Numbers and options of a segment: mostly those of a first one. */
-function numbersOf(choices: Choices): { seq: number; ack: number; tcpOptions: Uint8Array } {
-  const seq = choices.of([1000, 1000, 1000, 1001, 77, 0, 0xffff_fff0, 0x7fff_ffff]);
-  const ack = choices.of([2000, 2000, 1000, 0, 0xffff_fff0]);
-  return { seq, ack, tcpOptions: choices.maybe(4, TCP_OPTIONS) ?? new Uint8Array(0) };
+function segment(choices: Choices, all: TransportWords, says: ((flags: number) => Says) | undefined): Uint8Array {
+  const flags = choices.of(FLAGS);
+  return tcp({ ...all, flags, ...says?.(flags) });
 }
 
 /** ESP or AH between two ends, or a protocol that nobody knows. */

@@ -29,7 +29,7 @@ export interface Step {
   drawn: Drawn;
 }
 
-const CHOICES = 70;
+const CHOICES = 80;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   ...Object.entries(WEIGHTS).map(([kind, weight]) => ({
@@ -45,6 +45,6 @@ export interface LifeChoices {
 }
 
 export const lives: fc.Arbitrary<LifeChoices> = fc.record({
-  world: drawn(200),
+  world: drawn(240),
   steps: fc.noBias(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' })),
 });

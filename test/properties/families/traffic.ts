@@ -4,7 +4,7 @@
  * @module
  */
 import type { NetworkConfig, ServiceKey } from '../../../src/types.js';
-import { counting, ethernet, join, SYN, tcp } from '../../support/packets.js';
+import { ACK, counting, ethernet, join, SYN, tcp } from '../../support/packets.js';
 import type { Arrival } from '../twins.js';
 import type { Choices } from './choices.js';
 import { errorAbout } from './errors.js';
@@ -12,6 +12,7 @@ import { inPieces } from './fragments.js';
 import { conversation } from './ftp.js';
 import { type Family, familyOf, HOSTS, MAC } from './hosts.js';
 import { damaged, type Ends, type Made, otherPacket, transportPacket } from './packets.js';
+import { clientBegins, clientSays, type Says, sentSyn, serverSays } from './segments.js';
 import type { Step } from './steps.js';
 import { wrapped } from './tunnels.js';
 import { KEYS, MARK } from './world.js';
@@ -66,11 +67,11 @@ export function framesOf(kind: Step['kind'], choices: Choices, context: Context)
 function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: Context): Packet | undefined {
   switch (kind) {
     case 'open':
-      return { ...transportPacket(choices, opening(choices)), wire: 'cli' };
+      return { ...transportPacket(choices, opening(choices), () => clientBegins(choices)), wire: 'cli' };
     case 'again': {
       const known = connections[choices.below(Math.max(1, connections.length))];
       // Of a mark's template nobody has the ends.
-      return known === undefined || known.protocol === 'ip' ? undefined : about(choices, known);
+      return known === undefined || known.protocol === 'ip' ? undefined : about(choices, known, seen);
     }
     case 'stray':
       return stray(choices);
@@ -120,7 +121,7 @@ function opening(choices: Choices): Ends {
 }
 
 /** From the client or from the server of a connection, or what goes with it. */
-function about(choices: Choices, known: Known): Packet {
+function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Packet {
   const { protocol, clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
   // Of some that FTP agreed on it is not known yet.
   const clientPort = known.clientPort || choices.of(PORTS);
@@ -132,7 +133,12 @@ function about(choices: Choices, known: Known): Packet {
   // ISAKMP: what it agrees upon comes as AH and ESP.
   if (virtualPort === 500 && choices.once(2)) return { ...otherPacket(choices, source, destination), wire };
   const ends = { protocol: protocol as Ends['protocol'], source, destination, sport, dport };
-  return { ...transportPacket(choices, ends), wire };
+  const asSent = { source: destination, destination: source, sport: dport, dport: sport };
+  const says = (flags: number): Says => {
+    if (isReply) return serverSays(choices, sentSyn(seen, asSent));
+    return (flags & (SYN | ACK)) === SYN ? clientBegins(choices) : clientSays(choices);
+  };
+  return { ...transportPacket(choices, ends, says), wire };
 }
 
 /** The wire that an address is on. */

@@ -7,6 +7,7 @@ import { flagsOf, SCHEDULER_NAMES } from '../../../src/schedulers.js';
 import type {
   DestConfig,
   InterfaceConfig,
+  LocalPortsConfig,
   NetworkConfig,
   ServiceConfig,
   ServiceKey,
@@ -49,7 +50,7 @@ export function worldOf(choices: Choices): Start {
     const key = KEYS[(first + i * 7) % KEYS.length] as ServiceKey;
     return serviceWorld(key, choices);
   });
-  return { network, sysctl, ecn, services };
+  return { network, sysctl, ecn, services, localPorts: portsOf(choices) };
 }
 
 function serviceWorld(key: ServiceKey, choices: Choices): ServiceWorld {
@@ -76,26 +77,39 @@ export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
   return {
     ...service,
     ...(persistent > 0 && { persistent, ...(choices.once(3) && { netmask: isV6 ? 64 : '255.255.255.254' }) }),
-    ...fullNatOf(isV6 ? 6 : 4, choices),
     ...(isUdp && choices.once(4) && { ops: true }),
     ...(isUdp && choices.once(6) && { pe: 'sip' as const }),
+    ...localsOf(isV6 ? 6 : 4, choices),
   };
 }
 
-/** Local addresses in most services; by turns in some. */
-function fullNatOf(family: Family, choices: Choices): Pick<ServiceConfig, 'localAddresses' | 'profile'> {
-  const { locals } = HOSTS[family];
-  const [own, second, routed] = locals as [string, string, string];
-  return {
-    localAddresses: choices.of([[own], [own, second], [second], [routed], [second, own, routed], []]),
-    profile: choices.of(['linux', 'linux', 'alibaba', 'dpvs'] as const),
-  };
+/** Local addresses, which services share, in any order; now and then none, or one that cannot be. */
+function localsOf(family: Family, choices: Choices): Pick<ServiceConfig, 'localAddresses' | 'profile'> {
+  const { locals, odd } = HOSTS[family];
+  const first = choices.below(locals.length);
+  const count = choices.of([1, 2, 1, 3, 0]);
+  const localAddresses = Array.from({ length: count }, (_, i) => locals[(first + i) % locals.length] as string);
+  if (choices.once(30))
+    localAddresses.push(choices.of([...odd, HOSTS[family === 4 ? 6 : 4].own, locals[first] as string]));
+  const profile = choices.of(['linux', 'linux', 'alibaba', 'dpvs'] as const);
+  return { localAddresses, profile };
+}
+
+/** Few ports, so that they are given again. */
+function portsOf(choices: Choices): LocalPortsConfig {
+  return choices.of([
+    { first: 1024, last: 1026 },
+    { first: 5000, last: 5001 },
+    { first: 65_535 },
+    { first: 2000, last: 2010, shards: 4, shard: 1 },
+    { first: 1, last: 3 },
+  ]);
 }
 
 /** A dest that such a service may have, now and then one that it may not. */
 export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
-  const method = choices.of(['nat', 'tun', 'dr', 'nat', 'tun', 'fullnat', 'fullnat'] as const);
+  const method = choices.of(['nat', 'tun', 'dr', 'fullnat', 'nat', 'fullnat', 'tun'] as const);
   const mixes = choices.once(method === 'tun' ? 3 : 40);
   const { servers } = HOSTS[mixes ? (family === 4 ? 6 : 4) : family];
   const own = 'fwmark' in key ? 0 : key.port;
@@ -174,7 +188,7 @@ export function networkOf(choices: Choices): NetworkConfig {
     name: 'srv',
     mtu: srvMtu,
     up,
-    addresses: ['10.1.0.1/24', 'fd00:1::1/64', '10.1.0.50/32', 'fd00:1::50/128'],
+    addresses: ['10.1.0.1/24', 'fd00:1::1/64', '10.1.0.2/32', 'fd00:1::2/128'],
   };
   const servers: Record<typeof srv, InterfaceConfig[]> = {
     ether: [{ ...inside, mac: MAC.srv }],
