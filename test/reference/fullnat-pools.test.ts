@@ -89,7 +89,9 @@ describe('local addresses', () => {
     ports.rename([L1], []);
     ports.free(end);
     ports.rename([], [L2]);
-    ports.rename([L2], [L1]);
+    expect(() => ports.rename([L2], [L1])).toThrow(RangeError);
+    ports.rename([L2], []);
+    ports.rename([], [L1]);
     expect(ports.give(asking(L1), 0)?.port).toBe(10);
   });
 });

@@ -68,12 +68,12 @@ export class LocalPorts {
     }
   }
 
-  /** A service names other addresses than `before`. @throws RangeError, with nothing changed, when there are too many */
+  /**
+   * A service names other addresses than `before`. @throws RangeError, with nothing changed, when there are too many: those
+   * that it gives up count until it has done so
+   */
   rename(before: readonly Address[], after: readonly Address[]): void {
-    const stays = ([address, { services, connections }]: [Address, LocalAddress]): boolean =>
-      services - Number(before.includes(address)) + connections > 0;
-    const others = [...this.#addresses].filter(stays).map(([address]) => address);
-    if (new Set([...others, ...after]).size > this.#most) {
+    if (new Set([...this.#addresses.keys(), ...after]).size > this.#most) {
       throw new RangeError(
         `expected at most ${this.#most} local addresses, got ${after.map(formatAddress).join(', ')}`,
       );
