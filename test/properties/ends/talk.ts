@@ -1,0 +1,180 @@
+/**
+ * Two ends that talk through a director, over wires that lose, double and disorder.
+ *
+ * @module
+ */
+import { ethernet, toHex } from '../../support/packets.js';
+import type { Choices } from '../families/choices.js';
+import type { End, Meaning } from './end.js';
+import { type Ends, packetOf, read } from './wire.js';
+
+/** What of a director is needed. */
+export interface Judge {
+  send(frame: Uint8Array, inInterface: string, now: number): { verdict: string; reason: string; frame: Uint8Array }[];
+}
+
+export const MAC = {
+  cli: '02:00:00:00:00:01',
+  client: '02:00:00:00:00:02',
+  srv: '02:00:00:00:01:01',
+  server: '02:00:00:00:01:11',
+} as const;
+
+/** How the ends are called, by whom. */
+export interface Names {
+  client: string;
+  virtual: string;
+  local: string;
+  server: string;
+  clientPort: number;
+  virtualPort: number;
+  serverPort: number;
+}
+
+type Side = 'client' | 'server';
+
+/** A packet on its way to an end, and what it meant to whoever sent it. */
+interface Flying {
+  to: Side;
+  packet: Uint8Array;
+  meaning: Meaning;
+  /** Whether the director sent it in front of another one. */
+  isOwn: boolean;
+}
+
+const other = (side: Side): Side => (side === 'client' ? 'server' : 'client');
+
+export class Talk {
+  readonly #director: Judge;
+  readonly #names: Names;
+  readonly #ends: Record<Side, End>;
+  readonly #header: Uint8Array;
+  #flying: Flying[] = [];
+  #localPort: number | undefined;
+  #now: number;
+
+  /** @param header what the director puts in front of the client's stream */
+  constructor(director: Judge, names: Names, ends: Record<Side, End>, header: Uint8Array, now: number) {
+    this.#director = director;
+    this.#names = names;
+    this.#ends = ends;
+    this.#header = header;
+    this.#now = now;
+  }
+
+  get isDone(): boolean {
+    return this.#ends.client.isDone && this.#ends.server.isDone;
+  }
+
+  /** Something happens. */
+  step(choices: Choices): void {
+    this.#now += choices.below(50);
+    switch (choices.below(5)) {
+      case 0:
+      case 1:
+        this.#say(choices.of<Side>(['client', 'server']), choices);
+        break;
+      case 2:
+      case 3:
+        this.#land(choices.below(4), choices.once(6));
+        break;
+      default:
+        // Lost.
+        if (choices.once(3)) this.#flying.splice(choices.below(4), 1);
+    }
+  }
+
+  /** From now on nothing is lost; each end says again what the other does not have. */
+  finish(choices: Choices): void {
+    for (let round = 0; round < 40 && !this.isDone; round++) {
+      this.#now += 200;
+      for (const side of ['client', 'server'] as const) this.#say(side, choices, true);
+      while (this.#flying.length > 0) this.#land(0, false);
+    }
+    if (!this.isDone) throw new Error('the streams did not come to their ends');
+  }
+
+  /** @param isLast whether it says as much as it can of what the other end does not have */
+  #say(side: Side, choices: Choices, isLast = false): void {
+    const isAgain = isLast || choices.once(3);
+    const skip = isAgain && !isLast ? choices.of([0, 0, 3, 20]) : 0;
+    const made = this.#ends[side].make(isAgain, skip, isLast ? 200 : choices.of([10, 0, 1, 33, 200]));
+    if (made === undefined) return;
+    const ends = this.#endsFrom(side);
+    if (ends === undefined) return;
+    const [before, options] = [choices.below(4), choices.of(OPTIONS)];
+    const room = 40 - before - made.segment.sack.length * 8 - 2;
+    const packet = packetOf(ends, made.segment, before, options.length <= room ? options : new Uint8Array(0));
+    const [name, to, from] =
+      side === 'client' ? (['cli', MAC.cli, MAC.client] as const) : (['srv', MAC.srv, MAC.server] as const);
+    const outcomes = this.#director.send(
+      ethernet(to, from, packet, packet[0]! >> 4 === 6 ? 0x86dd : 0x0800),
+      name,
+      this.#now,
+    );
+    for (const [i, { verdict, reason, frame }] of outcomes.entries()) {
+      if (verdict !== 'forward') throw new Error(`${verdict} ${reason}: ${toHex(packet)}`);
+      const isOwn = outcomes.length > 1 && i === 0;
+      this.#flying.push({ to: other(side), packet: frame.slice(14), meaning: made.meaning, isOwn });
+    }
+  }
+
+  /** The ends of a packet; the server answers to where it was asked from. */
+  #endsFrom(side: Side): Ends | undefined {
+    const { client, virtual, local, server, clientPort, virtualPort, serverPort } = this.#names;
+    if (side === 'client') return { source: client, sport: clientPort, destination: virtual, dport: virtualPort };
+    if (this.#localPort === undefined) return undefined;
+    return { source: server, sport: serverPort, destination: local, dport: this.#localPort };
+  }
+
+  /** One of the packets on their way arrives; `isDoubled`: and stays on its way. */
+  #land(which: number, isDoubled: boolean): void {
+    const at = Math.min(which, this.#flying.length - 1);
+    const flying = this.#flying[at];
+    if (flying === undefined) return;
+    if (!isDoubled) this.#flying.splice(at, 1);
+    const { to, packet, meaning, isOwn } = flying;
+    const { ends, segment } = read(packet);
+    this.#expectEnds(to, ends);
+    const heard = this.#ends[to].take(segment);
+    const expected = to === 'client' ? this.#forClient(meaning) : this.#forServer(meaning, heard, isOwn);
+    if (text(heard) !== text(expected)) throw new Error(`${to} heard ${text(heard)}, not ${text(expected)}`);
+  }
+
+  #expectEnds(to: Side, ends: Ends): void {
+    const { client, virtual, local, server, clientPort, virtualPort, serverPort } = this.#names;
+    if (to === 'server') this.#localPort ??= ends.sport;
+    const expected =
+      to === 'client'
+        ? { source: virtual, destination: client, sport: virtualPort, dport: clientPort }
+        : { source: local, destination: server, sport: this.#localPort, dport: serverPort };
+    if (text(ends) !== text(expected)) throw new Error(`ends ${text(ends)}, not ${text(expected)}`);
+  }
+
+  /** Of the header the client knows nothing. */
+  #forClient({ upTo, sack, ...rest }: Meaning): Meaning {
+    const { length } = this.#header;
+    const back = (at: number): number => Math.max(0, at - length);
+    return { ...rest, upTo: back(upTo), sack: sack.map(([from, to]) => [back(from), back(to)]) };
+  }
+
+  /** A header may stand in front of what begins the stream. */
+  #forServer(meaning: Meaning, heard: Meaning, isOwn: boolean): Meaning {
+    const { length } = this.#header;
+    const { from, data } = meaning;
+    const isFirst = from < 0 || length === 0;
+    if (isOwn) return { ...meaning, from: isFirst ? from : 0, data: this.#header, sack: [], flags: meaning.flags };
+    const hasHeader = from === 0 && heard.data.length === data.length + length;
+    if (hasHeader) return { ...meaning, data: Uint8Array.from([...this.#header, ...data]) };
+    return { ...meaning, from: isFirst ? from : from + length };
+  }
+}
+
+const text = (value: object): string => JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+const TIMESTAMP = [8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+
+/** Beside selective acknowledgments. */
+const OPTIONS = [[], [], TIMESTAMP, [253, 3, 0], [2, 4, 5, 180], [254, 8, 1, 2, 3, 4, 5, 6]].map((each) =>
+  Uint8Array.from(each),
+);
