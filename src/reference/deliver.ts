@@ -64,8 +64,8 @@ function beginsAgain(host: Host, connection: Connection, transport: Transport): 
 function request(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
   countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
-  host.connections.pass(connection, 'input', transport.event, received.now);
   listen(host, received, connection);
+  host.connections.pass(connection, 'input', transport.event, received.now);
   if (connection.awaitsPort && connection.method === 'nat' && transport.tuple !== undefined) {
     host.connections.fillPort(connection, transport.tuple.sourcePort);
   }

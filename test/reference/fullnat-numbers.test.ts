@@ -5,7 +5,7 @@ import { parseTcp, pseudoHeader, siphash13 } from '../../src/reference/index.js'
 import { parseAnyAddress } from '../../src/reference/packet/address.js';
 import { residue } from '../../src/reference/packet/checksum.js';
 import { checksumIsRight, ENDS, frame } from './builders6.js';
-import { fullnat, LOCAL, NOW, packetIn, SYN, SYN_ACK, segment, Talk } from './fullnat.js';
+import { ACK, fullnat, LOCAL, NOW, packetIn, SYN, SYN_ACK, segment, Talk } from './fullnat.js';
 import { hex } from './support.js';
 
 const SEED = 0x0f0e0d0c0b0a09080706050403020100n;
@@ -115,6 +115,9 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     talk.now += 1000;
     // It has begun: whoever sends another SYN by now is told so by the server.
     expect(talk.client({ flags: SYN, seq: 50 }).segment.sequence).toBe(plus(initial(1024, NOW + 1000), -27));
+    // Nor while it ends.
+    talk.client({ flags: ACK | 1, seq: 78 });
+    expect(talk.client({ flags: SYN, seq: 60 }).segment.sequence).toBe(plus(initial(1024, NOW + 1000), -17));
   });
 
   it('leaves the numbers of what did not begin with a SYN', () => {

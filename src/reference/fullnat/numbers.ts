@@ -43,6 +43,9 @@ export type Key = readonly [bigint, bigint];
 /** The clock of initial numbers ticks each 4 us (RFC 9293 §3.4.1). */
 const TICKS = 250;
 
+/** States in which no end holds to numbers yet. */
+const BEGINNING: readonly ConnectionState[] = ['NONE', 'SYN_SENT', 'SYN_RECV', 'SYNACK'];
+
 /**
  * The initial number for a server: M + F (RFC 6528 §3).
  *
@@ -61,10 +64,10 @@ export function initialNumber(
 }
 
 /**
- * A packet of the client: its SYN chooses the numbers. The same SYN again changes nothing, nor does one that finds the
- * connection established.
+ * A packet of the client: its SYN chooses the numbers. The same SYN again changes nothing, nor does another one once the
+ * connection has begun.
  *
- * @param state after the packet
+ * @param state before the packet
  * @param begin the initial number for the server
  */
 export function hearSyn(packet: IpPacket, numbers: Numbers, state: ConnectionState, begin: () => number): void {
@@ -73,7 +76,7 @@ export function hearSyn(packet: IpPacket, numbers: Numbers, state: ConnectionSta
   const { sequence } = segment;
   const isAnother = numbers.syn !== sequence;
   numbers.syn = sequence;
-  if (!isAnother || state === 'ESTABLISHED') return;
+  if (!isAnother || !BEGINNING.includes(state)) return;
   Object.assign(numbers, noNumbers(numbers.header), { syn: sequence, initial: sequence });
   numbers.delta = (begin() - sequence) >>> 0;
 }
