@@ -10,7 +10,7 @@ import { parseRule } from '../../src/rules/ipvsadm.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { left, SERVER_ISN, Session } from '../support/ftp.js';
-import { ACK, checksum, counting, fixIpv4, icmp, ipv4, ipv6, RST, SYN, tcp, udp } from '../support/packets.js';
+import { ACK, checksum, counting, fixIpv4, icmp, ipv4, ipv6, packet, RST, SYN, tcp, udp } from '../support/packets.js';
 import { gre, gue } from '../support/tunnels.js';
 
 const CLIENT = '192.0.2.1';
@@ -396,6 +396,15 @@ describe('time and trash', () => {
     director.burst.reset();
     expect(director.process(T0 + 30_000)).toBe(0);
     expect(director.counters()['fragment-timeout']).toBe(1n);
+  });
+
+  test('a packet cut within its header keeps no connection', () => {
+    fate(segment(SYN));
+    const ends = { source: RIP, destination: CLIENT };
+    const answer = tcp({ ...ends, sport: 8080, dport: 40_000, flags: ACK });
+    const cut = packet(ends, 6, answer.subarray(20, 39));
+    expect(fate(cut, 'srv', T0 + 30_000)).toBe('drop transport-truncated');
+    expect(director.connections(T0 + 30_000)).toMatchObject([{ state: 'SYN_RECV', expires: 30 }]);
   });
 
   test('a deleted dest without connections is forgotten with its traffic', () => {

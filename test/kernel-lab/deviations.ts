@@ -7,7 +7,7 @@ import { layersOf } from '../../src/decode/layers.js';
 import type { SentFrame } from '../../src/scenario/compare.js';
 import { packetOf } from '../../src/scenario/packet.js';
 import { checksum } from '../support/packets.js';
-import { ICMP, ICMP6, SCTP, TCP } from './generate/bytes.js';
+import { ICMP, ICMP6, SCTP, TCP, UDP } from './generate/bytes.js';
 import { type Identity, identitiesIn, isSameButSource } from './identity.js';
 import type { TableDifference } from './tables.js';
 import type { Emitted } from './uml.js';
@@ -249,6 +249,34 @@ export function isOlderFromZero(tables: readonly TableDifference[], sent: Readon
   }
   const all = [...surplus];
   return all.length > 0 && all.every(([ends, more]) => more === 0 && several.some((text) => ends.includes(text)));
+}
+
+/** Bytes of the fixed header. */
+const HEADERS: Readonly<Record<number, readonly [name: string, bytes: number]>> = {
+  [TCP]: ['TCP', 20],
+  [UDP]: ['UDP', 8],
+  [SCTP]: ['SCTP', 12],
+};
+
+/** How a connection may begin, and end, to which a packet belongs that has ports but not all of its transport header. */
+export function cutShort(frame: Uint8Array): [begin: string, end: string][] {
+  const packet = packetOf(frame);
+  const [name, bytes] = HEADERS[packet?.protocol ?? 0] ?? [];
+  if (packet === undefined || bytes === undefined || packet.body.length < 4 || packet.body.length >= bytes) return [];
+  const [source, destination] = [packet.src, packet.dst].map((address, i) => {
+    return `${address} ${((packet.body[2 * i] ?? 0) << 8) | (packet.body[2 * i + 1] ?? 0)}`;
+  });
+  return [
+    [`${name} ${source} > ${destination} > `, ''],
+    [`${name} ${destination} > `, ` > ${source}`],
+  ];
+}
+
+/** Whether a connection ends later in the kernel, as one of the packets {@link cutShort} made its timer begin anew. */
+export function isBegunAnew({ ends, surplus, text }: TableDifference, cut: readonly [string, string][]): boolean {
+  if (ends === undefined || surplus !== 0) return false;
+  const [ours = 0, theirs = 0] = /ends in ([\d.]+) s, in the kernel in (\d+) s/.exec(text)?.slice(1).map(Number) ?? [];
+  return theirs > ours && cut.some(([begin, end]) => ends.startsWith(begin) && ends.endsWith(end));
 }
 
 /** The name of the deviation that explains why the core sent something else; `undefined`: none does. */

@@ -8,7 +8,16 @@ import { type Comparison, compareFrames, type SentFrame, strayFrame } from '../.
 import { HostAnswers, type LocalInput } from '../../src/scenario/host.js';
 import { Choices } from '../../src/scenario/masks.js';
 import type { Done, Recording, Step } from './case.js';
-import { accountFor, type Compared, endsCase, fromPortZero, isOlderFromZero, servedBy } from './deviations.js';
+import {
+  accountFor,
+  type Compared,
+  cutShort,
+  endsCase,
+  fromPortZero,
+  isBegunAnew,
+  isOlderFromZero,
+  servedBy,
+} from './deviations.js';
 import { isSame } from './identity.js';
 import { aboutUnreachable, isReassemblyTimeout, LateAnswers } from './late.js';
 import { type Played, play } from './play.js';
@@ -106,6 +115,7 @@ class Judge {
   readonly #late: LateAnswers;
   readonly #choices = new Choices();
   readonly #served = new Set<string>();
+  readonly #cut: [begin: string, end: string][] = [];
   /** How many packets came from a client's port 0 to a service, by these ends. */
   readonly #fromZero = new Map<string, number>();
   readonly #fed = { cli: 0, srv: 0 };
@@ -153,6 +163,7 @@ class Judge {
         this.#account(known);
       }
       const { frame } = done.step;
+      this.#cut.push(...cutShort(frame));
       for (const ends of fromPortZero(frame)) this.#fromZero.set(ends, (this.#fromZero.get(ends) ?? 0) + 1);
       const end = endsCase(this.#compared(frame, done.emitted, sent), schedulesIcmp);
       if (end !== undefined) {
@@ -169,7 +180,9 @@ class Judge {
 
   /** What differs in the tables, if no deviation explains it. */
   #unexplained(tables: readonly TableDifference[] = []): string[] {
-    if (!isOlderFromZero(tables, this.#fromZero)) return tables.map(({ text }) => text);
+    const left = tables.filter((one) => !isBegunAnew(one, this.#cut));
+    if (left.length < tables.length) this.#account('a cut packet of a connection');
+    if (!isOlderFromZero(left, this.#fromZero)) return left.map(({ text }) => text);
     this.#account('an older connection from port 0');
     return [];
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Change, Recording, Step } from '../kernel-lab/case.js';
 import { judge } from '../kernel-lab/judge.js';
 import { CLIENT, fromClient, fromServer, MAC, request, SERVERS, VIP } from '../support/lab.js';
-import { ACK, ethernet, icmp, RST, SYN, tcp, transportChecksum } from '../support/packets.js';
+import { ACK, ethernet, icmp, packet, RST, SYN, tcp, transportChecksum } from '../support/packets.js';
 import { MS, out, recorded, START, step, withEmitted } from './recording.js';
 
 const opening = (sport = 40_000, words = {}) => step('cli', fromClient(request('tcp', { sport, ...words })));
@@ -133,6 +133,25 @@ describe('connections from port 0', () => {
     expect(tables(several, ' 0000 0A000064 0050 0A01000C', ' 0000 0A000064 0050 0A01000D').difference).toBeDefined();
     expect(tables(several, / 9C40 (.*) SYN_RECV/, ' 9C40 $1 CLOSE').difference).toBeDefined();
   });
+});
+
+it('a connection whose time began anew by a cut packet may end later in the kernel, and no other', () => {
+  const cut = (sport: number) =>
+    step(
+      'srv',
+      fromServer(
+        packet({ source: SERVERS[0], destination: CLIENT }, 6, Uint8Array.of(0x1f, 0x90, sport >> 8, sport & 255)),
+      ),
+    );
+  const judged = (sport: number, seconds: number) => {
+    const recording = recorded([opening(), opening(40_001), cut(sport)]);
+    const text = recording.tables.text.replace(/ 9C41 (.*) SYN_RECV 59/, ` 9C41 $1 SYN_RECV ${seconds}`);
+    return judge({ ...recording, tables: { ...recording.tables, text } });
+  };
+  expect([...judged(40_001, 70).accounted]).toEqual([['a cut packet of a connection', 1]]);
+  expect(judged(40_001, 70).difference).toBeUndefined();
+  expect(judged(40_001, 50).difference).toBeDefined();
+  expect(judged(40_000, 70).difference).toBeDefined();
 });
 
 describe('looks', () => {

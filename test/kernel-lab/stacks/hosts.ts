@@ -20,7 +20,7 @@ import {
   SERVER_PORT,
   serverNetwork,
 } from './modes.js';
-import type { Switch } from './switch.js';
+import type { Deliver, Switch } from './switch.js';
 
 const PROGRAMS: Programs = { curl: 'curl', nginx: 'nginx' };
 /** MiB of memory, and how much more for each MiB that is sent up and kept there. */
@@ -42,13 +42,7 @@ export interface Files {
 }
 
 /** Boots a host on the Ethernet. `heard`: is told of each frame to it. */
-async function bootHost(
-  ethernet: Switch,
-  mac: string,
-  port: number,
-  mib: number,
-  heard: (frame: Uint8Array) => void,
-): Promise<Guest> {
+async function bootHost(ethernet: Switch, mac: string, port: number, mib: number, heard: Deliver): Promise<Guest> {
   ethernet.connectGuest(mac, port, heard);
   const interfaces = [{ name: HOST_INTERFACE, mac, port, to: ethernet.port }];
   return bootGuest({ interfaces, memory: MEMORY + MEMORY_EACH * mib, programs: PROGRAMS });
@@ -63,15 +57,13 @@ async function complaintsOf(guest: Guest): Promise<string[]> {
   return [...text.matchAll(/^(\w+) +(\d+)/gm)].map(([, name, count]) => `${name} ${count}`);
 }
 
-type Heard = (frame: Uint8Array) => void;
-
 /** A host that fetches and sends. */
 export class Client {
   readonly #guest: Guest;
   readonly #url: string;
   readonly #files: Files;
 
-  static async boot(ethernet: Switch, port: number, family: Family, files: Files, heard: Heard): Promise<Client> {
+  static async boot(ethernet: Switch, port: number, family: Family, files: Files, heard: Deliver): Promise<Client> {
     const guest = await bootHost(ethernet, CLIENT_MAC, port, files.mib, heard);
     await guest.must(networkScript(clientNetwork(family)));
     return new Client(guest, family, files);
@@ -141,7 +133,7 @@ export class Server {
     family: Family,
     index: number,
     files: Files,
-    heard: Heard,
+    heard: Deliver,
   ): Promise<Server> {
     const guest = await bootHost(ethernet, SERVER_MACS[index] as string, port, files.mib, heard);
     writeFileSync(join(guest.folder, 'nginx.conf'), nginxConf(files, isByProxy(mode)));
