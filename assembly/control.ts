@@ -27,7 +27,7 @@ import { field, setField } from './superblock';
 import { copyAddress6 } from './wire/ipv6';
 
 /**
- * Sets scheduler, flags, persistence, profile and local addresses, of which the host handed `locals` over; a scheduler that
+ * Sets scheduler, flags, persistence, profile, how servers are told their clients, and local addresses, of which the host handed `locals` over; a scheduler that
  * stays keeps its place. When it is refused nothing has changed.
  */
 export function editService(
@@ -38,6 +38,7 @@ export function editService(
   netmask: u32,
   engine: u32,
   profile: u32,
+  carry: u32,
   locals: u32,
 ): Refusal {
   const list = makeList(service, locals);
@@ -48,6 +49,7 @@ export function editService(
   }
   setList(service, list, locals);
   service.profile = profile;
+  service.carry = carry;
   service.flags = flags;
   service.timeout = timeout;
   service.netmask = netmask;

@@ -104,6 +104,11 @@ export class Descriptor {
     return this.address - this.headroom;
   }
 
+  /** Verdict, once it is judged. */
+  get verdict(): u32 {
+    return load<u8>(changetype<usize>(this), DESC_VERDICT);
+  }
+
   /** Why it was judged as it was. */
   get reason(): u32 {
     return load<u8>(changetype<usize>(this), DESC_REASON);

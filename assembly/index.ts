@@ -60,10 +60,11 @@ export function editService(
   netmask: u32,
   engine: u32,
   profile: u32,
+  carry: u32,
   locals: u32,
 ): u32 {
   const edited = changetype<services.Service>(service);
-  return control.editService(edited, scheduler, flags, timeout, netmask, engine, profile, locals);
+  return control.editService(edited, scheduler, flags, timeout, netmask, engine, profile, carry, locals);
 }
 
 /** Deletes a service and its dests. */

@@ -5,6 +5,7 @@
  */
 import { ADDRESS_SIZE } from './abi/memory.js';
 import {
+  Carry,
   type Method,
   PersistenceEngine,
   type Profile,
@@ -15,6 +16,7 @@ import {
 } from './abi/protocol.js';
 import { type AddressBytes, addressBytes, type Family, formatEndpoint, isIPv4 } from './address.js';
 import {
+  CARRIERS,
   type DestInfo,
   ENGINES,
   FLAG_BITS,
@@ -30,10 +32,12 @@ import { bitNamesOf } from './schedulers.js';
 import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
 import type {
   AddressServiceKey,
+  CarryName,
   DestConfig,
   DestKey,
   FrameNotes,
   MarkServiceKey,
+  ProtocolName,
   ServiceConfig,
   ServiceKey,
   ServiceSettings,
@@ -55,6 +59,7 @@ const SETTINGS: Keys<ServiceSettings> = {
   localAddresses: true,
   profile: true,
   synproxy: true,
+  carry: true,
 };
 const ADDRESS_KEYS: Keys<AddressServiceKey> = { protocol: true, address: true, port: true };
 const MARK_KEYS: Keys<MarkServiceKey> = { fwmark: true, family: true };
@@ -132,10 +137,10 @@ export function serviceArguments(service: ServiceKey): ServiceArguments {
   return { address: padded(bytes), key: [family, protocol, portBE(service.port, 'service port', 0), 0] };
 }
 
-/** Scheduler, flags, timeout (ms), netmask, engine and profile of a service. @throws RangeError naming what is wrong. */
+/** Scheduler, flags, timeout (ms), netmask, engine, profile and carrier of a service. @throws RangeError naming what is wrong. */
 export function serviceSettings(
   service: ServiceConfig,
-): [Scheduler, number, number, number, PersistenceEngine, Profile] {
+): [Scheduler, number, number, number, PersistenceEngine, Profile, Carry] {
   assertObject('service', service);
   localAddresses(service);
   const {
@@ -175,7 +180,36 @@ export function serviceSettings(
     netmaskOf(service),
     pe === undefined ? PersistenceEngine.None : lookUp(ENGINES, 'persistence engine', pe),
     lookUp(PROFILES, 'profile', profile),
+    carrierOf(service),
   ];
+}
+
+/** What services of a protocol may have. */
+const CARRIED: Readonly<Record<ProtocolName, readonly CarryName[]>> = {
+  tcp: ['toa', 'proxy-v1', 'proxy-v2'],
+  udp: ['uoa-option', 'uoa-protocol', 'proxy-v2'],
+  sctp: [],
+};
+
+function carrierOf(service: ServiceConfig): Carry {
+  const { carry } = service;
+  if (carry === undefined) return Carry.None;
+  const number = lookUp(CARRIERS, 'carry', carry);
+  if (service.synproxy) {
+    throw new RangeError(
+      `service.carry: expected none behind a SYN proxy (synproxy), which tells servers nothing yet, got ${carry}`,
+    );
+  }
+  if ('protocol' in service && !CARRIED[service.protocol].includes(carry)) {
+    const known = CARRIED[service.protocol].join(', ') || 'none';
+    throw new RangeError(`service.carry: expected one that ${service.protocol} has (${known}), got ${carry}`);
+  }
+  if (carry === 'uoa-option' && serviceFamily(service) === 6) {
+    throw new RangeError(
+      'service.carry: expected uoa-protocol or proxy-v2 for IPv6, which has no such option, got uoa-option',
+    );
+  }
+  return number;
 }
 
 /** The local addresses of a service, ADDRESS_SIZE bytes each. @throws TypeError or RangeError naming what is wrong. */

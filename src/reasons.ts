@@ -42,6 +42,11 @@ const table = {
     'forward',
     'ICMP error from the side of the server about a connection, translated back (NAT, FullNAT)',
   ],
+  'client-address': [
+    Reason.ClientAddress,
+    'forward',
+    "a packet of the director's own that tells a server its client, before the client's, which has no room for it (FullNAT)",
+  ],
   bypass: [Reason.Bypass, 'forward', 'no usable server: sent on to where it was addressed (cache_bypass)'],
   routed: [Reason.Routed, 'forward', 'not ours, routed like any packet (ip_forward, ipv6_forwarding)'],
   'time-exceeded': [Reason.TimeExceeded, 'forward', 'ICMP time exceeded (11/0; ICMPv6 3/0) made by the director'],
@@ -189,6 +194,11 @@ const table = {
     Reason.NoLocalPort,
     'drop',
     'FullNAT: no local address of the service has a free port for that server',
+  ],
+  'client-address-lost': [
+    Reason.ClientAddressLost,
+    'drop',
+    'counts packets that should have told a server its client, and went without: there was no room anywhere (FullNAT)',
   ],
   'client-port-zero': [
     Reason.ClientPortZero,

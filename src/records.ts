@@ -6,6 +6,7 @@
 import * as abi from './abi/memory.js';
 import { ConnFlag, Family } from './abi/memory.js';
 import {
+  Carry,
   ConnState,
   Method,
   PersistenceEngine,
@@ -21,6 +22,7 @@ import type { Plan } from './plan.js';
 import { bitNamesOf } from './schedulers.js';
 import type {
   AddressServiceKey,
+  CarryName,
   MarkServiceKey,
   MethodName,
   PersistenceEngineName,
@@ -75,6 +77,8 @@ export interface ServiceState {
   localAddresses?: string[];
   /** Only one other than `linux`. */
   profile?: ProfileName;
+  /** Only if there is one. */
+  carry?: CarryName;
   stats: Stats;
   /** What goes through each second, as `ipvsadm --rate` shows it: an average that moves every two seconds. */
   rates: Stats;
@@ -168,6 +172,15 @@ export const METHODS: Readonly<Record<MethodName, Method>> = {
   dr: Method.Route,
   tun: Method.Tunnel,
   fullnat: Method.FullNat,
+};
+
+/** How FullNAT tells a server its client, by name. */
+export const CARRIERS: Readonly<Record<CarryName, Carry>> = {
+  toa: Carry.Toa,
+  'proxy-v1': Carry.ProxyV1,
+  'proxy-v2': Carry.ProxyV2,
+  'uoa-option': Carry.UoaOption,
+  'uoa-protocol': Carry.UoaProtocol,
 };
 
 /** Profiles of FullNAT by name. */
@@ -331,7 +344,7 @@ function readPersistence(
   };
 }
 
-function readLocals(view: DataView, at: number): Pick<ServiceState, 'localAddresses' | 'profile'> {
+function readLocals(view: DataView, at: number): Pick<ServiceState, 'localAddresses' | 'profile' | 'carry'> {
   const count = view.getUint8(at + abi.SVC_LOCAL_COUNT);
   const list = view.getUint32(at + abi.SVC_LOCALS, true);
   const family = view.getUint8(at + abi.SVC_FAMILY);
@@ -339,7 +352,12 @@ function readLocals(view: DataView, at: number): Pick<ServiceState, 'localAddres
     addressAt(view, view.getUint32(list + i * 4, true) + abi.LOCAL_ADDRESS, family),
   );
   const profile = nameOf(PROFILES, view.getUint8(at + abi.SVC_PROFILE));
-  return { ...(count > 0 && { localAddresses: addresses }), ...(profile !== 'linux' && { profile }) };
+  const carry = view.getUint8(at + abi.SVC_CARRY);
+  return {
+    ...(count > 0 && { localAddresses: addresses }),
+    ...(profile !== 'linux' && { profile }),
+    ...(carry !== Carry.None && { carry: nameOf(CARRIERS, carry) }),
+  };
 }
 
 function readServiceKey(view: DataView, at: number): AddressServiceKey | Required<MarkServiceKey> {

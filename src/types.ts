@@ -16,6 +16,12 @@ export type MethodName = 'nat' | 'dr' | 'tun' | 'fullnat';
 /** Whose FullNAT a service's is like: see docs/fullnat.md. */
 export type ProfileName = 'linux' | 'alibaba' | 'dpvs';
 
+/**
+ * How FullNAT tells a server who its client is: in an option of TCP; in front of the data, by haproxy's PROXY protocol; in an
+ * option of IPv4 that UDP's datagrams have; or in a header of its own in front of UDP's.
+ */
+export type CarryName = 'toa' | 'proxy-v1' | 'proxy-v2' | 'uoa-option' | 'uoa-protocol';
+
 /** Scheduler, as ipvsadm's `-s`; `maglev` is our own: `mh` with a table of 65,537 slots. */
 export type SchedulerName =
   | 'rr'
@@ -97,6 +103,12 @@ export interface ServiceSettings {
    * (docs/synproxy.md). Its dests are by `nat` or `fullnat`. Default false.
    */
   synproxy?: boolean;
+  /**
+   * How servers by FullNAT are told the client's address (docs/fullnat.md). Default: not at all. A service of TCP may have `toa`,
+   * `proxy-v1` and `proxy-v2`, one of UDP `uoa-option` (IPv4 alone), `uoa-protocol` and `proxy-v2`; by firewall mark any, each for the
+   * packets of its protocol. Connections keep that which they began with.
+   */
+  carry?: CarryName;
 }
 
 /** A virtual service. */

@@ -25,6 +25,7 @@ export interface CoreExports extends Record<string, unknown> {
     netmask: number,
     engine: number,
     profile: number,
+    carry: number,
     locals: number,
   ): number;
   deleteService(service: number): void;

@@ -4,8 +4,10 @@
  * @module
  */
 import {
+  EXT_CARRY,
   EXT_CONTROL,
   EXT_CONTROLS,
+  EXT_FIRST_DATA,
   EXT_FLAGS,
   EXT_FTP,
   EXT_IN,
@@ -15,6 +17,7 @@ import {
   EXT_NEXT,
   EXT_OUT,
   EXT_PROFILE,
+  EXT_TRIES,
   EXT_USED,
   EXTENSION_SIZE,
   ExtensionFlag,
@@ -73,6 +76,30 @@ export class Extension {
   }
   set profile(value: u32) {
     store<u8>(changetype<usize>(this), value, EXT_PROFILE);
+  }
+  /** Carry. */
+  get carry(): u32 {
+    return load<u8>(changetype<usize>(this), EXT_CARRY);
+  }
+  set carry(value: u32) {
+    store<u8>(changetype<usize>(this), value, EXT_CARRY);
+  }
+  /** Datagrams that have named the client. */
+  get tries(): u32 {
+    return load<u8>(changetype<usize>(this), EXT_TRIES);
+  }
+  set tries(value: u32) {
+    store<u8>(changetype<usize>(this), value, EXT_TRIES);
+  }
+  /** The number of the server's first byte of data. */
+  get firstData(): u32 {
+    return load<u32>(changetype<usize>(this), EXT_FIRST_DATA);
+  }
+  set firstData(value: u32) {
+    store<u32>(changetype<usize>(this), value, EXT_FIRST_DATA);
+  }
+  has(flag: u32): bool {
+    return (this.flags & flag) != 0;
   }
   /** ExtensionFlag bits. */
   get flags(): u32 {

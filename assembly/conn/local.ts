@@ -30,6 +30,7 @@ export function openLocal(conn: Conn, service: Service, extension: usize): void 
   own.lportBE = bswap<u16>(<u16>takePort(local, pool));
   copyAddress6(own.laddr, local.address);
   own.profile = service.profile;
+  own.carry = service.carry;
   setField(SB_FULLNAT, field(SB_FULLNAT) + 1);
 }
 

@@ -38,6 +38,21 @@ export function noteChange(sequence: usize, number: u32, bytes: i32): void {
   store<i32>(sequence, sum + bytes, SEQ_AFTER);
 }
 
+/** By how much numbers behind the last change are more than those before it. */
+export function shiftOf(sequence: usize): u32 {
+  return load<u32>(sequence, SEQ_AFTER) - load<u32>(sequence, SEQ_BEFORE);
+}
+
+/** A number as the receiver would count without the last change. */
+export function toReceiverBefore(sequence: usize, number: u32): u32 {
+  return number + load<u32>(sequence, SEQ_BEFORE);
+}
+
+/** The number behind the last change, as the sender counts. */
+export function firstByte(sequence: usize): u32 {
+  return load<u32>(sequence, SEQ_POSITION) + 1;
+}
+
 /** A number as the receiver counts, of one as the sender does. */
 export function toReceiver(sequence: usize, number: u32): u32 {
   const isBehind = isAfter(number, load<u32>(sequence, SEQ_POSITION));

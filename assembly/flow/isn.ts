@@ -8,11 +8,21 @@ import { ExtensionFlag } from '../../src/abi/connections';
 import { ConnState, Profile, Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import { isSameNumber, setChange, toReceiver, toSender } from '../conn/sequence';
+import {
+  firstByte,
+  isSameNumber,
+  noteChange,
+  setChange,
+  shiftOf,
+  toReceiver,
+  toReceiverBefore,
+  toSender,
+} from '../conn/sequence';
 import { Direction } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now } from '../superblock';
-import { ACK, SYN, Tcp } from '../wire/tcp';
+import { ACK, RST, SYN, Tcp } from '../wire/tcp';
+import { prefixSize } from './carried';
 import { adjustForClient, adjustForServer } from './proxied';
 import { adjustAcknowledged, clearTimestamps, difference, isSane, UNREADABLE } from './sequence';
 
@@ -33,7 +43,10 @@ export function adjustIn(packet: Scratch, conn: Conn): u64 {
   const number = tcp.sequence;
   const own = conn.extension;
   const isSyn = (tcp.flags & (SYN | ACK)) == SYN;
-  const adjusted = toReceiver(own.sequence(Direction.In), number);
+  const sequence = own.sequence(Direction.In);
+  // Who gives up before the PROXY protocol's header was sent speaks of that one's place.
+  const isEarly = (tcp.flags & RST) != 0 && (own.flags & ExtensionFlag.Sent) == 0;
+  const adjusted = isEarly ? toReceiverBefore(sequence, number) : toReceiver(sequence, number);
   tcp.sequence = adjusted;
   const behind = own.isProxied ? adjustForServer(packet, conn) : 0;
   const delta = difference(number, adjusted) + behind;
@@ -52,7 +65,11 @@ export function adjustOut(packet: Scratch, conn: Conn): u64 {
 export function restoreQuoted(l4: usize, end: usize, conn: Conn): void {
   if (conn.protocol != Protocol.Tcp || l4 + SEQUENCE_END > end) return;
   const tcp = changetype<Tcp>(l4);
-  tcp.sequence = toSender(conn.extension.sequence(Direction.In), tcp.sequence);
+  const numbers = conn.extension.sequence(Direction.In);
+  const number = tcp.sequence;
+  // What has the header of the PROXY protocol began with the client's first byte.
+  const isOfPrefix = number - (toReceiver(numbers, firstByte(numbers)) - shiftOf(numbers)) < shiftOf(numbers);
+  tcp.sequence = isOfPrefix ? firstByte(numbers) : toSender(numbers, number);
 }
 
 /** A client's segment was seen by a connection that was in `state`: a SYN gets its number, the one that it had before if it comes again. */
@@ -67,11 +84,17 @@ export function noteSyn(packet: Scratch, conn: Conn, state: u32): void {
   begin(conn, number);
 }
 
+/** What a server has answered to the SYN before. */
+const ANSWERED: u32 = ExtensionFlag.Answered | ExtensionFlag.Heard | ExtensionFlag.Sent;
+
 /** The client's first number is `number`: the server gets another one. */
 export function begin(conn: Conn, number: u32): void {
   const own = conn.extension;
-  own.flags = own.flags | ExtensionFlag.Begun;
+  const sequence = own.sequence(Direction.In);
+  own.flags = (own.flags & ~ANSWERED) | ExtensionFlag.Begun;
   const ports = own.lportBE | (conn.dportBE << 16);
   const first = <u32>hashAny(conn.isV6, own.laddr, conn.daddr, ports, ISN) + <u32>now() * TICKS;
-  setChange(own.sequence(Direction.In), number, first - number);
+  setChange(sequence, number, first - number);
+  const prefix = prefixSize(conn);
+  if (prefix != 0) noteChange(sequence, number, prefix);
 }

@@ -8,17 +8,12 @@ import { toReceiver, toSender } from '../conn/sequence';
 import { Descriptor, Scratch } from '../descriptor';
 import { difference16, difference32, fold, update } from '../wire/checksum';
 import { ACK, FIN, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
+import { nextOption, OPTION_HEADER, optionLength, SACK, TIMESTAMP, TIMESTAMP_SIZE } from '../wire/tcp-options';
 
-const END: u32 = 0;
-const NOP: u32 = 1;
-const SACK: u32 = 5;
-const TIMESTAMPS: u32 = 8;
-const TIMESTAMPS_SIZE: u32 = 10;
+/** Bytes of a block in SACK. */
+const BLOCK: u32 = 8;
 /** Two NOPs. */
 const NOPS: u32 = 0x0101;
-/** Bytes of an option's kind and length, and of a block in SACK. */
-const OPTION_HEADER: u32 = 2;
-const BLOCK: u32 = 8;
 
 /** Combinations of FIN, SYN, RST, ACK and URG that Linux's connection tracking takes for a segment, one bit each. */
 const FLAGS: u32 = FIN | SYN | RST | ACK | URG;
@@ -67,9 +62,10 @@ export function adjustAcknowledged(packet: Scratch, other: usize): u64 {
   tcp.acknowledgement = adjusted;
   let delta = difference(number, adjusted);
   const end = packet.l4 + tcp.headerLength;
-  for (let at = optionAt(packet.l4 + TCP_MIN, end); at != end; at = optionAt(at + load<u8>(at, 1), end)) {
-    if (at == 0) return delta | UNREADABLE;
-    const length = <u32>load<u8>(at, 1);
+  let length: u32 = 0;
+  for (let at = nextOption(packet.l4 + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) return delta | UNREADABLE;
     if (load<u8>(at) != SACK || length % BLOCK != OPTION_HEADER) continue;
     delta += placed(packet, at, adjustEdges(at + OPTION_HEADER, at + length, other));
   }
@@ -80,11 +76,11 @@ export function adjustAcknowledged(packet: Scratch, other: usize): u64 {
 export function clearTimestamps(packet: Scratch): u64 {
   const end = packet.l4 + changetype<Tcp>(packet.l4).headerLength;
   let delta: u64 = 0;
-  let at = optionAt(packet.l4 + TCP_MIN, end);
-  while (at != 0 && at != end) {
-    const next = at + load<u8>(at, 1);
-    if (load<u8>(at) == TIMESTAMPS && next == at + TIMESTAMPS_SIZE) delta += placed(packet, at, putNops(at, next));
-    at = optionAt(next, end);
+  let length: u32 = 0;
+  for (let at = nextOption(packet.l4 + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) break;
+    if (length == TIMESTAMP_SIZE && load<u8>(at) == TIMESTAMP) delta += placed(packet, at, putNops(at, at + length));
   }
   return delta;
 }
@@ -109,14 +105,6 @@ function adjustEdges(from: usize, to: usize, sequence: usize): u64 {
     delta += difference(edge, adjusted);
   }
   return delta;
-}
-
-/** The first option at `at` or behind it that has a length, of those up to `end`, which is returned for none; 0: it cannot be read. */
-function optionAt(at: usize, end: usize): usize {
-  while (at < end && load<u8>(at) == NOP) at++;
-  if (at >= end || load<u8>(at) == END) return end;
-  const length = at + 1 < end ? <u32>load<u8>(at, 1) : 0;
-  return length >= OPTION_HEADER && at + length <= end ? at : 0;
 }
 
 /** What an option adds to the segment's sum that adds `delta` at an even place: at an odd one bytes count for the other half of their words. */

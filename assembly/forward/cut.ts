@@ -26,12 +26,9 @@ import { Hop } from '../net/hop';
 import { field, setField } from '../superblock';
 import { FRAGMENT_SIZE, namedAt } from '../wire/extension';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
-import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
+import { IPV6_MTU_MIN, IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { hasHeadroom, putLink } from './link';
 import { takeFrame } from './made';
-
-/** Every way of IPv6 carries so much (RFC 8200 §5). */
-const IPV6_MTU_MIN: u32 = 1280;
 
 /** Don't fragment, more fragments, and the offset in eights, in the fragment field of IPv4. */
 const DF: u32 = 0x4000;

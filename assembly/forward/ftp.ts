@@ -26,6 +26,7 @@ import {
 } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { lengthMax, openGap } from '../flow/gap';
 import { isIntact, pseudoOf } from '../flow/intact';
 import { beginChecksum } from '../flow/offload';
 import { joinPieces } from '../flow/reassembly';
@@ -33,13 +34,11 @@ import { adjustSegment, isSane } from '../flow/sequence';
 import { findForClient, findTuple } from '../flow/tuple';
 import { Dest } from '../service/dest';
 import { fold } from '../wire/checksum';
+import { digitsOf, writeNumber } from '../wire/decimal';
 import { Asked, askedOf, findActive, findPassive, NOTHING, namedAt, namedLength, namedPort } from '../wire/ftp';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';
 import { TCP_MIN, Tcp } from '../wire/tcp';
 
-/** Largest length that an IPv4 packet, or the payload of an IPv6 one, can have. */
-const LENGTH_MAX: u32 = 0xffff;
-const DIGIT_0: u32 = 48;
 const COMMA: u32 = 44;
 const BAR: u32 = 124;
 
@@ -195,24 +194,11 @@ function rewrite(
 ): bool {
   const size = sizeOf(mode, call);
   const growth = <i32>size - <i32>length;
-  if (growth > 0) {
-    const limit = LENGTH_MAX + (packet.isV6 ? packet.headerMin : 0);
-    if (packet.totalLength + growth > limit) return refuse(frame, Reason.TooBig);
-    if (frame.floor + growth > frame.address) return refuse(frame, Reason.NoHeadroom);
-  }
+  if (growth > 0 && packet.totalLength + growth > lengthMax(packet)) return refuse(frame, Reason.TooBig);
+  if (growth > 0 && frame.headroom < <u32>growth) return refuse(frame, Reason.NoHeadroom);
   if (growth != 0) {
     noteChange(conn.extension.sequence(Direction.Out), changetype<Tcp>(packet.l4).sequence, growth);
-    const start = frame.address;
-    memory.copy(start - growth, start, part - start);
-    frame.address = start - growth;
-    frame.headroom -= growth;
-    frame.length += growth;
-    packet.ip -= growth;
-    packet.l4 -= growth;
-    packet.l4Length += growth;
-    if (packet.isV6) packet.header6.payloadLength = packet.totalLength - packet.headerMin;
-    else packet.header.totalLength = packet.totalLength;
-    if (!packet.isV6) packet.header.fillChecksum();
+    openGap(frame, packet, part, growth);
   }
   write(part - growth, mode, call);
   beginChecksum(frame, packet, fold(pseudoOf(packet)));
@@ -244,18 +230,4 @@ function write(to: usize, mode: u32, call: Conn): void {
   at = writeNumber(at, port >> 8);
   store<u8>(at++, COMMA);
   writeNumber(at, port & 0xff);
-}
-
-function digitsOf(number: u32): u32 {
-  let digits: u32 = 1;
-  for (let rest = number / 10; rest != 0; rest /= 10) digits++;
-  return digits;
-}
-
-/** Writes a number; where it ends. */
-function writeNumber(at: usize, number: u32): usize {
-  const end = at + digitsOf(number);
-  let rest = number;
-  for (let p = end - 1; p >= at; p--, rest /= 10) store<u8>(p, DIGIT_0 + (rest % 10));
-  return end;
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Profile, Protocol } from '../../src/abi/protocol';
+import { Carry, Profile, Protocol } from '../../src/abi/protocol';
 import { HOP_INTERFACE_NONE, HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
@@ -18,19 +18,25 @@ import { seeSegment } from '../flow/segment';
 import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countIn } from '../service/stats';
+import { countReason } from '../superblock';
 import { difference32, difference128, update } from '../wire/checksum';
 import { copyAddress6 } from '../wire/ipv6';
 import { Tcp } from '../wire/tcp';
+import { makeAhead, sendAhead } from './ahead';
+import { carry, certainGrowth, noteAnswer, Told } from './carry';
+import { takeChecksum } from './carry-datagram';
 import { sendCut } from './cut';
 import { linkStart, putLinkAt, putLinkOf } from './link';
 import { seeReply } from './route';
 import { updateBegun, updateOther } from './translate';
 import { countHop } from './transmit';
 
-/** Client to server. Returns what that adds to the sum of an IPv4 header. */
-export function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
+/** Longer than any packet. */
+const LENGTH_ANY: u32 = 0x20000;
+
+/** Client to server, whose numbers are changed, which adds `numbers` to its sum. Returns what that adds to the sum of an IPv4 header. */
+function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Conn, numbers: u64): u64 {
   const own = conn.extension;
-  const numbers = packet.protocol == Protocol.Tcp ? adjustIn(packet, conn) : 0;
   let addresses: u64;
   if (isIpv6<A>()) {
     addresses = difference128(conn.caddr6, own.laddr) + difference128(conn.vaddr6, conn.daddr6);
@@ -45,15 +51,28 @@ export function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Con
   return addresses;
 }
 
-/** The same where the family is not known. */
-export function translateFullInOf(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  if (packet.isV6) translateFullIn<v128>(frame, packet, conn);
-  else translateFullIn<u32>(frame, packet, conn);
+/** Changes the numbers of a client's segment; returns what that adds to its sum. */
+function numberIn(packet: Scratch, conn: Conn): u64 {
+  return packet.protocol == Protocol.Tcp ? adjustIn(packet, conn) : 0;
+}
+
+/** The dest is this host. False: the packet cannot be sent, and the frame is judged. */
+export function translateFullLocal(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  const numbers = numberIn(packet, conn);
+  // A packet of the director's own would not get there: without room it goes without.
+  const told = carry(frame, packet, conn, changetype<Dest>(conn.dest).hop(), LENGTH_ANY);
+  if (told == Told.Dropped) return false;
+  if (told == Told.Ahead) countReason(Reason.ClientAddressLost);
+  if (packet.isV6) translateFullIn<v128>(frame, packet, conn, numbers);
+  else translateFullIn<u32>(frame, packet, conn, numbers);
+  if (conn.extension.carry == Carry.UoaProtocol) takeChecksum(packet, conn);
+  return true;
 }
 
 /** Server to client; the same. */
 export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   const own = conn.extension;
+  if (own.carry != Carry.None) noteAnswer(frame, packet, conn);
   const numbers = packet.protocol == Protocol.Tcp ? adjustOut(packet, conn) : 0;
   let addresses: u64;
   if (isIpv6<A>()) {
@@ -104,14 +123,20 @@ export function countFullHopOf(packet: Scratch, conn: Conn, delta: u64): void {
 
 /** Rewrites a client's packet, which may take that way, for its dest, and judges the frame. */
 export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): void {
-  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn));
+  const numbers = numberIn(packet, conn);
+  const told = conn.extension.carry == Carry.None ? Told.Done : carry(frame, packet, conn, hop, mtu);
+  if (told == Told.Dropped) return;
+  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn, numbers));
   if (!completeChecksum(frame, packet)) return;
+  if (conn.extension.carry == Carry.UoaProtocol) takeChecksum(packet, conn);
+  const ahead = told == Told.Ahead ? makeAhead(frame, packet, conn, mtu) : null;
   if (packet.totalLength > mtu || packet.isReassembled) {
     sendCut(frame, packet.ip, hop, mtu, packet.isReassembled, Reason.FullNatIn);
-    return;
+  } else {
+    putLinkOf<A>(frame, packet.ip, hop.outInterface, hop.mac);
+    frame.judge(Verdict.Forward, Reason.FullNatIn);
   }
-  putLinkOf<A>(frame, packet.ip, hop.outInterface, hop.mac);
-  frame.judge(Verdict.Forward, Reason.FullNatIn);
+  if (ahead != null) sendAhead(frame, ahead, hop);
 }
 
 /** A client's packet whose way is known and good. False: take the long one. */
@@ -119,14 +144,20 @@ export function sendFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): boo
   const dest = changetype<Dest>(conn.dest);
   const hop = dest.hop();
   if (!dest.isAvailable || hop.kind != HopKind.Forward || !isHopLeft<A>(packet)) return false;
-  if (packet.totalLength > dest.pathMtu(hop)) return false;
-  const start = linkStart(frame, packet.ip, hop.outInterface);
+  const mtu = dest.pathMtu(hop);
+  const growth = certainGrowth(packet, conn);
+  if (packet.totalLength + growth > mtu) return false;
+  const start = linkStart(frame, packet.ip - growth, hop.outInterface);
   if (start == 0) return false;
   frame.conn = <u32>changetype<usize>(conn);
   conn.inPackets += 1;
   countIn(dest, packet.totalLength);
   seeSegment(packet, conn, Direction.In);
-  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn));
+  if (conn.extension.carry != Carry.None) {
+    transmitFull<A>(frame, packet, conn, hop, mtu);
+    return true;
+  }
+  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn, numberIn(packet, conn)));
   completeChecksum(frame, packet);
   putLinkAt<A>(frame, start, packet.ip, hop.outInterface, hop.mac);
   frame.judge(Verdict.Forward, Reason.FullNatIn);

@@ -21,11 +21,12 @@ import { Dest } from '../service/dest';
 import { field } from '../superblock';
 import { isLoopback } from '../wire/address';
 import { DF_BE, IPV4_MIN } from '../wire/ipv4';
-import { IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
+import { IPV6_MTU_MIN, IPV6_SIZE, isLoopback6 } from '../wire/ipv6';
 import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError } from './answer';
+import { certainGrowth } from './carry';
 import { sendCut } from './cut';
 import { isElsewhere } from './ftp';
-import { countFullHopOf, countsHop, translateFullInOf, transmitFull } from './fullnat';
+import { countFullHopOf, countsHop, translateFullLocal, transmitFull } from './fullnat';
 import { changeIn } from './help';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { translateIn } from './translate';
@@ -96,7 +97,8 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     return;
   }
   const mtu = mtuOf(conn, hop);
-  if (!mayPass(frame, packet, conn, hop, mtu)) return;
+  const growth = conn.isFull ? min<u32>(certainGrowth(packet, conn), mtu) : 0;
+  if (!mayPass(frame, packet, conn, hop, mtu, growth)) return;
   if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
@@ -125,7 +127,8 @@ export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void 
   const hop = hopOf(conn, packet);
   if (hop.kind != HopKind.Local) {
     if (!mayStartAny(frame, packet, hop)) return;
-    if (!fits(frame, packet, mtuOf(conn, hop), countsHop(conn))) return;
+    const mtu = mtuOf(conn, hop);
+    if (!fits(frame, packet, mtu, mtu, countsHop(conn))) return;
   }
   frame.judge(Verdict.Drop, Reason.TransportTruncated);
 }
@@ -143,7 +146,7 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
     return;
   }
   const mtu = mtuOf(conn, hop);
-  if (!mayPass(frame, packet, conn, hop, mtu)) return;
+  if (!mayPass(frame, packet, conn, hop, mtu, 0)) return;
   if (packet.hasOptions) recordArrival(packet.header);
   const delta = conn.isTranslated ? translateErrorIn(frame, packet, conn) : 0;
   if (conn.isFull) countFullHopOf(packet, conn, delta);
@@ -156,9 +159,14 @@ function mtuOf(conn: Conn, hop: Hop): u32 {
   return conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
 }
 
-/** Whether the packet fits, or may be cut, and can leave; judges the frame when not. */
-function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): bool {
-  return (isWithin(packet, mtu) || fits(frame, packet, mtu, countsHop(conn))) && canLeave(frame, packet.ip, hop);
+/** Whether the packet fits, or may be cut, and can leave; judges the frame when not. It will be longer by `growth`. */
+function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32, growth: u32): bool {
+  const limit = mtu - growth;
+  const told = growth != 0 && packet.isV6 ? max<u32>(limit, IPV6_MTU_MIN) : limit;
+  return (
+    (isWithin(packet, limit) || fits(frame, packet, limit, told, countsHop(conn))) &&
+    canLeave(frame, packet.ip - growth, hop)
+  );
 }
 
 /** Whether nothing needs to be asked: pieces of IPv6 may be longer than the whole, which lacks their headers. */
@@ -198,7 +206,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   }
   const length = packet.totalLength;
   const asks = !isWithin(packet, mtu) && (packet.isV6 || field(SB_PMTU_DISC) != 0);
-  if (asks && !fits(frame, packet, mtu, true)) return;
+  if (asks && !fits(frame, packet, mtu, mtu, true)) return;
   // No length field says more.
   if (length + overhead > LENGTH_MAX + (dest.isV6 ? IPV6_SIZE : 0)) {
     frame.judge(Verdict.Drop, Reason.TooBig);
@@ -246,8 +254,9 @@ function transmitLocal(frame: Descriptor, packet: Scratch, conn: Conn, error: bo
     }
     if (!error && conn.isExtended && !conn.isFull && !changeIn(frame, packet, conn)) return;
     if (error) translateErrorIn(frame, packet, conn);
-    else if (conn.isFull) translateFullInOf(frame, packet, conn);
-    else if (packet.isV6) translateIn<v128>(frame, packet, conn);
+    else if (conn.isFull) {
+      if (!translateFullLocal(frame, packet, conn)) return;
+    } else if (packet.isV6) translateIn<v128>(frame, packet, conn);
     else translateIn<u32>(frame, packet, conn);
     if (!packet.isV6) packet.header.fillChecksum();
   } else if (conn.method == Method.Bypass) {
@@ -266,9 +275,9 @@ export function mustNotBeCut(packet: Scratch, mtu: u32): bool {
 
 /**
  * Whether the packet may go where packets of `mtu` bytes fit: because it does, or because it may be cut. Otherwise judges
- * the frame, and answers, with the TTL counted down in the quotation if the way `counts` it.
+ * the frame, and answers that `told` bytes do, with the TTL counted down in the quotation if the way `counts` it.
  */
-function fits(frame: Descriptor, packet: Scratch, mtu: u32, counts: bool): bool {
+function fits(frame: Descriptor, packet: Scratch, mtu: u32, told: u32, counts: bool): bool {
   if (packet.isV6) {
     // A datagram that came in pieces goes on in such pieces.
     const length = packet.isReassembled ? field(SB_PIECE_MAX) : packet.totalLength;
@@ -277,7 +286,7 @@ function fits(frame: Descriptor, packet: Scratch, mtu: u32, counts: bool): bool 
     return true;
   }
   if (counts) decrementHop(packet);
-  answerTooBig(frame, packet, mtu);
+  answerTooBig(frame, packet, told);
   frame.judge(Verdict.Drop, Reason.TooBig);
   return false;
 }

@@ -21,6 +21,7 @@ import {
   Family,
   SERVICE_SIZE,
   SVC_ADDRESS,
+  SVC_CARRY,
   SVC_CURSOR,
   SVC_DEST_COUNT,
   SVC_DESTS,
@@ -202,6 +203,13 @@ export class Service {
   }
   localAt(place: u32): Local {
     return changetype<Local>(<usize>load<u32>(this.locals + ((<usize>place) << 2)));
+  }
+  /** Carry. */
+  get carry(): u32 {
+    return load<u8>(changetype<usize>(this), SVC_CARRY);
+  }
+  set carry(value: u32) {
+    store<u8>(changetype<usize>(this), value, SVC_CARRY);
   }
   /** Profile. */
   get profile(): u32 {

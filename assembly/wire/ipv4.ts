@@ -50,6 +50,10 @@ export class Ipv4 {
     return (load<u8>(changetype<usize>(this), VERSION_IHL) & 15) << 2;
   }
 
+  set headerLength(value: u32) {
+    store<u8>(changetype<usize>(this), 0x40 | (value >> 2), VERSION_IHL);
+  }
+
   /**
    * Writes a header without options, its checksum included. In words, which are summed up before they are stored:
    * narrower stores would make the loads wait.
@@ -128,6 +132,10 @@ export class Ipv4 {
 
   get protocol(): u32 {
     return load<u8>(changetype<usize>(this), PROTOCOL);
+  }
+
+  set protocol(value: u32) {
+    store<u8>(changetype<usize>(this), value, PROTOCOL);
   }
 
   get checksum(): u32 {

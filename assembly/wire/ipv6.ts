@@ -19,6 +19,8 @@ export const IPV6_SOURCE: usize = SOURCE;
 export const IPV6_DESTINATION: usize = DESTINATION;
 /** Bytes of the header, extension headers apart. */
 export const IPV6_SIZE: u32 = 40;
+/** Every way of IPv6 carries packets so long (RFC 8200 §5). */
+export const IPV6_MTU_MIN: u32 = 1280;
 
 /** View of an IPv6 header; valid where at least IPV6_SIZE bytes were seen. */
 @unmanaged

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isToa } from './carried';
 import { TCP_MIN } from './tcp';
 
 const END: u32 = 0;
@@ -14,6 +15,12 @@ export const TIMESTAMP: u32 = 8;
 export const TIMESTAMP_SIZE: u32 = 10;
 /** Bytes of an option's kind and length. */
 export const OPTION_HEADER: u32 = 2;
+/** Bytes of the longest header. */
+export const TCP_MAX: u32 = 60;
+
+/** The options of nearly every segment, as they begin: two NOPs, then timestamps, and their bytes. */
+const NOP_NOP_TIMESTAMP: u32 = 0x0a080101;
+const USUAL_SIZE: u32 = 12;
 
 /** The first option from `at` on that is no NOP; 0 when the options end before. */
 export function nextOption(at: usize, end: usize): usize {
@@ -52,4 +59,56 @@ export function findKind(tcp: usize, header: u32, kind: u32): usize {
     if (load<u8>(at) == kind) return at;
   }
   return 0;
+}
+
+/** Puts NOPs where a sender names a client itself; whether there was such an option. */
+export function effaceToa(tcp: usize, header: u32): bool {
+  const start = tcp + TCP_MIN;
+  const end = tcp + header;
+  if (header == TCP_MIN || (header == TCP_MIN + USUAL_SIZE && load<u32>(start) == NOP_NOP_TIMESTAMP)) return false;
+  let isThere: bool = false;
+  let length: u32 = 0;
+  for (let at = nextOption(start, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) break;
+    if (isToa(load<u8>(at), length)) {
+      memory.fill(at, <u8>NOP, length);
+      isThere = true;
+    }
+  }
+  return isThere;
+}
+
+/** Bytes of whole words that the options take without NOPs, and without what follows END; all, when some cannot be read. */
+export function squeezedSize(tcp: usize, header: u32): u32 {
+  const end = tcp + header;
+  let used: u32 = 0;
+  let length: u32 = 0;
+  for (let at = nextOption(tcp + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) return header - TCP_MIN;
+    used += length;
+  }
+  return inWords(used);
+}
+
+/** Moves the options, which can be read, together at the end of the header, NOPs behind the last one. */
+export function squeeze(tcp: usize, header: u32): void {
+  const start = tcp + TCP_MIN;
+  const end = tcp + header;
+  let to = start;
+  let length: u32 = 0;
+  for (let at = nextOption(start, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    memory.copy(to, at, length);
+    to += length;
+  }
+  const used = <u32>(to - start);
+  const words = inWords(used);
+  memory.fill(to, <u8>NOP, words - used);
+  memory.copy(end - words, start, words);
+}
+
+function inWords(bytes: u32): u32 {
+  return (bytes + 3) & ~3;
 }

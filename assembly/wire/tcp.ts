@@ -19,6 +19,7 @@ export const TCP_MIN: u32 = 20;
 export const FIN: u32 = 0x01;
 export const SYN: u32 = 0x02;
 export const RST: u32 = 0x04;
+export const PSH: u32 = 0x08;
 export const ACK: u32 = 0x10;
 export const URG: u32 = 0x20;
 
@@ -55,6 +56,11 @@ export class Tcp {
     return (load<u8>(changetype<usize>(this), DATA_OFFSET) >> 4) << 2;
   }
 
+  set headerLength(value: u32) {
+    const reserved = load<u8>(changetype<usize>(this), DATA_OFFSET) & 15;
+    store<u8>(changetype<usize>(this), (value << 2) | reserved, DATA_OFFSET);
+  }
+
   /** The control bits, of which FIN, SYN, RST and ACK matter here. */
   get flags(): u32 {
     return load<u8>(changetype<usize>(this), FLAGS);
@@ -88,5 +94,14 @@ export class Tcp {
 
   set checksum(value: u32) {
     store<u16>(changetype<usize>(this), value, CHECKSUM);
+  }
+
+  /** Urgent pointer. */
+  get urgent(): u32 {
+    return bswap<u16>(load<u16>(changetype<usize>(this), URGENT));
+  }
+
+  set urgent(value: u32) {
+    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), URGENT);
   }
 }

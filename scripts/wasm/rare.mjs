@@ -52,6 +52,7 @@ export const RARE = [
   'assembly/forward/fullnat/transmitFull<u32>',
   'assembly/forward/fullnat/transmitFull<v128>',
   'assembly/flow/sequence/clearTimestamps',
+  'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',
   // SYN proxy: handshakes, and what changes afterwards.

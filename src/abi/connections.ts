@@ -96,15 +96,25 @@ export const EXT_RELEASED = 12;
 /** SEQUENCE_SIZE bytes each: how the numbers of its client's segments, and those of its server's, are adjusted. */
 export const EXT_IN = 16;
 export const EXT_OUT = 28;
-// FullNAT. u32: the record of the local address; u8: Profile; u8: ExtensionFlag bits; ADDRESS_SIZE bytes: the local address.
+// FullNAT. u32: the number of a server's first byte of data, in place of EXT_OUT, which it has none of; u32: the record of the local address; u8 each:
+// Profile; ExtensionFlag bits; Carry; datagrams that have named the client; ADDRESS_SIZE bytes: the local address.
+export const EXT_FIRST_DATA = 28;
 export const EXT_LOCAL = 40;
 export const EXT_PROFILE = 44;
 export const EXT_FLAGS = 45;
+export const EXT_CARRY = 46;
+export const EXT_TRIES = 47;
 export const EXT_LADDR = 48;
 
 export enum ExtensionFlag {
   /** The client's SYN was seen: SEQ_POSITION of EXT_IN is its number. */
   Begun = 1,
+  /** The server has answered: EXT_FIRST_DATA is known. */
+  Answered = 2,
+  /** The server has got more than the SYN: of the PROXY protocol's header all. */
+  Heard = 4,
+  /** That header was sent. */
+  Sent = 8,
   /** Its client answered a cookie: EXT_PROXY_ fields count. SEQ_POSITION of EXT_IN is the client's first number. */
   Proxied = 64,
   /** Its server has not answered yet. */

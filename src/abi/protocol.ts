@@ -42,6 +42,16 @@ export enum Profile {
   Dpvs = 2,
 }
 
+/** How FullNAT tells a server who its client is: see docs/fullnat.md. */
+export enum Carry {
+  None = 0,
+  Toa = 1,
+  ProxyV1 = 2,
+  ProxyV2 = 3,
+  UoaOption = 4,
+  UoaProtocol = 5,
+}
+
 /** How a packet is wrapped for a dest: ipvsadm's --tun-type, in the kernel's numbers. */
 export enum TunnelType {
   Ipip = 0,

@@ -169,10 +169,11 @@ export const SVC_USED = 56;
 export const SVC_FAMILY = 57;
 /** u8: PersistenceEngine. */
 export const SVC_PE = 58;
-/** u8 each: how many local addresses it has; which of them is tried next; Profile. */
+/** u8 each: how many local addresses it has; which of them is tried next; Profile; Carry. */
 export const SVC_LOCAL_COUNT = 59;
 export const SVC_LOCAL_NEXT = 60;
 export const SVC_PROFILE = 61;
+export const SVC_CARRY = 62;
 /** u64 × 5, see STATS_. */
 export const SVC_STATS = 64;
 /** u32: address of its scheduler's table or cache, 0 when it has none. */

@@ -44,6 +44,7 @@ export enum Reason {
   Bypass = 15,
   FullNatIn = 27,
   FullNatOut = 28,
+  ClientAddress = 29,
 
   // local
   LocalDelivery = 16,
@@ -124,6 +125,7 @@ export enum Reason {
   EvictedEstablished = 102,
   NoLocalPort = 103,
   ClientPortZero = 104,
+  ClientAddressLost = 105,
 
   // SYN proxy: forward; local; drop
   SynCookie = 112,

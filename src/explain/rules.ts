@@ -87,6 +87,8 @@ const RULES: Readonly<Record<string, string>> = {
   'local-client': 'IPVS NAT, reply to a local client: source translated back at LOCAL_IN',
   'no-call-id': 'IPVS --pe sip: a datagram without a Call-ID (RFC 3261 §20.8) is not scheduled',
   'table-full': 'the connection table is as large as it was planned, and evict lets nothing go',
+  'client-address': 'docs/fullnat.md: without room for what names the client, a packet of its own goes first',
+  'client-address-lost': 'docs/fullnat.md: there was no memory for a packet that names the client',
   'no-local-port': 'docs/fullnat.md: one server sees one connection at an address and port',
   'client-port-zero': 'docs/fullnat.md: nobody expects a reply at port 0 (RFC 9293 §3.1, RFC 768)',
   'bad-cookie': 'docs/synproxy.md: whoever guesses is right once in 2^21 times',

@@ -96,7 +96,10 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const { growth, must } = load.isError ? NO_GROWTH : growthOf(packet, connection);
   const mayCut = load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0);
   if (isTooBig(received, mtu, mayCut, must ? growth : 0)) {
-    return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, growth)));
+    return drop(
+      'too-big',
+      tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, must ? growth : 0)),
+    );
   }
   if (load.isCut && isTranslated(connection)) return drop('transport-truncated');
   const { isRouted = false } = received;
@@ -112,8 +115,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const last = second ?? first;
   const own = { ...outgoing, packet: last, partialChecksum: unfinishedAfter(last, partialChecksum) };
   if (second === undefined) return emit(host, own);
-  const told = emit(host, { ...outgoing, packet: first, partialChecksum: false, arrival: undefined });
-  return withMade(told, emit(host, { ...own, reason: 'client-address' }));
+  const ahead = { ...outgoing, packet: first, partialChecksum: false, arrival: undefined };
+  return withMade(emit(host, { ...ahead, reason: 'client-address' }), emit(host, own));
 }
 
 const NO_GROWTH = { growth: 0, must: false };

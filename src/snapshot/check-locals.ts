@@ -4,7 +4,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import { Method, Profile } from '../abi/protocol.js';
+import { Carry, Method, Profile } from '../abi/protocol.js';
 import { type Ports, portsOf, readPorts } from '../local-ports.js';
 import type { Snapshot } from './format.js';
 import { type AllRecords, fail, type Records, wordsOf } from './inspect.js';
@@ -57,6 +57,7 @@ function listed(base: number, words: Uint32Array, { services, locals }: AllRecor
   for (let i = 0; i < services.count; i++) {
     if (services.used[i] === 0) continue;
     if (services.byte(i, abi.SVC_PROFILE) > Profile.Dpvs) fail('SVC_PROFILE');
+    if (!isCarrier(services.byte(i, abi.SVC_CARRY), services.byte(i, abi.SVC_FAMILY))) fail('SVC_CARRY');
     const count = services.byte(i, abi.SVC_LOCAL_COUNT);
     if (services.byte(i, abi.SVC_LOCAL_NEXT) >= Math.max(count, 1)) fail('SVC_LOCAL_NEXT');
     const seen = new Set<number>();
@@ -133,6 +134,7 @@ function connected(all: AllRecords, given: Given) {
       const family = records === all.conns6 ? abi.Family.V6 : abi.Family.V4;
       expect('LOCAL_FAMILY', locals.byte(local, abi.LOCAL_FAMILY), family);
       if (extensions.byte(extension, abi.EXT_PROFILE) > Profile.Dpvs) fail('EXT_PROFILE');
+      if (!isCarrier(extensions.byte(extension, abi.EXT_CARRY), family)) fail('EXT_CARRY');
       const port =
         extensions.byte(extension, abi.EXT_LPORT_BE) * 256 + extensions.byte(extension, abi.EXT_LPORT_BE + 1);
       given.take(local * abi.POOL_COUNT + poolOf(records, i, family), port);
@@ -141,6 +143,11 @@ function connected(all: AllRecords, given: Given) {
     }
   }
   return { conns, total };
+}
+
+/** IPv6 has no option like that of IPv4. */
+function isCarrier(carry: number, family: number): boolean {
+  return carry <= Carry.UoaProtocol && !(carry === Carry.UoaOption && family === abi.Family.V6);
 }
 
 /** The pool of a connection's server. */

@@ -6,9 +6,9 @@ import type { Director } from '../../src/director.js';
 import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/reasons.js';
 import { BINARIES, type Binary } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { fullNat, answer as fullNatAnswer, request as fullNatRequest } from '../support/fullnat.js';
+import { fullNat, answer as fullNatAnswer, request as fullNatRequest, read } from '../support/fullnat.js';
 import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
-import { ACK, counting, FIN, SYN } from '../support/packets.js';
+import { ACK, counting, FIN, hex, SYN } from '../support/packets.js';
 import { type Case, NAT, TUN } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
@@ -98,6 +98,34 @@ describe('held fragments', () => {
     expect(director.counters()).toMatchObject({ 'fragment-held': 2n, 'fragment-timeout': 2n });
     note(['fragment-timeout']);
   });
+});
+
+it('FullNAT tells a server its client in a segment of its own, or is out of memory for it', () => {
+  const director = fullNat({ carry: 'toa' }, { plan: { arenaBytes: 1 << 16 } }, ['tcp'], [4]);
+  const [syn] = director.send(fullNatRequest(4), 'cli', 0);
+  const { seq, sport } = read(syn!.frame);
+  director.send(fullNatAnswer(4, sport, { seq: 5, ack: seq! + 1 }), 'srv', 0);
+  const full = fullNatRequest(4, { flags: ACK, seq: 1001, ack: 6, tcpOptions: hex(`fc28${'77'.repeat(38)}`) });
+  const outcomes = director.send(full, 'cli', 0);
+  expect(outcomes.map(({ reason }) => reason)).toEqual(['client-address', 'fullnat-in']);
+  note(outcomes.map(({ reason }) => reason));
+  const { burst } = director;
+  const cli = director.interfaceIndex('cli');
+  burst.reset();
+  let count = 0;
+  for (const length of [9000, full.length]) {
+    try {
+      for (; ; count++) {
+        burst.reserve(length, cli).set(full);
+        burst.commit(full.length);
+      }
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'BURST_FULL' });
+    }
+  }
+  director.process(0);
+  expect(director.counters()['client-address-lost']).toBe(BigInt(count));
+  note(['client-address-lost']);
 });
 
 it('FullNAT has a port or none', () => {

@@ -119,10 +119,12 @@ function linkLength(frame: Uint8Array): number {
 /** Services of TCP behind a SYN proxy, some, if all dests are by NAT. */
 function proxied(world: Start, random: Random): Start {
   const services = world.services.map(({ service, dests }) => {
+    // It does not tell servers their clients.
+    const { carry: _, ...rest } = service;
     const mayBe = !('fwmark' in service) && service.protocol === 'tcp' && random.once(2);
     return mayBe
       ? {
-          service: { ...service, synproxy: true },
+          service: { ...rest, synproxy: true },
           dests: dests.map(({ tunnel: _, ...dest }) => ({ ...dest, method: 'nat' as const })),
         }
       : { service, dests };

@@ -38,6 +38,17 @@ const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
 const NO_ROOM = 'drop no-room';
 const VERDICTS = new Map<string, VerdictName>(REASONS.map(({ name, verdict }) => [name, verdict]));
 
+/** Whether the director takes it. */
+function isTaken(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return false;
+  }
+}
+
 /** What became of a burst: frames by verdict and reason. */
 export interface Judged {
   readonly given: number;
@@ -59,15 +70,9 @@ export class Target {
     const words = { network, sysctl, ecn, evict, seed: 1n, localPorts: LOCAL_PORTS };
     this.director = Director.createSync({ ...words, wasm: module, memory, plan: PLAN });
     for (const { service, dests } of services) {
-      this.director.addService(service);
-      for (const dest of dests) {
-        try {
-          this.director.addDest(service, dest);
-        } catch (error) {
-          // Of another family than its method takes.
-          if (!(error instanceof RangeError)) throw error;
-        }
-      }
+      // With a local address that cannot be, or a dest of another family than its method takes.
+      if (!isTaken(() => this.director.addService(service))) continue;
+      for (const dest of dests) isTaken(() => this.director.addDest(service, dest));
     }
     const { burst, plan } = this.director;
     this.#base = burst.hold(PLAN.arenaBytes - made);
@@ -88,13 +93,15 @@ export class Target {
       return slot;
     });
     if (next > this.#middle) throw new Error(`the frames of a burst end at ${next}, beyond ${this.#middle}`);
+    const { burst } = this.director;
     const count = this.director.process(now);
     const all = new Map<string, number>();
     const made: Room[] = [];
     for (let i = 0; i < count; i++) {
       const name = this.#judgement(i);
       all.set(name, (all.get(name) ?? 0) + 1);
-      const room = this.#roomOf(i, slots[i]);
+      // A client's packet comes out as a made frame when one of the director's own goes before it.
+      const room = this.#roomOf(i, slots[i], slots[burst.cause(i)]);
       if (room !== undefined) made.push(room);
     }
     // Pieces that were made before it was clear that there is no room for all lie anywhere in the rest.
@@ -132,13 +139,12 @@ export class Target {
   }
 
   /** The room of a frame outside of its slot: the core made it, or made it whole. */
-  #roomOf(index: number, slot: Room | undefined): Room | undefined {
+  #roomOf(index: number, slot: Room | undefined, of: Room | undefined): Room | undefined {
     const { burst } = this.director;
     const from = burst.address(index);
     const to = from + burst.frameLength(index);
     const floor = from - this.#descriptors.getUint16(index * DESCRIPTOR_SIZE + DESC_HEADROOM, true);
-    const isInSlot = slot !== undefined && floor >= slot.from && to <= slot.to;
-    if (isInSlot) return undefined;
+    if ([slot, of].some((room) => room !== undefined && floor >= room.from && to <= room.to)) return undefined;
     if (floor < this.#middle || to > this.#end) throw new Error(`frame ${index} left its slot: ${floor} to ${to}`);
     // Nothing is put in front of a frame that was made.
     if (slot === undefined) return { from, to };

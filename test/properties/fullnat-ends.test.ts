@@ -84,7 +84,7 @@ function headerOf({ family, carry }: Served): Uint8Array {
 
 const CARRIES: Record<string, readonly (ReferenceCarry | undefined)[]> = {
   reference: [undefined, 'toa', 'proxy-v1', 'proxy-v2'],
-  core: [undefined],
+  core: [undefined, 'toa', 'proxy-v1', 'proxy-v2'],
 };
 
 describe.each(Object.keys(directors))('the %s', (name) => {

@@ -104,9 +104,9 @@ describe.each([
     const data = new Uint8Array(family === 4 ? 1448 : 1428).fill(7);
     const options = hex('0101080a0000000100000002');
     const { outcomes, segment: own, packet } = talk.client({ seq: 1001, ack: 5001, options, data }, PORT, { flags: 2 });
-    expect(judged(outcomes)).toEqual(['forward fullnat-in', 'forward client-address']);
+    expect(judged(outcomes)).toEqual(['forward client-address', 'forward fullnat-in']);
     expect(own).toMatchObject({ sequence: plus(talk.isn, 1), acknowledgment: 5001, flags: ACK | 8 });
-    expect(toHex(own.rest)).toBe(`080a00000001000000020101${header}`);
+    expect(toHex(own.rest)).toBe(`0101080a0000000100000002${header}`);
     const clients = packetIn(outcomes[1]!);
     expect(parseTcp(clients.payload).sequence).toBe(plus(talk.isn, 1 + length));
     for (const each of [packet, clients]) expect(checksumIsRight(each)).toBe(true);

@@ -55,13 +55,18 @@ export const keyOf = (family: Family, protocol: Protocol = 'tcp') =>
 
 export const PLAN = { ...SMALL_PLAN, extensions: 64, localAddresses: 4 };
 
-/** One service of each family and protocol, with one server; `settings` of them all. */
-export function fullNat(settings: Partial<ServiceConfig> = {}, options: DirectorOptions = {}): Director {
+/** A service of each of these families and protocols, with one server; `settings` of them all. */
+export function fullNat(
+  settings: Partial<ServiceConfig> = {},
+  options: DirectorOptions = {},
+  protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'],
+  families: readonly Family[] = [4, 6],
+): Director {
   const plan = { ...PLAN, ...options.plan };
   const made = createDirector('release', { network: FULLNAT_NETWORK, ...options, plan });
-  for (const family of [4, 6] as const) {
+  for (const family of families) {
     const { server, local } = ENDS[family];
-    for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
+    for (const protocol of protocols) {
       const key = keyOf(family, protocol);
       made.addService({ ...key, scheduler: 'rr', localAddresses: [local], ...settings } as ServiceConfig);
       made.addDest(key, { address: server, port: DPORT, method: 'fullnat' });

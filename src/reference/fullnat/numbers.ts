@@ -102,8 +102,9 @@ export function needsHeader(segment: TcpSegment, numbers: Numbers): boolean {
 export function towardsServer(segment: TcpSegment, numbers: Numbers): TcpSegment {
   const { delta, header, headerSent, initial } = numbers;
   // Who gives up before anything of the stream was sent speaks of the header's place.
-  const isBefore = hasFlag(segment, 'syn') || needsHeader(segment, numbers) || (hasFlag(segment, 'rst') && !headerSent);
-  const shift = initial === undefined || isBefore ? delta : delta + header;
+  const isBefore = needsHeader(segment, numbers) || (hasFlag(segment, 'rst') && !headerSent);
+  const isBehind = initial !== undefined && ((segment.sequence - initial) | 0) > 0;
+  const shift = isBehind && !isBefore ? delta + header : delta;
   return { ...segment, sequence: (segment.sequence + shift) >>> 0 };
 }
 
@@ -122,7 +123,9 @@ function acknowledged(number: number, { delta, header, initial, taken }: Numbers
   if (initial === undefined || header === 0) return (number - delta) >>> 0;
   const first = initial + 1;
   const behind = (number - delta - header - first) | 0;
-  return (behind < 0 && taken < header ? first : number - delta - header) >>> 0;
+  if (behind < 0 && taken < header) return first >>> 0;
+  const isOfStream = ((number - delta - initial) | 0) > 0;
+  return (isOfStream ? number - delta - header : number - delta) >>> 0;
 }
 
 /** The client's own number of a segment that its server got, as an error quotes it. */

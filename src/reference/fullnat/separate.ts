@@ -21,7 +21,8 @@ export function ownSegment(packet: IpPacket, segment: TcpSegment, option: Uint8A
   const timestamp = tcpOptions(segment).options.find(
     ({ kind, length }) => kind === TCP_OPTION.timestamp && length === TIMESTAMP_LENGTH,
   );
-  const kept = timestamp && segment.rest.subarray(timestamp.at, timestamp.at + timestamp.length);
+  const nops = new Uint8Array(2).fill(TCP_OPTION.noOperation);
+  const kept = timestamp && concatenate(nops, segment.rest.subarray(timestamp.at, timestamp.at + timestamp.length));
   const flags = data.length > 0 ? TCP_FLAG.psh | TCP_FLAG.ack : TCP_FLAG.ack;
   const bare = { ...segment, offsetAndReserved: 0x50, flags, checksum: 0, urgentPointer: 0, rest: data };
   const bytes = serialiseTcp(withOptions(bare, filled(option, ...(kept === undefined ? [] : [kept]))));

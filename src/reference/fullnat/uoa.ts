@@ -15,22 +15,11 @@ export const UOA_TYPE = 31;
 const HEAD_LENGTH = 4;
 
 const LONGEST_OPTIONS = 40;
-const [END, NO_OPERATION] = [0, 1];
 
-/** The packet with the option behind those that it has; `undefined` when there is no room. */
+/** The packet with the option in front of those that it has; `undefined` when there is no room. */
 export function withUoaOption(packet: Ipv4Packet, option: Uint8Array): Ipv4Packet | undefined {
   if (packet.options.length + option.length > LONGEST_OPTIONS) return undefined;
-  return { ...packet, options: concatenate(withoutEnd(packet.options), option) };
-}
-
-/** Behind an end nobody looks for more. */
-function withoutEnd(options: Uint8Array): Uint8Array {
-  const open = options.slice();
-  for (let at = 0; at < open.length; ) {
-    if (open[at] === END) open.fill(NO_OPERATION, at);
-    at += open[at] === NO_OPERATION ? 1 : Math.max(2, open[at + 1] ?? 0);
-  }
-  return open;
+  return { ...packet, options: concatenate(option, packet.options) };
 }
 
 /** The packet with a header that has the option between IP and UDP. */

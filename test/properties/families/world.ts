@@ -5,6 +5,7 @@
  */
 import { flagsOf, SCHEDULER_NAMES } from '../../../src/schedulers.js';
 import type {
+  CarryName,
   DestConfig,
   InterfaceConfig,
   LocalPortsConfig,
@@ -79,12 +80,24 @@ export function serviceOf(key: ServiceKey, choices: Choices): ServiceConfig {
     ...(persistent > 0 && { persistent, ...(choices.once(3) && { netmask: isV6 ? 64 : '255.255.255.254' }) }),
     ...(isUdp && choices.once(4) && { ops: true }),
     ...(isUdp && choices.once(6) && { pe: 'sip' as const }),
-    ...localsOf(isV6 ? 6 : 4, choices),
+    ...localsOf(key, isV6 ? 6 : 4, choices),
   };
 }
 
+/** What services of a protocol may tell their servers of clients in; by firewall mark in all of it. */
+const CARRIERS: Readonly<Record<'tcp' | 'udp' | 'sctp' | 'mark', readonly CarryName[]>> = {
+  tcp: ['toa', 'toa', 'proxy-v1', 'proxy-v2'],
+  udp: ['uoa-protocol', 'uoa-option', 'proxy-v2'],
+  sctp: [],
+  mark: ['toa', 'proxy-v1', 'proxy-v2', 'uoa-protocol', 'uoa-option'],
+};
+
 /** Local addresses, which services share, in any order; now and then none, or one that cannot be. */
-function localsOf(family: Family, choices: Choices): Pick<ServiceConfig, 'localAddresses' | 'profile'> {
+function localsOf(
+  key: ServiceKey,
+  family: Family,
+  choices: Choices,
+): Pick<ServiceConfig, 'localAddresses' | 'profile' | 'carry'> {
   const { locals, odd } = HOSTS[family];
   const first = choices.below(locals.length);
   const count = choices.of([1, 2, 1, 3, 0]);
@@ -92,7 +105,10 @@ function localsOf(family: Family, choices: Choices): Pick<ServiceConfig, 'localA
   if (choices.once(30))
     localAddresses.push(choices.of([...odd, HOSTS[family === 4 ? 6 : 4].own, locals[first] as string]));
   const profile = choices.of(['linux', 'linux', 'alibaba', 'dpvs'] as const);
-  return { localAddresses, profile };
+  const known = CARRIERS['fwmark' in key ? 'mark' : key.protocol];
+  const carriers = known.filter((carry) => family === 4 || carry !== 'uoa-option');
+  const carries = carriers.length > 0 && choices.once(2);
+  return { localAddresses, profile, ...(carries && { carry: choices.of(carriers) }) };
 }
 
 /** Few ports, so that they are given again. */

@@ -1,0 +1,206 @@
+/**
+ * TOA, and the PROXY protocol over TCP.
+ *
+ * @module
+ */
+import { ExtensionFlag } from '../../src/abi/connections';
+import { Carry, Profile } from '../../src/abi/protocol';
+import { Extension } from '../conn/extension';
+import { Conn } from '../conn/record';
+import { firstByte, shiftOf, toReceiver } from '../conn/sequence';
+import { Direction } from '../conn/tcp-state';
+import { Descriptor, Scratch } from '../descriptor';
+import { prefixSize, toaKind, writePrefix } from '../flow/carried';
+import { openGap } from '../flow/gap';
+import { completeChecksum } from '../flow/offload';
+import { isSane } from '../flow/sequence';
+import { Hop } from '../net/hop';
+import { carriedSize, writeCarried } from '../wire/carried';
+import { difference16, difference32, fold, sum, update } from '../wire/checksum';
+import { ACK, FIN, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
+import {
+  effaceToa,
+  findOption,
+  MSS,
+  MSS_SIZE,
+  nextOption,
+  OPTION_HEADER,
+  optionLength,
+  SACK,
+  squeeze,
+  squeezedSize,
+  TCP_MAX,
+} from '../wire/tcp-options';
+import { isRoom, Told } from './carry';
+
+/** The largest segment that every host takes (RFC 9293 §3.7.1): no MSS becomes less than what TOA leaves of it. */
+const MSS_DEFAULT: u32 = 536;
+const MSS_DEFAULT6: u32 = 1220;
+
+/** Lets a client's segment tell the server who sent it. */
+export function carrySegment(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
+  const how = conn.extension.carry;
+  if (how == Carry.None || !isSane(packet)) return Told.Done;
+  // What is summed up from elsewhere would have to move with the header.
+  if (packet.hasRemoteChecksum && !completeChecksum(frame, packet)) return Told.Dropped;
+  return how == Carry.Toa ? carryToa(frame, packet, conn, hop, mtu) : carryPrefix(frame, packet, conn, hop, mtu);
+}
+
+function carryToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
+  const header = changetype<Tcp>(packet.l4).headerLength;
+  const length = packet.l4Length;
+  const tells = mustTell(changetype<Tcp>(packet.l4), conn.extension);
+  if (!tells && header == TCP_MIN) return Told.Done;
+  const before = sum(packet.l4, header);
+  const isForged = effaceToa(packet.l4, header);
+  const isTold = tells && insertToa(frame, packet, conn, hop, mtu);
+  if (isForged || isTold)
+    settle(
+      frame,
+      packet,
+      length,
+      sum(packet.l4, changetype<Tcp>(packet.l4).headerLength) + <u64>(~fold(before) & 0xffff),
+    );
+  // A SYN is followed by what tells.
+  const isLate = (changetype<Tcp>(packet.l4).flags & SYN) != 0 || conn.extension.has(ExtensionFlag.Heard);
+  return !tells || isTold || isLate ? Told.Done : Told.Ahead;
+}
+
+/** Whether the segment has to name the client: until the server's first data are acknowledged. */
+function mustTell(tcp: Tcp, extension: Extension): bool {
+  const flags = tcp.flags;
+  const isAlibaba = extension.profile == Profile.Alibaba;
+  if ((flags & (SYN | RST | ACK)) == SYN) return isAlibaba;
+  if ((flags & (SYN | RST | ACK)) != ACK || (isAlibaba && (flags & FIN) != 0)) return false;
+  return extension.has(ExtensionFlag.Answered) && tcp.acknowledgement == extension.firstData;
+}
+
+/** Puts the option behind the fixed header; NOPs give way to it. False: there is no room even so. */
+function insertToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): bool {
+  const header = changetype<Tcp>(packet.l4).headerLength;
+  const size = carriedSize(packet.isV6);
+  let grown = <i32>size;
+  if (header + size > TCP_MAX || !isRoom(frame, packet, hop, mtu, size)) {
+    const squeezed = TCP_MIN + squeezedSize(packet.l4, header) + size;
+    grown = <i32>(squeezed - header);
+    if (squeezed > TCP_MAX || (grown > 0 && !isRoom(frame, packet, hop, mtu, grown))) return false;
+    squeeze(packet.l4, header);
+  }
+  openGap(frame, packet, packet.l4 + TCP_MIN, grown);
+  changetype<Tcp>(packet.l4).headerLength = header + grown;
+  writeCarried(packet.l4 + TCP_MIN, toaKind(conn), packet.isV6, conn.cportBE, conn.caddr);
+  return true;
+}
+
+/** Puts the header of the PROXY protocol in front of the first byte, until the server has acknowledged it. */
+function carryPrefix(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
+  const extension = conn.extension;
+  const numbers = extension.sequence(Direction.In);
+  const size = shiftOf(numbers);
+  const tcp = changetype<Tcp>(packet.l4);
+  const flags = tcp.flags;
+  if (size == 0 || size != prefixSize(conn) || (flags & (SYN | RST | ACK)) != ACK) return Told.Done;
+  if (extension.has(ExtensionFlag.Heard)) return Told.Done;
+  if (tcp.sequence != toReceiver(numbers, firstByte(numbers))) return Told.Done;
+  extension.flags = extension.flags | ExtensionFlag.Sent;
+  if (!isRoom(frame, packet, hop, mtu, size)) return Told.Ahead;
+  const length = packet.l4Length;
+  const header = tcp.headerLength;
+  let moved = moveBack(tcp, size);
+  if ((flags & URG) != 0) {
+    const urgent = tcp.urgent;
+    tcp.urgent = urgent + size;
+    moved += difference16(bswap<u16>(<u16>urgent), bswap<u16>(<u16>(urgent + size)));
+  }
+  const data = packet.l4 + header;
+  openGap(frame, packet, data, size);
+  writePrefix(data - size, conn);
+  if ((size & 1) != 0) moved += swapped(data, length - header);
+  settle(frame, packet, length, moved + sum(data - size, size));
+  return Told.Done;
+}
+
+/** Lowers the segment's number; what that adds to its sum. */
+function moveBack(tcp: Tcp, bytes: u32): u64 {
+  const number = tcp.sequence;
+  tcp.sequence = number - bytes;
+  return difference32(bswap<u32>(number), bswap<u32>(number - bytes));
+}
+
+/** What it adds to a sum that bytes stand at odd places, which stood at even ones. */
+function swapped(at: usize, length: u32): u64 {
+  const bytes = fold(sum(at, length));
+  return <u64>(~bytes & 0xffff) + <u64>bswap<u16>(<u16>bytes);
+}
+
+/** The checksum follows a segment's new length, and what else adds `delta` to its sum. */
+function settle(frame: Descriptor, packet: Scratch, length: u32, delta: u64): void {
+  const tcp = changetype<Tcp>(packet.l4);
+  const lengths = difference16(bswap<u16>(<u16>length), bswap<u16>(<u16>packet.l4Length));
+  // One that is only begun covers the pseudo-header alone.
+  tcp.checksum = frame.isPartial ? fold(<u64>tcp.checksum + lengths) : update(tcp.checksum, delta + lengths);
+}
+
+/**
+ * Notes what a server's segment says, before its numbers are adjusted: which was its first, what it has got. Its MSS leaves
+ * room for TOA. What it says of the header in front of the data the client must not hear.
+ */
+export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  const extension = conn.extension;
+  if (extension.carry == Carry.None || !isSane(packet)) return;
+  const tcp = changetype<Tcp>(packet.l4);
+  const flags = tcp.flags;
+  const numbers = extension.sequence(Direction.In);
+  if ((flags & (SYN | ACK)) == (SYN | ACK)) {
+    extension.firstData = tcp.sequence + 1;
+    extension.flags = extension.flags | ExtensionFlag.Answered;
+    if (extension.carry == Carry.Toa) lowerMss(frame, packet);
+  }
+  if ((flags & ACK) == 0 || !extension.has(ExtensionFlag.Begun) || extension.has(ExtensionFlag.Heard)) return;
+  const size = shiftOf(numbers);
+  const got = <i32>(tcp.acknowledgement - (toReceiver(numbers, firstByte(numbers)) - size));
+  if (got > 0 && got >= <i32>size) {
+    extension.flags = extension.flags | ExtensionFlag.Heard;
+  } else if (size != 0) {
+    // Less than the header: to the client it is its SYN alone.
+    const number = tcp.acknowledgement;
+    const whole = number - got + size;
+    tcp.acknowledgement = whole;
+    const edges = raiseEdges(packet, whole);
+    if (!frame.isPartial) {
+      tcp.checksum = update(tcp.checksum, difference32(bswap<u32>(number), bswap<u32>(whole)) + edges);
+    }
+  }
+}
+
+/** Raises the edges of selective acknowledgments to `whole`, as far as they can be read; returns what that adds to the sum. */
+function raiseEdges(packet: Scratch, whole: u32): u64 {
+  const header = changetype<Tcp>(packet.l4).headerLength;
+  const before = sum(packet.l4, header);
+  const end = packet.l4 + header;
+  let length: u32 = 0;
+  for (let at = nextOption(packet.l4 + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) break;
+    if (load<u8>(at) != SACK || (length & 7) != OPTION_HEADER) continue;
+    for (let edge = at + OPTION_HEADER; edge < at + length; edge += 4) {
+      if (<i32>(bswap<u32>(load<u32>(edge)) - whole) < 0) store<u32>(edge, bswap<u32>(whole));
+    }
+  }
+  return sum(packet.l4, header) + <u64>(~fold(before) & 0xffff);
+}
+
+/** MSS less what TOA takes. */
+function lowerMss(frame: Descriptor, packet: Scratch): void {
+  const header = changetype<Tcp>(packet.l4).headerLength;
+  const option = findOption(packet.l4, header, MSS, MSS_SIZE);
+  if (option == 0) return;
+  const mss = <u32>bswap<u16>(load<u16>(option, 2));
+  const size = carriedSize(packet.isV6);
+  const least = min<u32>(mss, (packet.isV6 ? MSS_DEFAULT6 : MSS_DEFAULT) - size);
+  const lower = <u32>max<i32>(<i32>least, <i32>mss - <i32>size);
+  if (lower == mss) return;
+  const before = sum(packet.l4, header);
+  store<u16>(option, bswap<u16>(<u16>lower), 2);
+  settle(frame, packet, packet.l4Length, sum(packet.l4, header) + <u64>(~fold(before) & 0xffff));
+}
