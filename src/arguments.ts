@@ -14,7 +14,7 @@ import {
   type TunnelChecksum,
   type TunnelType,
 } from './abi/protocol.js';
-import { type AddressBytes, addressBytes, type Family, formatEndpoint, isIPv4 } from './address.js';
+import { type AddressBytes, addressBytes, type Family, formatAddress, formatEndpoint, isIPv4 } from './address.js';
 import {
   CARRIERS,
   type DestInfo,
@@ -233,6 +233,12 @@ export function localAddresses(service: ServiceConfig): Uint8Array {
     all.set(address.bytes, i * ADDRESS_SIZE);
   }
   return all;
+}
+
+/** One of them, as `services()` tells it. @throws TypeError or RangeError as {@link localAddresses} */
+export function localAddressOf(service: ServiceKey, address: string): string {
+  const bytes = localAddresses({ ...service, localAddresses: [address] });
+  return formatAddress(bytes.subarray(0, serviceFamily(service) === 6 ? 16 : 4));
 }
 
 /** @throws RangeError for a dest by FullNAT where each packet has its own connection, which ends before there is a reply. */

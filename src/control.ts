@@ -12,6 +12,7 @@ import {
   destLabel,
   destSettings,
   localAddresses,
+  localAddressOf,
   type ServiceArguments,
   serviceArguments,
   serviceLabel,
@@ -62,6 +63,44 @@ export class Control {
 
   editService(service: ServiceConfig): void {
     this.#edit(this.service(service), service);
+  }
+
+  /** As the API has it: local addresses that are left out stay. */
+  changeService(service: ServiceConfig): void {
+    this.checkOps(service);
+    this.assertDests(service);
+    const { localAddresses = this.#localAddresses(service) } = service;
+    this.editService({ ...service, localAddresses });
+  }
+
+  addLocalAddress(service: ServiceKey, address: string): void {
+    const own = this.#localAddresses(service);
+    const added = localAddressOf(service, address);
+    if (own.includes(added)) {
+      throw new IpvsError(
+        'LOCAL_ADDRESS_EXISTS',
+        `${serviceLabel(service)}: ${added} is a local address of it already`,
+      );
+    }
+    this.#setLocalAddresses(service, [...own, added]);
+  }
+
+  deleteLocalAddress(service: ServiceKey, address: string): void {
+    const own = this.#localAddresses(service);
+    const deleted = localAddressOf(service, address);
+    if (!own.includes(deleted)) {
+      throw new IpvsError('NO_SUCH_LOCAL_ADDRESS', `${serviceLabel(service)}: ${deleted} is no local address of it`);
+    }
+    const rest = own.filter((one) => one !== deleted);
+    this.#setLocalAddresses(service, rest);
+  }
+
+  #localAddresses(service: ServiceKey): readonly string[] {
+    return readService(this.#view, this.service(service)).localAddresses ?? [];
+  }
+
+  #setLocalAddresses(service: ServiceKey, localAddresses: readonly string[]): void {
+    this.editService({ ...readService(this.#view, this.service(service)), localAddresses });
   }
 
   /** @throws RangeError when the service gets one-packet scheduling and has a dest by FullNAT, whose connections live for replies. */

@@ -263,12 +263,30 @@ export class Director implements Disposable {
     this.#control.addService(service);
   }
 
-  /** Changes what a service has beside its name. @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL; RangeError as `addService`. */
+  /**
+   * Changes what a service has beside its name; local addresses that are left out stay.
+   *
+   * @throws IpvsError NO_SUCH_SERVICE or TABLE_FULL; RangeError as `addService`.
+   */
   editService(service: ServiceConfig): void {
     this.#assertOpen();
-    this.#control.checkOps(service);
-    this.#control.assertDests(service);
-    this.#control.editService(service);
+    this.#control.changeService(service);
+  }
+
+  /**
+   * Puts a local address behind those that a service has for FullNAT.
+   *
+   * @throws IpvsError NO_SUCH_SERVICE, LOCAL_ADDRESS_EXISTS or TABLE_FULL; RangeError for one that no service can have.
+   */
+  addLocalAddress(service: ServiceKey, address: string): void {
+    this.#assertOpen();
+    this.#control.addLocalAddress(service, address);
+  }
+
+  /** Takes one away; connections that have it live on. @throws IpvsError NO_SUCH_SERVICE or NO_SUCH_LOCAL_ADDRESS. */
+  deleteLocalAddress(service: ServiceKey, address: string): void {
+    this.#assertOpen();
+    this.#control.deleteLocalAddress(service, address);
   }
 
   /** Deletes a service with its dests; packets of its connections are dropped. @throws IpvsError NO_SUCH_SERVICE. */

@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'NO_SUCH_SERVICE'
   | 'DEST_EXISTS'
   | 'NO_SUCH_DEST'
+  | 'LOCAL_ADDRESS_EXISTS'
+  | 'NO_SUCH_LOCAL_ADDRESS'
   /** A table of the plan is full (services, dests, interfaces, routes, neighbours), or too small for a snapshot. */
   | 'TABLE_FULL'
   /** An interface, route or neighbour does not fit the rest of the network. */

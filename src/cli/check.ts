@@ -5,10 +5,18 @@
  */
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
-import { applyRules, checkKeepalived, type Problem, parseRule, type RuleCommand, RuleError } from '../rules/index.js';
+import {
+  applyRules,
+  checkKeepalived,
+  type Dialect,
+  type Problem,
+  parseRule,
+  type RuleCommand,
+  RuleError,
+} from '../rules/index.js';
 import { type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
-import { includedFiles, isKeepalived, nameOf, readText } from './rules-file.js';
+import { DIALECT_OPTION, includedFiles, isKeepalived, nameOf, parseDialect, readText } from './rules-file.js';
 
 const SPEC: CommandSpec = {
   name: 'check',
@@ -17,6 +25,7 @@ const SPEC: CommandSpec = {
   options: [
     { name: 'keepalived', help: 'all FILEs are of keepalived; default: what a FILE looks like' },
     { name: 'config-id', short: 'i', value: 'ID', help: 'the ID of lines with @ID, as for keepalived; default: none' },
+    DIALECT_OPTION,
   ],
   notes: `A line of output is FILE:LINE: error: TEXT, or warning; - is standard input.
 Rules are those of 'ipvsadm -S', or as they are typed. A file that can be read is
@@ -40,11 +49,12 @@ export async function checkCommand(argv: readonly string[], io: Io): Promise<num
   const { positionals: files } = options;
   if (files.length === 0) throw usageError('a FILE is needed');
   if (files.filter((file) => file === '-').length > 1) throw usageError('standard input can be read once');
+  const dialect = parseDialect(options.get('dialect') ?? 'ipvsadm');
   let hasErrors = false;
   for (const file of files) {
     const text = readText(file);
     const isConfig = options.has('keepalived') || isKeepalived(text);
-    const problems = isConfig ? checkConfig(text, file, options.get('config-id')) : checkRules(text, file);
+    const problems = isConfig ? checkConfig(text, file, options.get('config-id')) : checkRules(text, file, dialect);
     for (const { at, severity, text: words } of sorted(problems)) {
       io.out(`${at.file}:${at.line}: ${severity}: ${words}\n`);
     }
@@ -59,13 +69,13 @@ function checkConfig(text: string, file: string, id: string | undefined): Proble
   return [...problems, ...(hasError(problems) ? [] : refusalsOf(rules))];
 }
 
-function checkRules(text: string, file: string): Problem[] {
+function checkRules(text: string, file: string, dialect: Dialect): Problem[] {
   const problems: Problem[] = [];
   const rules: RuleCommand[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     const at = { file: nameOf(file), line: i + 1 };
     noteErrors(problems, () => {
-      const rule = parseRule(line, at);
+      const rule = parseRule(line, at, dialect);
       if (rule !== undefined) rules.push(rule);
     });
   }
@@ -74,11 +84,19 @@ function checkRules(text: string, file: string): Problem[] {
 }
 
 /** Room for more than anyone has; what still does not fit is taken for good. */
-const PLAN = { connections: 1, connections6: 1, services: 4096, dests: 65536, schedulerBytes: 1 << 26 };
+const PLAN = {
+  connections: 1,
+  connections6: 1,
+  services: 4096,
+  dests: 65536,
+  schedulerBytes: 1 << 26,
+  localAddresses: 4096,
+};
 
 /** What an empty director says to the rules. */
 function refusalsOf(rules: readonly RuleCommand[]): Problem[] {
-  const director = Director.createSync({ plan: PLAN });
+  // Ports are not given here: one for each address is enough.
+  const director = Director.createSync({ plan: PLAN, localPorts: { first: 1, last: 1 } });
   const problems: Problem[] = [];
   for (const rule of rules) noteErrors(problems, () => applyRules(director, [rule]));
   director.close();

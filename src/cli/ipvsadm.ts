@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Director } from '../director.js';
 import {
+  type Dialect,
   type IpvsadmIo,
   type IpvsadmOptions,
   namesFromFiles,
@@ -14,6 +15,7 @@ import {
   runIpvsadmSave,
 } from '../rules/index.js';
 import { type Io, isErrno, usageError } from './io.js';
+import { parseDialect } from './rules-file.js';
 import { changeState, loadState } from './state-file.js';
 
 /** The state file, unless `--state` names one. */
@@ -22,7 +24,7 @@ const STATE_VARIABLE = 'IPVS_WASM_STATE';
 const HELP = `ipvs-wasm ipvsadm, ipvsadm-save, ipvsadm-restore: the programs of these names of
 ipvsadm 1.31, on a director in a file
 
-Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
+Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [--dialect dpvs] [WORDS...]
        ipvs-wasm ipvsadm-save --state FILE [--lossless] [-n]
        ipvs-wasm ipvsadm-restore --state FILE < RULES
 
@@ -32,6 +34,9 @@ Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [WORDS...]
                 FILE.lock meanwhile; another one waits for that, up to ten seconds
   --json        listings as JSON
   --lossless    also save thresholds, and marks as they can be read again
+  --dialect dpvs  short options of DPVS's ipvsadm: -b --fullnat, -P --add-laddr,
+                -Q --del-laddr, -G --get-laddr, -z --laddr, -j --synproxy; -F DEV
+                is taken and not needed: the network says whose addresses are whose
 
 WORDS are those of ipvsadm: 'ipvs-wasm ipvsadm -h' prints them. Output, messages
 and exit codes are ipvsadm's. The director's clock stands still meanwhile. Names
@@ -50,7 +55,10 @@ const PROGRAMS: Readonly<Record<string, Run>> = {
 };
 
 /** What only looks: the state stays as it is, and its file. */
-const LOOKS = /^(-[lLShv]|--(list|save|help|version)$)/;
+const LOOKS: Readonly<Record<Dialect, RegExp>> = {
+  ipvsadm: /^(-[lLShv]|--(list|save|help|version|get-laddr)$)/,
+  dpvs: /^(-[lLShvG]|--(list|save|help|version|get-laddr)$)/,
+};
 
 /** What needs no state. */
 const SAYS = /^(-[hv]|--version)$/;
@@ -59,7 +67,7 @@ const RESTORES = /^(-R|--restore)$/;
 
 /** Runs the program `program` with the words after it; gives its exit code. */
 export async function ipvsadmCommand(program: string, argv: readonly string[], io: Io): Promise<number> {
-  const { words, state, json, lossless } = ownOptions(argv);
+  const { words, state, json, lossless, dialect } = ownOptions(argv);
   if (words[0] === '--help') {
     io.out(HELP);
     return 0;
@@ -67,7 +75,7 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
   const names = namesFromFiles(systemFile('/etc/hosts'), systemFile('/etc/services'));
   if (program === 'ipvsadm' && SAYS.test(words[0] ?? '')) {
     const streams = { out: io.out, err: io.err, input: () => '' };
-    return runIpvsadm(words, Director.createSync(), streams, { program, names, json, lossless });
+    return runIpvsadm(words, Director.createSync(), streams, { program, names, json, lossless, dialect });
   }
   const file = state ?? process.env[STATE_VARIABLE];
   if (file === undefined || file === '') throw usageError(`--state FILE or ${STATE_VARIABLE} is needed`);
@@ -75,8 +83,10 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
   const isRestore = program === 'ipvsadm-restore' || (program === 'ipvsadm' && RESTORES.test(words[0] ?? ''));
   const rules = isRestore ? readFileSync(0, 'utf8') : '';
   const streams = { out: io.out, err: io.err, input: () => rules };
-  const act = (director: Director) => PROGRAMS[program]!(words, director, streams, { program, names, json, lossless });
-  const isLook = program === 'ipvsadm-save' || (program === 'ipvsadm' && LOOKS.test(words[0] ?? '-L'));
+  const act = (director: Director) =>
+    PROGRAMS[program]!(words, director, streams, { program, names, json, lossless, dialect });
+  const looks = LOOKS[dialect];
+  const isLook = program === 'ipvsadm-save' || (program === 'ipvsadm' && looks.test(words[0] ?? '-L'));
   // Also after a mistake the state is written: what came before it was done.
   if (!isLook) return changeState(file, act);
   if (!existsSync(file)) io.err(`ipvs-wasm: ${file}: no such state, so this is an empty director's\n`);
@@ -87,6 +97,7 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
 function ownOptions(argv: readonly string[]) {
   const words: string[] = [];
   let state: string | undefined;
+  let dialect: Dialect = 'ipvsadm';
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
     if (word === '--state') {
@@ -94,9 +105,11 @@ function ownOptions(argv: readonly string[]) {
       // Not the variable's file instead.
       if (state === undefined) throw usageError('--state needs a FILE');
     } else if (word.startsWith('--state=')) state = word.slice('--state='.length);
+    else if (word === '--dialect') dialect = parseDialect(argv[++i] ?? '');
+    else if (word.startsWith('--dialect=')) dialect = parseDialect(word.slice('--dialect='.length));
     else if (word !== '--json' && word !== '--lossless') words.push(word);
   }
-  return { words, state, json: argv.includes('--json'), lossless: argv.includes('--lossless') };
+  return { words, state, dialect, json: argv.includes('--json'), lossless: argv.includes('--lossless') };
 }
 
 function systemFile(file: string): string {

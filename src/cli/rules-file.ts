@@ -6,7 +6,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { naming } from '../capture/source.js';
-import { type IncludedFile, parseKeepalived, parseRules, type RuleCommand } from '../rules/index.js';
+import { type Dialect, type IncludedFile, parseKeepalived, parseRules, type RuleCommand } from '../rules/index.js';
+import { usageError } from './io.js';
+import type { OptionSpec } from './options.js';
+
+/** Whose short options rules have. */
+export const DIALECT_OPTION: OptionSpec = {
+  name: 'dialect',
+  value: 'NAME',
+  help: "short options in rules: ipvsadm's (default), or dpvs, where -b is --fullnat",
+};
 
 /** Lines that ipvsadm has none of: a block that opens, a comment with `!`, a parameter, a condition, another file. */
 const KEEPALIVED = /^[ \t]*(?:[!$@}]|include[rmwba]?[ \t]|[^-#\s].*\{[ \t]*(?:[#!].*)?\r?$)/m;
@@ -17,11 +26,17 @@ export function isKeepalived(text: string): boolean {
 }
 
 /** The rules of a file of either kind. @throws RuleError */
-export function readRules(file: string): readonly RuleCommand[] {
+export function readRules(file: string, dialect: Dialect): readonly RuleCommand[] {
   const text = readText(file);
   const name = nameOf(file);
-  if (!isKeepalived(text)) return parseRules(text, name);
+  if (!isKeepalived(text)) return parseRules(text, name, dialect);
   return parseKeepalived(text, { file: name, include: includedFiles }).rules;
+}
+
+/** The value of `--dialect`. */
+export function parseDialect(text: string): Dialect {
+  if (text !== 'ipvsadm' && text !== 'dpvs') throw usageError(`--dialect takes ipvsadm or dpvs, not '${text}'`);
+  return text;
 }
 
 /** Reads a file, `-` being standard input. */

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { Director, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
+import { Director, type DirectorOptions, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
 import { IpvsError } from '../errors.js';
-import { applyRules } from '../rules/ipvsadm.js';
+import { applyRules, type RuleCommand } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
 import { splitWord } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 import { MADE_ROOM } from './rewrite-loop.js';
-import { nameOf, readRules, readText } from './rules-file.js';
+import { DIALECT_OPTION, nameOf, parseDialect, readRules, readText } from './rules-file.js';
 
 const CONNECTIONS = 1 << 18;
 /** Those of both families still fit in 4 GiB. */
@@ -27,6 +27,7 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     help: "rules as 'ipvsadm -S -n' prints them, or a keepalived.conf; - for standard input",
   },
+  DIALECT_OPTION,
   {
     name: 'network',
     value: 'FILE',
@@ -68,9 +69,14 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   const seed = parseSeed(options.get('seed') ?? '0');
   const connections = parseCount('connections', options.get('connections') ?? String(CONNECTIONS), 1, MOST_CONNECTIONS);
 
-  const rules = readRules(rulesFile);
+  const rules = readRules(rulesFile, parseDialect(options.get('dialect') ?? 'ipvsadm'));
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
-  const plan = { connections, connections6: connections, arenaBytes: ARENA_BYTES + held };
+  const plan = {
+    connections,
+    connections6: connections,
+    arenaBytes: ARENA_BYTES + held,
+    ...roomForFullNat(rules, connections),
+  };
   const director = Director.createSync({
     seed,
     ecn: parseEcn(options.get('ecn') ?? 'kernel'),
@@ -84,6 +90,20 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
     io.err(`ipvs-wasm: ${nameOf(rulesFile)}: warning: there is no service in it, so that nothing is balanced\n`);
   }
   return director;
+}
+
+/** A cell for each connection of FullNAT or behind a SYN proxy, and the local addresses that the rules name. */
+function roomForFullNat(rules: readonly RuleCommand[], connections: number): DirectorOptions['plan'] {
+  const locals = new Set<string>();
+  let isUsed = false;
+  for (const rule of rules) {
+    if (rule.command === 'add-laddr') locals.add(rule.address);
+    if (rule.command === 'add-server' || rule.command === 'edit-server') isUsed ||= rule.dest.method === 'fullnat';
+    if (rule.command !== 'add-service' && rule.command !== 'edit-service') continue;
+    isUsed ||= rule.service.synproxy === true;
+    for (const address of rule.service.localAddresses ?? []) locals.add(address);
+  }
+  return isUsed ? { extensions: 2 * connections, localAddresses: locals.size } : {};
 }
 
 /** What is wrong about a network as a whole is found when the director gets it: names the file. */

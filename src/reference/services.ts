@@ -182,7 +182,8 @@ export class ServiceTable {
     const persistence = readPersistence(config, family);
     for (const { method } of dests) checkMethod(method, persistence.once);
     const carry = readCarry(config, family);
-    const localAddresses = readLocalAddresses(config, family);
+    // Those that are left out stay.
+    const localAddresses = config.localAddresses === undefined ? before : readLocalAddresses(config, family);
     this.#localPorts.rename(before, localAddresses);
     const isNew = localAddresses.length !== before.length || localAddresses.some((each, i) => each !== before[i]);
     if (isNew) Object.assign(service, { localAddresses, nextLocal: 0 });

@@ -17,6 +17,9 @@ export interface RuleTarget {
   addDest(service: ServiceKey, dest: DestConfig): void;
   editDest(service: ServiceKey, dest: DestConfig): void;
   deleteDest(service: ServiceKey, dest: DestKey): void;
+  /** Puts one more behind those that FullNAT has for the service. */
+  addLocalAddress(service: ServiceKey, address: string): void;
+  deleteLocalAddress(service: ServiceKey, address: string): void;
   /** Of one service with its dests, or of all. */
   zeroStats(service?: ServiceKey): void;
   /** Seconds; a timeout left out stays as it is. */
@@ -64,6 +67,12 @@ export function applyRule(target: RuleTarget, rule: RuleCommand): void {
       break;
     case 'delete-server':
       target.deleteDest(rule.service, rule.dest);
+      break;
+    case 'add-laddr':
+      target.addLocalAddress(rule.service, rule.address);
+      break;
+    case 'del-laddr':
+      target.deleteLocalAddress(rule.service, rule.address);
       break;
     case 'zero':
       target.zeroStats(rule.service);

@@ -9,6 +9,7 @@ import { DaemonOptions, ServerOptions, ServiceOptions } from './option-values.js
 import {
   type CommandName,
   commandLabel,
+  type Dialect,
   GROUPS,
   groupOf,
   type OptionGroup,
@@ -33,8 +34,8 @@ export interface CommandLine {
 }
 
 /** Reads the words after `ipvsadm`. @throws UsageError */
-export function readCommandLine(words: readonly Word[], names: Names): CommandLine {
-  const reader = new OptionReader(words);
+export function readCommandLine(words: readonly Word[], names: Names, dialect: Dialect = 'ipvsadm'): CommandLine {
+  const reader = new OptionReader(words, dialect);
   const command = commandOf(reader, words);
   const daemon = new DaemonOptions();
   if (command.value !== undefined) daemon.state(command.spec.name, command.value);

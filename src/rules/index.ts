@@ -7,6 +7,7 @@
 export { RuleError, type RuleSource } from './error.js';
 export {
   applyRules,
+  type Dialect,
   parseRule,
   parseRules,
   type RuleCommand,

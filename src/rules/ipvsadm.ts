@@ -18,12 +18,14 @@ import { type CommandLine, readCommandLine } from './command-line.js';
 import { RuleError, type RuleSource } from './error.js';
 import { NO_NAMES } from './names.js';
 import type { Word } from './option-reader.js';
+import type { Dialect } from './options.js';
 import { REFUSALS } from './refusals.js';
 import { isRule, type RuleCommand, ruleOf } from './rule.js';
 import { NoCommandError, UsageError } from './usage-error.js';
 
 export { applyRules, type RuleTarget } from './apply.js';
 export { RuleError, type RuleSource } from './error.js';
+export type { Dialect } from './options.js';
 export type { RuleCommand, RuleDest, RuleKey, RuleService } from './rule.js';
 
 /** What is meant as the name of a host or a port. */
@@ -33,12 +35,13 @@ const NAME = /^[a-z\d.-]*[a-z][\w.-]*$/i;
  * Reads a whole rules file.
  *
  * @param file named in errors.
+ * @param dialect whose short options; default `ipvsadm`.
  * @throws RuleError at the first line that does not parse or is not handled by this version.
  */
-export function parseRules(text: string, file = 'rules'): RuleCommand[] {
+export function parseRules(text: string, file = 'rules', dialect: Dialect = 'ipvsadm'): RuleCommand[] {
   const commands: RuleCommand[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    const command = parseRule(line, { file, line: index + 1 });
+    const command = parseRule(line, { file, line: index + 1 }, dialect);
     if (command !== undefined) commands.push(command);
   }
   return commands;
@@ -50,7 +53,11 @@ export function parseRules(text: string, file = 'rules'): RuleCommand[] {
  * @returns `undefined` for an empty line or a comment.
  * @throws RuleError as {@link parseRules}.
  */
-export function parseRule(line: string, at: RuleSource = { file: 'ipvsadm', line: 1 }): RuleCommand | undefined {
+export function parseRule(
+  line: string,
+  at: RuleSource = { file: 'ipvsadm', line: 1 },
+  dialect: Dialect = 'ipvsadm',
+): RuleCommand | undefined {
   const words = splitWords(line);
   if (words.length === 0) return undefined;
   if (words[0]!.text === 'ipvsadm') words.shift();
@@ -59,7 +66,7 @@ export function parseRule(line: string, at: RuleSource = { file: 'ipvsadm', line
   };
   let read: CommandLine;
   try {
-    read = readCommandLine(words, NO_NAMES);
+    read = readCommandLine(words, NO_NAMES, dialect);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const { word } = error;

@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { MethodName, ProtocolName, SchedulerFlag, ServiceKey, TunnelConfig } from '../types.js';
+import type {
+  CarryName,
+  MethodName,
+  ProfileName,
+  ProtocolName,
+  SchedulerFlag,
+  ServiceKey,
+  TunnelConfig,
+} from '../types.js';
 
 /** Counters; bytes are IP bytes. */
 export interface ListedStats {
@@ -41,6 +49,11 @@ export interface SavedSettings {
   readonly netmask?: string | number;
   readonly ops?: boolean;
   readonly pe?: string;
+  /** What FullNAT has; left out: no address, `linux`, and no. */
+  readonly localAddresses?: readonly string[];
+  readonly profile?: ProfileName;
+  readonly carry?: CarryName;
+  readonly synproxy?: boolean;
   /** Newest first, as the kernel keeps them. */
   readonly dests: readonly SavedDest[];
 }
@@ -73,6 +86,9 @@ export interface ListedConnection {
   readonly virtualPort: number;
   readonly destAddress: string;
   readonly destPort: number;
+  /** Where FullNAT has the server send its replies to. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
   /** `bypass` is listed without its destination, as the kernel does. */
   readonly method?: string;
   /** `ESTABLISHED`, `UDP`, ... */

@@ -131,14 +131,14 @@ function titled(columns: string): string {
 
 /** A service with its scheduler, its flags, and what persistence it has. */
 function settings(name: string, service: ListedService): string {
-  const { scheduler, persistent, pe, ops } = service;
+  const { scheduler, persistent, pe, ops, synproxy } = service;
   const flags = flagsText(service);
   const mask = maskOf(service);
   let text = `${name} ${scheduler}${flags === undefined ? '' : ` (${flags})`}`;
   if (persistent !== undefined) {
     text += ` persistent ${persistent}${mask === undefined ? '' : ` mask ${mask}`}${pe === undefined ? '' : ` pe ${pe}`}`;
   }
-  return text + (ops ? ' ops' : '');
+  return text + (ops ? ' ops' : '') + (synproxy ? ' synproxy' : '');
 }
 
 function column(value: number, width: number): string {
@@ -188,11 +188,13 @@ export interface ConnectionListOptions {
   readonly names?: Names;
 }
 
-/** `ipvsadm -Lnc`: a line a connection. Minutes are not capped at 59, and what is left of a second is cut off. */
+/** `ipvsadm -Lnc`: a line a connection. With FullNAT among them, a column for local addresses, as DPVS has it. Minutes are not capped at 59, and what is left of a second is cut off. */
 export function listConnections(connections: readonly ListedConnection[], options: ConnectionListOptions = {}): string {
   const { order, persistent = false, names = NO_NAMES } = options;
   const naming = new Naming(names);
-  let text = 'IPVS connection entries\npro expire state       source             virtual            destination';
+  const isLocal = connections.some(({ localAddress }) => localAddress !== undefined);
+  let text = 'IPVS connection entries\npro expire state       source             virtual            ';
+  text += isLocal ? 'local              destination' : 'destination';
   text += persistent ? '        pe name          pe_data\n' : '\n';
   for (const row of order === 'given' ? connections : sortConnections(connections)) {
     // Of other protocols ipvsadm does not know the ports.
@@ -204,9 +206,14 @@ export function listConnections(connections: readonly ListedConnection[], option
     // The widths of these two are not those of the header.
     const last =
       persistent && row.pe ? `${destination.padEnd(16)} ${row.pe.name.padEnd(18)} ${row.pe.data}` : destination;
-    text += `${first} ${source} ${virtual} ${last}\n`;
+    const local = isLocal ? `${localOf(row, naming).padEnd(18)} ` : '';
+    text += `${first} ${source} ${virtual} ${local}${last}\n`;
   }
   return text;
+}
+
+function localOf({ localAddress, localPort = 0 }: ListedConnection, naming: Naming): string {
+  return localAddress === undefined ? '-' : naming.endpoint(localAddress, localPort);
 }
 
 /** What goes past its service has no server: the unspecified address stands there. */

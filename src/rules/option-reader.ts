@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { OPTION_SPECS, type OptionSpec } from './options.js';
+import { type Dialect, OPTION_SPECS, type OptionSpec } from './options.js';
 import { UsageError } from './usage-error.js';
 
 /** A word of a command line. */
@@ -26,12 +26,26 @@ export interface GivenOption {
   readonly last: Word;
 }
 
-const BY_LETTER = new Map(OPTION_SPECS.filter(({ letter }) => letter !== '').map((spec) => [spec.letter, spec]));
-const BY_NAME = new Map<string, OptionSpec>(OPTION_SPECS.map((spec) => [spec.name, spec]));
+/** The options of a dialect, by the name that stands before them. */
+class Lookup {
+  readonly byLetter: ReadonlyMap<string, OptionSpec>;
+  readonly byName: ReadonlyMap<string, OptionSpec>;
+
+  constructor(specs: readonly OptionSpec[]) {
+    this.byLetter = new Map(specs.filter(({ letter }) => letter !== '').map((spec) => [spec.letter, spec]));
+    this.byName = new Map(specs.map((spec) => [spec.name, spec]));
+  }
+}
+
+const LOOKUPS: Readonly<Record<Dialect, Lookup>> = {
+  ipvsadm: new Lookup(OPTION_SPECS.ipvsadm),
+  dpvs: new Lookup(OPTION_SPECS.dpvs),
+};
 
 /** Reads the options of a command line one by one. */
 export class OptionReader {
   readonly #words: readonly Word[];
+  readonly #lookup: Lookup;
   #next = 0;
   /** Letters of a bundle that are still to be read. */
   #bundle: Word | undefined;
@@ -40,8 +54,9 @@ export class OptionReader {
   /** Words that are neither options nor their values, so far. */
   readonly rest: Word[] = [];
 
-  constructor(words: readonly Word[]) {
+  constructor(words: readonly Word[], dialect: Dialect) {
     this.#words = words;
+    this.#lookup = LOOKUPS[dialect];
   }
 
   /**
@@ -67,11 +82,11 @@ export class OptionReader {
     const equals = word.text.indexOf('=');
     const name = word.text.slice(2, equals < 0 ? undefined : equals);
     const inline = equals < 0 ? undefined : tailOf(word, equals + 1);
-    return this.#take(BY_NAME.get(name), inline);
+    return this.#take(this.#lookup.byName.get(name), inline);
   }
 
   #short(bundle: Word): GivenOption {
-    const spec = BY_LETTER.get(bundle.text[0]!);
+    const spec = this.#lookup.byLetter.get(bundle.text[0]!);
     const tail = tailOf(bundle, 1);
     this.#bundle = undefined;
     if (tail.text.startsWith('=')) return this.#take(spec, tailOf(tail, 1));

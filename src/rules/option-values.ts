@@ -5,13 +5,14 @@
  * @module
  */
 import { isIPv4, isIPv6 } from '../address.js';
-import type { MethodName, ProtocolName, SchedulerFlag, TunnelConfig } from '../types.js';
+import type { CarryName, MethodName, ProfileName, ProtocolName, SchedulerFlag, TunnelConfig } from '../types.js';
 import type { Names } from './names.js';
 import type { Word } from './option-reader.js';
 import type { CommandName, OptionName } from './options.js';
 import { UsageError } from './usage-error.js';
 import {
   parseEndpoint,
+  parseLocalAddress,
   parseMark,
   parseNetmask,
   parseNumber,
@@ -26,13 +27,25 @@ const PROTOCOLS: Partial<Record<OptionName, ProtocolName>> = {
   'udp-service': 'udp',
   'sctp-service': 'sctp',
 };
-const METHODS: Partial<Record<OptionName, MethodName>> = { gatewaying: 'dr', masquerading: 'nat', ipip: 'tun' };
+const METHODS: Partial<Record<OptionName, MethodName>> = {
+  gatewaying: 'dr',
+  masquerading: 'nat',
+  ipip: 'tun',
+  fullnat: 'fullnat',
+};
 const CHECKSUMS: Partial<Record<OptionName, NonNullable<TunnelConfig['checksum']>>> = {
   'tun-nocsum': 'nocsum',
   'tun-csum': 'csum',
   'tun-remcsum': 'remcsum',
 };
 const TUNNEL_TYPES: readonly NonNullable<TunnelConfig['type']>[] = ['ipip', 'gue', 'gre'];
+const PROFILES: readonly ProfileName[] = ['linux', 'alibaba', 'dpvs'];
+/** How servers are told the client, by option and value. */
+const CARRIERS: Readonly<Record<string, Readonly<Record<string, CarryName>>>> = {
+  'proxy-protocol': { v1: 'proxy-v1', v2: 'proxy-v2' },
+  uoa: { option: 'uoa-option', protocol: 'uoa-protocol' },
+};
+const SWITCH = { enable: true, disable: false };
 const WHOLE_ADDRESS = '255.255.255.255';
 
 /** A service. */
@@ -51,6 +64,11 @@ export class ServiceOptions {
   netmask: string | number = WHOLE_ADDRESS;
   ops = false;
   pe = '';
+  profile: ProfileName | undefined;
+  carry: CarryName | undefined;
+  synproxy = false;
+  /** The local address that a command is about. */
+  localAddress = '';
 
   constructor(names: Names) {
     this.#names = names;
@@ -89,6 +107,29 @@ export class ServiceOptions {
         return;
       case 'pe':
         this.pe = value!.text;
+        return;
+      default:
+        this.#takeFullNat(option, value);
+    }
+  }
+
+  #takeFullNat(option: OptionName, value: Word | undefined): void {
+    switch (option) {
+      case 'laddr':
+        this.localAddress = parseLocalAddress(value!);
+        return;
+      case 'profile':
+        this.profile = PROFILES.find((name) => name === value!.text) ?? refuseWord(option, value!, PROFILES);
+        return;
+      case 'toa':
+        this.carry = 'toa';
+        return;
+      case 'proxy-protocol':
+      case 'uoa':
+        this.carry = meantBy(CARRIERS[option]!, option, value!);
+        return;
+      case 'synproxy':
+        this.synproxy = meantBy(SWITCH, option, value!);
     }
   }
 
@@ -101,6 +142,15 @@ export class ServiceOptions {
     this.port = endpoint.port ?? 0;
     if (endpoint.family === 6) this.netmask = 128;
   }
+}
+
+/** What a word of a few stands for. @throws UsageError that names them */
+function meantBy<T>(words: Readonly<Record<string, T>>, option: OptionName, word: Word): T {
+  return Object.hasOwn(words, word.text) ? words[word.text]! : refuseWord(option, word, Object.keys(words));
+}
+
+function refuseWord(option: OptionName, word: Word, known: readonly string[]): never {
+  throw new UsageError(`illegal ${option} specified: expected ${known.join(' or ')}, got "${word.text}"`, word);
 }
 
 /** A real server. */

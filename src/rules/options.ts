@@ -1,5 +1,5 @@
 /**
- * The commands and options of ipvsadm 1.31, and which go together.
+ * The commands and options of ipvsadm 1.31, and which go together; behind them what FullNAT needs besides, in DPVS's words.
  *
  * @module
  */
@@ -20,6 +20,9 @@ export type CommandName =
   | 'restore'
   | 'save'
   | 'zero'
+  | 'add-laddr'
+  | 'del-laddr'
+  | 'get-laddr'
   | 'help'
   | 'version';
 
@@ -65,7 +68,15 @@ export type OptionName =
   | 'mcast-interface'
   | 'mcast-group'
   | 'mcast-port'
-  | 'mcast-ttl';
+  | 'mcast-ttl'
+  | 'fullnat'
+  | 'laddr'
+  | 'ifname'
+  | 'profile'
+  | 'toa'
+  | 'proxy-protocol'
+  | 'uoa'
+  | 'synproxy';
 
 /** Whether a word follows: never, always, or unless the next one starts with a dash. */
 export type Takes = 'nothing' | 'value' | 'optional';
@@ -77,6 +88,21 @@ export interface OptionSpec {
   readonly takes: Takes;
   readonly isCommand: boolean;
 }
+
+/** Whose short options: those of ipvsadm, or those of DPVS's, where `-b` is `--fullnat`. */
+export type Dialect = 'ipvsadm' | 'dpvs';
+
+/** What DPVS has letters for that ipvsadm has none for, or others. */
+const DPVS_LETTERS: Readonly<Record<string, string>> = {
+  'add-laddr': 'P',
+  'del-laddr': 'Q',
+  'get-laddr': 'G',
+  laddr: 'z',
+  ifname: 'F',
+  fullnat: 'b',
+  synproxy: 'j',
+  'sched-flags': '',
+};
 
 const COMMANDS: readonly (readonly [letter: string, name: CommandName, takes?: Takes])[] = [
   ['A', 'add-service'],
@@ -96,6 +122,9 @@ const COMMANDS: readonly (readonly [letter: string, name: CommandName, takes?: T
   ['S', 'save'],
   ['', 'start-daemon', 'value'],
   ['', 'stop-daemon', 'value'],
+  ['', 'add-laddr'],
+  ['', 'del-laddr'],
+  ['', 'get-laddr'],
 ];
 
 const OPTIONS: readonly (readonly [letter: string, name: OptionName, takes?: Takes])[] = [
@@ -140,13 +169,26 @@ const OPTIONS: readonly (readonly [letter: string, name: OptionName, takes?: Tak
   ['', 'tun-nocsum'],
   ['', 'tun-csum'],
   ['', 'tun-remcsum'],
+  ['', 'fullnat'],
+  ['', 'laddr', 'value'],
+  ['', 'ifname', 'value'],
+  ['', 'profile', 'value'],
+  ['', 'toa'],
+  ['', 'proxy-protocol', 'value'],
+  ['', 'uoa', 'value'],
+  ['', 'synproxy', 'value'],
 ];
 
-/** All of them. */
-export const OPTION_SPECS: readonly OptionSpec[] = [
+const SPECS: readonly OptionSpec[] = [
   ...COMMANDS.map(([letter, name, takes = 'nothing']) => ({ letter, name, takes, isCommand: true }) as const),
   ...OPTIONS.map(([letter, name, takes = 'nothing']) => ({ letter, name, takes, isCommand: false }) as const),
 ];
+
+/** All of them, by dialect. */
+export const OPTION_SPECS: Readonly<Record<Dialect, readonly OptionSpec[]>> = {
+  ipvsadm: SPECS.filter(({ name }) => name !== 'ifname'),
+  dpvs: SPECS.map((spec) => ({ ...spec, letter: DPVS_LETTERS[spec.name] ?? spec.letter })),
+};
 
 /** What counts as one option: it may be given once, whichever way, and messages name it so. */
 export type OptionGroup =
@@ -159,11 +201,16 @@ export type OptionGroup =
       | 'gatewaying'
       | 'masquerading'
       | 'ipip'
+      | 'fullnat'
+      | 'toa'
+      | 'proxy-protocol'
+      | 'uoa'
       | 'ipv6'
       | 'sort'
     >
   | 'service-address'
-  | 'forwarding-method';
+  | 'forwarding-method'
+  | 'client-address';
 
 /** The group of an option; `-6` and `--sort` may be given as often as one likes. */
 export function groupOf(name: OptionName): OptionGroup | undefined {
@@ -176,7 +223,12 @@ export function groupOf(name: OptionName): OptionGroup | undefined {
     case 'gatewaying':
     case 'masquerading':
     case 'ipip':
+    case 'fullnat':
       return 'forwarding-method';
+    case 'toa':
+    case 'proxy-protocol':
+    case 'uoa':
+      return 'client-address';
     case 'ipv6':
     case 'sort':
       return undefined;
@@ -221,6 +273,11 @@ export const GROUPS: readonly OptionGroup[] = [
   'tun-nocsum',
   'tun-csum',
   'tun-remcsum',
+  'laddr',
+  'ifname',
+  'profile',
+  'client-address',
+  'synproxy',
 ];
 
 /** How a command takes an option; what is not listed it does not take. */
@@ -233,8 +290,9 @@ export interface Takings {
 
 const SERVICE: Takings = {
   needs: ['service-address'],
-  may: ['scheduler', 'persistent', 'netmask', 'ops', 'pe', 'sched-flags'],
+  may: ['scheduler', 'persistent', 'netmask', 'ops', 'pe', 'sched-flags', 'profile', 'client-address', 'synproxy'],
 };
+const LOCAL_ADDRESS: Takings = { needs: ['service-address', 'laddr'], may: ['ifname'] };
 const SERVER: Takings = {
   needs: ['service-address', 'real-server'],
   may: [
@@ -269,6 +327,9 @@ export const TAKINGS: Readonly<Record<Exclude<CommandName, 'help' | 'version'>, 
   restore: {},
   save: { may: ['numeric'] },
   zero: { may: ['service-address'] },
+  'add-laddr': LOCAL_ADDRESS,
+  'del-laddr': LOCAL_ADDRESS,
+  'get-laddr': { may: ['service-address', 'numeric'] },
 };
 
 /** How messages name a command. */

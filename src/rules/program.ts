@@ -18,8 +18,10 @@ import { helpText, VERSION_TEXT } from './help.js';
 import { jsonOf } from './json.js';
 import type { ListedConnection, ListedService } from './listed.js';
 import { listConnections, listServices } from './listings.js';
+import { listLocalAddresses, localAddressesOf } from './local-addresses.js';
 import { type Names, NO_NAMES } from './names.js';
 import type { Word } from './option-reader.js';
+import type { Dialect } from './options.js';
 import { compareServices } from './order.js';
 import { REFUSALS, refusalText } from './refusals.js';
 import { isRule, keyOf, type RuleCommand, ruleOf } from './rule.js';
@@ -55,6 +57,8 @@ export interface IpvsadmOptions {
   readonly now?: number;
   /** Listings as JSON, see `docs/ipvsadm-json.md`. Default false. */
   readonly json?: boolean;
+  /** Whose short options: with `dpvs` those of DPVS's ipvsadm, where `-b` is `--fullnat`. Default `ipvsadm`. */
+  readonly dialect?: Dialect;
   /** `-S` also writes what ipvsadm's own loses. Default false. */
   readonly lossless?: boolean;
 }
@@ -141,7 +145,7 @@ class Program {
   run(words: readonly Word[]): number {
     let line: CommandLine;
     try {
-      line = readCommandLine(words, this.#names);
+      line = readCommandLine(words, this.#names, this.#options.dialect);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       if (error instanceof NoCommandError) this.#tryHelp();
@@ -154,6 +158,8 @@ class Program {
     switch (command) {
       case 'list':
         return this.#list(line);
+      case 'get-laddr':
+        return this.#listLocalAddresses(line);
       case 'save':
         return this.#save(line);
       case 'restore':
@@ -163,7 +169,7 @@ class Program {
       case 'stop-daemon':
         return this.#refuse(REFUSALS.noDaemon);
       default:
-        this.#io.out(command === 'help' ? helpText(this.#program) : VERSION_TEXT);
+        this.#io.out(command === 'help' ? helpText(this.#program, this.#options.dialect) : VERSION_TEXT);
         throw new Exit(0);
     }
   }
@@ -226,7 +232,8 @@ class Program {
     return this.#target.services().find((service) => isSame(service, key));
   }
 
-  #list({ options, service }: CommandLine): number {
+  #list(line: CommandLine): number {
+    const { options } = line;
     const target = this.#target;
     const names = options.has('numeric') ? NO_NAMES : this.#names;
     const { json = false, now = 0 } = this.#options;
@@ -237,18 +244,30 @@ class Program {
     } else if (options.has('timeout')) {
       const { tcp, tcpfin, udp } = target.getTimeouts();
       this.#io.out(json ? jsonOf(target.getTimeouts()) : `Timeout (tcp tcpfin udp): ${tcp} ${tcpfin} ${udp}\n`);
-    } else if (!options.has('daemon'))
-      this.#listServices(options, options.has('service-address') ? keyOf(service) : undefined);
+    } else if (!options.has('daemon')) this.#listServices(line);
     return 0;
   }
 
-  #listServices(options: CommandLine['options'], key: ServiceKey | undefined): void {
-    const one = key && this.#find(key);
-    if (key !== undefined && one === undefined) {
-      this.#io.err(`${REFUSALS.noService}\n`);
-      throw new Exit(1);
-    }
-    const services = one === undefined ? this.#target.services() : [one];
+  /** The service that a listing is asked for, or all. */
+  #listed({ options, service }: Pick<CommandLine, 'options' | 'service'>): readonly ListedService[] {
+    if (!options.has('service-address')) return this.#target.services();
+    const one = this.#find(keyOf(service));
+    if (one !== undefined) return [one];
+    this.#io.err(`${REFUSALS.noService}\n`);
+    throw new Exit(1);
+  }
+
+  #listLocalAddresses(line: CommandLine): number {
+    const { json = false, now = 0 } = this.#options;
+    const rows = localAddressesOf(this.#listed(line), this.#target.connections(now));
+    const names = line.options.has('numeric') ? NO_NAMES : this.#names;
+    this.#io.out(json ? jsonOf({ localAddresses: rows }) : listLocalAddresses(rows, names));
+    return 0;
+  }
+
+  #listServices(line: CommandLine): void {
+    const { options } = line;
+    const services = this.#listed(line);
     if (this.#options.json) {
       this.#io.out(jsonOf({ services }));
       return;
@@ -262,7 +281,7 @@ class Program {
       exact: options.has('exact'),
       sort: !options.has('nosort'),
       names: options.has('numeric') ? NO_NAMES : this.#names,
-      version: one === undefined,
+      version: !options.has('service-address'),
     });
     this.#io.out(text);
   }

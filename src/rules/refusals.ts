@@ -26,10 +26,13 @@ const BY_CODE: Partial<Record<ErrorCode, string>> = {
   TABLE_FULL: REFUSALS.noMemory,
 };
 
+/** What ipvsadm knows nothing of is said in the director's own words. */
+const OWN: readonly ErrorCode[] = ['LOCAL_ADDRESS_EXISTS', 'NO_SUCH_LOCAL_ADDRESS'];
+
 /** A refusal in those words; `undefined` for an error that is none. */
 export function refusalText(error: unknown, isAboutServer: boolean): string | undefined {
   if (error instanceof RangeError) return REFUSALS.invalid;
   if (!(error instanceof IpvsError)) return undefined;
   if (error.code === 'NO_SUCH_SERVICE') return isAboutServer ? REFUSALS.serviceNotDefined : REFUSALS.noService;
-  return BY_CODE[error.code];
+  return OWN.includes(error.code) ? error.message : BY_CODE[error.code];
 }

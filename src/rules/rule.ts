@@ -35,15 +35,28 @@ export type RuleCommand = { readonly at: RuleSource } & (
   | { readonly command: 'clear' }
   | { readonly command: 'add-server' | 'edit-server'; readonly service: RuleKey; readonly dest: RuleDest }
   | { readonly command: 'delete-server'; readonly service: RuleKey; readonly dest: Required<DestKey> }
+  /** One address by which FullNAT reaches the service's servers. */
+  | { readonly command: 'add-laddr' | 'del-laddr'; readonly service: RuleKey; readonly address: string }
   /** Statistics of one service, or of all. */
   | { readonly command: 'zero'; readonly service: RuleKey | undefined }
   /** Seconds; 0 leaves a timeout as it is. */
   | { readonly command: 'set'; readonly tcp: number; readonly tcpfin: number; readonly udp: number }
 );
 
+const LOOKS: readonly CommandName[] = [
+  'list',
+  'get-laddr',
+  'save',
+  'restore',
+  'help',
+  'version',
+  'start-daemon',
+  'stop-daemon',
+];
+
 /** Whether a command changes a director. */
 export function isRule(command: CommandName): command is RuleCommand['command'] {
-  return !['list', 'save', 'restore', 'help', 'version', 'start-daemon', 'stop-daemon'].includes(command);
+  return !LOOKS.includes(command);
 }
 
 /** The rule that a command line is. */
@@ -66,6 +79,9 @@ export function ruleOf(line: CommandLine, at: RuleSource): RuleCommand {
     case 'add-server':
     case 'edit-server':
       return { at, command, service: keyOf(line.service), dest: destOf(line.service, line.server) };
+    case 'add-laddr':
+    case 'del-laddr':
+      return { at, command, service: keyOf(line.service), address: line.service.localAddress };
     case 'delete-server':
       return {
         at,
@@ -83,7 +99,7 @@ export function keyOf({ fwmark, family, protocol, address, port }: ServiceOption
 }
 
 function serviceOf(options: ServiceOptions): RuleService {
-  const { scheduler, flags, persistent, netmask, ops, pe } = options;
+  const { scheduler, flags, persistent, netmask, ops, pe, profile, carry, synproxy } = options;
   const isWhole = netmask === (options.family === 6 ? 128 : '255.255.255.255');
   return {
     ...keyOf(options),
@@ -94,13 +110,16 @@ function serviceOf(options: ServiceOptions): RuleService {
     ...(!isWhole && { netmask }),
     ...(ops && { ops }),
     ...(pe !== '' && { pe: pe as 'sip' }),
+    ...(profile !== undefined && { profile }),
+    ...(carry !== undefined && { carry }),
+    ...(synproxy && { synproxy }),
   };
 }
 
 function destOf(service: ServiceOptions, server: ServerOptions): RuleDest {
   const { address, method, weight, upperThreshold, lowerThreshold } = server;
-  // Only NAT can map ports: DR and TUN leave the segment as it is, so that the server must listen on the VIP's port.
-  const port = method === 'nat' || service.fwmark !== undefined ? server.port : service.port;
+  // Only translation can map ports: DR and TUN leave the segment as it is, so that the server must listen on the VIP's port.
+  const port = method === 'nat' || method === 'fullnat' || service.fwmark !== undefined ? server.port : service.port;
   const tunnel = method === 'tun' && { tunnel: tunnelOf(server) };
   return { address, port, method, weight, upperThreshold, lowerThreshold, ...tunnel };
 }

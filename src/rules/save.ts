@@ -3,13 +3,20 @@
  *
  * @module
  */
-import type { MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
+import type { CarryName, MethodName, ProtocolName, ServiceKey, TunnelConfig } from '../types.js';
 import type { SavedDest, SavedService } from './listed.js';
 import { type Names, NO_NAMES } from './names.js';
 import { flagsText, markText, maskOf, Naming } from './naming.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
 
 const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
+const CARRY_OPTION: Record<CarryName, string> = {
+  toa: '--toa',
+  'proxy-v1': '--proxy-protocol v1',
+  'proxy-v2': '--proxy-protocol v2',
+  'uoa-option': '--uoa option',
+  'uoa-protocol': '--uoa protocol',
+};
 const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i', fullnat: '--fullnat' };
 
 /** How to save. */
@@ -24,7 +31,8 @@ export interface SaveOptions {
 }
 
 /**
- * One `-A` line a service and one `-a` line a dest, each ended by a newline; an empty string without services.
+ * One `-A` line a service, one `--add-laddr` line a local address, and one `-a` line a dest, each ended by a newline; an empty
+ * string without services.
  * Sorted as ipvsadm sorts.
  *
  * @throws RangeError for a dest of method `local`: no rule makes one.
@@ -36,6 +44,7 @@ export function saveRules(services: readonly SavedService[], options: SaveOption
   for (const service of mergeSort(services, compareServices)) {
     const key = keyOptions(service, naming, lossless);
     text += `-A ${key} -s ${service.scheduler}${settings(service)}\n`;
+    for (const address of service.localAddresses ?? []) text += `--add-laddr ${key} --laddr ${address}\n`;
     const protocol = 'fwmark' in service ? undefined : service.protocol;
     for (const dest of mergeSort(service.dests, compareDests)) {
       text += `-a ${key} -r ${naming.endpoint(dest.address, dest.port, protocol)} ${destOptions(dest, lossless)}\n`;
@@ -54,14 +63,17 @@ function keyOptions(service: Readonly<ServiceKey>, naming: Naming, lossless: boo
 }
 
 function settings(service: SavedService): string {
-  const { persistent, pe, ops } = service;
+  const { persistent, pe, ops, profile = 'linux', carry, synproxy } = service;
   const mask = maskOf(service);
   const flags = flagsText(service);
   let text = '';
   if (persistent !== undefined) text += ` -p ${persistent}${mask === undefined ? '' : ` -M ${mask}`}`;
   if (pe !== undefined) text += ` --pe ${pe}`;
   if (ops) text += ' -o';
-  return text + (flags === undefined ? '' : ` -b ${flags}`);
+  if (flags !== undefined) text += ` -b ${flags}`;
+  if (profile !== 'linux') text += ` --profile ${profile}`;
+  if (carry !== undefined) text += ` ${CARRY_OPTION[carry]}`;
+  return text + (synproxy ? ' --synproxy enable' : '');
 }
 
 function destOptions(dest: SavedDest, lossless: boolean): string {

@@ -100,6 +100,13 @@ export function parseEndpoint(text: string, protocol: ProtocolName | undefined, 
   return address === undefined ? undefined : withPort(4, address, port, protocol, names);
 }
 
+/** `--laddr`: an address, IPv6 without brackets. @throws UsageError */
+export function parseLocalAddress(word: Word): string {
+  const { text } = word;
+  if (isIPv6(text)) return formatIPv6Bytes(ipv6Bytes(text));
+  return quadOf(text) ?? refuse('illegal local address specified', word);
+}
+
 function withPort(
   family: 4 | 6,
   address: string,

@@ -75,6 +75,16 @@ export class RuleTable implements RuleTarget {
     Object.assign(this.row(service), service);
   }
 
+  addLocalAddress(service: ServiceKey, address: string): void {
+    const row = this.row(service);
+    Object.assign(row, { localAddresses: [...(row.localAddresses ?? []), address] });
+  }
+
+  deleteLocalAddress(service: ServiceKey, address: string): void {
+    const row = this.row(service);
+    Object.assign(row, { localAddresses: (row.localAddresses ?? []).filter((one) => one !== address) });
+  }
+
   deleteService(key: ServiceKey): void {
     const row = this.row(key);
     this.rows = this.rows.filter((other) => other !== row);

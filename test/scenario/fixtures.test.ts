@@ -92,7 +92,11 @@ const missing = (): never => {
 };
 
 const reference: MakeTarget = (network): ReplayTarget =>
-  Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), { clear: missing });
+  Object.assign(new ReferenceDirector({ network, ipId: 0x1234 }), {
+    clear: missing,
+    addLocalAddress: missing,
+    deleteLocalAddress: missing,
+  });
 
 const core: MakeTarget = (network) => Director.create({ network, seed: 1n });
 

@@ -115,6 +115,8 @@ export class Scripted implements ReplayTarget {
     this.closed++;
   }
 
+  addLocalAddress = this.#record('addLocalAddress');
+  deleteLocalAddress = this.#record('deleteLocalAddress');
   setSysctl = this.#record('setSysctl');
   setNetwork = this.#record('setNetwork');
   addService = this.#record('addService');

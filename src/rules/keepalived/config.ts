@@ -7,13 +7,13 @@ import type { Family } from '../../address.js';
 import type { ServiceSettings } from '../../types.js';
 import type { RuleSource } from '../error.js';
 import type { RuleCommand, RuleKey } from '../rule.js';
-import { type Entry, entryOf, groupOf } from './group.js';
+import { type Entry, entryOf, groupOf, localGroupOf } from './group.js';
 import { type KeepalivedOptions, readLines } from './lines.js';
 import { type Problem, Problems } from './problems.js';
 import type { KeepalivedServer } from './server.js';
 import { checkService } from './services.js';
 import { buildTree, type KeepalivedStatement } from './tree.js';
-import { expectWords, numberOf } from './values.js';
+import { expectWords, numberOf, textOf } from './values.js';
 import { type ServerBlock, serverBlockOf } from './virtual-server.js';
 
 /** A virtual server: one of a group's addresses or marks, or the only one. Those of a group share their servers. */
@@ -57,7 +57,7 @@ const SKIPPED = new Set([
     'bfd_instance',
   ],
   ...['net_namespace', 'net_namespace_ipvs', 'namespace_with_ipsets', 'instance', 'use_pid_dir', 'child_wait_time'],
-  ...['include_check', 'local_address_group'],
+  'include_check',
 ]);
 
 /** Reads a file; whatever is wrong with it is one of the problems. */
@@ -73,6 +73,7 @@ export function readConfig(text: string, options: KeepalivedOptions = {}): ReadC
 class ConfigReader {
   readonly #problems: Problems;
   readonly #groups = new Map<string, readonly Entry[]>();
+  readonly #localGroups = new Map<string, readonly string[]>();
   readonly #servers: { readonly statement: KeepalivedStatement; readonly block: ServerBlock }[] = [];
   timeouts: ReadConfig['timeouts'];
 
@@ -91,6 +92,10 @@ class ConfigReader {
       expectWords(statement, 1);
       if (this.#groups.has(words[1]!)) this.#problems.error(at, `there are two groups ${words[1]}`);
       this.#groups.set(words[1]!, groupOf(statement, this.#problems));
+    } else if (name === 'local_address_group') {
+      expectWords(statement, 1);
+      if (this.#localGroups.has(words[1]!)) this.#problems.error(at, `there are two local address groups ${words[1]}`);
+      this.#localGroups.set(words[1]!, localGroupOf(statement, this.#problems));
     } else if (SKIPPED.has(name) || name.startsWith('vrrp_')) {
       const timeouts = name === 'global_defs' ? block?.find((one) => one.words[0] === 'lvs_timeouts') : undefined;
       const ignored =
@@ -119,11 +124,21 @@ class ConfigReader {
     const services: KeepalivedService[] = [];
     for (const { statement, block } of this.#servers) {
       this.#problems.attempt(() => {
-        for (const entry of this.#entriesOf(statement)) services.push(serviceOf(entry, block));
+        const locals = this.#localsOf(block);
+        for (const entry of this.#entriesOf(statement)) services.push(serviceOf(entry, block, locals));
       });
     }
     for (const service of services) checkService(service, this.#problems);
     return services;
+  }
+
+  /** The local addresses that a virtual server names. */
+  #localsOf({ localGroup }: ServerBlock): readonly string[] | undefined {
+    if (localGroup === undefined) return undefined;
+    const name = textOf(localGroup);
+    const group = this.#localGroups.get(name);
+    if (group === undefined) this.#problems.error(localGroup.at, `there is no local_address_group ${name}`);
+    return group;
   }
 
   #entriesOf(statement: KeepalivedStatement): readonly Entry[] {
@@ -136,10 +151,11 @@ class ConfigReader {
   }
 }
 
-function serviceOf(entry: Entry, block: ServerBlock): KeepalivedService {
-  const { protocol, settings, realServers, sorryServer, quorum, hysteresis, omega, health } = block;
+function serviceOf(entry: Entry, block: ServerBlock, localAddresses: readonly string[] | undefined): KeepalivedService {
+  const { protocol, realServers, sorryServer, quorum, hysteresis, omega, health } = block;
   const family: Family = entry.family ?? block.family ?? 4;
   const key: RuleKey =
     'fwmark' in entry ? { fwmark: entry.fwmark, family } : { protocol, address: entry.address, port: entry.port };
+  const settings = { ...block.settings, ...(localAddresses !== undefined && { localAddresses }) };
   return { at: entry.at, key, settings, realServers, sorryServer, quorum, hysteresis, omega, health };
 }

@@ -25,6 +25,19 @@ export function groupOf({ block = [] }: KeepalivedStatement, problems: Problems)
   return entries;
 }
 
+/** Reads a `local_address_group` block: the addresses of DPVS's FullNAT. */
+export function localGroupOf({ block = [] }: KeepalivedStatement, problems: Problems): string[] {
+  const addresses: string[] = [];
+  for (const line of block) {
+    problems.attempt(() => {
+      // An interface may follow, to which DPVS gives the address.
+      expectWords(line, 0, 1);
+      addresses.push(...rangeOf(line));
+    });
+  }
+  return addresses;
+}
+
 /** Reads `ADDRESS [PORT]` or `fwmark N`, the words after `virtual_server`. */
 export function entryOf(statement: KeepalivedStatement): Entry {
   const { at, words } = statement;

@@ -86,8 +86,8 @@ export function destsOf(service: KeepalivedService, isAlive: IsAlive): [Keepaliv
 function destOf(key: RuleKey, server: KeepalivedServer, weight: number): RuleDest {
   const { address, method, tunnel, upperThreshold, lowerThreshold } = server;
   const own = 'fwmark' in key ? 0 : key.port;
-  // As with ipvsadm: only NAT maps ports, but a mark has none of its own.
-  const port = method === 'nat' || 'fwmark' in key ? (server.port ?? own) : own;
+  // As with ipvsadm: only translation maps ports, but a mark has none of its own.
+  const port = method === 'nat' || method === 'fullnat' || 'fwmark' in key ? (server.port ?? own) : own;
   return { address, port, method, weight, upperThreshold, lowerThreshold, ...(tunnel !== undefined && { tunnel }) };
 }
 

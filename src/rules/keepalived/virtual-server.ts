@@ -22,6 +22,8 @@ export interface ServerBlock {
   /** That of marks without one of their own, as far as the block tells it. */
   readonly family: Family | undefined;
   readonly settings: Required<Pick<ServiceSettings, 'scheduler' | 'flags'>> & ServiceSettings;
+  /** Names the group of its local addresses. */
+  readonly localGroup: KeepalivedStatement | undefined;
   readonly quorum: number;
   readonly hysteresis: number;
   readonly omega: boolean;
@@ -37,7 +39,7 @@ const MAX_PERSISTENCE = 31 * 86400;
 const FLAGS = ['flag-1', 'flag-2', 'flag-3', 'sh-port', 'sh-fallback', 'mh-port', 'mh-fallback'];
 const HEALTH = [...HEALTH_WORDS, 'ha_suspend', 'snmp_name', 'quorum_up', 'quorum_down'];
 /** Words of other versions and of DPVS, for which the director has nothing. */
-const PASSED_OVER = ['nat_mask', 'hashed', 'laddr_group_name'];
+const PASSED_OVER = ['nat_mask', 'hashed'];
 const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'sctp'];
 
 /** Reads the block. */
@@ -62,6 +64,8 @@ class BlockReader {
   #netmask: string | number | undefined;
   #pe: 'sip' | undefined;
   #ops = false;
+  #synproxy = false;
+  #localGroup: KeepalivedStatement | undefined;
   #quorum: { readonly at: RuleSource; readonly weight: number } | undefined;
   #hysteresis = 0;
   #weight = 1;
@@ -108,6 +112,14 @@ class BlockReader {
       case 'ops':
         expectWords(line, 0);
         this.#ops = true;
+        return;
+      case 'syn_proxy':
+        expectWords(line, 0);
+        this.#synproxy = true;
+        return;
+      case 'laddr_group_name':
+        expectWords(line, 1);
+        this.#localGroup = line;
         return;
       case 'quorum':
         this.#quorum = { at: line.at, weight: numberOf(line, textOf(line), 1, 0x7fffffff) };
@@ -179,7 +191,9 @@ class BlockReader {
         ...(this.#netmask !== undefined && { netmask: this.#netmask }),
         ...(this.#ops && { ops: true }),
         ...(this.#pe !== undefined && { pe: this.#pe }),
+        ...(this.#synproxy && { synproxy: true }),
       },
+      localGroup: this.#localGroup,
       quorum,
       hysteresis: this.#hysteresis,
       omega: this.#omega,
