@@ -35,12 +35,12 @@ export interface Maker {
   make(mode: Mode, family: Family): Balancer;
 }
 
-const PLAN = { connections: 4096, connections6: 4096 } as const;
+const PLAN = { connections: 4096, connections6: 4096, extensions: 8192 } as const;
 
 /** By the names of `--director`. */
 export const BALANCERS: Readonly<Record<string, Maker>> = {
   core: {
-    has: ({ service }) => service?.carry === undefined,
+    has: () => true,
     make(mode, family) {
       const director = Director.createSync({ network: directorNetwork(family), wasm: CORE, plan: PLAN });
       const { service, dests } = rulesOf(mode, family);
@@ -50,7 +50,7 @@ export const BALANCERS: Readonly<Record<string, Maker>> = {
     },
   },
   reference: {
-    has: () => true,
+    has: ({ service }) => service?.synproxy === undefined,
     make(mode, family) {
       const director = new ReferenceDirector({ network: directorNetwork(family) });
       const { service, dests } = rulesOf(mode, family);

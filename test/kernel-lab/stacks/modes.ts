@@ -12,7 +12,7 @@ import type { NetworkConfig } from '../../../src/types.js';
 export interface Mode {
   readonly dest: Pick<ReferenceDest, 'method' | 'tunnel'>;
   /** How the service differs from others. */
-  readonly service?: Pick<ReferenceService, 'profile' | 'carry'>;
+  readonly service?: Pick<ReferenceService, 'profile' | 'carry'> & { readonly synproxy?: true };
   /** Servers answer clients past the director, or through it as their gateway, or know its local addresses alone. */
   readonly answers: 'past' | 'through' | 'local';
   /** The servers' device at which its tunnels end, by the family of the tunnel. */
@@ -32,7 +32,7 @@ const devicesOf = (type: 'ipip' | 'gre', withFou = false) => {
   return { 4: of(4), 6: of(6) };
 };
 
-function fullnat(service: Pick<ReferenceService, 'profile' | 'carry'>): Mode {
+function fullnat(service: NonNullable<Mode['service']>): Mode {
   return { dest: { method: 'fullnat' }, service, answers: 'local' };
 }
 
@@ -53,6 +53,8 @@ export const MODES: Readonly<Record<string, Mode>> = {
   'fullnat-dpvs': fullnat({ carry: 'toa', profile: 'dpvs' }),
   'fullnat-proxy-v1': fullnat({ carry: 'proxy-v1' }),
   'fullnat-proxy-v2': fullnat({ carry: 'proxy-v2' }),
+  'nat-synproxy': { dest: { method: 'nat' }, service: { synproxy: true }, answers: 'through' },
+  'fullnat-synproxy': fullnat({ synproxy: true }),
 };
 
 /** Ports of the service, and of the servers where a mode can change it. */
