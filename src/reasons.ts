@@ -155,7 +155,7 @@ const table = {
   'tcp-option': [
     Reason.TcpOption,
     'drop',
-    'segment whose numbers have to be adjusted (ip_vs_ftp), but its options, or flags, cannot be',
+    "segment whose numbers have to be adjusted (ip_vs_ftp), but its options, or flags, cannot be; or with data in the place of the PROXY protocol's header (FullNAT)",
   ],
   'tunnel-ecn': [Reason.TunnelEcn, 'drop', 'outer CE over an inner packet that is not ECN capable (RFC 6040 §4.2)'],
   'fragment-malformed': [Reason.FragmentMalformed, 'drop', 'fragment whose offset or length cannot be'],
@@ -193,7 +193,7 @@ const table = {
   'no-local-port': [
     Reason.NoLocalPort,
     'drop',
-    'FullNAT: no local address of the service has a free port for that server',
+    'FullNAT: the service has no local address, or none of them a free port for that server',
   ],
   'client-address-lost': [
     Reason.ClientAddressLost,

@@ -9,7 +9,6 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { mayGrow, openGap } from '../flow/gap';
-import { completeChecksum } from '../flow/offload';
 import { Hop } from '../net/hop';
 import {
   CARRIED4_SIZE,
@@ -25,6 +24,7 @@ import { difference16, fold, sum, update } from '../wire/checksum';
 import { namedAt } from '../wire/extension';
 import { IPV4_MIN } from '../wire/ipv4';
 import { binarySize, writeBinary } from '../wire/proxy';
+import { NOP, nextOption, optionLength } from '../wire/tcp-options';
 import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
 import { isRoom, Told } from './carry';
 
@@ -39,6 +39,7 @@ export function carryDatagram(frame: Descriptor, packet: Scratch, conn: Conn, ho
   const how = extension.carry;
   if (how == Carry.ProxyV2) return carryBinary(frame, packet, conn);
   if (how != Carry.UoaOption && how != Carry.UoaProtocol) return Told.Done;
+  if (!packet.isV6) effaceUoa(packet);
   if (extension.tries >= TRIES || extension.has(ExtensionFlag.Answered)) return Told.Done;
   extension.tries += 1;
   const isOption = how == Carry.UoaOption;
@@ -51,11 +52,26 @@ export function carryDatagram(frame: Descriptor, packet: Scratch, conn: Conn, ho
   return Told.Done;
 }
 
+/** Puts NOPs where a client names itself in an option of IPv4. */
+function effaceUoa(packet: Scratch): void {
+  const header = packet.header;
+  const end = packet.ip + header.headerLength;
+  let isThere: bool = false;
+  let length: u32 = 0;
+  for (let at = nextOption(packet.ip + IPV4_MIN, end); at != 0; at = nextOption(at + length, end)) {
+    length = optionLength(at, end);
+    if (length == 0) break;
+    if (load<u8>(at) != UOA) continue;
+    memory.fill(at, <u8>NOP, length);
+    isThere = true;
+  }
+  if (isThere) header.fillChecksum();
+}
+
 /** The PROXY protocol's header in front of the data; the MTU was asked with it. */
 function carryBinary(frame: Descriptor, packet: Scratch, conn: Conn): Told {
   const v6 = packet.isV6;
   const size = binarySize(v6);
-  if (packet.hasRemoteChecksum && !completeChecksum(frame, packet)) return Told.Dropped;
   if (!mayGrow(frame, packet, size)) {
     frame.judge(Verdict.Drop, Reason.NoHeadroom);
     return Told.Dropped;

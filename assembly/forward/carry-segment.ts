@@ -5,14 +5,14 @@
  */
 import { ExtensionFlag } from '../../src/abi/connections';
 import { Carry, Profile } from '../../src/abi/protocol';
+import { Reason, Verdict } from '../../src/abi/verdict';
 import { Extension } from '../conn/extension';
 import { Conn } from '../conn/record';
-import { firstByte, shiftOf, toReceiver } from '../conn/sequence';
+import { firstByte, setChange, shiftOf, toReceiver } from '../conn/sequence';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { prefixSize, toaKind, writePrefix } from '../flow/carried';
 import { openGap } from '../flow/gap';
-import { completeChecksum } from '../flow/offload';
 import { isSane } from '../flow/sequence';
 import { Hop } from '../net/hop';
 import { carriedSize, writeCarried } from '../wire/carried';
@@ -41,8 +41,6 @@ const MSS_DEFAULT6: u32 = 1220;
 export function carrySegment(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
   const how = conn.extension.carry;
   if (how == Carry.None || !isSane(packet)) return Told.Done;
-  // What is summed up from elsewhere would have to move with the header.
-  if (packet.hasRemoteChecksum && !completeChecksum(frame, packet)) return Told.Dropped;
   return how == Carry.Toa ? carryToa(frame, packet, conn, hop, mtu) : carryPrefix(frame, packet, conn, hop, mtu);
 }
 
@@ -72,7 +70,9 @@ function mustTell(tcp: Tcp, extension: Extension): bool {
   const isAlibaba = extension.profile == Profile.Alibaba;
   if ((flags & (SYN | RST | ACK)) == SYN) return isAlibaba;
   if ((flags & (SYN | RST | ACK)) != ACK || (isAlibaba && (flags & FIN) != 0)) return false;
-  return extension.has(ExtensionFlag.Answered) && tcp.acknowledgement == extension.firstData;
+  // Without the server's number there is no telling what is acknowledged.
+  if (!extension.has(ExtensionFlag.Answered)) return extension.has(ExtensionFlag.Begun);
+  return tcp.acknowledgement == extension.firstData;
 }
 
 /** Puts the option behind the fixed header; NOPs give way to it. False: there is no room even so. */
@@ -99,9 +99,15 @@ function carryPrefix(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, m
   const size = shiftOf(numbers);
   const tcp = changetype<Tcp>(packet.l4);
   const flags = tcp.flags;
-  if (size == 0 || size != prefixSize(conn) || (flags & (SYN | RST | ACK)) != ACK) return Told.Done;
-  if (extension.has(ExtensionFlag.Heard)) return Told.Done;
-  if (tcp.sequence != toReceiver(numbers, firstByte(numbers))) return Told.Done;
+  // Once the header is acknowledged there is no shift any more.
+  if (size == 0 || size != prefixSize(conn)) return Told.Done;
+  const first = toReceiver(numbers, firstByte(numbers));
+  if (isInItsPlace(packet, first - size, size)) {
+    frame.judge(Verdict.Drop, Reason.TcpOption);
+    return Told.Dropped;
+  }
+  if ((flags & (SYN | RST | ACK)) != ACK) return Told.Done;
+  if (tcp.sequence != first) return Told.Done;
   extension.flags = extension.flags | ExtensionFlag.Sent;
   if (!isRoom(frame, packet, hop, mtu, size)) return Told.Ahead;
   const length = packet.l4Length;
@@ -118,6 +124,16 @@ function carryPrefix(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, m
   if ((size & 1) != 0) moved += swapped(data, length - header);
   settle(frame, packet, length, moved + sum(data - size, size));
   return Told.Done;
+}
+
+/** Whether a segment has data where the header belongs, at `place`: a client could name itself. A keepalive's byte is none. */
+function isInItsPlace(packet: Scratch, place: u32, size: u32): bool {
+  const tcp = changetype<Tcp>(packet.l4);
+  const data = packet.l4Length - tcp.headerLength;
+  if ((tcp.flags & SYN) != 0) return data != 0;
+  const before = <i32>(tcp.sequence - place);
+  // What is farther away lies in front of it, with its own shift.
+  return before < 0 && before >= i32.MIN_VALUE + <i32>size && data > (before == -1 ? <u32>1 : 0);
 }
 
 /** Lowers the segment's number; what that adds to its sum. */
@@ -158,23 +174,27 @@ export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): voi
   }
   if ((flags & ACK) == 0 || !extension.has(ExtensionFlag.Begun) || extension.has(ExtensionFlag.Heard)) return;
   const size = shiftOf(numbers);
-  const got = <i32>(tcp.acknowledgement - (toReceiver(numbers, firstByte(numbers)) - size));
+  const place = toReceiver(numbers, firstByte(numbers)) - size;
+  const got = <i32>(tcp.acknowledgement - place);
   if (got > 0 && got >= <i32>size) {
+    if (size != 0 && !extension.has(ExtensionFlag.Sent)) return;
     extension.flags = extension.flags | ExtensionFlag.Heard;
-  } else if (size != 0) {
-    // Less than the header: to the client it is its SYN alone.
+    // From here on all numbers have it: half of them would be too far behind the SYN otherwise.
+    if (size != 0)
+      setChange(numbers, firstByte(numbers) - 1, toReceiver(numbers, firstByte(numbers)) - firstByte(numbers));
+  } else if (size != 0 && got >= 0) {
+    // A part of the header: to the client it is its SYN alone.
     const number = tcp.acknowledgement;
-    const whole = number - got + size;
-    tcp.acknowledgement = whole;
-    const edges = raiseEdges(packet, whole);
+    tcp.acknowledgement = place + size;
+    const edges = raiseEdges(packet, place, size);
     if (!frame.isPartial) {
-      tcp.checksum = update(tcp.checksum, difference32(bswap<u32>(number), bswap<u32>(whole)) + edges);
+      tcp.checksum = update(tcp.checksum, difference32(bswap<u32>(number), bswap<u32>(place + size)) + edges);
     }
   }
 }
 
-/** Raises the edges of selective acknowledgments to `whole`, as far as they can be read; returns what that adds to the sum. */
-function raiseEdges(packet: Scratch, whole: u32): u64 {
+/** Raises edges of selective acknowledgments within the `size` bytes at `place` to behind them; returns what that adds to the sum. */
+function raiseEdges(packet: Scratch, place: u32, size: u32): u64 {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const before = sum(packet.l4, header);
   const end = packet.l4 + header;
@@ -184,7 +204,7 @@ function raiseEdges(packet: Scratch, whole: u32): u64 {
     if (length == 0) break;
     if (load<u8>(at) != SACK || (length & 7) != OPTION_HEADER) continue;
     for (let edge = at + OPTION_HEADER; edge < at + length; edge += 4) {
-      if (<i32>(bswap<u32>(load<u32>(edge)) - whole) < 0) store<u32>(edge, bswap<u32>(whole));
+      if (bswap<u32>(load<u32>(edge)) - place < size) store<u32>(edge, bswap<u32>(place + size));
     }
   }
   return sum(packet.l4, header) + <u64>(~fold(before) & 0xffff);

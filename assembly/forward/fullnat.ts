@@ -56,8 +56,14 @@ function numberIn(packet: Scratch, conn: Conn): u64 {
   return packet.protocol == Protocol.Tcp ? adjustIn(packet, conn) : 0;
 }
 
+/** Completes a checksum whose bytes GUE has named, which would have to move with the header. False: that cannot be, and the frame is judged. */
+function isSummed(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  return conn.extension.carry == Carry.None || !packet.hasRemoteChecksum || completeChecksum(frame, packet);
+}
+
 /** The dest is this host. False: the packet cannot be sent, and the frame is judged. */
 export function translateFullLocal(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  if (!isSummed(frame, packet, conn)) return false;
   const numbers = numberIn(packet, conn);
   // A packet of the director's own would not get there: without room it goes without.
   const told = carry(frame, packet, conn, changetype<Dest>(conn.dest).hop(), LENGTH_ANY);
@@ -123,6 +129,7 @@ export function countFullHopOf(packet: Scratch, conn: Conn, delta: u64): void {
 
 /** Rewrites a client's packet, which may take that way, for its dest, and judges the frame. */
 export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): void {
+  if (!isSummed(frame, packet, conn)) return;
   const numbers = numberIn(packet, conn);
   const told = conn.extension.carry == Carry.None ? Told.Done : carry(frame, packet, conn, hop, mtu);
   if (told == Told.Dropped) return;

@@ -121,6 +121,32 @@ describe.each(['proxy-v1', 'proxy-v2'] as const)('%s', (carry) => {
       expect(one.client(14, { flags: ACK | FIN })).toMatchObject({ at: size + 14, data: '' });
     });
 
+    it('leaves its place to nobody else’s bytes: data before the first byte, or with a SYN, are dropped', () => {
+      const forged = counting(60, 65);
+      for (const [at, says] of [
+        [-1, { payload: forged, flags: ACK | PSH }],
+        [-3, { payload: forged }],
+        [-1, { payload: forged, flags: SYN }],
+        [0, { payload: forged, flags: SYN | ACK }],
+      ] as const) {
+        const one = new Session(family, carry);
+        expect(one.all(at, says).map(({ reason }) => reason)).toEqual(['tcp-option']);
+        expect(one.client(0)).toMatchObject({ at: 0, data: header });
+      }
+      // A keepalive's byte is none of them.
+      expect(new Session(family, carry).client(-1, { payload: counting(1) })).toMatchObject({ at: -1 });
+    });
+
+    it('moves a stream by its length, however long that is', () => {
+      const one = new Session(family, carry);
+      one.client(0);
+      one.server({ got: size });
+      for (const far of [1000, 0x7fff_fffe, 0x8000_0000, 0xf000_0000]) {
+        expect(one.client(far).at | 0).toBe((far + size) | 0);
+        expect(one.server({ got: far + size })).toMatchObject({ ack: (ISN + 1 + far) >>> 0 });
+      }
+    });
+
     it('numbers of a stream that ends at once, or is reset, fit, too', () => {
       const one = new Session(family, carry);
       expect(one.client(0, { flags: ACK | FIN })).toMatchObject({ at: 0, data: header });

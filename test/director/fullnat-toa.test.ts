@@ -121,6 +121,13 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
     );
   });
 
+  it('is there whatever SYNs come: another one does not take it away', () => {
+    const director = begun(family);
+    send(director, request(family, { seq: CLIENT_ISN + 77, flags: SYN }), 'cli');
+    const seq = CLIENT_ISN + 78;
+    expect(toHex(read(client(director, family, { seq })[0]!.frame).options)).toBe(TOA[family]);
+  });
+
   it('takes the place of NOPs in a full header', () => {
     const director = begun(family);
     const nops = family === 4 ? 8 : 20;

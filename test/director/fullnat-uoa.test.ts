@@ -16,7 +16,7 @@ import {
   type Says,
   send,
 } from '../support/fullnat.js';
-import { checksum, counting, pseudoHeader, toHex } from '../support/packets.js';
+import { checksum, counting, hex, pseudoHeader, toHex } from '../support/packets.js';
 
 const UOA = { 4: '1f089c410a000002', 6: `1f149c41fd00${'00'.repeat(13)}02` };
 
@@ -87,6 +87,17 @@ describe('uoa-option', () => {
     expect(outcomes.map(({ reason }) => reason)).toEqual(['client-address', 'fullnat-in']);
     const [own, given] = outcomes.map(({ frame }) => between(frame, 4).words);
     expect([own, given]).toEqual([UOA[4], '01'.repeat(36)]);
+  });
+});
+
+describe('of the client itself', () => {
+  it.each(['uoa-option', 'uoa-protocol'] as const)('an option is effaced with %s: nobody names himself', (carry) => {
+    const director = fullNat({ carry }, {}, ['udp'], [4]);
+    for (let i = 0; i < 5; i++) {
+      const { frame } = ask(director, 4, { options: hex('1f08000106060606') })[0]!;
+      expect(toHex(frame)).not.toContain('06060606');
+      expect(between(frame, 4).isRight).toBe(true);
+    }
   });
 });
 

@@ -14,7 +14,7 @@ import { parseUdp, serialiseUdp } from '../packet/udp.js';
 import { grownSum, segmentIn, withSegment } from '../segment.js';
 import type { ReferenceCarry, ReferenceProtocol } from '../types.js';
 import { UPPER, upperLayer, withUpperLayer } from '../upper.js';
-import { needsHeader, towardsServer } from './numbers.js';
+import { isInHeadersPlace, needsHeader, towardsServer } from './numbers.js';
 import { proxyBinary, proxyText } from './proxy.js';
 import { ownDatagram, ownSegment } from './separate.js';
 import {
@@ -27,7 +27,7 @@ import {
   withoutToa,
   withToa,
 } from './toa.js';
-import { UOA_TYPE, withUoaHeader, withUoaOption } from './uoa.js';
+import { UOA_TYPE, withoutUoa, withUoaHeader, withUoaOption } from './uoa.js';
 
 /** What fits on the way to the server. */
 export interface Room {
@@ -101,6 +101,7 @@ export function tellServer(
   if (segment === undefined) return [packet];
   const put = (changed: TcpSegment): IpPacket => withSegment(packet, changed, isPartial);
   const { carry, numbers } = fullnat;
+  if (isInHeadersPlace(segment, numbers)) return drop('tcp-option');
   const clean = cleaned(segment, fullnat);
   const moved = towardsServer(clean, numbers);
   if (carry === 'toa' && wantsToa(segment, fullnat.profile, numbers)) {
@@ -175,18 +176,20 @@ function tellByUdp(
     const longer = withFront(packet, header, isPartial);
     return ipLength(longer) > LARGEST[isIpv6(longer) ? 6 : 4] ? drop('too-big') : [longer];
   }
-  if (carry === undefined || !wantsUoa(connection, fullnat)) return [packet];
+  if (carry !== 'uoa-option' && carry !== 'uoa-protocol') return [packet];
+  const clean = withoutUoa(packet);
+  if (!wantsUoa(connection, fullnat)) return [clean];
   fullnat.datagrams += 1;
   const option = addressOption(UOA_TYPE, connection.clientAddress, connection.clientPort);
-  const isZeroed = profile !== 'linux' && !isIpv6(packet);
+  const isZeroed = profile !== 'linux' && !isIpv6(clean);
   const tell = (datagram: IpPacket): IpPacket | undefined => {
     if (carry === 'uoa-protocol') return withUoaHeader(isZeroed ? withoutChecksum(datagram) : datagram, option);
     return isIpv6(datagram) ? undefined : withUoaOption(datagram, option);
   };
-  const longer = tell(carry === 'uoa-protocol' && isPartial ? finished(packet) : packet);
+  const longer = tell(carry === 'uoa-protocol' && isPartial ? finished(clean) : clean);
   if (longer !== undefined && fits(longer, room)) return [longer];
-  const own = room.mayBeTwo ? tell(ownDatagram(packet)) : undefined;
-  return own === undefined ? [packet] : [own, packet];
+  const own = room.mayBeTwo ? tell(ownDatagram(clean)) : undefined;
+  return own === undefined ? [clean] : [own, clean];
 }
 
 function withoutChecksum(packet: IpPacket): IpPacket {

@@ -87,7 +87,8 @@ export function hearServersNumbers(segment: TcpSegment, numbers: Numbers): void 
   if (hasFlag(segment, 'syn')) numbers.server = segment.sequence;
   if (numbers.initial === undefined) return;
   const taken = (segment.acknowledgment - numbers.delta - numbers.initial - 1) | 0;
-  numbers.taken = Math.max(numbers.taken, taken);
+  // Nobody can have got of the header what was not sent.
+  if (numbers.header === 0 || numbers.headerSent) numbers.taken = Math.max(numbers.taken, taken);
 }
 
 /** Whether a header still has to go in front of a segment of the client, which begins the stream. */
@@ -98,12 +99,30 @@ export function needsHeader(segment: TcpSegment, numbers: Numbers): boolean {
   return isOfStream && segment.sequence === (initial + 1) >>> 0;
 }
 
+/** Whether the server has the whole header: all numbers are behind it then, however far behind the SYN. */
+function hasHeader({ header, taken }: Numbers): boolean {
+  return header > 0 && taken >= header;
+}
+
+/**
+ * Whether a segment of the client has data where the header belongs, as long as the server does not have it: a client could name itself.
+ * The byte of a keepalive is none.
+ */
+export function isInHeadersPlace(segment: TcpSegment, numbers: Numbers): boolean {
+  const { initial, header } = numbers;
+  if (initial === undefined || header === 0 || hasHeader(numbers)) return false;
+  const data = segment.rest.length - ((segment.offsetAndReserved >>> 4) * 4 - 20);
+  if (hasFlag(segment, 'syn')) return data > 0;
+  const before = (segment.sequence - initial - 1) | 0;
+  return before < 0 && before >= -(2 ** 31) + header && data > (before === -1 ? 1 : 0);
+}
+
 /** A client's segment with the numbers that its server sees; one that a header goes in front of has that one's. */
 export function towardsServer(segment: TcpSegment, numbers: Numbers): TcpSegment {
   const { delta, header, headerSent, initial } = numbers;
   // Who gives up before anything of the stream was sent speaks of the header's place.
   const isBefore = needsHeader(segment, numbers) || (hasFlag(segment, 'rst') && !headerSent);
-  const isBehind = initial !== undefined && ((segment.sequence - initial) | 0) > 0;
+  const isBehind = initial !== undefined && (hasHeader(numbers) || ((segment.sequence - initial) | 0) > 0);
   const shift = isBehind && !isBefore ? delta + header : delta;
   return { ...segment, sequence: (segment.sequence + shift) >>> 0 };
 }
@@ -121,16 +140,17 @@ export function towardsClient(segment: TcpSegment, numbers: Numbers): TcpSegment
 /** A number of the client that the server acknowledges; of the header the client knows nothing. */
 function acknowledged(number: number, { delta, header, initial, taken }: Numbers): number {
   if (initial === undefined || header === 0) return (number - delta) >>> 0;
-  const first = initial + 1;
-  const behind = (number - delta - header - first) | 0;
-  if (behind < 0 && taken < header) return first >>> 0;
-  const isOfStream = ((number - delta - initial) | 0) > 0;
+  const first = (initial + 1) >>> 0;
+  const place = (number - delta - first) >>> 0;
+  if (place < header && taken < header) return first;
+  const isOfStream = taken >= header || ((number - delta - initial) | 0) > 0;
   return (isOfStream ? number - delta - header : number - delta) >>> 0;
 }
 
 /** The client's own number of a segment that its server got, as an error quotes it. */
-export function quotedNumber(number: number, { delta, header, initial }: Numbers): number {
+export function quotedNumber(number: number, { delta, header, initial, taken }: Numbers): number {
   if (initial === undefined || header === 0) return (number - delta) >>> 0;
+  if (taken >= header) return (number - delta - header) >>> 0;
   const behind = (number - delta - initial - 1) | 0;
   // The SYN, and what stands in or behind the header.
   if (behind >= -1 && behind < header) return (initial + 1 + Math.min(0, behind)) >>> 0;

@@ -36,10 +36,12 @@ export function toaOption(profile: ReferenceProfile, address: Address, port: num
  * Whether a segment of the client carries the option: until the server's first data are acknowledged. With alibaba each SYN
  * does, too, and no FIN.
  */
-export function wantsToa(segment: TcpSegment, profile: ReferenceProfile, { server }: Numbers): boolean {
+export function wantsToa(segment: TcpSegment, profile: ReferenceProfile, { server, initial }: Numbers): boolean {
   if (hasFlag(segment, 'rst') || (profile === 'alibaba' && hasFlag(segment, 'fin'))) return false;
   if (hasFlag(segment, 'syn')) return profile === 'alibaba' && !hasFlag(segment, 'ack');
-  return hasFlag(segment, 'ack') && server !== undefined && segment.acknowledgment === (server + 1) >>> 0;
+  if (!hasFlag(segment, 'ack')) return false;
+  // Without the server's number there is no telling what is acknowledged.
+  return server === undefined ? initial !== undefined : segment.acknowledgment === (server + 1) >>> 0;
 }
 
 /** Options as they stand behind the fixed header, and the data behind them. */
