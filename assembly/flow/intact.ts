@@ -6,22 +6,20 @@
 import { Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
+import { fold, sum } from '../wire/checksum';
+import { pseudoOf } from './pseudo';
 
 /** A right checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
 
 /** Whether the segment's checksum is right, or still to be filled in; judges the frame when not. */
 export function isIntact(frame: Descriptor, packet: Scratch): bool {
-  if (frame.isPartial || fold(pseudoOf(packet) + sum(packet.l4, packet.l4Length)) == RIGHT) return true;
+  if (frame.isPartial || isRight(packet)) return true;
   frame.judge(Verdict.Drop, Reason.TcpChecksum);
   return false;
 }
 
-/** Sum of the segment's pseudo-header. */
-export function pseudoOf(packet: Scratch): u64 {
+function isRight(packet: Scratch): bool {
   const length = packet.l4Length;
-  return packet.isV6
-    ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Tcp, length)
-    : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, Protocol.Tcp, length);
+  return fold(pseudoOf(packet, Protocol.Tcp, length) + sum(packet.l4, length)) == RIGHT;
 }

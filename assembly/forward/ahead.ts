@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ExtensionFlag } from '../../src/abi/connections';
 import { DESC_ADDRESS, DESC_LENGTH, DESC_VERDICT } from '../../src/abi/frames';
 import { Carry, Protocol } from '../../src/abi/protocol';
 import { SB_BURST_COUNT } from '../../src/abi/superblock';
@@ -10,10 +11,11 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { prefixSize, toaKind, writePrefix } from '../flow/carried';
+import { pseudoOf } from '../flow/pseudo';
 import { Hop } from '../net/hop';
 import { countReason, field, setField } from '../superblock';
 import { CARRIED4_SIZE, carriedSize, OPP, UOA, writeCarried } from '../wire/carried';
-import { finish, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
+import { finish, sum } from '../wire/checksum';
 import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
@@ -39,8 +41,10 @@ export function makeAhead(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u
   }
   const ip = made.address;
   const l4 = ip + front;
-  if (isTcp) writeSegment(l4, packet, conn);
-  else writeDatagram(l4, packet);
+  if (isTcp) {
+    writeSegment(l4, packet, conn);
+    conn.extension.flags = conn.extension.flags | ExtensionFlag.Sent;
+  } else writeDatagram(l4, packet);
   writeFront(ip, bytes, packet, conn);
   fillChecksum(packet, l4, bytes - front);
   if (isUnsummed(packet, conn)) changetype<Udp>(l4).checksum = 0;
@@ -156,10 +160,7 @@ function writeDatagram(l4: usize, packet: Scratch): void {
 /** The checksum of a transport header where it is 0. */
 function fillChecksum(packet: Scratch, l4: usize, length: u32): void {
   const protocol = packet.protocol;
-  const pseudo = packet.isV6
-    ? pseudoHeader6(packet.header6.source, packet.header6.destination, protocol, length)
-    : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, protocol, length);
-  const checksum = finish(pseudo + sum(l4, length));
+  const checksum = finish(pseudoOf(packet, protocol, length) + sum(l4, length));
   if (protocol == Protocol.Tcp) changetype<Tcp>(l4).checksum = checksum;
   else changetype<Udp>(l4).checksum = checksum == 0 ? CHECKSUM_ZERO : checksum;
 }

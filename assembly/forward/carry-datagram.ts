@@ -8,7 +8,8 @@ import { Carry, Profile, Protocol } from '../../src/abi/protocol';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
-import { mayGrow, openGap } from '../flow/gap';
+import { lengthMax, mayGrow, openGap } from '../flow/gap';
+import { completeChecksum } from '../flow/offload';
 import { Hop } from '../net/hop';
 import {
   CARRIED4_SIZE,
@@ -46,6 +47,8 @@ export function carryDatagram(frame: Descriptor, packet: Scratch, conn: Conn, ho
   if (isOption && packet.header.headerLength + CARRIED4_SIZE > IPV4_MAX) return Told.Ahead;
   const size = isOption ? CARRIED4_SIZE : headerSize(packet.isV6);
   if (!isRoom(frame, packet, hop, mtu, size)) return Told.Ahead;
+  // No card finds UDP behind that header.
+  if (!isOption && !completeChecksum(frame, packet)) return Told.Dropped;
   openGap(frame, packet, isOption ? packet.ip + IPV4_MIN : packet.l4, size);
   if (isOption) putOption(packet, conn);
   else putHeader(packet, conn);
@@ -73,7 +76,7 @@ function carryBinary(frame: Descriptor, packet: Scratch, conn: Conn): Told {
   const v6 = packet.isV6;
   const size = binarySize(v6);
   if (!mayGrow(frame, packet, size)) {
-    frame.judge(Verdict.Drop, Reason.NoHeadroom);
+    frame.judge(Verdict.Drop, packet.totalLength + size > lengthMax(packet) ? Reason.TooBig : Reason.NoHeadroom);
     return Told.Dropped;
   }
   const data = packet.l4 + UDP_SIZE;

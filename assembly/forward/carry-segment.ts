@@ -17,8 +17,9 @@ import { isSane } from '../flow/sequence';
 import { Hop } from '../net/hop';
 import { carriedSize, writeCarried } from '../wire/carried';
 import { difference16, difference32, fold, sum, update } from '../wire/checksum';
-import { ACK, FIN, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
+import { ACK, FIN, MSS_DEFAULT, MSS_DEFAULT6, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
 import {
+  areUsual,
   effaceToa,
   findOption,
   MSS,
@@ -33,32 +34,23 @@ import {
 } from '../wire/tcp-options';
 import { isRoom, Told } from './carry';
 
-/** The largest segment that every host takes (RFC 9293 §3.7.1): no MSS becomes less than what TOA leaves of it. */
-const MSS_DEFAULT: u32 = 536;
-const MSS_DEFAULT6: u32 = 1220;
-
 /** Lets a client's segment tell the server who sent it. */
 export function carrySegment(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
-  const how = conn.extension.carry;
-  if (how == Carry.None || !isSane(packet)) return Told.Done;
-  return how == Carry.Toa ? carryToa(frame, packet, conn, hop, mtu) : carryPrefix(frame, packet, conn, hop, mtu);
+  if (!isSane(packet)) return Told.Done;
+  return conn.extension.carry == Carry.Toa
+    ? carryToa(frame, packet, conn, hop, mtu)
+    : carryPrefix(frame, packet, conn, hop, mtu);
 }
 
 function carryToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const length = packet.l4Length;
   const tells = mustTell(changetype<Tcp>(packet.l4), conn.extension);
-  if (!tells && header == TCP_MIN) return Told.Done;
+  if (!tells && areUsual(packet.l4, header)) return Told.Done;
   const before = sum(packet.l4, header);
   const isForged = effaceToa(packet.l4, header);
   const isTold = tells && insertToa(frame, packet, conn, hop, mtu);
-  if (isForged || isTold)
-    settle(
-      frame,
-      packet,
-      length,
-      sum(packet.l4, changetype<Tcp>(packet.l4).headerLength) + <u64>(~fold(before) & 0xffff),
-    );
+  if (isForged || isTold) settle(frame, packet, length, changed(packet, before));
   // A SYN is followed by what tells.
   const isLate = (changetype<Tcp>(packet.l4).flags & SYN) != 0 || conn.extension.has(ExtensionFlag.Heard);
   return !tells || isTold || isLate ? Told.Done : Told.Ahead;
@@ -108,8 +100,8 @@ function carryPrefix(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, m
   }
   if ((flags & (SYN | RST | ACK)) != ACK) return Told.Done;
   if (tcp.sequence != first) return Told.Done;
-  extension.flags = extension.flags | ExtensionFlag.Sent;
   if (!isRoom(frame, packet, hop, mtu, size)) return Told.Ahead;
+  extension.flags = extension.flags | ExtensionFlag.Sent;
   const length = packet.l4Length;
   const header = tcp.headerLength;
   let moved = moveBack(tcp, size);
@@ -149,6 +141,11 @@ function swapped(at: usize, length: u32): u64 {
   return <u64>(~bytes & 0xffff) + <u64>bswap<u16>(<u16>bytes);
 }
 
+/** What it adds to a segment's sum that its header, the sum of which was `before`, has become another. */
+function changed(packet: Scratch, before: u64): u64 {
+  return sum(packet.l4, changetype<Tcp>(packet.l4).headerLength) + <u64>(~fold(before) & 0xffff);
+}
+
 /** The checksum follows a segment's new length, and what else adds `delta` to its sum. */
 function settle(frame: Descriptor, packet: Scratch, length: u32, delta: u64): void {
   const tcp = changetype<Tcp>(packet.l4);
@@ -163,7 +160,7 @@ function settle(frame: Descriptor, packet: Scratch, length: u32, delta: u64): vo
  */
 export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const extension = conn.extension;
-  if (extension.carry == Carry.None || !isSane(packet)) return;
+  if (!isSane(packet)) return;
   const tcp = changetype<Tcp>(packet.l4);
   const flags = tcp.flags;
   const numbers = extension.sequence(Direction.In);
@@ -207,10 +204,10 @@ function raiseEdges(packet: Scratch, place: u32, size: u32): u64 {
       if (bswap<u32>(load<u32>(edge)) - place < size) store<u32>(edge, bswap<u32>(place + size));
     }
   }
-  return sum(packet.l4, header) + <u64>(~fold(before) & 0xffff);
+  return changed(packet, before);
 }
 
-/** MSS less what TOA takes. */
+/** MSS less what TOA takes: not less than that leaves of what every host takes, if it was not. */
 function lowerMss(frame: Descriptor, packet: Scratch): void {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const option = findOption(packet.l4, header, MSS, MSS_SIZE);
@@ -222,5 +219,5 @@ function lowerMss(frame: Descriptor, packet: Scratch): void {
   if (lower == mss) return;
   const before = sum(packet.l4, header);
   store<u16>(option, bswap<u16>(<u16>lower), 2);
-  settle(frame, packet, packet.l4Length, sum(packet.l4, header) + <u64>(~fold(before) & 0xffff));
+  settle(frame, packet, packet.l4Length, changed(packet, before));
 }

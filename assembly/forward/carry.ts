@@ -10,12 +10,15 @@ import { ExtensionFlag } from '../../src/abi/connections';
 import { Carry, Protocol } from '../../src/abi/protocol';
 import { HopKind } from '../../src/abi/tables';
 import { Conn } from '../conn/record';
+import { shiftOf } from '../conn/sequence';
+import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { mayGrow } from '../flow/gap';
 import { Hop } from '../net/hop';
+import { CARRIED4_SIZE, carriedSize } from '../wire/carried';
 import { DF_BE } from '../wire/ipv4';
 import { binarySize } from '../wire/proxy';
-import { carryDatagram } from './carry-datagram';
+import { carryDatagram, headerSize } from './carry-datagram';
 import { carrySegment, noteSegment } from './carry-segment';
 import { hasHeadroom } from './link';
 
@@ -31,6 +34,7 @@ export enum Told {
 
 /** Lets a client's packet tell the server who sent it, if it has to; it goes on `hop`, where `mtu` bytes fit. */
 export function carry(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
+  if (conn.extension.carry == Carry.None) return Told.Done;
   switch (packet.protocol) {
     case Protocol.Tcp:
       return carrySegment(frame, packet, conn, hop, mtu);
@@ -42,8 +46,22 @@ export function carry(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, 
 }
 
 /** Bytes by which a client's packet becomes longer in any case, wherever it goes. */
-export function certainGrowth(packet: Scratch, conn: Conn): u32 {
-  return packet.protocol == Protocol.Udp && conn.extension.carry == Carry.ProxyV2 ? binarySize(packet.isV6) : 0;
+export function certainGrowth(conn: Conn): u32 {
+  return conn.protocol == Protocol.Udp && conn.extension.carry == Carry.ProxyV2 ? binarySize(conn.isV6) : 0;
+}
+
+/** Bytes that telling takes of a packet of the client's, as long as it may have to tell. */
+export function carriedGrowth(conn: Conn): u32 {
+  const how = conn.extension.carry;
+  const v6 = conn.isV6;
+  if (conn.protocol == Protocol.Tcp) {
+    // In front of a stream until the server has acknowledged it.
+    return how == Carry.Toa ? carriedSize(v6) : shiftOf(conn.extension.sequence(Direction.In));
+  }
+  if (conn.protocol != Protocol.Udp) return 0;
+  if (how == Carry.ProxyV2) return binarySize(v6);
+  if (how == Carry.UoaProtocol) return headerSize(v6);
+  return how == Carry.UoaOption ? CARRIED4_SIZE : 0;
 }
 
 /** Whether the packet may become so many bytes longer on `hop`: it fits then, or is cut in any case or may be. */

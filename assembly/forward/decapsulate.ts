@@ -11,8 +11,9 @@ import { Family, InterfaceFlag } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { checkIpv4, checkIpv6 } from '../flow/parse';
+import { pseudoOf } from '../flow/pseudo';
 import { setField } from '../superblock';
-import { fold, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
+import { fold, sum } from '../wire/checksum';
 import { TYPE_IPV4_BE, TYPE_IPV6_BE } from '../wire/ethernet';
 import { GRE_SIZE, Gre } from '../wire/gre';
 import { GUE_SIZE, Gue } from '../wire/gue';
@@ -145,10 +146,8 @@ function openGue(packet: Scratch): u64 {
   if (length < UDP_SIZE + GUE_SIZE || length > packet.l4Length) return refused(Reason.TunnelMalformed);
   packet.l4Length = length;
   if (changetype<Udp>(packet.l4).checksum != 0) {
-    const pseudo = packet.isV6
-      ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Udp, length)
-      : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, Protocol.Udp, length);
-    if (fold(pseudo + sum(packet.l4, length)) != RIGHT) return refused(Reason.TunnelChecksum);
+    if (fold(pseudoOf(packet, Protocol.Udp, length) + sum(packet.l4, length)) != RIGHT)
+      return refused(Reason.TunnelChecksum);
   }
   const gue = changetype<Gue>(packet.l4 + UDP_SIZE);
   const size = gue.size;

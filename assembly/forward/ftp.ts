@@ -27,8 +27,9 @@ import {
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { lengthMax, openGap } from '../flow/gap';
-import { isIntact, pseudoOf } from '../flow/intact';
+import { isIntact } from '../flow/intact';
 import { beginChecksum } from '../flow/offload';
+import { pseudoOf } from '../flow/pseudo';
 import { joinPieces } from '../flow/reassembly';
 import { adjustSegment, isSane } from '../flow/sequence';
 import { findForClient, findTuple } from '../flow/tuple';
@@ -201,7 +202,7 @@ function rewrite(
     openGap(frame, packet, part, growth);
   }
   write(part - growth, mode, call);
-  beginChecksum(frame, packet, fold(pseudoOf(packet)));
+  beginChecksum(frame, packet, fold(pseudoOf(packet, Protocol.Tcp, packet.l4Length)));
   return true;
 }
 

@@ -131,7 +131,7 @@ export function countFullHopOf(packet: Scratch, conn: Conn, delta: u64): void {
 export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): void {
   if (!isSummed(frame, packet, conn)) return;
   const numbers = numberIn(packet, conn);
-  const told = conn.extension.carry == Carry.None ? Told.Done : carry(frame, packet, conn, hop, mtu);
+  const told = carry(frame, packet, conn, hop, mtu);
   if (told == Told.Dropped) return;
   countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn, numbers));
   if (!completeChecksum(frame, packet)) return;
@@ -152,7 +152,7 @@ export function sendFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): boo
   const hop = dest.hop();
   if (!dest.isAvailable || hop.kind != HopKind.Forward || !isHopLeft<A>(packet)) return false;
   const mtu = dest.pathMtu(hop);
-  const growth = certainGrowth(packet, conn);
+  const growth = certainGrowth(conn);
   if (packet.totalLength + growth > mtu) return false;
   const start = linkStart(frame, packet.ip - growth, hop.outInterface);
   if (start == 0) return false;

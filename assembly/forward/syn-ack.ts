@@ -27,14 +27,11 @@ import { Service } from '../service/service';
 import { field, now32 } from '../superblock';
 import { hasSack, isStamped, mssOf, NO_SCALE, OFFER_MAX, readOffer, scaleOf, stampOf, writeOffer } from '../wire/offer';
 import { portsBE } from '../wire/ports';
-import { ACK, SYN, Tcp } from '../wire/tcp';
+import { ACK, MSS_DEFAULT, MSS_DEFAULT6, SYN, Tcp } from '../wire/tcp';
 import { putLink } from './link';
 import { ownHeaders, putSegment } from './own-segment';
 import { canLeave } from './transmit';
 
-/** What a client takes that does not say it (RFC 9293 §3.7.1). */
-const MSS_DEFAULT: u32 = 536;
-const MSS_DEFAULT6: u32 = 1220;
 /** By how much a segment of IPv6 is shorter. */
 const LONGER_HEADER: u32 = 20;
 const WINDOW_MAX: u32 = 0xffff;

@@ -13,10 +13,12 @@ import { hasPorts } from '../flow/parse';
 import { restoreNumber } from '../flow/proxied';
 import { endOf, quotedDestination, quotedProtocol, quotedSource, quotedTransport, quoteOf } from '../flow/quote';
 import { difference32, finish, pseudoHeader6, sum } from '../wire/checksum';
-import { Icmp } from '../wire/icmp';
-import { Ipv4 } from '../wire/ipv4';
-import { copyAddress6 } from '../wire/ipv6';
+import { DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, Icmp } from '../wire/icmp';
+import { PACKET_TOO_BIG } from '../wire/icmpv6';
+import { IPV4_MTU_MIN, Ipv4 } from '../wire/ipv4';
+import { copyAddress6, IPV6_MTU_MIN } from '../wire/ipv6';
 import { Udp } from '../wire/udp';
+import { carriedGrowth } from './carry';
 
 /**
  * A client's error about a reply: it goes to the server, and quotes what the server sent. By FullNAT it comes from the local
@@ -52,10 +54,23 @@ export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn
       restoreQuoted(ports, endOf(packet), conn);
     }
   }
+  if (conn.isFull) lessenMtu(packet, carriedGrowth(conn));
   const delta = conn.isFull ? putAddress(packet, packet.destination, conn.caddr) : 0;
   if (conn.isFull) putAddress(packet, quotedSource(packet.isV6, quote), conn.caddr);
   putAddress(packet, quotedDestination(packet.isV6, quote), conn.vaddr);
   return finishError(packet, delta + putAddress(packet, packet.source, conn.vaddr));
+}
+
+/** An MTU that the client is told is less by what the director puts into its packets. */
+function lessenMtu(packet: Scratch, growth: u32): void {
+  const icmp = changetype<Icmp>(packet.l4);
+  const v6 = packet.isV6;
+  if (v6 ? icmp.type != PACKET_TOO_BIG : icmp.type != DESTINATION_UNREACHABLE || icmp.code != FRAGMENTATION_NEEDED)
+    return;
+  const mtu = v6 ? icmp.rest : icmp.rest & 0xffff;
+  const least = v6 ? IPV6_MTU_MIN : IPV4_MTU_MIN;
+  // Routers older than RFC 1191 tell none.
+  if (mtu > least) icmp.rest = icmp.rest - mtu + max<u32>(mtu - min<u32>(growth, mtu), least);
 }
 
 /** Puts an address of the packet's family in place of the one at `at`; what that adds to a sum. */

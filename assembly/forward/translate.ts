@@ -14,18 +14,9 @@ import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { checksumOffset, forgetPartial } from '../flow/offload';
+import { pseudoOf } from '../flow/pseudo';
 import { field } from '../superblock';
-import {
-  difference16,
-  difference32,
-  difference128,
-  finish,
-  fold,
-  pseudoHeader,
-  pseudoHeader6,
-  sum,
-  update,
-} from '../wire/checksum';
+import { difference16, difference32, difference128, finish, fold, sum, update } from '../wire/checksum';
 import { copyAddress6 } from '../wire/ipv6';
 import { fillSctpChecksum, SCTP_SIZE } from '../wire/sctp';
 import { TCP_MIN, Tcp } from '../wire/tcp';
@@ -108,8 +99,5 @@ export function updateOther(packet: Scratch, addresses: u64, ports: u64, others:
 /** UDP checksum over the datagram as the IP length has it; the field itself is 0. */
 function fullUdp(packet: Scratch): u32 {
   const length = packet.l4Length;
-  const pseudo = packet.isV6
-    ? pseudoHeader6(packet.header6.source, packet.header6.destination, Protocol.Udp, length)
-    : pseudoHeader(packet.header.sourceBE, packet.header.destinationBE, Protocol.Udp, length);
-  return finish(pseudo + sum(packet.l4, length));
+  return finish(pseudoOf(packet, Protocol.Udp, length) + sum(packet.l4, length));
 }

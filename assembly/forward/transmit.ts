@@ -97,7 +97,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     return;
   }
   const mtu = mtuOf(conn, hop);
-  const growth = conn.isFull ? min<u32>(certainGrowth(packet, conn), mtu) : 0;
+  const growth = conn.isFull ? min<u32>(certainGrowth(conn), mtu) : 0;
   if (!mayPass(frame, packet, conn, hop, mtu, growth)) return;
   if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
   let delta: u64 = 0;

@@ -18,13 +18,9 @@ import { finish, pseudoHeader, pseudoHeader6, sum } from '../wire/checksum';
 import { TYPE_IPV4_BE, TYPE_IPV6_BE } from '../wire/ethernet';
 import { GRE_CHECKSUM_SIZE, GRE_SIZE, Gre } from '../wire/gre';
 import { GUE_REMCSUM_SIZE, GUE_SIZE, Gue } from '../wire/gue';
-import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
-import { copyAddress6, IPV6_SIZE, Ipv6 } from '../wire/ipv6';
+import { DF_BE, IPV4_MIN, IPV4_MTU_MIN, Ipv4 } from '../wire/ipv4';
+import { copyAddress6, IPV6_MTU_MIN, IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
-
-/** Smallest MTU that each family allows inside (RFC 791 §3.2, RFC 8200 §5). */
-const MTU_MIN: u32 = 68;
-const MTU_MIN_V6: u32 = 1280;
 
 /** ECN codepoints (RFC 3168 §5). */
 const ECN_MASK: u32 = 3;
@@ -37,7 +33,7 @@ const PORT_COUNT: u64 = 60999 - 32768;
 
 /** Smallest MTU inside the tunnel at which packets are still sent. */
 export function tunnelMtuMin(dest: Dest): u32 {
-  return dest.isV6 ? MTU_MIN_V6 : MTU_MIN;
+  return dest.isV6 ? IPV6_MTU_MIN : IPV4_MTU_MIN;
 }
 
 /** Whether the packet's checksum stays unfinished, and the far end is told so. */

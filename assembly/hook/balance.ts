@@ -15,7 +15,6 @@ import {
 } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { controlsAny, expireNow, hold, letLoose } from '../conn/control';
-import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isConnection, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
@@ -44,7 +43,7 @@ import { hasChunk } from '../wire/sctp';
 import { UDP_SIZE } from '../wire/udp';
 import { returnReply } from './fullnat';
 import { icmpIn } from './icmp';
-import { connect, endIfOnce, FTP_DATA_BE, isOnce, serviceOf } from './schedule';
+import { connect, endIfOnce, isOnce, isOwnPort, mayConnect, serviceOf } from './schedule';
 import { refuseStray } from './stray';
 import { bringsCookie, isAnswered, mayPassProxy, openProxied } from './synproxy';
 
@@ -90,13 +89,15 @@ function balance(frame: Descriptor, packet: Scratch): void {
     answerSyn(frame, packet, changetype<Service>(changetype<Dest>(connOf(ref).dest).service));
     return;
   }
+  // A cookie that opens nothing ends nothing, either.
+  const isGuess = ref != 0 && bringsCookie(packet, connOf(ref));
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
   if (ref != 0) hold(connOf(ref));
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet);
   if (ref != 0) {
     letLoose(connOf(ref));
-    dismiss(frame, connOf(ref));
+    if (!isGuess || frame.conn != 0) dismiss(frame, connOf(ref));
   }
 }
 
@@ -165,15 +166,8 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     keepLocal(frame, Reason.NotOpening);
     return;
   }
-  if (mustDropPacket()) {
-    frame.judge(Verdict.Drop, Reason.DropPacket);
-    return;
-  }
   const ports = portsBE(packet.l4);
-  if ((ports & 0xffff) == FTP_DATA_BE) {
-    frame.judge(Verdict.Local, Reason.FtpData);
-    return;
-  }
+  if (!mayConnect(frame, ports)) return;
   const made = connectTo(service, packet, ports);
   if (!isConnection(made)) {
     refuse(frame, packet, service, ports >> 16, <Reason>made);
@@ -188,14 +182,12 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
 /** The connection that the packet opens, or a Reason why it opens none. */
 function connectTo(service: Service, packet: Scratch, ports: u32): usize {
   const protocol = packet.protocol;
-  // Only FTP's service has other ports than its own without persistence: for nothing but their connections.
-  const isOwnPort = service.isPersistent || service.fwmark != 0 || ports >> 16 == service.portBE;
   const v6 = packet.isV6;
   const source = packet.source;
   const destination = packet.destination;
   const payload = packet.l4 + UDP_SIZE;
   const end = packet.l4 + packet.l4Length;
-  const made = isOwnPort
+  const made = isOwnPort(service, ports >> 16)
     ? connect(service, packet.hash, v6, source, destination, destination, ports, protocol, payload, end)
     : <usize>Reason.NoDest;
   if (made != Reason.NoDest || !mayBypass(service, packet)) return made;

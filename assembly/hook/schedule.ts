@@ -7,7 +7,8 @@ import { ConnFlag } from '../../src/abi/connections';
 import { Protocol, ServiceFlag } from '../../src/abi/protocol';
 import { SB_ANY_PORT_SERVICES, SB_ARG_ADDRESS, SB_FTP_SERVICES, SUPERBLOCK } from '../../src/abi/superblock';
 import { Family } from '../../src/abi/tables';
-import { Reason } from '../../src/abi/verdict';
+import { Reason, Verdict } from '../../src/abi/verdict';
+import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { endConnection, isConnection, makeConnection } from '../conn/table';
 import { Descriptor } from '../descriptor';
@@ -61,6 +62,22 @@ function markedService(v6: bool, mark: u32): usize {
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   v128.store(key, i64x2.splat(0));
   return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
+}
+
+/** Whether a connection from these ports may be made now; judges the frame when not. */
+export function mayConnect(frame: Descriptor, portsBE: u32): bool {
+  if (mustDropPacket()) {
+    frame.judge(Verdict.Drop, Reason.DropPacket);
+    return false;
+  }
+  if ((portsBE & 0xffff) != FTP_DATA_BE) return true;
+  frame.judge(Verdict.Local, Reason.FtpData);
+  return false;
+}
+
+/** Whether the service schedules packets to that port: without persistence FTP's takes others only for its connections. */
+export function isOwnPort(service: Service, portBE: u32): bool {
+  return service.isPersistent || service.fwmark != 0 || portBE == service.portBE;
 }
 
 /** Whether the service's connections live for a packet only (`-o`). */

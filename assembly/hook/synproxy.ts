@@ -6,7 +6,6 @@
 import { Protocol } from '../../src/abi/protocol';
 import { SB_SYNPROXY_DEFER, SB_SYNPROXY_DUP_ACK } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { mustDropPacket } from '../conn/defence';
 import { hasExtension, takeExtension } from '../conn/extension';
 import { awaitServer, countRepeated, forgetRepeated, isAwaiting, proxiedOf } from '../conn/proxied';
 import { Conn } from '../conn/record';
@@ -26,9 +25,9 @@ import { field, now32 } from '../superblock';
 import { readOffer, stampOf } from '../wire/offer';
 import { portsBE } from '../wire/ports';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
-import { findKind, SACK } from '../wire/tcp-options';
+import { ANY_SIZE, findOption, SACK } from '../wire/tcp-options';
 import { keepLocal } from './balance';
-import { connect, FTP_DATA_BE } from './schedule';
+import { connect, isOwnPort, mayConnect } from './schedule';
 
 /** Acknowledgments that come later than this behind the connection's last packet, in milliseconds, are no storm. */
 const STORM_GAP: u32 = 1000;
@@ -116,15 +115,8 @@ function accept(frame: Descriptor, packet: Scratch, service: Service, data: u32,
     frame.judge(Verdict.Drop, Reason.SynProxyWait);
     return;
   }
-  if (mustDropPacket()) {
-    frame.judge(Verdict.Drop, Reason.DropPacket);
-    return;
-  }
   const ports = portsBE(packet.l4);
-  if ((ports & 0xffff) == FTP_DATA_BE) {
-    frame.judge(Verdict.Local, Reason.FtpData);
-    return;
-  }
+  if (!mayConnect(frame, ports)) return;
   const made = hasExtension() ? connectTo(service, packet, ports) : <usize>Reason.TableFull;
   if (!isConnection(made)) {
     if (made == Reason.NoDest) refuseClient(frame, packet);
@@ -143,9 +135,7 @@ function accept(frame: Descriptor, packet: Scratch, service: Service, data: u32,
 }
 
 function connectTo(service: Service, packet: Scratch, ports: u32): usize {
-  // Only FTP's service has other ports than its own without persistence: for nothing but their connections.
-  const isOwnPort = service.isPersistent || service.fwmark != 0 || ports >> 16 == service.portBE;
-  if (!isOwnPort) return Reason.NoDest;
+  if (!isOwnPort(service, ports >> 16)) return Reason.NoDest;
   const v6 = packet.isV6;
   const destination = packet.destination;
   return connect(service, packet.hash, v6, packet.source, destination, destination, ports, Protocol.Tcp, 0, 0);
@@ -177,5 +167,5 @@ function isPureAcknowledgment(packet: Scratch): bool {
   if (!hasTransportHeader(packet) || !isSane(packet)) return false;
   const tcp = changetype<Tcp>(packet.l4);
   if ((tcp.flags & (SYN | FIN | RST | ACK)) != ACK || packet.l4Length != tcp.headerLength) return false;
-  return findKind(packet.l4, tcp.headerLength, SACK) == 0;
+  return findOption(packet.l4, tcp.headerLength, SACK, ANY_SIZE) == 0;
 }

@@ -23,6 +23,8 @@ export const IPV4_SOURCE: usize = SOURCE;
 export const IPV4_DESTINATION: usize = DESTINATION;
 /** Bytes of a header without options. */
 export const IPV4_MIN: u32 = 20;
+/** Every way of IPv4 carries packets so long (RFC 791 §3.2). */
+export const IPV4_MTU_MIN: u32 = 68;
 
 /** First byte of a header without options: version 4, five words. */
 const PLAIN: u32 = 0x45;

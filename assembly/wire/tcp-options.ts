@@ -37,6 +37,9 @@ export function optionLength(at: usize, end: usize): u32 {
   return length >= OPTION_HEADER && at + length <= end ? length : 0;
 }
 
+/** Any length. */
+export const ANY_SIZE: u32 = 0;
+
 /** Where the first option of a kind and length is; 0 for none before the options end, or cannot be read. */
 export function findOption(tcp: usize, header: u32, kind: u32, size: u32): usize {
   const end = tcp + header;
@@ -44,28 +47,20 @@ export function findOption(tcp: usize, header: u32, kind: u32, size: u32): usize
   for (let at = nextOption(tcp + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
     length = optionLength(at, end);
     if (length == 0) return 0;
-    if (length == size && load<u8>(at) == kind) return at;
+    if ((length == size || size == ANY_SIZE) && load<u8>(at) == kind) return at;
   }
   return 0;
 }
 
-/** The same of any length. */
-export function findKind(tcp: usize, header: u32, kind: u32): usize {
-  const end = tcp + header;
-  let length: u32 = 0;
-  for (let at = nextOption(tcp + TCP_MIN, end); at != 0; at = nextOption(at + length, end)) {
-    length = optionLength(at, end);
-    if (length == 0) return 0;
-    if (load<u8>(at) == kind) return at;
-  }
-  return 0;
+/** Whether the options are none, or nothing but timestamps, as in nearly every segment. */
+export function areUsual(tcp: usize, header: u32): bool {
+  return header == TCP_MIN || (header == TCP_MIN + USUAL_SIZE && load<u32>(tcp + TCP_MIN) == NOP_NOP_TIMESTAMP);
 }
 
 /** Puts NOPs where a sender names a client itself; whether there was such an option. */
 export function effaceToa(tcp: usize, header: u32): bool {
   const start = tcp + TCP_MIN;
   const end = tcp + header;
-  if (header == TCP_MIN || (header == TCP_MIN + USUAL_SIZE && load<u32>(start) == NOP_NOP_TIMESTAMP)) return false;
   let isThere: bool = false;
   let length: u32 = 0;
   for (let at = nextOption(start, end); at != 0; at = nextOption(at + length, end)) {

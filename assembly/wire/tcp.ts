@@ -16,6 +16,10 @@ const URGENT: usize = 18;
 /** Bytes of a header without options. */
 export const TCP_MIN: u32 = 20;
 
+/** The largest segment that every host takes, over IPv4 and over IPv6 (RFC 9293 §3.7.1). */
+export const MSS_DEFAULT: u32 = 536;
+export const MSS_DEFAULT6: u32 = 1220;
+
 export const FIN: u32 = 0x01;
 export const SYN: u32 = 0x02;
 export const RST: u32 = 0x04;

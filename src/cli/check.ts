@@ -5,6 +5,7 @@
  */
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
+import type { ServiceInfo, ServiceKey } from '../index.js';
 import {
   applyRules,
   checkKeepalived,
@@ -99,8 +100,27 @@ function refusalsOf(rules: readonly RuleCommand[]): Problem[] {
   const director = Director.createSync({ plan: PLAN, localPorts: { first: 1, last: 1 } });
   const problems: Problem[] = [];
   for (const rule of rules) noteErrors(problems, () => applyRules(director, [rule]));
+  problems.push(...withoutLocalAddress(rules, director.services()));
   director.close();
   return problems;
+}
+
+/** Servers by FullNAT that nothing will reach, a warning for each of their services. */
+function withoutLocalAddress(rules: readonly RuleCommand[], services: readonly ServiceInfo[]): Problem[] {
+  const lacking = new Set(services.filter(({ localAddresses }) => localAddresses === undefined).map(nameOfService));
+  const problems: Problem[] = [];
+  for (const rule of rules) {
+    if (rule.command !== 'add-server' || rule.dest.method !== 'fullnat' || !lacking.delete(nameOfService(rule.service)))
+      continue;
+    const text =
+      'its service has no local address (--add-laddr, laddr_group_name), without which FullNAT reaches no server';
+    problems.push({ at: rule.at, severity: 'warning', text });
+  }
+  return problems;
+}
+
+function nameOfService(key: ServiceKey): string {
+  return 'fwmark' in key ? `${key.fwmark} ${key.family ?? 4}` : `${key.protocol} ${key.address} ${key.port}`;
 }
 
 function noteErrors(problems: Problem[], step: () => void): void {

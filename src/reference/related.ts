@@ -6,6 +6,7 @@
 import { type Connection, isTranslated } from './connections.js';
 import { countReply, countRequest } from './counts.js';
 import { sendErrorBack } from './fullnat/back.js';
+import { mtuForClient } from './fullnat/carry.js';
 import { quotedNumber } from './fullnat/numbers.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { ICMP_LENGTH } from './packet/icmp.js';
@@ -103,7 +104,18 @@ function translateBack(
     number: (sent: number) => quotedNumber(sent, fullnat.numbers),
   };
   const ends = { source, destination: clientAddress };
-  return { translate: (packet) => translateError(packet, message, quote, ends, { ...quoted, ...client }) };
+  const told = lessened(message, isIpv6(received.packet), (mtu) => mtuForClient(mtu, connection));
+  return { translate: (packet) => translateError(packet, told, quote, ends, { ...quoted, ...client }) };
+}
+
+/** The message with another MTU, if it tells one. */
+function lessened(message: Uint8Array, isV6: boolean, change: (mtu: number) => number): Uint8Array {
+  const [type, code] = message;
+  const changed = message.slice();
+  const view = new DataView(changed.buffer);
+  if (isV6 && type === 2) view.setUint32(4, change(view.getUint32(4)));
+  if (!isV6 && type === 3 && code === 4) view.setUint16(6, change(view.getUint16(6)));
+  return changed;
 }
 
 /** An error from the client's side, about a packet from the virtual address: it goes to the server. */

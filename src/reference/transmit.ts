@@ -7,7 +7,7 @@ import { type AnswerName, answer } from './answer.js';
 import { type Connection, isTranslated } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
-import { growthOf, type Room, tellServer } from './fullnat/carry.js';
+import { certainGrowth, type Room, tellServer } from './fullnat/carry.js';
 import { keepsHops } from './fullnat/profile.js';
 import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
@@ -93,13 +93,10 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const mtu =
     tunnelled === undefined ? linkMtu : tunnelMtu(tunnelled.tunnel, familyOf(to), linkMtu, pending !== undefined);
   if (mtu === 'tunnel-mtu') return drop(mtu);
-  const { growth, must } = load.isError ? NO_GROWTH : growthOf(packet, connection);
+  const growth = load.isError ? 0 : certainGrowth(connection);
   const mayCut = load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0);
-  if (isTooBig(received, mtu, mayCut, must ? growth : 0)) {
-    return drop(
-      'too-big',
-      tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, must ? growth : 0)),
-    );
+  if (isTooBig(received, mtu, mayCut, growth)) {
+    return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, growth)));
   }
   if (load.isCut && isTranslated(connection)) return drop('transport-truncated');
   const { isRouted = false } = received;
@@ -118,8 +115,6 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const ahead = { ...outgoing, packet: first, partialChecksum: false, arrival: undefined };
   return withMade(emit(host, { ...ahead, reason: 'client-address' }), emit(host, own));
 }
-
-const NO_GROWTH = { growth: 0, must: false };
 
 /** What may come by a way on which each packet becomes longer; every link of IPv6 takes 1280 bytes. */
 function lessened(packet: IpPacket, mtu: number, growth: number): number {

@@ -10,7 +10,7 @@ import { checksumIsRight, concatenate, internetChecksum, pseudoHeader } from './
 import { GRE_LENGTH, parseGre, serialiseGre } from './packet/gre.js';
 import { GUE_LENGTH, parseGue, REMOTE_CHECKSUM_LENGTH, serialiseGue } from './packet/gue.js';
 import { carriedBy, hopsOf, type IpPacket, ipLength, isIpv6, parseIp, serialiseIp, serviceOf } from './packet/ip.js';
-import { findIpv4Fault, IP_FLAG, serialiseIpv4, withEcn } from './packet/ipv4.js';
+import { findIpv4Fault, IP_FLAG, IPV4_MIN_MTU, serialiseIpv4, withEcn } from './packet/ipv4.js';
 import { IPV6_LENGTH, IPV6_MIN_MTU } from './packet/ipv6.js';
 import { finishChecksum, type PartialChecksum, pendingChecksum, type Unfinished } from './packet/partial.js';
 import { parseUdp, serialiseUdp, UDP_LENGTH } from './packet/udp.js';
@@ -21,9 +21,6 @@ const PROTOCOL = { ipv4: 4, udp: 17, ipv6: 41, gre: 47 } as const;
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 
 const IPV4_LENGTH = 20;
-
-/** Smallest MTU of a tunnel over IPv4 (RFC 791 §3.2). */
-const IPV4_MIN_MTU = 68;
 
 /** What a dest says about its tunnel. */
 export interface TunnelKind {

@@ -219,6 +219,7 @@ class Program {
     if (!(error instanceof RangeError) || !('service' in rule) || rule.service === undefined) {
       return refusalText(error, isAboutServer);
     }
+    if (isForeign(rule, this.#find(rule.service))) return error.message;
     // What no director can have is not there, and the kernel looks for what there is before it judges values.
     if (rule.command === 'add-service') return REFUSALS.invalid;
     if (this.#find(rule.service) === undefined) return isAboutServer ? REFUSALS.serviceNotDefined : REFUSALS.noService;
@@ -305,6 +306,14 @@ class Program {
     }
     return code;
   }
+}
+
+/** Whether a rule, or the service that it is about, is of what ipvsadm does not have, and so has no words for. */
+function isForeign(rule: RuleCommand, service: ListedService | undefined): boolean {
+  if (rule.command === 'add-laddr' || rule.command === 'del-laddr') return true;
+  if ('dest' in rule && 'method' in rule.dest && rule.dest.method === 'fullnat') return true;
+  const given = rule.command === 'add-service' || rule.command === 'edit-service' ? rule.service : service;
+  return given?.synproxy === true || given?.carry !== undefined || given?.profile !== undefined;
 }
 
 function isSame(a: Readonly<ServiceKey>, b: Readonly<ServiceKey>): boolean {

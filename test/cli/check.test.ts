@@ -46,6 +46,20 @@ describe('ipvs-wasm check', () => {
     expect(await run('check', file('rules.txt', ...many))).toEqual({ code: 0, out: '', err: '' });
   });
 
+  it('warns of servers by FullNAT that no local address leads to', async () => {
+    const rules = file('laddr.txt', '-A -t 10.0.0.100:80', '-a -t 10.0.0.100:80 -r 10.1.0.11 --fullnat');
+    const { code, out } = await run('check', rules);
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`^${rules}:2: warning: its service has no local address .*\\n$`));
+    const whole = file(
+      'laddrs.txt',
+      '-A -t 10.0.0.100:80',
+      '--add-laddr -t 10.0.0.100:80 --laddr 10.1.0.1',
+      '-a -t 10.0.0.100:80 -r 10.1.0.11 --fullnat',
+    );
+    expect(await run('check', whole)).toMatchObject({ code: 0, out: '' });
+  });
+
   it('warns of what it ignores in a keepalived.conf, which is no error', async () => {
     const { code, out } = await run('check', CONF);
     expect(code).toBe(0);

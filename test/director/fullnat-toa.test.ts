@@ -17,7 +17,21 @@ import {
   type Says,
   send,
 } from '../support/fullnat.js';
-import { ACK, counting, FIN, hex, PSH, RST, SYN, toHex } from '../support/packets.js';
+import {
+  ACK,
+  checksum,
+  counting,
+  FIN,
+  hex,
+  ipv4,
+  ipv6,
+  join,
+  PSH,
+  pseudoHeader,
+  RST,
+  SYN,
+  toHex,
+} from '../support/packets.js';
 
 const CLIENT_ISN = 1000;
 const SERVER_ISN = 70_000;
@@ -34,6 +48,20 @@ function begun(family: Family, settings = {}, options = {}): Director {
   const ack = (read(frame).seq! + 1) >>> 0;
   send(director, answer(family, read(frame).sport, { seq: SERVER_ISN, ack }), 'srv');
   return director;
+}
+
+/** An error of a router on the way to the server. */
+function tooBig(family: Family, mtu: number, quote: Uint8Array): Uint8Array {
+  const { router: source, local: destination } = ENDS[family];
+  const message = new Uint8Array(8 + quote.length);
+  message.set(family === 6 ? [2, 0] : [3, 4]);
+  new DataView(message.buffer).setUint32(4, mtu);
+  message.set(quote, 8);
+  const covered = family === 6 ? join(pseudoHeader({ source, destination }, 58, message.length), message) : message;
+  new DataView(message.buffer).setUint16(2, checksum(covered));
+  return family === 6
+    ? ipv6({ source, destination, protocol: 58 }, message)
+    : ipv4({ source, destination, protocol: 1 }, message);
 }
 
 const narrow = (mtu: number): NetworkConfig => ({
@@ -140,6 +168,28 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
     expect(toHex(got.options)).toContain('080a0000000100000002');
     expect(got.isRight).toBe(true);
     expect(director.counters()['client-address-lost']).toBe(0n);
+  });
+
+  it('is taken off an MTU that a router between director and server tells', () => {
+    const director = begun(family);
+    const { frame } = client(director, family, { payload: counting(100) })[0]!;
+    for (const [told, heard] of family === 6
+      ? [
+          [1400, 1400 - size],
+          [1290, 1280],
+          [1280, 1280],
+        ]
+      : [
+          [1400, 1400 - size],
+          [70, 68],
+          [0, 0],
+        ]) {
+      const error = tooBig(family, told!, frame.subarray(0, 80));
+      const [passed] = director.send(error, 'srv', NOW);
+      expect(passed?.reason).toBe('icmp-out');
+      const view = new DataView(passed!.frame.buffer, passed!.frame.byteOffset);
+      expect(family === 6 ? view.getUint32(44) : view.getUint16(26)).toBe(heard);
+    }
   });
 
   describe('without room', () => {

@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { DestConfig, NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { checksum, counting, hex, join, toHex, udp } from '../support/packets.js';
+import { ACK, checksum, counting, hex, join, pseudoHeader, SYN, tcp, toHex, udp } from '../support/packets.js';
 import { gue } from '../support/tunnels.js';
 
 type Any = Director | ReferenceDirector;
@@ -95,3 +95,25 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(toHex(outcome!.frame.subarray(60))).toBe(toHex(begun(4000).subarray(20)));
   });
 });
+
+// The reference leaves it to a card.
+it.each([undefined, 'toa', 'proxy-v1', 'proxy-v2'] as const)(
+  'of a segment is right behind FullNAT that carries %s',
+  (carry) => {
+    const director = createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network });
+    const key = { protocol: 'tcp', address: '10.0.0.100', port: 4000 } as const;
+    director.addService({ ...key, localAddresses: ['10.1.0.1'], ...(carry && { carry }) });
+    director.addDest(key, { address: '10.1.0.11', port: 4001, method: 'fullnat' });
+    const says = { ...CLIENT, dport: 4000, partial: true };
+    const [syn] = director.send(remote(tcp({ ...says, seq: 1000, flags: SYN }), 20, 36), 'cli', 0);
+    const back = { source: '10.1.0.11', destination: '10.1.0.1', sport: 4001, dport: u16(syn!.frame, 20) };
+    const ack = new DataView(syn!.frame.buffer, syn!.frame.byteOffset).getUint32(24) + 1;
+    director.send(tcp({ ...back, flags: SYN | ACK, seq: 5, ack }), 'srv', 0);
+    const third = tcp({ ...says, seq: 1001, ack: 6, flags: ACK, payload: counting(9) });
+    for (const { frame } of [syn!, director.send(remote(third, 20, 36), 'cli', 0)[0]!]) {
+      const ends = { source: '10.1.0.1', destination: '10.1.0.11' };
+      const covered = join(pseudoHeader(ends, 6, frame.length - 20), frame.subarray(20));
+      expect(checksum(covered)).toBe(0);
+    }
+  },
+);

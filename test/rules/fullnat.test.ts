@@ -196,6 +196,22 @@ describe('listings of FullNAT', () => {
   });
 });
 
+describe('what the director refuses of it', () => {
+  it.each([
+    ['-A -u 10.0.0.100:53 --toa', /expected one that udp has/],
+    ['-A -t 10.0.0.100:81 --toa --synproxy enable', /expected none behind a SYN proxy/],
+    ['--add-laddr -t 10.0.0.100:80 --laddr fd00::1', /an address of the service's family, got fd00::1/],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.12 -g --weight 1', /behind a SYN proxy/],
+  ])('%s is said in words of its own: ipvsadm has none', (line, reason) => {
+    const director = made();
+    applyRules(director, parseRules('-A -t 10.0.0.100:80 --synproxy enable'));
+    const { code, err } = ipvsadm(director, line);
+    expect(err).toMatch(reason);
+    expect(err).not.toContain('Invalid operation');
+    expect(code).toBe(255);
+  });
+});
+
 describe('keepalived.conf of DPVS', () => {
   const CONFIG = `local_address_group laddr_g1 {
   10.1.0.2 dpdk1

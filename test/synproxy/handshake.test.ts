@@ -248,6 +248,17 @@ describe.each(CASES)('%s, %s', (binary, family, ends) => {
     expect(director.connections(3)).toMatchObject([{ state: 'SYN_SENT' }]);
   });
 
+  it('nor does an answer that opens none', () => {
+    const director = ready();
+    open(director, ends, 0);
+    director.setSysctl({ synproxy_defer: 1 });
+    director.send(ofClient(ends, { seq: ISN + 1, flags: RST }), 'cli', 1);
+    const [cookie] = left(director.send(ofClient(ends, { seq: ISN + 5000, options: OFFER }), 'cli', 2));
+    const answer = acknowledge(cookie!.seq, OFFER, { seq: ISN + 5001 });
+    expect(judged(director.send(ofClient(ends, answer), 'cli', 3))).toEqual(['drop syn-proxy-wait']);
+    expect(director.connections(3)).toMatchObject([{ state: 'CLOSE' }]);
+  });
+
   it('the first segment of an ended connection, again, is no answer to another cookie', () => {
     const director = ready();
     const cookie = open(director, ends, 0);

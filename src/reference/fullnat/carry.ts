@@ -9,6 +9,8 @@ import { drop, type Judgement } from '../host.js';
 import { familyOf } from '../packet/address.js';
 import { carryChecksum, concatenate, pseudoHeader } from '../packet/checksum.js';
 import { type IpPacket, ipLength, isIpv6 } from '../packet/ip.js';
+import { IPV4_MIN_MTU } from '../packet/ipv4.js';
+import { IPV6_MIN_MTU } from '../packet/ipv6.js';
 import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { parseUdp, serialiseUdp } from '../packet/udp.js';
 import { grownSum, segmentIn, withSegment } from '../segment.js';
@@ -62,22 +64,21 @@ export function headerFor(carry: ReferenceCarry | undefined, tuple: Tuple): Uint
   return carry === 'proxy-v2' ? proxyBinary(tuple) : new Uint8Array(0);
 }
 
-/** By how many bytes a client's packet becomes longer, and whether there is no way around it. */
-export function growthOf(packet: IpPacket, connection: Connection): { growth: number; must: boolean } {
-  const { fullnat, protocol } = connection;
-  const none = { growth: 0, must: false };
-  if (fullnat?.carry === undefined) return none;
-  const { carry, header, numbers, profile } = fullnat;
-  const option = TOA_LENGTH[familyOf(connection.clientAddress)];
-  if (protocol === 'udp') {
-    if (carry === 'proxy-v2') return { growth: header.length, must: true };
-    const length = carry === 'uoa-option' ? option : option + 4;
-    return wantsUoa(connection, fullnat) ? { growth: length, must: false } : none;
-  }
-  const segment = segmentIn(packet);
-  if (segment === undefined) return none;
-  if (carry === 'toa') return wantsToa(segment, profile, numbers) ? { growth: option, must: false } : none;
-  return needsHeader(segment, numbers) ? { growth: header.length, must: false } : none;
+/** By how many bytes a client's packet becomes longer in any case, wherever it goes. */
+export function certainGrowth({ fullnat, protocol }: Connection): number {
+  return protocol === 'udp' && fullnat?.carry === 'proxy-v2' ? fullnat.header.length : 0;
+}
+
+/** The MTU that a client is told in place of `mtu`: less by what telling takes of its packets, but what every way carries is left. */
+export function mtuForClient(mtu: number, { fullnat, protocol, clientAddress }: Connection): number {
+  const family = familyOf(clientAddress);
+  const least = { 4: IPV4_MIN_MTU, 6: IPV6_MIN_MTU }[family];
+  if (fullnat?.carry === undefined || !canCarry(protocol, fullnat.carry) || mtu <= least) return mtu;
+  const { carry, header, numbers } = fullnat;
+  const isOver = protocol === 'tcp' && (numbers.initial === undefined || numbers.taken >= header.length);
+  const option = TOA_LENGTH[family] + (carry === 'uoa-protocol' ? 4 : 0);
+  const isHeader = carry === 'proxy-v1' || carry === 'proxy-v2';
+  return Math.max(least, mtu - (isHeader ? (isOver ? 0 : header.length) : option));
 }
 
 function wantsUoa({ outputSeen }: Connection, { datagrams }: FullNat): boolean {

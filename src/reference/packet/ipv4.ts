@@ -5,6 +5,9 @@
  */
 import { carryChecksum, checksumIsRight, concatenate, internetChecksum } from './checksum.js';
 
+/** Links carry packets of this size (RFC 791 §3.2). */
+export const IPV4_MIN_MTU = 68;
+
 /** Protocol numbers (IANA). */
 export const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17 } as const;
 
