@@ -20,6 +20,7 @@ import { HostAnswers } from '../scenario/host.js';
 import { loadScenario, type Scenario } from '../scenario/load.js';
 import { Choices } from '../scenario/masks.js';
 import type { NetworkConfig } from '../types.js';
+import { fullNatScenario, Readdressed } from './demo-fullnat.js';
 import { explainNumber } from './explain.js';
 import { hopsText } from './hops.js';
 import { Inputs } from './inputs.js';
@@ -38,25 +39,38 @@ const SPEC: CommandSpec = {
   summary: 'rewrite a recorded capture and show everything',
   usage: ['[OPTIONS]'],
   options: [
-    { name: 'mode', short: 'm', value: 'MODE', help: 'nat (default), dr or tun' },
-    { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/SCENARIO.pcapng)' },
+    { name: 'mode', short: 'm', value: 'MODE', help: 'nat (default), dr, tun or fullnat' },
+    { name: 'outfile', short: 'o', value: 'FILE', help: 'pcapng to write (default out/MODE.pcapng)' },
     { name: 'packet', short: 'p', value: 'N', help: 'packet to explain (default 1)' },
   ],
   notes: `The capture is that of a SCENARIO in test/fixtures/kernel of the repository,
 nat-tcp, dr-tcp or tun-ipip: real endpoints, recorded on both sides of a Linux
-6.1 director.
+6.1 director. Linux has no FullNAT: fullnat has the clients' frames of nat-tcp,
+and its servers' answers with the local address for the client's and with the
+numbers that the director gave; what it sends is held to the kernel's NAT.
 
 Exit codes: 0 our output equals the kernel's; 1 it does not; 2 wrong options.`,
 };
 
 const FOLDER = fileURLToPath(new URL('../../test/fixtures/kernel', import.meta.url));
 /** What is shown of each mode. */
-const MODES: Readonly<Record<string, { readonly scenario: string; readonly title: string }>> = {
+const MODES: Readonly<
+  Record<string, { readonly scenario: string; readonly title: string; readonly isFullNat?: true }>
+> = {
   nat: { scenario: 'nat-tcp', title: 'NAT' },
   dr: { scenario: 'dr-tcp', title: 'DR' },
   tun: { scenario: 'tun-ipip', title: 'TUN' },
+  fullnat: { scenario: 'nat-tcp', title: 'FullNAT', isFullNat: true },
 };
 const SIDES = ['cli', 'srv'] as const;
+/** What of FullNAT's demo was not recorded. */
+const READDRESSED = `  Linux has no FullNAT. Clients and servers were recorded around its NAT; the
+  servers' answers are readdressed here: to the local address and port, with
+  what they acknowledge shifted as the director shifted the client's numbers.
+  Clients must get what NAT sent them. What servers get is compared with the
+  client's address, port and numbers put back.
+
+`;
 
 /** Runs `demo` with the words after it, on a scenario in `all`; gives the exit code. */
 export async function demoCommand(argv: readonly string[], io: Io, all: string = FOLDER): Promise<number> {
@@ -70,18 +84,25 @@ export async function demoCommand(argv: readonly string[], io: Io, all: string =
   if (mode === undefined) throw usageError(`--mode takes ${Object.keys(MODES).join(', ')}, not '${word}'`);
   const folder = join(all, mode.scenario);
   if (!existsSync(folder)) throw new CliError(2, 'the demo needs the captures of the repository (test/fixtures)');
-  const file = options.get('outfile') ?? join('out', `${mode.scenario}.pcapng`);
+  const file = options.get('outfile') ?? join('out', `${word}.pcapng`);
   const packet = parseCount('packet', options.get('packet') ?? '1', 1, Number.MAX_SAFE_INTEGER);
   const style = styleOf(io.color);
-  const scenario = await loadScenario(folder);
+  const recorded = await loadScenario(folder);
+  const scenario = mode.isFullNat ? fullNatScenario(recorded) : recorded;
   const { network } = scenario;
-  const words = SIDES.map((side) => `${side}=${join(folder, `${side}-in.pcap`)}`);
+  const readdressed = mode.isFullNat && new Readdressed(directorOf(scenario), scenario);
+  const files = SIDES.map((side) => join(folder, `${side}-in.pcap`));
+  mkdirSync(dirname(file), { recursive: true });
+  if (readdressed) {
+    files[1] = join(dirname(file), 'fullnat-srv-in.pcap');
+    await readdressed.write(files[1]);
+  }
+  const words = SIDES.map((side, i) => `${side}=${files[i]}`);
 
   const walk = await explainNumber(directorOf(scenario), await Inputs.open(words, network), packet);
 
   const director = directorOf(scenario);
   const inputs = await Inputs.open(words, network);
-  mkdirSync(dirname(file), { recursive: true });
   const outputs = openOutputs([file], network, readFiles(inputs), director.burst.bytes, {
     onlyOut: false,
     format: 'pcapng',
@@ -94,6 +115,7 @@ export async function demoCommand(argv: readonly string[], io: Io, all: string =
   SIDES.forEach((side, i) => {
     io.out(`  ${side}-in.pcap  ${String(inputs.packets[i]).padStart(3)} packets received on ${side}\n`);
   });
+  if (readdressed) io.out('  those of srv were recorded by NAT: see the end\n');
   for (const { text } of scenario.events) io.out(`  ${style.dim(text)}\n`);
   io.out(heading(style, 'Packets'));
   io.out(summaryText({ ...summary, outputs: [] }));
@@ -106,7 +128,8 @@ export async function demoCommand(argv: readonly string[], io: Io, all: string =
   io.out(heading(style, 'Hop by hop', `${mode.title}; a star marks what the hop before changed`));
   io.out(hopsOf(walk, packet, sent, network, style));
   io.out(heading(style, "Held to the kernel's own output"));
-  const equal = compare(scenario, sent, io, style);
+  if (readdressed) io.out(READDRESSED);
+  const equal = compare(scenario, sent, readdressed || undefined, io, style);
   io.out(`\nwrote ${file}: ${summary.outputs[0]!.packets} packets, offered and sent, with reasons\n`);
   io.out(style.dim(`  wireshark -Y 'frame.packet_id == ${packet}' ${file}\n`));
   return equal ? 0 : 1;
@@ -131,11 +154,11 @@ function hopsOf(walk: PacketWalk, number: number, sent: SentFrames, network: Net
   const client = formatEndpoint(clientAddress, clientPort);
   const virtual = formatEndpoint(virtualAddress, virtualPort);
   const dest = formatEndpoint(destAddress, destPort);
+  const { localAddress = clientAddress, localPort = clientPort } = connection;
+  const local = formatEndpoint(localAddress, localPort);
   const asks = sent.of('srv').findLast(({ cause }) => cause.frame <= number && isFrom(cause.data, client, virtual));
   if (asks === undefined) return '  nothing of its connection was sent to a server\n';
-  const answers = sent
-    .of('cli')
-    .find(({ cause }) => cause.frame > asks.cause.frame && isFrom(cause.data, dest, client));
+  const answers = sent.of('cli').find(({ cause }) => cause.frame > asks.cause.frame && isFrom(cause.data, dest, local));
   const request = { offered: asks.cause.data, sent: asks.data, in: 'cli', out: 'srv' };
   const reply = answers && { offered: answers.cause.data, sent: answers.data, in: 'srv', out: 'cli' };
   return hopsText(network, connection, request, reply, style);
@@ -146,13 +169,22 @@ function isFrom(frame: Uint8Array, source: string, destination: string): boolean
 }
 
 /** Prints one line a side, and the first differences; true when all frames are equal. */
-function compare(scenario: Scenario, sent: SentFrames, io: Io, style: Style): boolean {
+function compare(
+  scenario: Scenario,
+  sent: SentFrames,
+  readdressed: Readdressed | undefined,
+  io: Io,
+  style: Style,
+): boolean {
   const host = new HostAnswers([], scenario.addresses, scenario.macs);
   const choices = new Choices();
   let equal = true;
   for (const side of SIDES) {
     const expected = scenario.captures[`${side}-out`];
-    const { matched, masked, differences } = compareFrames(`${side}-out`, expected, sent.of(side), host, choices);
+    const frames = sent.of(side);
+    const ours =
+      readdressed && side === 'srv' ? frames.map((one) => ({ ...one, data: readdressed.asNat(one.data) })) : frames;
+    const { matched, masked, differences } = compareFrames(`${side}-out`, expected, ours, host, choices);
     const whole = matched === expected.length && differences.length === 0;
     equal &&= whole;
     const ids = [...masked.values()].reduce((sum, count) => sum + count, 0);

@@ -1,6 +1,7 @@
 /**
  * One packet's way from client to server and its answer's back, hop by hop, with the names that LVS has for addresses:
- * CIP the client's, VIP the service's, DIP the director's, RIP the server's. A star marks what the hop before changed.
+ * CIP the client's, VIP the service's, DIP the director's, LIP its local address of FullNAT, RIP the server's. A star marks
+ * what the hop before changed.
  *
  * @module
  */
@@ -21,13 +22,13 @@ export interface Pair {
 
 type Connection = NonNullable<PacketWalk['connection']>;
 
-/** What a hop shows of a frame: the Ethernet header, and each IP header from the outside in. */
+/** What a hop shows of a frame: the Ethernet header, each IP header from the outside in, and the numbers of TCP. */
 interface Row {
-  /** Counted from the innermost header: outer ones come and go. */
+  /** IP headers are counted from the innermost one: outer ones come and go. */
   readonly key: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly ttl: string;
+  /** Source and destination, where there are some. */
+  readonly ends: readonly string[];
+  readonly rest: readonly string[];
 }
 
 /** The hops of a connection's packet; `reply` is absent where the director sees none. */
@@ -63,13 +64,12 @@ export function hopsText(
   return lines.map((line) => (line === '' ? '\n' : `  ${line}\n`)).join('');
 }
 
-const NOTHING: Row = { key: '', source: '', destination: '', ttl: '' };
+const NOTHING: Row = { key: '', ends: [], rest: [] };
 
 function rowText(row: Row, old: Row | undefined, style: Style): string {
-  const mark = (what: 'source' | 'destination' | 'ttl'): string =>
-    old === undefined || old[what] === row[what] ? row[what] : style.good(`${row[what]}*`);
-  const ends = `${mark('source')} > ${mark('destination')}`;
-  return row.ttl === '' ? ends : `${ends}  ${mark('ttl')}`;
+  const marked = (what: 'ends' | 'rest'): string[] =>
+    row[what].map((text, i) => (old === undefined || old[what][i] === text ? text : style.good(`${text}*`)));
+  return [...(row.ends.length === 0 ? [] : [marked('ends').join(' > ')]), ...marked('rest')].join('  ');
 }
 
 /** Who has which address. */
@@ -77,11 +77,13 @@ class Names {
   readonly #roles = new Map<string, string>();
   readonly #owners = new Map<string, string>();
 
-  constructor(network: NetworkConfig, { clientAddress, virtualAddress, destAddress }: Connection, { out }: Pair) {
+  constructor(network: NetworkConfig, connection: Connection, { out }: Pair) {
+    const { clientAddress, virtualAddress, destAddress, localAddress } = connection;
     const family = (address: string): boolean => address.includes(':') === destAddress.includes(':');
     const own = network.interfaces.find(({ name }) => name === out)?.addresses ?? [];
     const dip = own.map((address) => address.replace(/\/.*/, '')).find(family);
     if (dip !== undefined) this.#roles.set(dip, 'DIP');
+    if (localAddress !== undefined) this.#roles.set(localAddress, 'LIP');
     this.#roles.set(clientAddress, 'CIP').set(virtualAddress, 'VIP').set(destAddress, 'RIP');
     for (const { dst, lladdr } of network.neighbours ?? []) {
       const owner = dst === destAddress ? 'server' : dst === clientAddress ? 'client' : undefined;
@@ -108,7 +110,7 @@ class Names {
     const all = fields(frame).filter(({ name }) => !name.startsWith('quoted.'));
     const value = (name: string): string | undefined => all.find((field) => field.name === name)?.value;
     const depths = ['', 'inner.', 'inner.inner.'].filter((prefix) => this.#isIp(value, prefix));
-    const rows = depths.map((prefix, i) => {
+    const rows = depths.map((prefix, i): Row => {
       const ip = value(`${prefix}ip.src`) === undefined ? 'ipv6' : 'ip';
       const port = (side: 'src' | 'dst'): number | undefined => {
         const text = value(`${prefix}tcp.${side}port`) ?? value(`${prefix}udp.${side}port`);
@@ -116,11 +118,19 @@ class Names {
       };
       return {
         key: String(depths.length - i),
-        source: this.endpoint(value(`${prefix}${ip}.src`)!, port('src')),
-        destination: this.endpoint(value(`${prefix}${ip}.dst`)!, port('dst')),
-        ttl: `TTL ${value(`${prefix}${ip === 'ip' ? 'ip.ttl' : 'ipv6.hlim'}`)}`,
+        ends: [
+          this.endpoint(value(`${prefix}${ip}.src`)!, port('src')),
+          this.endpoint(value(`${prefix}${ip}.dst`)!, port('dst')),
+        ],
+        rest: [`TTL ${value(`${prefix}${ip === 'ip' ? 'ip.ttl' : 'ipv6.hlim'}`)}`],
       };
     });
+    const [sequence, acknowledged] = ['seq', 'ack'].map((name) =>
+      value(`${'inner.'.repeat(depths.length - 1)}tcp.${name}`),
+    );
+    if (sequence !== undefined) {
+      rows.push({ key: 'tcp', ends: [], rest: [`sequence ${sequence}`, `acknowledges ${acknowledged}`] });
+    }
     const mac = (name: string): string | undefined => {
       const text = value(name)?.toLowerCase();
       const owner = text && this.#owners.get(text);
@@ -128,7 +138,7 @@ class Names {
     };
     const [source, destination] = [mac('eth.src'), mac('eth.dst')];
     if (source === undefined || destination === undefined) return rows;
-    return [{ key: 'eth', source, destination, ttl: '' }, ...rows];
+    return [{ key: 'eth', ends: [source, destination], rest: [] }, ...rows];
   }
 
   #isIp(value: (name: string) => string | undefined, prefix: string): boolean {

@@ -55,6 +55,16 @@ test.each([
     ],
     'cli-out  3 of 3 frames equal, byte for byte, in order, but for 3 IDs that a host chooses\n',
   ],
+  [
+    'fullnat',
+    [
+      'CIP 10.0.0.2:40001 > VIP 10.0.0.100:80  TTL 64',
+      'LIP 10.1.0.2:1024* > RIP 10.1.0.13:8080*  TTL 63*',
+      'RIP 10.1.0.13:8080 > LIP 10.1.0.2:1024  TTL 64',
+      'VIP 10.0.0.100:80* > CIP 10.0.0.2:40001*  TTL 63*',
+    ],
+    'cli-out  44 of 44 frames equal, byte for byte, in order\n',
+  ],
 ])('demo --mode %s shows every hop, and the kernel agrees', async (mode, hops, equal) => {
   const { code, out, err } = await run('demo', '--mode', mode, '-o', join(scratch(), 'demo.pcapng'));
   expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -62,16 +72,37 @@ test.each([
   expect(
     section
       .split('\n')
-      .filter((line) => /^ {6}[CDRV]IP/.test(line))
+      .filter((line) => /^ {6}[CDLRV]IP/.test(line))
       .map((line) => line.trim()),
   ).toEqual(hops);
   expect(section).toContain('director 02:00:00:00:01:01* > server 02:00:00:00:01:13*');
   expect(out).toContain(equal);
 });
 
+test("FullNAT's demo shifts numbers there and back, and says what was not recorded", async () => {
+  const folder = scratch();
+  const { out } = await run('demo', '--mode', 'fullnat', '-o', join(folder, 'demo.pcapng'));
+  expect(out).toContain("servers' answers are readdressed here");
+  expect(out).toContain('  srv-out  54 of 54 frames equal, byte for byte, in order\n');
+  expect(out).toContain('10.0.0.2:40001     10.0.0.100:80      10.1.0.2:1024      10.1.0.13:8080');
+  const numbers = [...out.matchAll(/^ {6}sequence (\d+)(\*?) {2}acknowledges (\d+)(\*?)$/gm)].map((row) =>
+    row.slice(1),
+  );
+  const [[sequence = '', ...first] = [], [local = '', ...second] = [], third = [], fourth = []] = numbers;
+  expect([first, second]).toEqual([
+    ['', '0', ''],
+    ['*', '0', ''],
+  ]);
+  expect(local).not.toBe(sequence);
+  expect(third.slice(1)).toEqual(['', String(Number(local) + 1), '']);
+  expect(fourth).toEqual([third[0], '', String(Number(sequence) + 1), '*']);
+  // The answers lie beside it, as a capture that `rewrite` takes.
+  expect(existsSync(join(folder, 'fullnat-srv-in.pcap'))).toBe(true);
+});
+
 test('demo knows no other mode', async () => {
   const { code, err } = await run('demo', '--mode', 'constructor');
-  expect({ code, err }).toEqual({ code: 2, err: "ipvs-wasm: --mode takes nat, dr, tun, not 'constructor'\n" });
+  expect({ code, err }).toEqual({ code: 2, err: "ipvs-wasm: --mode takes nat, dr, tun, fullnat, not 'constructor'\n" });
 });
 
 test('demo shows the hops of a reply with those of the request before it', async () => {
