@@ -11,8 +11,15 @@ import * as verdict from './abi/verdict.js';
 /** Name of the custom section that carries the hash. */
 export const ABI_SECTION = 'ipvs-wasm.abi';
 
+let known: string | undefined;
+
 /** FNV-1a, 32 bits, over the sorted names and values, in hexadecimal. */
 export function abiHash(): string {
+  known ??= hashOfAll();
+  return known;
+}
+
+function hashOfAll(): string {
   const lines = [memory, protocol, verdict].flatMap((module) =>
     Object.entries(module).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
   );

@@ -8,6 +8,7 @@ import { Refusal, ServiceFlag } from './abi/protocol.js';
 import {
   assertNoOps,
   assertProxied,
+  type DestArguments,
   destArguments,
   destLabel,
   destSettings,
@@ -135,11 +136,8 @@ export class Control {
   addDest(service: ServiceKey, given: DestConfig): void {
     const dest = withForcedPort(service, given);
     const at = this.service(service);
-    const { address, key } = destArguments(service, dest);
-    const settings = destSettings(service, dest);
-    this.#checkOpsOf(at, service, dest);
-    this.#assertMethod(at, service, dest);
-    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    const key = this.#handOverDest(service, dest);
+    const settings = this.#settings(at, service, dest);
     if (this.core.findDest(at, ...key) !== 0) {
       throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
     }
@@ -155,15 +153,14 @@ export class Control {
 
   editDest(service: ServiceKey, given: DestConfig): void {
     const dest = withForcedPort(service, given);
-    const at = this.dest(service, dest);
-    const settings = destSettings(service, dest);
-    this.#checkOpsOf(this.service(service), service, dest);
-    this.#assertMethod(this.service(service), service, dest);
-    this.#setDest(at, settings);
+    const at = this.service(service);
+    const found = this.#findDest(at, service, dest);
+    this.#setDest(found, this.#settings(at, service, dest));
   }
 
   deleteDest(service: ServiceKey, dest: DestKey): void {
-    this.core.deleteDest(this.service(service), this.dest(service, dest));
+    const at = this.service(service);
+    this.core.deleteDest(at, this.#findDest(at, service, dest));
   }
 
   /** Address of a service's record. */
@@ -175,16 +172,22 @@ export class Control {
 
   /** Address of a dest's record. */
   dest(service: ServiceKey, dest: DestKey): number {
-    const at = this.service(service);
-    const { address, key } = destArguments(service, dest);
-    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
-    const found = this.core.findDest(at, ...key);
+    return this.#findDest(this.service(service), service, dest);
+  }
+
+  #findDest(at: number, service: ServiceKey, dest: DestKey): number {
+    const found = this.core.findDest(at, ...this.#handOverDest(service, dest));
     if (found === 0) throw new IpvsError('NO_SUCH_DEST', `${destLabel(service, dest)}: no such dest`);
     return found;
   }
 
-  #assertMethod(at: number, service: ServiceKey, dest: DestConfig): void {
-    if (this.#view.getUint32(at + abi.SVC_FLAGS, true) & ServiceFlag.SynProxy) assertProxied(service, dest);
+  /** What a dest of the service at `at` is to be, once it is known that the service can have it. */
+  #settings(at: number, service: ServiceKey, dest: DestConfig): ReturnType<typeof destSettings> {
+    const settings = destSettings(service, dest);
+    const flags = this.#view.getUint32(at + abi.SVC_FLAGS, true);
+    assertNoOps(service, (flags & ServiceFlag.OnePacket) !== 0, dest);
+    if (flags & ServiceFlag.SynProxy) assertProxied(service, dest);
+    return settings;
   }
 
   #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
@@ -194,16 +197,18 @@ export class Control {
     if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
   }
 
-  #checkOpsOf(at: number, service: ServiceKey, dest: DestConfig): void {
-    const flags = this.#view.getUint32(at + abi.SVC_FLAGS, true);
-    assertNoOps(service, (flags & ServiceFlag.OnePacket) !== 0, dest);
-  }
-
   /** Checks what names a service, and writes its address to where the core's functions look for it. */
   #handOver(service: ServiceKey): ServiceArguments {
     const checked = serviceArguments(service);
     this.#bytes.set(checked.address, abi.SUPERBLOCK + abi.SB_ARG_ADDRESS);
     return checked;
+  }
+
+  /** The same for a dest. */
+  #handOverDest(service: ServiceKey, dest: DestKey): DestArguments['key'] {
+    const { address, key } = destArguments(service, dest);
+    this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
+    return key;
   }
 
   #noSchedulerRoom(service: ServiceKey): IpvsError {

@@ -191,10 +191,11 @@ export function writePool(view: DataView, { schedulers }: Plan): void {
 
 /** Makes all lists of the wheel empty ones: each begins and ends with its head. */
 export function writeWheel(view: DataView, { wheel: { base } }: Plan): void {
-  const words = new Uint32Array(view.buffer, base, abi.WHEEL_BYTES / 4);
-  for (let offset = abi.WHEEL_OWING; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
-    words[offset / 4] = base + offset - abi.CONN_PREV;
-    words[offset / 4 + 1] = base + offset - abi.CONN_PREV;
+  const { WHEEL_BYTES, WHEEL_OWING, LIST_SIZE, CONN_PREV } = abi;
+  const words = new Uint32Array(view.buffer, base, WHEEL_BYTES / 4);
+  for (let offset = WHEEL_OWING; offset < WHEEL_BYTES; offset += LIST_SIZE) {
+    words[offset / 4] = base + offset - CONN_PREV;
+    words[offset / 4 + 1] = base + offset - CONN_PREV;
   }
 }
 

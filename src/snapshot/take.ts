@@ -58,11 +58,12 @@ export function take(
 
 /** The lists of the wheel that are not empty. */
 function listsOf(view: DataView, base: number): Uint8Array {
-  const words = new Uint32Array(view.buffer, base, abi.WHEEL_BYTES / 4);
+  const { WHEEL_BYTES, WHEEL_OWING, LIST_SIZE, CONN_PREV } = abi;
+  const words = new Uint32Array(view.buffer, base, WHEEL_BYTES / 4);
   const found: number[] = [];
-  for (let offset = abi.WHEEL_OWING; offset < abi.WHEEL_BYTES; offset += abi.LIST_SIZE) {
+  for (let offset = WHEEL_OWING; offset < WHEEL_BYTES; offset += LIST_SIZE) {
     const last = words[offset / 4]!;
-    if (last !== base + offset - abi.CONN_PREV) found.push(offset, last, words[offset / 4 + 1]!);
+    if (last !== base + offset - CONN_PREV) found.push(offset, last, words[offset / 4 + 1]!);
   }
   return new Uint8Array(Uint32Array.from(found).buffer);
 }

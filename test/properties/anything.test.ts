@@ -203,7 +203,7 @@ describe.each(BINARIES)('%s', (binary) => {
     if (lives < 1000) return;
     const common: ReasonName[] = [
       ...(['nat-in', 'direct-route', 'tunnel-ipip', 'tunnel-gre', 'tunnel-gue', 'routed'] as const),
-      ...(['no-headroom', 'ipv4-checksum', 'ipv6-payload-length', 'fragment-held', 'port-unreachable'] as const),
+      ...(['no-headroom', 'ipv4-checksum', 'ipv6-payload-length', 'fragment-held'] as const),
     ];
     expect(common.filter((name) => !tally.has(name))).toEqual([]);
   });

@@ -33,18 +33,17 @@ const SCHEDULERS: readonly (readonly [SchedulerName, readonly SchedulerFlag[]])[
 /** Those that give all usable dests their share of clients; the others go by the service's address, or take the first that will do. */
 const SPREADING: readonly SchedulerName[] = ['rr', 'wrr', 'lc', 'wlc', 'sh', 'mh', 'maglev', 'sed', 'nq', 'twos'];
 
-describe.each(BINARIES)('%s', (binary) => {
-  describe.each(SCHEDULERS)('%s %s', (scheduler, flags) => {
-    /** Refuses rather than look further: the client's bucket is the client's. */
-    const strict =
-      scheduler === 'dh' ||
-      (['sh', 'mh', 'maglev'].includes(scheduler) && !flags.some((flag) => /fallback/.test(flag)));
-    const spreads = SPREADING.includes(scheduler);
-    /** What is above a dest's weight is for the next one. */
-    const overflows = scheduler === 'ovf';
-    /** All go to one dest, and lblc stays there even above its threshold, as in the kernel. */
-    const byDestination = scheduler === 'dh' || scheduler === 'lblc';
+describe.each(SCHEDULERS)('%s %s', (scheduler, flags) => {
+  /** Refuses rather than look further: the client's bucket is the client's. */
+  const strict =
+    scheduler === 'dh' || (['sh', 'mh', 'maglev'].includes(scheduler) && !flags.some((flag) => /fallback/.test(flag)));
+  const spreads = SPREADING.includes(scheduler);
+  /** What is above a dest's weight is for the next one. */
+  const overflows = scheduler === 'ovf';
+  /** All go to one dest, and lblc stays there even above its threshold, as in the kernel. */
+  const byDestination = scheduler === 'dh' || scheduler === 'lblc';
 
+  describe.each(BINARIES)('%s', (binary) => {
     it('picks nothing where there is nothing', () => {
       expect(picks(service(binary, scheduler, flags), 3)).toEqual(['no-dest', 'no-dest', 'no-dest']);
     });
@@ -118,10 +117,14 @@ describe.each(BINARIES)('%s', (binary) => {
       director.deleteDest(KEY, dest(2));
       expect(new Set(picks(director, 3, 200))).toEqual(new Set(['no-dest']));
     });
+  });
 
-    property(
-      `picks a usable dest whenever it may (${binary} ${scheduler} ${flags})`,
-      fc.property(fc.array(fc.constantFrom(0, 0, 1, 2, 3, 10, 300, 65_535), { maxLength: 12 }), (weights) => {
+  property(
+    `picks a usable dest whenever it may (${scheduler} ${flags})`,
+    fc.property(
+      fc.constantFrom(...BINARIES),
+      fc.array(fc.constantFrom(0, 0, 1, 2, 3, 10, 300, 65_535), { maxLength: 12 }),
+      (binary, weights) => {
         const director = service(binary, scheduler, flags);
         addDests(director, weights);
         const usable = weights.flatMap((weight, n) => (weight > 0 ? [n] : []));
@@ -129,7 +132,7 @@ describe.each(BINARIES)('%s', (binary) => {
           if (typeof picked === 'number') expect(usable).toContain(picked);
           else if (!overflows && (!strict || weights.every((weight) => weight > 0))) expect(usable).toEqual([]);
         }
-      }),
-    );
-  });
+      },
+    ),
+  );
 });

@@ -32,9 +32,9 @@ export interface Asking {
 
 /** Ports of one address for the servers that share them. */
 interface Pool {
-  /** How many of all ports were given once: the lowest. */
-  given: number;
-  /** Of these, those that are free again, the one that was freed first in front. */
+  /** The lowest port that was never given; above the last one when all were. */
+  next: number;
+  /** Of those below, the ones that are free again, the one that was freed first in front. */
   freed: number[];
 }
 
@@ -51,7 +51,9 @@ const DEFAULT_RANGE: PortRange = { first: 1024, last: 0xffff, shards: 1, shard: 
 
 /** The pools of all local addresses, whatever services share them. */
 export class LocalPorts {
-  readonly #ports: number[];
+  readonly #lowest: number;
+  readonly #last: number;
+  readonly #step: number;
   readonly #most: number;
   readonly #addresses = new Map<Address, LocalAddress>();
 
@@ -62,8 +64,12 @@ export class LocalPorts {
   constructor(range: Partial<PortRange> = {}, most = Number.POSITIVE_INFINITY) {
     const { first, last, shards, shard } = { ...DEFAULT_RANGE, ...range };
     this.#most = most;
-    this.#ports = Array.from({ length: last - first + 1 }, (_, i) => first + i).filter((p) => p % shards === shard);
-    if (first < 1 || last > 0xffff || this.#ports.length === 0) {
+    let lowest = first;
+    while (lowest <= last && lowest % shards !== shard) lowest++;
+    this.#lowest = lowest;
+    this.#last = last;
+    this.#step = shards;
+    if (first < 1 || last > 0xffff || lowest > last) {
       throw new RangeError(`expected a range of ports, got ${first} to ${last}, ${shard} of ${shards}`);
     }
   }
@@ -102,8 +108,10 @@ export class LocalPorts {
 
   /** One that was never given, the lowest first; then the one that has been free for longest. */
   #take(pool: Pool): number | undefined {
-    if (pool.given < this.#ports.length) return this.#ports[pool.given++];
-    return pool.freed.shift();
+    if (pool.next > this.#last) return pool.freed.shift();
+    const port = pool.next;
+    pool.next += this.#step;
+    return port;
   }
 
   /** A connection has ended. */
@@ -115,8 +123,10 @@ export class LocalPorts {
   }
 
   #entry(address: Address): LocalAddress {
-    const pools = Array.from({ length: POOLS }, () => ({ given: 0, freed: [] }));
-    const entry = this.#addresses.get(address) ?? { pools, services: 0, connections: 0 };
+    const known = this.#addresses.get(address);
+    if (known !== undefined) return known;
+    const pools = Array.from({ length: POOLS }, () => ({ next: this.#lowest, freed: [] }));
+    const entry = { pools, services: 0, connections: 0 };
     this.#addresses.set(address, entry);
     return entry;
   }
