@@ -128,6 +128,8 @@ export function setDest(
     dest.tunnelOrder = field(SB_TUNNELS_GIVEN) + 1;
     setField(SB_TUNNELS_GIVEN, dest.tunnelOrder);
   }
+  if (dest.method != method && dest.conns != 0) dest.flags = dest.flags | DestFlag.Mixed;
+  dest.flags = dest.flags & ~(DestFlag.WayKept | DestFlag.WayByTarget);
   dest.method = method;
   dest.weight = weight;
   if (weight != 0) dest.lastWeight = weight;

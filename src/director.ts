@@ -20,7 +20,7 @@ import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring
 import { IpvsError } from './errors.js';
 import { portsOf, writePorts } from './local-ports.js';
 import { checkNetworkShape } from './net-shape.js';
-import { buildTables, type NetTables, writeTables } from './net-tables.js';
+import { buildTables, forgetWays, type NetTables, writeTables } from './net-tables.js';
 import { type Plan, type Region, writePlan, writePool, writeWheel } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import {
@@ -214,6 +214,7 @@ export class Director implements Disposable {
     const copy = structuredClone(network);
     const tables = buildTables(copy, this.plan);
     writeTables(this.#view, this.plan, tables);
+    forgetWays(this.#view, this.plan);
     this.#tables = tables;
     this.#network = copy;
   }

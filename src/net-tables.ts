@@ -135,6 +135,15 @@ export function voidCaches(view: DataView): void {
   view.setUint32(field, view.getUint32(field, true) + 1 || 1, true);
 }
 
+/** For which method the way to a dest is looked up next is decided anew. */
+export function forgetWays(view: DataView, { dests: { base, count } }: Plan): void {
+  const { DEST_SIZE, DEST_FLAGS } = abi;
+  const kept = abi.DestFlag.WayKept | abi.DestFlag.WayByTarget;
+  for (let at = base + DEST_FLAGS; at < base + count * DEST_SIZE; at += DEST_SIZE) {
+    view.setUint8(at, view.getUint8(at) & ~kept);
+  }
+}
+
 function checkInterface(config: InterfaceConfig, all: readonly InterfaceConfig[], indexOf: IndexOf): void {
   const kind = interfaceKind(config);
   if (!Object.hasOwn(KIND_FLAGS, kind)) {

@@ -150,7 +150,7 @@ export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, 
 export function sendFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const dest = changetype<Dest>(conn.dest);
   const hop = dest.hop();
-  if (!dest.isAvailable || hop.kind != HopKind.Forward || !isHopLeft<A>(packet)) return false;
+  if (!dest.isAvailable || dest.isMixed || hop.kind != HopKind.Forward || !isHopLeft<A>(packet)) return false;
   const mtu = dest.pathMtu(hop);
   const growth = certainGrowth(conn);
   if (packet.totalLength + growth > mtu) return false;

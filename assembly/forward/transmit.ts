@@ -39,15 +39,27 @@ const LENGTH_MAX: u32 = 0xffff;
 /** Where the connection's packets go. */
 function hopOf(conn: Conn, packet: Scratch): Hop {
   if (conn.isExtended) return hopOfExtended(conn);
-  if (conn.dest != 0) return changetype<Dest>(conn.dest).hop();
+  if (conn.dest != 0) {
+    const dest = changetype<Dest>(conn.dest);
+    return dest.isMixed ? hopOfMixed(conn, packet, dest) : dest.hop();
+  }
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(packet.isV6, packet.destination, hop);
+  return hop;
+}
+
+/** Linux keeps one way to a dest, whatever the method was that it was looked up for: with another, DR does not find the dest. */
+function hopOfMixed(conn: Conn, packet: Scratch, dest: Dest): Hop {
+  if (!dest.keepWay(conn.method)) return dest.hop();
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveFor(conn.isV6, dest.address, packet.destination, hop);
   return hop;
 }
 
 /** A data connection may go to another address than its dest's, by the dest's route. */
 function hopOfExtended(conn: Conn): Hop {
   const dest = changetype<Dest>(conn.dest);
+  if (dest.isMixed) dest.keepWay(conn.method);
   if (!isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveFor(conn.isV6, dest.address, conn.daddr, hop);

@@ -246,6 +246,22 @@ export class Dest {
     store<u8>(changetype<usize>(this), value, DEST_PROTOCOL);
   }
 
+  get isMixed(): bool {
+    return (this.flags & DestFlag.Mixed) != 0;
+  }
+
+  /**
+   * Keeps the way of a packet of a connection by `method`, if it is the first one since the dest was edited. Whether packets by
+   * DR take one that was kept for others, on which nobody is known to be next.
+   */
+  keepWay(method: u32): bool {
+    const isDirect = method == Method.Route;
+    if ((this.flags & DestFlag.WayKept) == 0) {
+      this.flags = this.flags | (isDirect ? DestFlag.WayKept : DestFlag.WayKept | DestFlag.WayByTarget);
+    }
+    return isDirect && (this.flags & DestFlag.WayByTarget) != 0;
+  }
+
   /** The way to this dest, looked up again when the network has changed. */
   hop(): Hop {
     const hop = changetype<Hop>(changetype<usize>(this) + DEST_HOP);

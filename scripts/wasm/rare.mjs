@@ -48,6 +48,7 @@ export const RARE = [
   'assembly/forward/ftp/helpOut',
   'assembly/forward/help/changeOut',
   'assembly/forward/transmit/hopOfExtended',
+  'assembly/forward/transmit/hopOfMixed',
   // FullNAT of what does not go the short way.
   'assembly/forward/fullnat/transmitFull<u32>',
   'assembly/forward/fullnat/transmitFull<v128>',

@@ -270,6 +270,13 @@ export enum DestFlag {
   /** In a service's list (not in the trash). */
   Available = 1,
   Overload = 2,
+  /** It had connections when it was edited to another method: these keep theirs. */
+  Mixed = 4,
+  // Then Linux keeps the way that the first packet after an edit takes.
+  /** A packet has taken it. */
+  WayKept = 8,
+  /** Not by DR: on the link those are asked for whom packets are addressed to. */
+  WayByTarget = 16,
 }
 
 // --- local address record: an address of FullNAT, and its ports --------------------------------

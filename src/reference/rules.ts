@@ -103,6 +103,7 @@ export function readTunnel({ type = 'ipip', port = 0, checksum = 'nocsum' }: wor
 }
 
 export function configure(dest: Dest, config: words.ReferenceDest): void {
+  dest.routed = undefined;
   dest.method = config.method ?? 'dr';
   dest.tunnel = readTunnel(config.tunnel);
   dest.weight = config.weight ?? 1;

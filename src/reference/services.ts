@@ -4,6 +4,7 @@
  * @module
  */
 import type { LocalPorts } from './fullnat/pools.js';
+import type { Network } from './network.js';
 import { type Address, type Family, familyOf, isUnicast } from './packet/address.js';
 import type { Path } from './path-mtu.js';
 import { Rates } from './rates.js';
@@ -55,6 +56,8 @@ export interface Dest {
   tunnel: Tunnel;
   /** The way by which the last packet went: MTU of its interface, and what was known about it. */
   way: { mtu: number; path: Path | undefined } | undefined;
+  /** The network that the first packet since an edit was routed in, and whether it was one by DR, which goes to the dest whatever its destination is. */
+  routed: { network: Network; isDirect: boolean } | undefined;
 }
 
 /** What a service takes: one virtual address and port, or a firewall mark. */
@@ -249,6 +252,7 @@ export class ServiceTable {
       service,
       tunnel: readTunnel(undefined),
       way: undefined,
+      routed: undefined,
     };
     if (dest.service !== service) Object.assign(dest, { service, stats: noStats(), rates: new Rates() });
     dest.available = true;

@@ -75,12 +75,13 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const goal = method === 'bypass' ? packet.destination : connection.destAddress;
   // A data connection of FTP may go elsewhere than to its dest, whose way it takes.
   const to = (method === 'nat' && connection.dest?.address) || goal;
+  const neighbour = neighbourOf(host, received, connection) ?? goal;
   if (host.network.isLocal(to)) {
     return method === 'bypass' ? drop('local-boundary') : deliverHere(received, connection, load);
   }
   const found = host.network.route(to);
   if (found === undefined) return drop('no-route', tellUnreachable(host, received));
-  const route = found.nextHop === to ? { ...found, nextHop: goal } : found;
+  const route = found.nextHop === to ? { ...found, nextHop: neighbour } : found;
   // A loopback address means nothing outside the host (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
   if (isLoopback(packet.source)) return drop('local-boundary');
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tellExceeded(host, received));
@@ -114,6 +115,17 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (second === undefined) return emit(host, own);
   const ahead = { ...outgoing, packet: first, partialChecksum: false, arrival: undefined };
   return withMade(emit(host, { ...ahead, reason: 'client-address' }), emit(host, own));
+}
+
+/**
+ * Who is next on the dest's own link, if that is not who it seems: the kernel keeps the dest's route with the flag that it was
+ * looked up with, and DR needs one.
+ */
+function neighbourOf({ network }: Host, { packet }: Received, { dest, method }: Connection): Address | undefined {
+  if (dest === undefined) return undefined;
+  const isDirect = method === 'dr';
+  if (dest.routed?.network !== network) dest.routed = { network, isDirect };
+  return isDirect && !dest.routed.isDirect ? packet.destination : undefined;
 }
 
 /** What may come by a way on which each packet becomes longer; every link of IPv6 takes 1280 bytes. */

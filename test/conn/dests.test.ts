@@ -1,17 +1,20 @@
 /** What connections do to their dests: thresholds and overload, and the trash where deleted dests wait. */
 import { describe, expect, it } from 'vitest';
-import { BINARIES } from '../support/core.js';
+import { Director } from '../../src/director.js';
+import { BINARIES, memoryFor, moduleOf } from '../support/core.js';
 import {
   CLIENT,
   fromClient,
   fromServer,
   judged,
   lab,
+  NETWORK,
   request,
   SERVERS,
   serverOf,
   TCP_KEY,
   UDP_KEY,
+  VIP,
 } from '../support/lab.js';
 import { ACK, RST, SYN, tcp } from '../support/packets.js';
 
@@ -140,6 +143,64 @@ describe.each(BINARIES)('%s', (binary) => {
       }
       expect(director.services().flatMap(({ dests }) => dests)).toHaveLength(2);
       expect(() => director.addDest(TCP_KEY, { address: B })).toThrow(expect.objectContaining({ code: 'TABLE_FULL' }));
+    });
+  });
+
+  describe('edited to another method', () => {
+    const MINE = { address: A, method: 'dr' } as const;
+    const edited = (method: 'nat' | 'dr' | 'tun') => {
+      const director = lab([MINE], { binary });
+      director.send(syn(1), 'cli', 0);
+      director.editDest(TCP_KEY, { ...MINE, method });
+      return director;
+    };
+    const fates = (director: Director, ...sports: number[]) =>
+      sports.map((sport) => judged(director.send(syn(sport, sport === 1 ? ACK : SYN), 'cli', 0)).join());
+
+    it('is not found by DR once the way to it was looked up for another method', () => {
+      expect(fates(edited('nat'), 2, 1)).toEqual(['forward nat-in', 'drop no-neighbour']);
+      expect(fates(edited('tun'), 2, 1)).toEqual(['forward tunnel-ipip', 'drop no-neighbour']);
+    });
+
+    it('is found by all if DR was first', () => {
+      expect(fates(edited('nat'), 1, 2, 1)).toEqual(['forward direct-route', 'forward nat-in', 'forward direct-route']);
+    });
+
+    it('sends DR to whoever has the VIP on its link', () => {
+      const director = edited('nat');
+      const lladdr = '02:00:00:00:01:77';
+      director.setNetwork({
+        ...NETWORK,
+        neighbours: [...(NETWORK.neighbours ?? []), { dst: VIP, dev: 'srv', lladdr }],
+      });
+      expect(fates(director, 2)).toEqual(['forward nat-in']);
+      const [outcome] = director.send(syn(1, ACK), 'cli', 0);
+      expect([...(outcome?.frame.subarray(0, 6) ?? [])]).toEqual([2, 0, 0, 0, 1, 0x77]);
+    });
+
+    it('is looked up anew after the next edit, and in another network', () => {
+      const director = edited('nat');
+      expect(fates(director, 2, 1)).toEqual(['forward nat-in', 'drop no-neighbour']);
+      director.setNetwork(NETWORK);
+      expect(fates(director, 1, 2)).toEqual(['forward direct-route', 'forward nat-in']);
+      director.editDest(TCP_KEY, { ...MINE, method: 'nat', weight: 2 });
+      expect(fates(director, 3, 1)).toEqual(['forward nat-in', 'drop no-neighbour']);
+    });
+
+    it('is the same after a restart', () => {
+      const director = edited('nat');
+      fates(director, 2);
+      const memory = binary === 'shared' ? { memory: memoryFor(binary, 512) } : {};
+      const restored = Director.restoreSync(director.snapshot(), { wasm: moduleOf(binary), ...memory });
+      expect(fates(restored, 1)).toEqual(['drop no-neighbour']);
+    });
+
+    it('behind a gateway, asks the gateway', () => {
+      const server = '10.9.0.7';
+      const director = lab([{ address: server, method: 'dr' }], { binary });
+      director.send(syn(1), 'cli', 0);
+      director.editDest(TCP_KEY, { address: server, method: 'nat' });
+      expect(fates(director, 2, 1)).toEqual(['forward nat-in', 'forward direct-route']);
     });
   });
 

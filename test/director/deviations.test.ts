@@ -54,17 +54,6 @@ describe('not handled yet, and said so', () => {
   });
 });
 
-describe('small differences', () => {
-  test('a dest edited to another method: connections keep theirs, by a route that works', () => {
-    director.deleteDest(WEB, { address: RIP, port: 8080 });
-    director.addDest(WEB, { address: RIP, port: 80, method: 'nat' });
-    fate(segment(SYN));
-    director.editDest(WEB, { address: RIP, method: 'tun' });
-    expect(fate(segment(ACK))).toBe('forward nat-in');
-    expect(fate(tcp({ source: '192.0.2.2', destination: VIP, sport: 1, dport: 80 }))).toBe('forward tunnel-ipip');
-  });
-});
-
 test('a packet too long for its tunnel is dropped', () => {
   const raw = (name: string, address: string) => ({ name, kind: 'raw', mtu: 65_536, addresses: [address] }) as const;
   const network = { interfaces: [raw('cli', `${VIP}/24`), raw('srv', '10.1.0.1/24')] };

@@ -21,6 +21,7 @@ const COUNTS: Readonly<Record<string, { frames: number; masked: Record<string, n
   'dr-tcp': { frames: 46, masked: {}, host: 0 },
   'dr-udp': { frames: 27, masked: { 'icmp-id': 2 }, host: 0 },
   dr6: { frames: 95, masked: { 'flow-label': 4, 'fragment-id': 6 }, host: 1 },
+  editmode: { frames: 7, masked: {}, host: 2 },
   'ftp-nat': { frames: 46, masked: {}, host: 0 },
   'ftp-persist-21': { frames: 9, masked: {}, host: 0 },
   'load-lc': { frames: 200, masked: {}, host: 0 },

@@ -7,7 +7,7 @@ import type { Step, Wire } from '../case.js';
 import type { Random } from '../random.js';
 import { ether, isSix } from './bytes.js';
 import { type Flow, Flows } from './flows.js';
-import { type DestWorld, HOSTS, MACS, type Method, type ServiceWorld, type World } from './world.js';
+import { HOSTS, MACS, type ServiceWorld, type World } from './world.js';
 
 /** A step, and the flow that the kernel's answer says more about. */
 export interface Move {
@@ -30,23 +30,10 @@ export class Context {
   readonly random: Random;
   readonly world: World;
   readonly flows = new Flows();
-  /** Of all dests that ever were, by service, address and port. */
-  readonly #methods = new Map<ServiceWorld, Map<string, Method>>();
 
   constructor(random: Random, world: World) {
     this.random = random;
     this.world = world;
-    for (const service of world.services) for (const dest of service.dests) this.withItsMethod(service, dest);
-  }
-
-  /** The dest as it was when it was there before: its connections would go astray in the kernel if it had another method. */
-  withItsMethod(service: ServiceWorld, dest: DestWorld): DestWorld {
-    const methods = this.#methods.get(service) ?? new Map<string, Method>();
-    this.#methods.set(service, methods);
-    const key = `${dest.address} ${dest.port}`;
-    const method = methods.get(key) ?? dest.method;
-    methods.set(key, method);
-    return { ...dest, method };
   }
 
   /** One of the families that the director has. */

@@ -4,14 +4,31 @@
  * @module
  */
 import type { Step } from '../case.js';
+import type { Random } from '../random.js';
+import { isSix } from './bytes.js';
 import type { Context, Kind } from './context.js';
-import { deleteDestRule, deleteServiceRule, destRule, randomDest, type ServiceWorld, serviceRule } from './world.js';
+import {
+  type DestWorld,
+  deleteDestRule,
+  deleteServiceRule,
+  destRule,
+  type Method,
+  randomDest,
+  type ServiceWorld,
+  serviceRule,
+} from './world.js';
 
 const command = (text: string): Step => ({ kind: 'command', text });
 
+/** The same dest by another method, if it can have one. */
+function otherwise(dest: DestWorld, { family, port }: ServiceWorld, random: Random): DestWorld {
+  const isFixed = dest.port !== port || isSix(dest.address) !== (family === 6);
+  return isFixed ? dest : { ...dest, method: random.of<Method>(['nat', 'dr', 'tun']) };
+}
+
 function ruleChange(context: Context, service: ServiceWorld): string[] {
   const { random, world } = context;
-  const fresh = context.withItsMethod(service, randomDest(random, service));
+  const fresh = randomDest(random, service);
   const there = service.dests.length === 0 ? fresh : random.of(service.dests);
   switch (random.below(8)) {
     case 0:
@@ -22,7 +39,9 @@ function ruleChange(context: Context, service: ServiceWorld): string[] {
       return [deleteDestRule(service, there)];
     case 4:
     case 5:
-      return [destRule('-e', service, there, random, world.zeroWeights)];
+      return [
+        destRule('-e', service, random.once(2) ? there : otherwise(there, service, random), random, world.zeroWeights),
+      ];
     case 6:
       return serviceRule(service, random, '-E');
     default:
