@@ -5,7 +5,7 @@
  */
 import { countReply } from './counts.js';
 import { type Echo, echo, signEcho } from './echo.js';
-import type { Host } from './host.js';
+import { type Host, watches } from './host.js';
 import { isForAll } from './martians.js';
 import type { Interface, Route } from './network.js';
 import { optionContext } from './options.js';
@@ -123,10 +123,10 @@ export function answerWith(
  * Whether IPVS does not let an error of the director itself out: with `schedule_icmp` it looks for the connection that the
  * error tells of, and drops it if that cannot be told.
  */
-function isHeldBack({ services, sysctl }: Host, error: IpPacket): boolean {
+function isHeldBack(host: Host, error: IpPacket): boolean {
   const { payload } = error;
-  if (sysctl.schedule_icmp === 0 || !services.any(isIpv6(error) ? 6 : 4) || !isRelated(error, payload[0]!))
-    return false;
+  const isLookedAt = watches(host, isIpv6(error) ? 6 : 4) && isRelated(error, payload[0]!);
+  if (host.sysctl.schedule_icmp === 0 || !isLookedAt) return false;
   const quote = readQuote(payload.subarray(ICMP_LENGTH), isIpv6(error));
   return quote !== undefined && lacksPorts(quote);
 }

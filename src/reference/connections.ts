@@ -6,6 +6,7 @@
 import { type Numbers, noNumbers } from './fullnat/numbers.js';
 import type { LocalEnd, LocalPorts } from './fullnat/pools.js';
 import { profileTimeouts } from './fullnat/profile.js';
+import { isNat64 } from './nat64/headers.js';
 import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
 import type { Records } from './records.js';
 import type { SequenceShift } from './sequences.js';
@@ -164,6 +165,11 @@ export class ConnectionTable {
   /** The connection of a packet from the server. */
   findReply(tuple: Tuple): Connection | undefined {
     return this.#replies.get(tupleName(tuple))?.find((each) => takes(each, tuple));
+  }
+
+  /** Whether there is one by NAT64: it is not only its client's family that packets of it have. */
+  hasNat64(): boolean {
+    return this.list().some(isNat64);
   }
 
   /** Whether there is no room for another connection, or template, of that family. */

@@ -21,6 +21,8 @@ export interface Shipment {
   arrival: Arrival | undefined;
   /** Whether it was on its way through over IPv4 when IPVS sent it elsewhere. */
   isRerouted?: boolean;
+  /** Of the fragments of an IPv6 packet, where that is not the next one of the director's own. */
+  identification?: number;
   reason: string;
   /** Whether the transport checksum, or another one, is only begun. */
   partialChecksum: Unfinished;
@@ -63,7 +65,7 @@ export function needsCutting(shipment: Omit<Shipment, 'route' | 'reason' | 'part
 function cutToFit(host: Host, shipment: Shipment): IpPacket[] | 'too-big' {
   const { packet, partialChecksum } = shipment;
   const whole = partialChecksum ? finished(packet) : packet;
-  const identification = isIpv6(packet) ? host.nextFragmentIdentification() : 0;
+  const identification = shipment.identification ?? (isIpv6(packet) ? host.nextFragmentIdentification() : 0);
   const pieces = cut(whole, { ...shipment, identification });
   if (pieces === 'too-big' || isIpv6(packet) || !isFragment(packet)) return pieces;
   return pieces.map((piece, i) => (isIpv6(piece) ? piece : within(packet, piece, i === pieces.length - 1)));

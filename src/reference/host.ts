@@ -9,6 +9,7 @@ import type { EcnMode } from './ecn.js';
 import type { Key } from './fullnat/numbers.js';
 import type { LocalPorts } from './fullnat/pools.js';
 import type { Interface, Network } from './network.js';
+import type { Family } from './packet/address.js';
 import type { IpPacket } from './packet/ip.js';
 import type { Unfinished } from './packet/partial.js';
 import type { PathMtus } from './path-mtu.js';
@@ -78,6 +79,11 @@ export interface Judgement {
   partialChecksum?: boolean;
   /** Frames that the director made because of this one. */
   made?: ReferenceOutcome[];
+}
+
+/** Whether IPVS looks at packets of a family. */
+export function watches({ services, connections }: Host, family: Family): boolean {
+  return services.any(family) || (family === 4 && connections.hasNat64());
 }
 
 /** Drop; `answer` is the ICMP error about it, if one could be sent. */

@@ -153,22 +153,29 @@ export function translateError(
 
 function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
   const bytes = quote.bytes.slice();
-  const { source, sourcePort, destination, destinationPort, number } = change;
+  const { source, destination } = change;
   const at = quote.isIpv6 ? 8 : 12;
   if (source !== undefined) bytes.set(addressBytes(source), at);
   if (destination !== undefined) bytes.set(addressBytes(destination), at + (quote.isIpv6 ? 16 : 4));
-  const view = new DataView(bytes.buffer);
-  if (hasPorts(quote)) {
-    if (sourcePort !== undefined) view.setUint16(quote.offset, sourcePort);
-    if (destinationPort !== undefined) view.setUint16(quote.offset + 2, destinationPort);
-  }
-  if (number !== undefined && quote.protocol === UPPER.tcp && quote.offset + 8 <= bytes.length) {
-    view.setUint32(quote.offset + 4, number(view.getUint32(quote.offset + 4)));
-  }
+  bytes.set(changedTransport(quote, change), quote.offset);
   if (!quote.isIpv6) {
     bytes.fill(0, 10, 12);
     const checksum = internetChecksum(bytes.subarray(0, quote.offset));
     bytes.set([checksum >>> 8, checksum & 0xff], 10);
+  }
+  return bytes;
+}
+
+/** What is left behind the headers of a quoted packet, with other ports and another number. */
+export function changedTransport(quote: Quote, { sourcePort, destinationPort, number }: QuoteChange): Uint8Array {
+  const bytes = quote.bytes.slice(quote.offset);
+  const view = new DataView(bytes.buffer);
+  if (hasPorts(quote)) {
+    if (sourcePort !== undefined) view.setUint16(0, sourcePort);
+    if (destinationPort !== undefined) view.setUint16(2, destinationPort);
+  }
+  if (number !== undefined && quote.protocol === UPPER.tcp && bytes.length >= 8) {
+    view.setUint32(4, number(view.getUint32(4)));
   }
   return bytes;
 }

@@ -19,6 +19,8 @@ export interface Arrival {
   largest: number;
   /** Whether the largest fragment of IPv4 had DF set. */
   dontFragment: boolean;
+  /** The one of all fragments: 16 bits of IPv4, 32 of IPv6. */
+  identification: number;
 }
 
 /** Why a fragment is dropped. */
@@ -270,7 +272,12 @@ function describe(pieces: readonly Fragment[]): Arrival {
     (piece) => !isIpv6(piece.packet) && (piece.packet.flags & IP_FLAG.dontFragment) !== 0 && size(piece) === largest,
   );
   const family = pieces.some(({ packet }) => isIpv6(packet)) ? 6 : 4;
-  return { family, rest: pieces.slice(1).map(({ data }) => data.length), largest, dontFragment };
+  const rest = pieces.slice(1).map(({ data }) => data.length);
+  return { family, rest, largest, dontFragment, identification: identificationOf(pieces[0]!.packet) };
+}
+
+function identificationOf(packet: IpPacket): number {
+  return isIpv6(packet) ? (findFragmentHeader(packet)?.header.identification ?? 0) : packet.identification;
 }
 
 function wholeIpv4(first: Ipv4Packet, payload: Uint8Array, ecn: number, dontFragment: boolean): Ipv4Packet {

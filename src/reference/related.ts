@@ -5,11 +5,13 @@
  */
 import { type Connection, isTranslated } from './connections.js';
 import { countReply, countRequest } from './counts.js';
-import { sendErrorBack } from './fullnat/back.js';
-import { mtuForClient } from './fullnat/carry.js';
+import { type ErrorTranslation, sendErrorBack } from './fullnat/back.js';
+import { mtuForClient, type Room } from './fullnat/carry.js';
 import { quotedNumber } from './fullnat/numbers.js';
-import { drop, type Host, type Judgement, local, type Received } from './host.js';
-import { ICMP_LENGTH } from './packet/icmp.js';
+import { drop, type Host, type Judgement, local, type Received, watches } from './host.js';
+import { isNat64 } from './nat64/headers.js';
+import { errorOverIpv4, errorOverIpv6 } from './nat64/quote.js';
+import { ICMP_LENGTH, ICMP_TYPE } from './packet/icmp.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
 import {
   hasPorts,
@@ -33,6 +35,9 @@ export interface Report {
   quote: Quote;
 }
 
+/** Of a packet that goes nowhere. */
+const LONGEST = 0xffff;
+
 /** An ICMP message to the host. */
 export function judgeOwnError(host: Host, received: Received, message: Uint8Array): Judgement {
   const report = readReport(host, received, message);
@@ -44,7 +49,9 @@ export function judgeOwnError(host: Host, received: Received, message: Uint8Arra
     }
     const changed = translateBack(report, answered);
     if ('verdict' in changed) return changed;
-    return { ...local('local-client'), frame: given(received, changed.translate(received.packet)) };
+    const translated = changed(received.packet, LONGEST);
+    if ('verdict' in translated) return translated;
+    return { ...local('local-client'), frame: given(received, translated) };
   }
   return relay(host, report) ?? toServer(host, report) ?? local('local-delivery');
 }
@@ -68,17 +75,26 @@ export function judgePassingError(
     return sendErrorBack(host, received, answered, () => translateBack(report, answered));
   }
   const changed = translateBack(report, answered);
-  return 'verdict' in changed ? changed : { packet: changed.translate(received.packet), reason: 'icmp-out' };
+  if ('verdict' in changed) return changed;
+  const translated = changed(received.packet, LONGEST);
+  return 'verdict' in translated ? translated : { packet: translated, reason: 'icmp-out' };
 }
 
 function readReport(host: Host, received: Received, message: Uint8Array): Report | Judgement {
   const { packet } = received;
   // Without a service of the family Linux has no hooks for it.
-  if (!host.services.any(isIpv6(packet) ? 6 : 4)) return local('local-delivery');
+  if (!watches(host, isIpv6(packet) ? 6 : 4)) return local('local-delivery');
   if (message.length < ICMP_LENGTH) return drop('transport-truncated');
-  if (!isRelated(packet, message[0]!)) return local('local-delivery');
   const quote = readQuote(message.subarray(ICMP_LENGTH), isIpv6(packet));
-  return quote === undefined ? local('local-delivery') : { received, message, quote };
+  const isAbout = isRelated(packet, message[0]!) || (quote !== undefined && isProblemAcross(host, message, quote));
+  return quote === undefined || !isAbout ? local('local-delivery') : { received, message, quote };
+}
+
+/** Of IPv4's parameter problems nobody takes notice but clients of IPv6. */
+function isProblemAcross(host: Host, message: Uint8Array, quote: Quote): boolean {
+  if (quote.isIpv6 || message[0] !== ICMP_TYPE.parameterProblem) return false;
+  const answered = findAnswered(host, quote);
+  return answered !== undefined && isNat64(answered);
 }
 
 /** The connection by NAT or FullNAT to whose server the quoted packet went. */
@@ -88,24 +104,26 @@ function findAnswered(host: Host, quote: Quote): Connection | undefined {
 }
 
 /** An error from the server's side: whoever sent it, for the client it comes from the virtual address. */
-function translateBack(
-  { received, message, quote }: Report,
-  connection: Connection,
-): { translate(packet: IpPacket): IpPacket } | Judgement {
+function translateBack({ received, message, quote }: Report, connection: Connection): ErrorTranslation | Judgement {
   if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
   countReply(ipLength(received.packet), connection);
   const { virtualAddress: source, virtualPort, clientAddress, clientPort, fullnat } = connection;
   const quoted = { destination: source, destinationPort: virtualPort };
-  if (fullnat === undefined)
-    return { translate: (packet) => translateError(packet, message, quote, { source }, quoted) };
+  if (fullnat === undefined) return (packet) => translateError(packet, message, quote, { source }, quoted);
   const client = {
     source: clientAddress,
     sourcePort: clientPort,
     number: (sent: number) => quotedNumber(sent, fullnat.numbers),
   };
   const ends = { source, destination: clientAddress };
-  const told = lessened(message, isIpv6(received.packet), (mtu) => mtuForClient(mtu, connection));
-  return { translate: (packet) => translateError(packet, told, quote, ends, { ...quoted, ...client }) };
+  const lessen = (mtu: number): number => mtuForClient(mtu, connection);
+  if (isNat64(connection)) {
+    const about = { destination: source, destinationPort: virtualPort, ...client };
+    return (packet, mtu) =>
+      errorOverIpv6(packet, message, quote, { ends, quoted: about, mtu, lessen }) ?? drop('icmp-untranslatable');
+  }
+  const told = lessened(message, isIpv6(received.packet), lessen);
+  return (packet) => translateError(packet, told, quote, ends, { ...quoted, ...client });
 }
 
 /** The message with another MTU, if it tells one. */
@@ -136,8 +154,21 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   const local = fullnat && { destination: fullnat.local.address, destinationPort: fullnat.local.port };
   const ends = { destination: destAddress, ...(local && { source: local.destination }) };
   const quoted = { source: destAddress, sourcePort: destPort, ...local };
+  const translate = (packet: IpPacket, { mtu }: Room): [IpPacket] | Judgement => {
+    if (fullnat === undefined || !isNat64(connection)) return [translateError(packet, message, quote, ends, quoted)];
+    const { profile } = fullnat;
+    const across = { source: fullnat.local.address, destination: destAddress };
+    const about = {
+      source: destAddress,
+      sourcePort: destPort,
+      destination: across.source,
+      destinationPort: fullnat.local.port,
+    };
+    const made = errorOverIpv4(packet, message, quote, { ends: across, quoted: about, profile, mtu });
+    return made === undefined ? drop('icmp-untranslatable') : [made];
+  };
   const judgement = send(host, received, connection, {
-    translate: (packet) => [translateError(packet, message, quote, ends, quoted)],
+    translate,
     reason: 'icmp-in',
     isError: true,
     isCut: false,

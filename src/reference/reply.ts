@@ -10,11 +10,13 @@ import { hearServersNumbers, towardsClient } from './fullnat/numbers.js';
 import { withLowerMss } from './fullnat/toa.js';
 import { followShift, hearServer } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
+import { isNat64, toIpv6 } from './nat64/headers.js';
 import { familyOf } from './packet/address.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
 import type { Transport } from './ports.js';
 import { segmentIn, withSegment } from './segment.js';
-import { translate } from './translate.js';
+import { translate, translateInto } from './translate.js';
+import { withEnds } from './upper.js';
 
 /**
  * A packet from the server of a NAT or FullNAT connection passes: it is counted, the connection follows it, and it gets the
@@ -38,7 +40,8 @@ export function passReply(
   const isPartial = partialChecksum !== false || heard.isBegun;
   if (fullnat !== undefined) {
     const ends = { source, sourcePort, destination: clientAddress, destinationPort: clientPort };
-    return answered(translate(packet, ends, isPartial), fullnat, isPartial);
+    const addressed = isNat64(connection) ? toIpv6(packet, ends) : withEnds(packet, ends);
+    return answered(translateInto(packet, addressed, ends, isPartial), fullnat, isPartial);
   }
   const translated = translate(heard.packet, { source, sourcePort }, isPartial);
   const followed = followShift(translated, connection, 'output', isPartial);

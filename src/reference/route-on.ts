@@ -6,10 +6,11 @@
 import { answer, answerWith } from './answer.js';
 import { emit } from './emit.js';
 import { gather } from './gather.js';
-import { drop, type Host, type Judgement, type Received } from './host.js';
+import { drop, type Host, type Judgement, type Received, watches } from './host.js';
+import { arrivalOverIpv6, LONGER, lengthAcross } from './nat64/headers.js';
 import type { Route } from './network.js';
 import { recordAgain } from './options.js';
-import { type Address, isLinkLocal, isUnspecified } from './packet/address.js';
+import { type Address, familyOf, isLinkLocal, isUnspecified } from './packet/address.js';
 import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withHops } from './packet/ip.js';
 import { IP_FLAG, isFragment } from './packet/ipv4.js';
@@ -29,18 +30,25 @@ export interface Passed {
   arrival?: Received['arrival'];
 }
 
+/** How a packet goes on. */
+interface Going {
+  /** Whether it leaves with the TTL or hop limit that it came with. */
+  keepsHops?: boolean;
+  /** Whether it is made as short as it has to be. */
+  isShortened?: boolean;
+}
+
 /**
- * Routes a packet to `destination` (RFC 1812 §5.2.1, RFC 8200 §3).
+ * Routes a packet to `destination` (RFC 1812 §5.2.1, RFC 8200 §3), which may be of the other family.
  *
- * @param pass what IPVS makes of it once it may go
- * @param keepsHops whether it leaves with the TTL or hop limit that it came with
+ * @param pass what IPVS makes of it once it may go by a way with that MTU
  */
 export function routeOn(
   host: Host,
   received: Received,
   destination: Address,
-  pass: (passing: Received) => Passed | Judgement,
-  keepsHops = false,
+  pass: (passing: Received, mtu: number) => Passed | Judgement,
+  { keepsHops = false, isShortened = false }: Going = {},
 ): Judgement {
   const { packet, interface: device, isRouted = false } = received;
   const route = host.network.route(destination, device);
@@ -51,21 +59,31 @@ export function routeOn(
   if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) {
     return drop('martian-source', answerWith(host, BEYOND_SCOPE, packet, device));
   }
-  if (isTooBig(received, route.mtu)) {
-    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
+  // Its sender hears of the room that there is in the sender's own family.
+  const crosses = familyOf(destination) !== familyOf(packet.destination);
+  const mtu = crosses ? route.mtu - LONGER : route.mtu;
+  if (!isShortened && isTooBig(received, mtu, crosses)) {
+    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, mtu));
   }
   const counted = { ...received, packet: withHops(packet, keepsHops ? hops : hops - 1), isRouted: true };
-  const go = (whole: Received): Judgement => leave(host, whole, route, pass(whole));
+  const go = (whole: Received): Judgement => leave(host, whole, route, pass(whole, route.mtu), isShortened);
   return wantsWhole(host, packet) ? gather(host, counted, go) : go(counted);
 }
 
 /** Whether fragments are put together before IPVS sees them; of IPv6 that was done before. */
 function wantsWhole(host: Host, packet: IpPacket): boolean {
-  return !isIpv6(packet) && isFragment(packet) && host.services.any(4) && WHOLE.includes(packet.protocol);
+  return !isIpv6(packet) && isFragment(packet) && watches(host, 4) && WHOLE.includes(packet.protocol);
 }
 
-function leave(host: Host, received: Received, route: Route, passed: Passed | Judgement): Judgement {
+function leave(
+  host: Host,
+  received: Received,
+  route: Route,
+  passed: Passed | Judgement,
+  isShortened: boolean,
+): Judgement {
   if ('verdict' in passed) return passed;
+  if (isIpv6(passed.packet) && !isIpv6(received.packet)) return leaveAcross(host, received, route, passed, isShortened);
   const { packet, reason, arrival = received.arrival } = passed;
   // Longer by what FTP's helper has put into it: nobody is told, as it comes from the director itself by now.
   if (reason === 'nat-out' && isTooBig({ ...received, packet }, route.mtu)) return drop('too-big');
@@ -82,6 +100,21 @@ function leave(host: Host, received: Received, route: Route, passed: Passed | Ju
   return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
 }
 
+/** An IPv4 packet has become one of IPv6. */
+function leaveAcross(
+  host: Host,
+  { packet: before, arrival: came, partialChecksum: begun }: Received,
+  route: Route,
+  { packet, reason }: Passed,
+  isShortened: boolean,
+): Judgement {
+  const { mtu } = route;
+  const arrival = isShortened ? undefined : arrivalOverIpv6(came, mtu);
+  const identification = isIpv6(before) ? 0 : before.identification;
+  const partialChecksum = unfinishedAfter(packet, begun);
+  return emit(host, { packet, reason, route, mtu, arrival, identification, partialChecksum });
+}
+
 function recorded(packet: IpPacket, { addressSlots }: Received, address: number | bigint): IpPacket {
   if (isIpv6(packet) || typeof address === 'bigint') return packet;
   return { ...packet, options: recordAgain(packet.options, addressSlots, address) };
@@ -92,8 +125,10 @@ function isBoundToLink(address: bigint): boolean {
   return isUnspecified(address) || isLinkLocal(address);
 }
 
-function isTooBig({ packet, arrival }: Received, mtu: number): boolean {
-  if (ipLength(packet) <= mtu) return false;
+function isTooBig({ packet, arrival }: Received, mtu: number, crosses = false): boolean {
+  const length = crosses ? lengthAcross(packet) - LONGER : ipLength(packet);
+  // Fragments are cut as it is needed where the family is another one.
+  if (length <= mtu || (crosses && arrival !== undefined)) return false;
   // What came in fragments leaves in such fragments.
   if (isIpv6(packet)) return arrival === undefined || arrival.largest > mtu;
   return (packet.flags & IP_FLAG.dontFragment) !== 0;

@@ -32,10 +32,17 @@ export function readPersistence(
   return { persistence: { timeout: persistent * 1000, mask, netmask: given, engine: pe }, engine: pe, once: ops };
 }
 
-/** How servers are told who their client is. @throws RangeError where that cannot be */
-export function readCarry(config: words.ReferenceService, family: Family): words.ReferenceCarry | undefined {
+/** How servers, those of `dests` too, are told who their client is. @throws RangeError where that cannot be */
+export function readCarry(
+  config: words.ReferenceService,
+  family: Family,
+  dests: readonly Dest[],
+): words.ReferenceCarry | undefined {
   const { carry } = config;
   if (carry === undefined) return undefined;
+  for (const { method, address } of dests) {
+    if (method === 'fullnat' && familyOf(address) !== family) checkCarryAcross(carry, formatAddress(address));
+  }
   if (!('fwmark' in config) && !canCarry(config.protocol, carry)) {
     throw new RangeError(`${config.protocol} has nothing to carry an address by ${carry}`);
   }
@@ -48,7 +55,8 @@ export function readLocalAddresses({ localAddresses = [] }: words.ReferenceServi
   const addresses = localAddresses.map(parseAnyAddress);
   for (const [i, address] of addresses.entries()) {
     const text = localAddresses[i];
-    if (familyOf(address) !== family) throw new RangeError(`expected a local address of IPv${family}, got ${text}`);
+    // Those of IPv4 lead clients of IPv6 to servers of IPv4.
+    if (familyOf(address) > family) throw new RangeError(`expected a local address of IPv4, got ${text}`);
     if (!isUnicast(address)) throw new RangeError(`expected a unicast local address, got ${text}`);
     if (addresses.indexOf(address) !== i) throw new RangeError(`local address ${text} is given twice`);
   }
@@ -81,12 +89,23 @@ export function checkMethod(method: words.ReferenceMethod | undefined, once: boo
   if (method === 'fullnat' && once) throw new RangeError('fullnat cannot be had with ops');
 }
 
+/** UOA speaks of datagrams of the server's family. @throws RangeError */
+function checkCarryAcross(carry: words.ReferenceCarry | undefined, address: string): void {
+  if (carry === 'uoa-option' || carry === 'uoa-protocol') {
+    throw new RangeError(`${carry} cannot be had with NAT64, to which the dest ${address} leads`);
+  }
+}
+
 /** What the method cannot do. @throws RangeError */
 export function checkForwarding(service: Service, config: words.ReferenceDest): void {
   const isTunnelled = config.method === 'tun';
   checkMethod(config.method, service.once);
   if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
-    throw new RangeError(`only a tunnel leads to another address family, got ${config.address}`);
+    if (config.method !== 'fullnat') {
+      throw new RangeError(`only tunnels and fullnat lead to another address family, got ${config.address}`);
+    }
+    if (service.family === 4) throw new RangeError(`there is no NAT46, got ${config.address} for a service of IPv4`);
+    checkCarryAcross(service.carry, config.address);
   }
   if (config.tunnel === undefined) return;
   if (!isTunnelled) throw new RangeError('only the method tun has a tunnel');

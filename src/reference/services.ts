@@ -157,7 +157,7 @@ export class ServiceTable {
     const settings = this.#settings(family, () => service.flags);
     const scheduler = createScheduler<Dest>(name, [], settings);
     const localAddresses = readLocalAddresses(config, family);
-    const carry = readCarry(config, family);
+    const carry = readCarry(config, family, []);
     this.#localPorts.rename([], localAddresses);
     const service: Service = {
       end,
@@ -184,7 +184,7 @@ export class ServiceTable {
     const { dests, family, localAddresses: before } = service;
     const persistence = readPersistence(config, family);
     for (const { method } of dests) checkMethod(method, persistence.once);
-    const carry = readCarry(config, family);
+    const carry = readCarry(config, family, dests);
     // Those that are left out stay.
     const localAddresses = config.localAddresses === undefined ? before : readLocalAddresses(config, family);
     this.#localPorts.rename(before, localAddresses);

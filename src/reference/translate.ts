@@ -32,12 +32,21 @@ interface Segment {
  * @throws RangeError when the header of TCP, UDP or SCTP is cut short
  */
 export function translate(packet: IpPacket, to: Translation, isPartial = false): IpPacket {
+  return translateInto(packet, withEnds(packet, to), to, isPartial);
+}
+
+/** The same, into a packet that has its addresses already, perhaps of the other family. */
+export function translateInto<P extends IpPacket>(
+  packet: IpPacket,
+  addressed: P,
+  to: Translation,
+  isPartial: boolean,
+): P {
   const upper = upperLayer(packet);
-  const addressed = withEnds(packet, to);
   if (upper === undefined) return addressed;
   const { protocol, bytes } = upper;
   const before = { ends: packet, protocol, bytes };
-  const put = (changed: Uint8Array): IpPacket => withUpperLayer(addressed, changed);
+  const put = (changed: Uint8Array): P => withUpperLayer(addressed, changed);
   if (protocol === UPPER.tcp) return put(translateTcp(before, addressed, to, isPartial));
   if (protocol === UPPER.udp) return put(translateUdp(before, addressed, to, isPartial));
   if (protocol === UPPER.sctp) return put(translateSctp(bytes, to, isPartial));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type AnswerName, answer } from './answer.js';
+import { type AnswerName, answer, answerProblem } from './answer.js';
 import { type Connection, isTranslated } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
@@ -11,22 +11,30 @@ import { certainGrowth, type Room, tellServer } from './fullnat/carry.js';
 import { keepsHops } from './fullnat/profile.js';
 import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
+import { arrivalOverIpv4, isNat64, isUncut, LONGER, lengthAcross, numbered, toIpv4 } from './nat64/headers.js';
+import type { Route } from './network.js';
 import { optionContext, processOptions } from './options.js';
 import { type Address, familyOf, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
-import { IP_FLAG } from './packet/ipv4.js';
-import { IPV6_MIN_MTU } from './packet/ipv6.js';
-import { pendingChecksum } from './packet/partial.js';
+import { IP_FLAG, type Ipv4Packet } from './packet/ipv4.js';
+import { IPV6_LENGTH, IPV6_MIN_MTU } from './packet/ipv6.js';
+import { findSegmentsLeft } from './packet/ipv6-extensions.js';
+import { pendingChecksum, type Unfinished } from './packet/partial.js';
 import type { Dest } from './services.js';
-import { translate, unfinishedAfter } from './translate.js';
+import { translate, translateInto, unfinishedAfter } from './translate.js';
 import { encapsulate, tunnelMtu } from './tunnels.js';
 import type { ReferenceOutcome } from './types.js';
+import { withEnds } from './upper.js';
 
 /** What is sent: a packet of the connection, or an ICMP error about one. */
 export interface Load {
-  /** What NAT or FullNAT makes of it, perhaps with a packet of the director in front; or the verdict where that stops it. */
-  translate(packet: IpPacket, room: Room): [IpPacket, ...IpPacket[]] | Judgement;
+  /**
+   * What NAT or FullNAT makes of it, perhaps with a packet of the director in front; or the verdict where that stops it.
+   *
+   * @param unfinished what is left to be finished of `packet`
+   */
+  translate(packet: IpPacket, room: Room, unfinished: Unfinished): [IpPacket, ...IpPacket[]] | Judgement;
   /** `undefined`: that of the method. */
   reason: string | undefined;
   /** About errors no errors are sent, so that those of IPv4 are cut instead. */
@@ -42,21 +50,26 @@ const REASON = {
   tun: 'tunnel-ipip',
   bypass: 'bypass',
 } as const;
+/** No length field of IPv4 says more. */
+const LONGEST = 0xffff;
+
 const TUNNEL_REASON = { ipip: 'tunnel-ipip', gre: 'tunnel-gre', gue: 'tunnel-gue' } as const;
 
 /** Sends a packet of `connection` on; `isCut` as in Load. */
 export function transmit(host: Host, received: Received, connection: Connection, isCut: boolean): Judgement {
   const { destAddress: destination, destPort: destinationPort, fullnat } = connection;
-  const { partialChecksum, now } = received;
-  const isPartial = partialChecksum !== false;
+  const { now } = received;
   return send(host, received, connection, {
-    translate: (packet, room) => {
+    translate: (packet, room, unfinished) => {
+      const isPartial = unfinished !== false;
       if (fullnat !== undefined) {
         const { address: source, port: sourcePort } = fullnat.local;
         const ends = { source, sourcePort, destination, destinationPort };
-        return tellServer(translate(packet, ends, isPartial), connection, fullnat, room, isPartial);
+        const addressed = isNat64(connection) ? toIpv4(packet, ends, fullnat.profile) : withEnds(packet, ends);
+        const translated = translateInto(packet, addressed, ends, isPartial);
+        return tellServer(translated, connection, fullnat, room, isPartial);
       }
-      const stopped = hearClient(host, packet, connection, partialChecksum, now);
+      const stopped = hearClient(host, packet, connection, unfinished, now);
       if (stopped !== undefined) return stopped;
       const translated = translate(packet, { destination, destinationPort }, isPartial);
       const followed = followShift(translated, connection, 'input', isPartial);
@@ -77,7 +90,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const to = (method === 'nat' && connection.dest?.address) || goal;
   const neighbour = neighbourOf(host, received, connection) ?? goal;
   if (host.network.isLocal(to)) {
-    return method === 'bypass' ? drop('local-boundary') : deliverHere(received, connection, load);
+    return method === 'bypass' ? drop('local-boundary') : deliverHere(host, received, connection, load);
   }
   const found = host.network.route(to);
   if (found === undefined) return drop('no-route', tellUnreachable(host, received));
@@ -86,6 +99,7 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isLoopback(packet.source)) return drop('local-boundary');
   if (hopsOf(packet) <= 1) return drop('ttl-exceeded', tellExceeded(host, received));
 
+  if (isNat64(connection)) return sendAcross(host, received, connection, load, route);
   const lowered = keepsHops(fullnat?.profile) ? packet : withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
   const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
@@ -107,14 +121,78 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const outgoing = { ...shipment, reason: load.reason ?? REASON[method] };
   if (!isTranslated(connection)) return emit(host, { ...outgoing, packet: lowered });
   const isWholeOnly = isIpv6(packet) ? arrival === undefined : (packet.flags & IP_FLAG.dontFragment) !== 0;
-  const translated = load.translate(lowered, { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true });
+  const room = { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true };
+  const translated = load.translate(lowered, room, received.partialChecksum);
   if ('verdict' in translated) return translated;
   const [first, second] = translated;
-  const last = second ?? first;
-  const own = { ...outgoing, packet: last, partialChecksum: unfinishedAfter(last, partialChecksum) };
-  if (second === undefined) return emit(host, own);
-  const ahead = { ...outgoing, packet: first, partialChecksum: false, arrival: undefined };
-  return withMade(emit(host, { ...ahead, reason: 'client-address' }), emit(host, own));
+  return emitBoth(host, second === undefined ? undefined : first, second ?? first, outgoing);
+}
+
+/** A client's packet, perhaps with one of the director's ahead of it. */
+function emitBoth(
+  host: Host,
+  ahead: IpPacket | undefined,
+  packet: IpPacket,
+  outgoing: Omit<Shipment, 'packet'>,
+): Judgement {
+  const own = { ...outgoing, packet, partialChecksum: unfinishedAfter(packet, outgoing.partialChecksum) };
+  if (ahead === undefined) return emit(host, own);
+  const told = { ...outgoing, packet: ahead, partialChecksum: false, arrival: undefined, reason: 'client-address' };
+  return withMade(emit(host, told), emit(host, own));
+}
+
+/** NAT64: the way is known, and the packet leaves over IPv4. */
+function sendAcross(host: Host, received: Received, connection: Connection, load: Load, route: Route): Judgement {
+  const { packet, arrival } = received;
+  const { profile } = connection.fullnat!;
+  const refused = load.isError ? undefined : refuseRouted(host, received);
+  if (refused !== undefined) return refused;
+  const lower = (each: IpPacket): IpPacket => (keepsHops(profile) ? each : withLowerHops(each));
+  const mtu = pathMtu(host, connection.dest, connection.destAddress, route.mtu, received.now);
+  const growth = certainGrowth(connection);
+  const length = lengthAcross(packet) + growth;
+  if (!load.isError && arrival === undefined && length > mtu && isUncut(length, profile)) {
+    const told = Math.max(IPV6_MIN_MTU, mtu - growth + LONGER);
+    return drop('too-big', tell(host, received, 'fragmentation-needed', lower(packet), told));
+  }
+  if (load.isCut) return drop('transport-truncated');
+  if (host.network.depart(route, serialiseIp(packet)) === 'no-neighbour') return drop('no-neighbour');
+  const room = { mtu, mayCut: !load.isError && arrival !== undefined, mayBeTwo: true };
+  const crossed = cross(host, received, connection, load, lower, room);
+  if ('verdict' in crossed) return crossed;
+  const { ahead, packet: own, partialChecksum } = crossed;
+  const reason = load.reason ?? 'nat64-in';
+  const cutAs = load.isError ? undefined : arrivalOverIpv4(arrival);
+  return emitBoth(host, ahead, own, { route, mtu, arrival: cutAs, reason, partialChecksum });
+}
+
+/** A client's packet as IPv4, and what is put ahead of it. */
+function cross(
+  host: Host,
+  { packet, arrival, partialChecksum }: Received,
+  { fullnat }: Connection,
+  load: Load,
+  lower: (packet: IpPacket) => IpPacket,
+  room: Room,
+): { ahead: IpPacket | undefined; packet: Ipv4Packet; partialChecksum: boolean } | Judgement {
+  // What GUE left to be finished is found by where it stands, which another header moves. That of an error is made anew.
+  const settled = load.isError ? { packet, partialChecksum: false } : settle(packet, partialChecksum);
+  if (typeof settled === 'string') return drop(settled);
+  const translated = load.translate(lower(settled.packet), room, settled.partialChecksum);
+  if ('verdict' in translated) return translated;
+  const [first, second] = translated;
+  const own = second ?? first;
+  if (ipLength(own) > LONGEST || isIpv6(own)) return drop('too-big');
+  const number = numbered(host, own, fullnat!.profile, load.isError ? undefined : arrival);
+  return { ...settled, ahead: second === undefined ? undefined : first, packet: number };
+}
+
+/** A packet that has not come to its last destination yet is not translated (RFC 7915 §5.1). */
+function refuseRouted(host: Host, { packet, interface: device }: Received): Judgement | undefined {
+  const at = isIpv6(packet) ? findSegmentsLeft(packet) : undefined;
+  return at === undefined
+    ? undefined
+    : drop('ipv6-extension', answerProblem(host, 0, IPV6_LENGTH + at, packet, device));
 }
 
 /**
@@ -219,11 +297,21 @@ function emitByTunnel(
 }
 
 /** The dest is the director itself: no hop, so no TTL (LOCALNODE). */
-function deliverHere(received: Received, connection: Connection, load: Load): Judgement {
+function deliverHere(host: Host, received: Received, connection: Connection, load: Load): Judgement {
   if (!isTranslated(connection)) return { verdict: 'local', reason: 'local-dest' };
+  const crosses = isNat64(connection);
+  const refused = crosses && !load.isError ? refuseRouted(host, received) : undefined;
+  if (refused !== undefined) return refused;
   if (load.isCut) return drop('transport-truncated');
   if (isLoopback(connection.destAddress) && received.interface.kind !== 'loopback') return drop('local-boundary');
-  const translated = load.translate(received.packet, { mtu: 0, mayCut: true, mayBeTwo: false });
+  const room = { mtu: 0, mayCut: true, mayBeTwo: false };
+  if (crosses) {
+    const crossed = cross(host, received, connection, load, (packet) => packet, { ...room, mtu: 0xffff });
+    if ('verdict' in crossed) return crossed;
+    const { packet, partialChecksum } = crossed;
+    return { verdict: 'local', reason: 'local-dest', frame: given(received, packet), partialChecksum };
+  }
+  const translated = load.translate(received.packet, room, received.partialChecksum);
   if ('verdict' in translated) return translated;
   return { verdict: 'local', reason: 'local-dest', frame: given(received, translated[0]) };
 }
@@ -232,7 +320,9 @@ function deliverHere(received: Received, connection: Connection, load: Load): Ju
  * The frame of a changed packet, with the options as they came, and what was put behind them: the stack fills them in when
  * it gets the packet.
  */
-export function given({ givenOptions, link }: Received, changed: IpPacket): Uint8Array {
+export function given({ packet, givenOptions, link }: Received, changed: IpPacket): Uint8Array {
+  // The link header names the family that came.
+  if (isIpv6(changed) !== isIpv6(packet)) return serialiseIp(changed);
   if (isIpv6(changed)) return concatenate(link, serialiseIp(changed));
   const options = concatenate(givenOptions, changed.options.subarray(givenOptions.length));
   return concatenate(link, serialiseIp({ ...changed, options }));

@@ -69,7 +69,7 @@ export type ReferenceService = ReferenceServiceKey & {
   ops?: boolean;
   /** What tells clients apart besides: `sip`, the Call-ID. */
   pe?: 'sip';
-  /** Addresses from which FullNAT comes to the dests, by turns. Default: none. */
+  /** Addresses from which FullNAT comes to the dests of their family, by turns; IPv4 has none of IPv6. Default: none. */
   localAddresses?: readonly string[];
   /** Of FullNAT. Default `linux`. */
   profile?: ReferenceProfile;
@@ -89,7 +89,7 @@ export interface ReferenceTunnel {
 
 /** What names a real server within its service. */
 export interface ReferenceDestKey {
-  /** RIP: dotted quad or IPv6. Only TUN may have another family than the service. */
+  /** RIP: dotted quad or IPv6. Only TUN may have another family than the service, and FullNAT IPv4 in one of IPv6: NAT64. */
   address: string;
   /** Default: the service's. DR and TUN have no port of their own and always use the service's. */
   port?: number;

@@ -42,7 +42,7 @@ export function upperLayer(packet: IpPacket): UpperLayer | undefined {
 }
 
 /** The packet with something else behind its headers. */
-export function withUpperLayer(packet: IpPacket, bytes: Uint8Array): IpPacket {
+export function withUpperLayer<P extends IpPacket>(packet: P, bytes: Uint8Array): P {
   const offset = carriedBy(packet)?.offset ?? packet.payload.length;
   return { ...packet, payload: concatenate(packet.payload.subarray(0, offset), bytes) };
 }

@@ -290,9 +290,9 @@ describe('the whole', () => {
       piece(0, 8, true, { options: hex('94040000') }),
       piece(8, 16, true),
     ]);
-    expect(arrival).toEqual({ family: 4, rest: [16, 5], largest: 36, dontFragment: false });
+    expect(arrival).toEqual({ family: 4, rest: [16, 5], largest: 36, dontFragment: false, identification: 0x1234 });
     const six = whole([piece6(0, 16, true), piece6(16, 3, false)]);
-    expect(six.arrival).toEqual({ family: 6, rest: [3], largest: 64, dontFragment: false });
+    expect(six.arrival).toEqual({ family: 6, rest: [3], largest: 64, dontFragment: false, identification: 5 });
   });
 
   // RFC 3168 §5.3 and what Linux drops.
@@ -560,7 +560,7 @@ describe('cut', () => {
   it('cannot cut below 8 bytes, nor IPv6 smaller than it came', () => {
     expect(cut(ip({ payload: counting(64) }), { ...exit, mtu: 27 })).toBe('too-big');
     expect(cut({ ...SIX, payload: counting(64) }, { ...exit, mtu: 55 })).toBe('too-big');
-    const arrival: Arrival = { family: 6, rest: [600], largest: 1400, dontFragment: false };
+    const arrival: Arrival = { family: 6, rest: [600], largest: 1400, dontFragment: false, identification: 1 };
     expect(cut({ ...SIX, payload: counting(1900) }, { ...exit, mtu: 1399, arrival })).toBe('too-big');
     expect(cut({ ...SIX, payload: counting(1900) }, { ...exit, mtu: 1400, arrival })).not.toBe('too-big');
   });

@@ -4,19 +4,31 @@
  * @module
  */
 import type { Connection } from '../connections.js';
-import type { Host, Judgement, Received } from '../host.js';
+import { settle } from '../emit.js';
+import { drop, type Host, type Judgement, type Received } from '../host.js';
+import { isNat64 } from '../nat64/headers.js';
 import type { IpPacket } from '../packet/ip.js';
 import type { Transport } from '../ports.js';
 import { passReply } from '../reply.js';
 import { routeOn } from '../route-on.js';
 import { keepsHops } from './profile.js';
 
+/** An error on its way to the client; a verdict where it cannot be told. */
+export type ErrorTranslation = (packet: IpPacket, mtu: number) => IpPacket | Judgement;
+
 /** A packet of the connection's server. */
 export function sendBack(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
-  return back(host, received, connection, (passing) => {
+  const crosses = isNat64(connection);
+  const keeps = keepsHops(connection.fullnat?.profile);
+  // What GUE left to be finished is found by where it stands, which another header moves.
+  const settled = crosses ? settle(received.packet, received.partialChecksum) : received;
+  const whole = typeof settled === 'string' ? received : { ...received, ...settled };
+  const pass: Parameters<typeof routeOn>[3] = (passing) => {
+    if (settled === 'tunnel-malformed') return drop(settled);
     const passed = passReply(host, passing, connection, transport);
-    return 'verdict' in passed ? passed : { packet: passed, reason: 'fullnat-out' };
-  });
+    return 'verdict' in passed ? passed : { packet: passed, reason: crosses ? 'nat64-out' : 'fullnat-out' };
+  };
+  return routeOn(host, whole, connection.clientAddress, pass, { keepsHops: keeps });
 }
 
 /** An error about a packet to its server; `translateBack` counts it and tells how it is translated. */
@@ -24,19 +36,14 @@ export function sendErrorBack(
   host: Host,
   received: Received,
   connection: Connection,
-  translateBack: () => { translate(packet: IpPacket): IpPacket } | Judgement,
+  translateBack: () => ErrorTranslation | Judgement,
 ): Judgement {
-  return back(host, received, connection, ({ packet }) => {
-    const changed = translateBack();
-    return 'verdict' in changed ? changed : { packet: changed.translate(packet), reason: 'icmp-out' };
-  });
-}
-
-function back(
-  host: Host,
-  received: Received,
-  { clientAddress, fullnat }: Connection,
-  pass: Parameters<typeof routeOn>[3],
-): Judgement {
-  return routeOn(host, received, clientAddress, pass, keepsHops(fullnat?.profile));
+  const way = { keepsHops: keepsHops(connection.fullnat?.profile), isShortened: isNat64(connection) };
+  const pass: Parameters<typeof routeOn>[3] = ({ packet }, mtu) => {
+    const translate = translateBack();
+    if ('verdict' in translate) return translate;
+    const changed = translate(packet, mtu);
+    return 'verdict' in changed ? changed : { packet: changed, reason: 'icmp-out' };
+  };
+  return routeOn(host, received, connection.clientAddress, pass, way);
 }

@@ -5,6 +5,7 @@
  */
 import type { FullNatMaking, Tuple } from '../connections.js';
 import type { Host } from '../host.js';
+import { familyOf } from '../packet/address.js';
 import type { Dest, Service } from '../services.js';
 import { canCarry, headerFor } from './carry.js';
 import { poolOf } from './pools.js';
@@ -27,7 +28,7 @@ export function takeLocalEnd(
   const { protocol, sourcePort } = tuple;
   if (dest.method !== 'fullnat') return {};
   if (sourcePort === 0) return 'client-port-zero';
-  const local = localPorts.give(service, poolOf(protocol, dest.address, destPort));
+  const local = localPorts.give(service, poolOf(protocol, dest.address, destPort), familyOf(dest.address));
   if (local === undefined) return 'no-local-port';
   // A service by mark takes packets of protocols that cannot.
   const carry = service.carry && canCarry(protocol, service.carry) ? service.carry : undefined;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Address, addressBytes, formatAddress } from '../packet/address.js';
+import { type Address, addressBytes, type Family, familyOf, formatAddress } from '../packet/address.js';
 import type { ReferenceProtocol } from '../types.js';
 import { UPPER } from '../upper.js';
 
@@ -91,12 +91,13 @@ export class LocalPorts {
     }
   }
 
-  /** A port of the first address, by turns, that has one for such a server; `undefined` when none has. */
-  give(asking: Asking, pool: number): LocalEnd | undefined {
+  /** A port of the first address of the family, by turns, that has one for such a server; `undefined` when none has. */
+  give(asking: Asking, pool: number, family: Family): LocalEnd | undefined {
     const { localAddresses, nextLocal } = asking;
     for (let tried = 0; tried < localAddresses.length; tried++) {
       const turn = (nextLocal + tried) % localAddresses.length;
       const address = localAddresses[turn]!;
+      if (familyOf(address) !== family) continue;
       const port = this.#take(this.#entry(address).pools[pool]!);
       if (port === undefined) continue;
       asking.nextLocal = (turn + 1) % localAddresses.length;

@@ -119,6 +119,14 @@ export function findFragmentHeader(
   return undefined;
 }
 
+/** Where, from the start of the payload, a routing header says that the packet still has to go elsewhere. */
+export function findSegmentsLeft(packet: Pick<Ipv6Packet, 'nextHeader' | 'payload'>): number | undefined {
+  for (const { type, at, length } of walk(packet)) {
+    if (type === NEXT_HEADER.routing && length !== undefined && packet.payload[at + 3] !== 0) return at + 3;
+  }
+  return undefined;
+}
+
 interface Step {
   type: number;
   at: number;
