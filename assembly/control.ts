@@ -41,7 +41,7 @@ export function editService(
   carry: u32,
   locals: u32,
 ): Refusal {
-  const list = makeList(service, locals);
+  const list = makeList(locals);
   if (!isList(list)) return <Refusal>list;
   if (service.scheduler != scheduler && !setScheduler(service, scheduler)) {
     leaveList(list, locals);

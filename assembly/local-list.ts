@@ -5,22 +5,23 @@
  */
 import { Refusal } from '../src/abi/protocol';
 import { SB_SCRATCH } from '../src/abi/superblock';
-import { ADDRESS_SIZE } from '../src/abi/tables';
+import { LOCAL_GIVEN_FAMILY, LOCAL_GIVEN_SIZE } from '../src/abi/tables';
 import { allocate, release } from './sched/pool';
 import { Local, leaveLocal, useLocal } from './service/local';
 import { Service } from './service/service';
 import { field } from './superblock';
 
 /**
- * A list of the `count` local addresses that the host wrote where the scratch records are, which count as used by the service
+ * A list of the `count` local addresses that the host wrote where the scratch records are, which count as used by a service
  * from now on; 0 for none. A Refusal when there is no room.
  */
-export function makeList(service: Service, count: u32): usize {
+export function makeList(count: u32): usize {
   if (count == 0) return 0;
   const list = allocate(count << 2);
   if (list == 0) return Refusal.Schedulers;
   for (let i: u32 = 0; i < count; i++) {
-    const local = useLocal(service.family, <usize>field(SB_SCRATCH) + <usize>i * ADDRESS_SIZE);
+    const given = <usize>field(SB_SCRATCH) + <usize>i * LOCAL_GIVEN_SIZE;
+    const local = useLocal(load<u8>(given, LOCAL_GIVEN_FAMILY), given);
     if (local == 0) {
       leaveList(list, i);
       return Refusal.Locals;

@@ -80,6 +80,7 @@ export const LAYERS = [
       'src/net-tables',
       'src/wasm',
       'src/arguments',
+      'src/combinations',
       'src/director-options',
       'src/snapshot/',
       'src/control',

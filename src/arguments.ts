@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ADDRESS_SIZE } from './abi/memory.js';
+import { ADDRESS_SIZE, LOCAL_GIVEN_FAMILY, LOCAL_GIVEN_SIZE } from './abi/memory.js';
 import {
   Carry,
   type Method,
@@ -37,6 +37,7 @@ import type {
   DestKey,
   FrameNotes,
   MarkServiceKey,
+  MethodName,
   ProtocolName,
   ServiceConfig,
   ServiceKey,
@@ -212,41 +213,35 @@ function carrierOf(service: ServiceConfig): Carry {
   return number;
 }
 
-/** The local addresses of a service, ADDRESS_SIZE bytes each. @throws TypeError or RangeError naming what is wrong. */
+/** The local addresses of a service, LOCAL_GIVEN_SIZE bytes each. @throws TypeError or RangeError naming what is wrong. */
 export function localAddresses(service: ServiceConfig): Uint8Array {
   const { localAddresses: given = [] } = service;
   listOf(ofKind('string'))(given, 'service.localAddresses');
   if (given.length > LOCALS_MAX) {
     throw new RangeError(`service.localAddresses: expected up to ${LOCALS_MAX}, got ${given.length}`);
   }
-  const all = new Uint8Array(given.length * ADDRESS_SIZE);
+  const all = new Uint8Array(given.length * LOCAL_GIVEN_SIZE);
+  const own = serviceFamily(service);
   const seen = new Set<string>();
   for (const [i, text] of given.entries()) {
     const refuse = (expected: string): never => {
       throw new RangeError(`service.localAddresses[${i}]: expected ${expected}, got ${text}`);
     };
     const address = addressBytes(text);
-    if (address.family !== serviceFamily(service)) refuse("an address of the service's family");
+    if (address.family === 6 && own === 4) refuse("an address of the service's family");
     if (!isUnicast(address)) refuse('the address of a host');
     if (seen.has(address.bytes.join())) refuse('each address once');
     seen.add(address.bytes.join());
-    all.set(address.bytes, i * ADDRESS_SIZE);
+    all.set(address.bytes, i * LOCAL_GIVEN_SIZE);
+    all[i * LOCAL_GIVEN_SIZE + LOCAL_GIVEN_FAMILY] = address.family;
   }
   return all;
 }
 
 /** One of them, as `services()` tells it. @throws TypeError or RangeError as {@link localAddresses} */
 export function localAddressOf(service: ServiceKey, address: string): string {
-  const bytes = localAddresses({ ...service, localAddresses: [address] });
-  return formatAddress(bytes.subarray(0, serviceFamily(service) === 6 ? 16 : 4));
-}
-
-/** @throws RangeError for a dest by FullNAT where each packet has its own connection, which ends before there is a reply. */
-export function assertNoOps(service: ServiceKey, ops: boolean, dest: DestConfig): void {
-  if (!ops || dest.method !== 'fullnat') return;
-  throw new RangeError(
-    `${destLabel(service, dest)}: expected a method other than fullnat with one-packet scheduling (ops)`,
-  );
+  localAddresses({ ...service, localAddresses: [address] });
+  return formatAddress(addressBytes(address).bytes);
 }
 
 /** As the core has it: a mask of IPv4 as loaded, or the bits of a prefix of IPv6. */
@@ -293,20 +288,16 @@ export function destSettings(
   assertInteger('lowerThreshold', lowerThreshold, 0x7fffffff);
   if (method !== 'tun') {
     if (tunnel !== undefined) throw new RangeError(`expected a tunnel only with the method tun, got ${method}`);
-    if (addressBytes(dest.address).family !== serviceFamily(service)) {
-      throw new RangeError(`expected a server of the service's family unless the method is tun, got ${dest.address}`);
-    }
+    assertReachable(serviceFamily(service), addressBytes(dest.address).family, method, dest.address);
   }
   return [number, weight, upperThreshold, lowerThreshold, ...tunnelSettings(tunnel)];
 }
 
-/** @throws RangeError for a dest that a service with a SYN proxy cannot have: it has to see both directions. */
-export function assertProxied(service: ServiceKey, dest: DestConfig): void {
-  const { method = 'dr' } = dest;
-  if (method === 'nat' || method === 'fullnat') return;
-  throw new RangeError(
-    `${destLabel(service, dest)}: expected the method nat or fullnat behind a SYN proxy (synproxy), got ${method}`,
-  );
+/** FullNAT leads from IPv6 to IPv4 (NAT64), tunnels lead anywhere. */
+function assertReachable(own: Family, server: Family, method: MethodName, address: string): void {
+  if (own === server || (method === 'fullnat' && own === 6)) return;
+  const how = method === 'fullnat' ? ': there is no NAT46' : ' unless the method is tun, or fullnat from IPv6 to IPv4';
+  throw new RangeError(`expected a server of the service's family${how}, got ${address}`);
 }
 
 /** Type, UDP port and checksum of a tunnel. */
@@ -324,7 +315,7 @@ function tunnelSettings(tunnel: TunnelConfig = {}): [TunnelType, number, TunnelC
 }
 
 /** Family of the packets that a service takes. */
-function serviceFamily(service: ServiceKey): Family {
+export function serviceFamily(service: ServiceKey): Family {
   return 'fwmark' in service ? (service.family ?? 4) : addressBytes(service.address).family;
 }
 

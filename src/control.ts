@@ -4,10 +4,8 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { Refusal, ServiceFlag } from './abi/protocol.js';
+import { Refusal } from './abi/protocol.js';
 import {
-  assertNoOps,
-  assertProxied,
   type DestArguments,
   destArguments,
   destLabel,
@@ -20,6 +18,7 @@ import {
   serviceSettings,
   withForcedPort,
 } from './arguments.js';
+import { assertDest } from './combinations.js';
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
 import type { Plan } from './plan.js';
@@ -68,8 +67,7 @@ export class Control {
 
   /** As the API has it: local addresses that are left out stay. */
   changeService(service: ServiceConfig): void {
-    this.checkOps(service);
-    this.assertDests(service);
+    this.#assertDests(service);
     const { localAddresses = this.#localAddresses(service) } = service;
     this.editService({ ...service, localAddresses });
   }
@@ -104,18 +102,11 @@ export class Control {
     this.editService({ ...readService(this.#view, this.service(service)), localAddresses });
   }
 
-  /** @throws RangeError when the service gets one-packet scheduling and has a dest by FullNAT, whose connections live for replies. */
-  checkOps(service: ServiceConfig): void {
-    if (!service.ops) return;
-    const { dests } = readService(this.#view, this.service(service));
-    for (const dest of dests) assertNoOps(service, true, dest);
-  }
-
   #edit(at: number, service: ServiceConfig): void {
     const settings = serviceSettings(service);
     const locals = localAddresses(service);
     this.#bytes.set(locals, this.#plan.scratch.base);
-    const refusal = this.core.editService(at, ...settings, locals.length / abi.ADDRESS_SIZE);
+    const refusal = this.core.editService(at, ...settings, locals.length / abi.LOCAL_GIVEN_SIZE);
     if (refusal === Refusal.Locals) {
       const room = this.#plan.locals.count;
       throw new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
@@ -123,10 +114,10 @@ export class Control {
     if (refusal !== Refusal.None) throw this.#noSchedulerRoom(service);
   }
 
-  /** @throws RangeError when the service is to have a SYN proxy, and has a dest that cannot be behind one. */
-  assertDests(service: ServiceConfig): void {
-    if (service.synproxy !== true) return;
-    for (const dest of readService(this.#view, this.service(service)).dests) assertProxied(service, dest);
+  /** @throws RangeError when the service is to be what one of its dests cannot be with. */
+  #assertDests(service: ServiceConfig): void {
+    const [, flags, , , , , carry] = serviceSettings(service);
+    for (const dest of readService(this.#view, this.service(service)).dests) assertDest(service, flags, carry, dest);
   }
 
   deleteService(service: ServiceKey): void {
@@ -185,8 +176,7 @@ export class Control {
   #settings(at: number, service: ServiceKey, dest: DestConfig): ReturnType<typeof destSettings> {
     const settings = destSettings(service, dest);
     const flags = this.#view.getUint32(at + abi.SVC_FLAGS, true);
-    assertNoOps(service, (flags & ServiceFlag.OnePacket) !== 0, dest);
-    if (flags & ServiceFlag.SynProxy) assertProxied(service, dest);
+    assertDest(service, flags, this.#view.getUint8(at + abi.SVC_CARRY), dest);
     return settings;
   }
 

@@ -36,6 +36,8 @@ const table = {
     'client to server: all addresses and ports translated, the client has a local one there (FullNAT)',
   ],
   'fullnat-out': [Reason.FullNatOut, 'forward', 'server to client: all addresses and ports translated back (FullNAT)'],
+  'nat64-in': [Reason.Nat64In, 'forward', 'client of IPv6 to server of IPv4, translated (FullNAT, NAT64)'],
+  'nat64-out': [Reason.Nat64Out, 'forward', 'server of IPv4 to client of IPv6, translated back (FullNAT, NAT64)'],
   'icmp-in': [Reason.IcmpIn, 'forward', 'ICMP error from the client about its connection, sent to the server'],
   'icmp-out': [
     Reason.IcmpOut,
@@ -243,6 +245,11 @@ const table = {
     Reason.IcmpConsumed,
     'drop',
     "ICMP error about the director's own tunnel packet: relayed to the client, if it can be",
+  ],
+  'icmp-untranslatable': [
+    Reason.IcmpUntranslatable,
+    'drop',
+    'ICMP error about a connection by NAT64: the other family has none like it',
   ],
 } as const satisfies Record<string, readonly [Reason, VerdictName, string]>;
 

@@ -199,6 +199,10 @@ const CONN_PROTOCOLS: Readonly<Record<ConnectionInfo['protocol'], number>> = { .
 /** Those and what a connection may have instead. */
 const CONN_METHODS: Readonly<Record<ConnectionInfo['method'], Method>> = { ...METHODS, bypass: Method.Bypass };
 
+function connMethodOf(value: number): ConnectionInfo['method'] {
+  return value === Method.Nat64 ? 'fullnat' : nameOf(CONN_METHODS, value);
+}
+
 /** Tunnels by name. */
 export const TUNNEL_TYPES: Readonly<Record<NonNullable<TunnelConfig['type']>, TunnelType>> = {
   ipip: TunnelType.Ipip,
@@ -347,10 +351,10 @@ function readPersistence(
 function readLocals(view: DataView, at: number): Pick<ServiceState, 'localAddresses' | 'profile' | 'carry'> {
   const count = view.getUint8(at + abi.SVC_LOCAL_COUNT);
   const list = view.getUint32(at + abi.SVC_LOCALS, true);
-  const family = view.getUint8(at + abi.SVC_FAMILY);
-  const addresses = Array.from({ length: count }, (_, i) =>
-    addressAt(view, view.getUint32(list + i * 4, true) + abi.LOCAL_ADDRESS, family),
-  );
+  const addresses = Array.from({ length: count }, (_, i) => {
+    const local = view.getUint32(list + i * 4, true);
+    return addressAt(view, local + abi.LOCAL_ADDRESS, view.getUint8(local + abi.LOCAL_FAMILY));
+  });
   const profile = nameOf(PROFILES, view.getUint8(at + abi.SVC_PROFILE));
   const carry = view.getUint8(at + abi.SVC_CARRY);
   return {
@@ -444,7 +448,7 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   const state = isUdp ? ConnState.Udp : view.getUint8(at + abi.CONN_STATE);
   const isV6 = (flags & ConnFlag.V6) !== 0;
   const family = isV6 ? Family.V6 : Family.V4;
-  const method = nameOf(CONN_METHODS, view.getUint8(at + abi.CONN_METHOD));
+  const method = connMethodOf(view.getUint8(at + abi.CONN_METHOD));
   return {
     protocol: nameOf(CONN_PROTOCOLS, view.getUint8(at + abi.CONN_PROTOCOL)),
     clientAddress: addressAt(view, at + (isV6 ? abi.CONN_CADDR6 : abi.CONN_CADDR_BE), family),
@@ -458,13 +462,14 @@ export function readConnection(view: DataView, at: number, now: number): Connect
     state: isTemplate ? templateState(view, at) : (STATE_NAMES[state] ?? STATE_NAMES[ConnState.None]),
     expires: left / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
-    ...(method === 'fullnat' && !isTemplate && readLocal(view, at, family)),
+    ...(method === 'fullnat' && !isTemplate && readLocal(view, at)),
     ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),
   };
 }
 
-function readLocal(view: DataView, at: number, family: Family): Pick<ConnectionInfo, 'localAddress' | 'localPort'> {
+function readLocal(view: DataView, at: number): Pick<ConnectionInfo, 'localAddress' | 'localPort'> {
   const extension = view.getUint32(at + abi.CONN_CONTROL, true) - abi.EXTENDED;
+  const family = view.getUint8(view.getUint32(extension + abi.EXT_LOCAL, true) + abi.LOCAL_FAMILY);
   return {
     localAddress: addressAt(view, extension + abi.EXT_LADDR, family),
     localPort: view.getUint16(extension + abi.EXT_LPORT_BE, false),

@@ -5,8 +5,6 @@
  */
 import * as abi from './abi/memory.js';
 import {
-  assertNoOps,
-  assertProxied,
   destArguments,
   destLabel,
   destSettings,
@@ -16,6 +14,7 @@ import {
   serviceSettings,
   withForcedPort,
 } from './arguments.js';
+import { assertDest } from './combinations.js';
 import type { Control } from './control.js';
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
@@ -73,8 +72,8 @@ function check(rules: readonly ServiceRules[]): Checked {
       placed(`rules[${i}].added[${j}]`, () => {
         const dest = withForcedPort(service, given);
         destSettings(service, dest);
-        assertNoOps(service, service.ops === true, dest);
-        if (service.synproxy) assertProxied(service, dest);
+        const [, flags, , , , , carry] = serviceSettings(service);
+        assertDest(service, flags, carry, dest);
         const name = nameOfDest(service, dest);
         if (dests.has(name)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
         dests.set(name, dest);

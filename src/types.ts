@@ -93,7 +93,8 @@ export interface ServiceSettings {
   pe?: PersistenceEngineName;
   /**
    * What clients' addresses are replaced by on the way to dests by FullNAT, which have nothing without: up to 255 addresses of
-   * hosts, of the service's family, each once. They take turns; changed ones begin with the first. Default: none.
+   * hosts, of the service's family, each once; for servers of IPv4 behind a service of IPv6 (docs/nat64.md) of IPv4, too. They take
+   * turns; changed ones begin with the first. Default: none.
    */
   localAddresses?: readonly string[];
   /** Default `linux`. Connections keep that which they began with. */
@@ -126,7 +127,7 @@ export interface TunnelConfig {
 
 /** What names a real server within its service. */
 export interface DestKey {
-  /** RIP, of the service's family; TUN takes either. */
+  /** RIP, of the service's family; TUN takes either, FullNAT of a service of IPv6, too (docs/nat64.md). */
   address: string;
   /**
    * 1..65535. Default: the service's port; DR and TUN force it. For a service by firewall mark or for every port it is 0:

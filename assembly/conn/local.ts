@@ -4,7 +4,8 @@
  * @module
  */
 import { ConnState, Profile, Protocol } from '../../src/abi/protocol';
-import { SB_FULLNAT } from '../../src/abi/superblock';
+import { SB_FULLNAT, SB_NAT64 } from '../../src/abi/superblock';
+import { Family } from '../../src/abi/tables';
 import { freePort, Local, nextLocal, poolOf, takePort } from '../service/local';
 import { Service } from '../service/service';
 import { field, setField } from '../superblock';
@@ -15,14 +16,14 @@ import { Conn } from './record';
 export function hasLocalPort(service: usize, v6: bool, server: usize, portBE: u32, protocol: u32): bool {
   if (service == 0) return false;
   const owner = changetype<Service>(service);
-  return nextLocal(owner, poolOf(v6, server, portBE, protocol)) != owner.localCount;
+  return nextLocal(owner, v6 ? Family.V6 : Family.V4, poolOf(v6, server, portBE, protocol)) != owner.localCount;
 }
 
 /** Gives a new connection of the service its local address and port, which there are, in the extension that it gets. */
 export function openLocal(conn: Conn, service: Service, extension: usize): void {
   conn.extend(extension);
   const pool = poolOfServer(conn);
-  const place = nextLocal(service, pool);
+  const place = nextLocal(service, conn.isServerV6 ? Family.V6 : Family.V4, pool);
   const local = service.localAt(place);
   service.localNext = place + 1 == service.localCount ? 0 : place + 1;
   const own = conn.extension;
@@ -31,18 +32,23 @@ export function openLocal(conn: Conn, service: Service, extension: usize): void 
   copyAddress6(own.laddr, local.address);
   own.profile = service.profile;
   own.carry = service.carry;
-  setField(SB_FULLNAT, field(SB_FULLNAT) + 1);
+  count(conn, 1);
 }
 
 /** Gives the port back. */
 export function closeLocal(conn: Conn): void {
   const own = conn.extension;
   freePort(changetype<Local>(own.local), poolOfServer(conn), bswap<u16>(<u16>own.lportBE));
-  setField(SB_FULLNAT, field(SB_FULLNAT) - 1);
+  count(conn, -1);
+}
+
+function count(conn: Conn, more: i32): void {
+  setField(SB_FULLNAT, field(SB_FULLNAT) + more);
+  if (conn.isNat64) setField(SB_NAT64, field(SB_NAT64) + more);
 }
 
 function poolOfServer(conn: Conn): u32 {
-  return poolOf(conn.isV6, conn.daddr, conn.dportBE, conn.protocol);
+  return poolOf(conn.isServerV6, conn.daddr, conn.dportBE, conn.protocol);
 }
 
 // Seconds by state of TCP, a byte each: NONE to CLOSE_WAIT, then LAST_ACK to SYNACK.

@@ -42,6 +42,8 @@ const USED_V6: u32 = ConnFlag.Used | ConnFlag.V6;
 /** Of the word at CONN_PROTOCOL what tells whose replies belong to a record: protocol, method, KIND. */
 const REPLY_KIND: u32 = 0x00ff00ff | (KIND << 24);
 const BY_FULLNAT: u32 = Method.FullNat << 16;
+/** What an IPv6 record has by whose replies are IPv4. */
+const BY_NAT64: u32 = (Method.Nat64 << 16) | (USED_V6 << 24);
 
 /** View of a connection record. */
 @unmanaged
@@ -113,9 +115,13 @@ export class Conn {
   set method(value: u32) {
     store<u8>(changetype<usize>(this), value, CONN_METHOD);
   }
-  /** By FullNAT: it has an extension. Not of a template. */
+  /** By FullNAT, of one family or by NAT64: it has an extension. Not of a template. */
   get isFull(): bool {
-    return this.method == Method.FullNat;
+    return this.method >= <u32>Method.FullNat;
+  }
+  /** FullNAT of a client of IPv6 to a server of IPv4. */
+  get isNat64(): bool {
+    return this.method == Method.Nat64;
   }
   /** By NAT or FullNAT: its replies come by way of the director. */
   get isTranslated(): bool {
@@ -229,6 +235,10 @@ export class Conn {
   get isV6(): bool {
     return this.has(ConnFlag.V6);
   }
+  /** Whether its server, and with FullNAT its local address, are of IPv6. */
+  get isServerV6(): bool {
+    return this.isV6 && !this.isNat64;
+  }
   // Addresses of the addresses, in records of IPv6.
   get caddr6(): usize {
     return changetype<usize>(this) + CONN_CADDR6;
@@ -248,7 +258,7 @@ export class Conn {
     return changetype<usize>(this) + (this.isV6 ? CONN_VADDR6 : CONN_VADDR_BE);
   }
   get daddr(): usize {
-    return changetype<usize>(this) + (this.isV6 ? CONN_DADDR6 : CONN_DADDR_BE);
+    return changetype<usize>(this) + (this.isServerV6 ? CONN_DADDR6 : CONN_DADDR_BE);
   }
 
   /** Whether a client's packet of this tuple belongs to it; `source` and `destination` are where the addresses are. */
@@ -263,7 +273,10 @@ export class Conn {
   matchesOut(v6: bool, source: usize, destination: usize, portsBE: u32, protocol: u32): bool {
     const kind = load<u32>(changetype<usize>(this), CONN_PROTOCOL) & REPLY_KIND;
     const wanted = protocol | ((v6 ? USED_V6 : USED_V4) << 24);
-    if (kind != wanted) return kind == (wanted | BY_FULLNAT) && this.matchesLocal(v6, source, destination, portsBE);
+    if (kind != wanted) {
+      const isLocal = kind == (wanted | BY_FULLNAT) || (!v6 && kind == (protocol | BY_NAT64));
+      return isLocal && this.matchesLocal(v6, source, destination, portsBE);
+    }
     if ((this.dportBE | (this.cportBE << 16)) != portsBE) return false;
     return v6
       ? sameAddress6(this.daddr6, source) && sameAddress6(this.caddr6, destination)

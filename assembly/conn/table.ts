@@ -149,7 +149,7 @@ export function makeConnection(
   const extended = full || helped;
   const extension: usize = extended ? takeExtension() : 0;
   if (extended && extension == 0) return Reason.TableFull;
-  if (full && mayHaveRecord(v6) && !hasLocalPort(dest!.service, v6, server, dportBE, protocol)) {
+  if (full && mayHaveRecord(v6) && !hasLocalPort(dest!.service, dest!.isV6, server, dportBE, protocol)) {
     freeExtension(extension);
     return Reason.NoLocalPort;
   }
@@ -170,15 +170,17 @@ export function makeConnection(
   conn.protocol = protocol;
   if (protocol == Protocol.Sctp) conn.state = ConnState.SctpNone;
   conn.dportBE = dportBE;
-  // A dest of the other family has its address in its own record alone: only tunnels go there.
+  // A dest of the other family has its address in its own record alone if a tunnel goes there.
   if (dest == null || dest.isV6 == v6) {
     if (v6) copyAddress6(conn.daddr6, server);
     else conn.daddrBE = load<u32>(server);
+  } else if (full) {
+    conn.daddrBE = load<u32>(server);
   }
   if (dest == null) {
     conn.method = Method.Bypass;
   } else {
-    conn.method = dest.method;
+    conn.method = full && dest.isV6 != v6 ? <u32>Method.Nat64 : dest.method;
     conn.dest = changetype<usize>(dest);
     bindDest(dest);
   }
@@ -280,11 +282,12 @@ export function putFirst(conn: Conn): void {
  */
 function insertFirst(conn: Conn, hash: u64, ref: u32): void {
   const reply = isReply(ref);
+  const v6 = reply ? conn.isServerV6 : conn.isV6;
   const source = reply ? conn.daddr : conn.caddr;
   const destination = reply ? conn.replyTo : conn.vaddr;
   const ports = reply ? conn.outPortsBE : conn.inPortsBE;
   if (conn.cportBE == 0 && (reply || !isWaiting(conn) || isCrowded(hash))) {
-    hide(hash, find(hash, conn.isV6, source, destination, ports, conn.protocol), reply);
+    hide(hash, find(hash, v6, source, destination, ports, conn.protocol), reply);
   }
   insertEntry(hash, ref);
   let carried = ref;
@@ -296,7 +299,7 @@ function insertFirst(conn: Conn, hash: u64, ref: u32): void {
       const other = refAt(bucket, lane);
       if (
         other != ref &&
-        !(isReply(other) == reply && refMatches(other, conn.isV6, source, destination, ports, conn.protocol))
+        !(isReply(other) == reply && refMatches(other, v6, source, destination, ports, conn.protocol))
       ) {
         continue;
       }
@@ -327,7 +330,7 @@ function hashOf(ref: u32): u64 {
   const conn = connOf(ref);
   if (conn.has(ConnFlag.Template)) return hashOfTemplate(conn);
   return isReply(ref)
-    ? hashAny(conn.isV6, conn.daddr, conn.replyTo, conn.outPortsBE, conn.protocol)
+    ? hashAny(conn.isServerV6, conn.daddr, conn.replyTo, conn.outPortsBE, conn.protocol)
     : hashAny(conn.isV6, conn.caddr, conn.vaddr, conn.inPortsBE, conn.protocol);
 }
 

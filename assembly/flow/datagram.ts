@@ -54,6 +54,10 @@ export class Datagram {
   get isV6(): bool {
     return load<u8>(changetype<usize>(this), DGM_FAMILY) == Family.V6;
   }
+  /** Identification, as loaded. */
+  get id(): u32 {
+    return load<u32>(changetype<usize>(this), DGM_ID);
+  }
   /** 1 << ECN field of all fragments. */
   get ecn(): u32 {
     return load<u8>(changetype<usize>(this), DGM_ECN);

@@ -5,11 +5,12 @@
  */
 import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
-import { SB_PIECE_COUNT, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/superblock';
+import { SB_PIECE_COUNT } from '../../src/abi/superblock';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
 import { forgetPartial } from './offload';
 import { hasPorts, parsePacket } from './parse';
+import { mayConcern } from './quote';
 import { reassemble } from './reassembly';
 
 /** Keeps a fragment, and judges it; true when it completes its datagram, which `packet` then is. */
@@ -29,6 +30,6 @@ export function gather(frame: Descriptor, packet: Scratch): bool {
  * before routing.
  */
 export function gathersOnTheWay(packet: Scratch): bool {
-  if (packet.isV6 || field(SB_SERVICE_COUNT) == field(SB_SERVICE6_COUNT)) return false;
+  if (packet.isV6 || !mayConcern(false)) return false;
   return hasPorts(packet.protocol) || packet.protocol == Protocol.Icmp;
 }

@@ -93,7 +93,7 @@ export function begin(conn: Conn, number: u32): void {
   const sequence = own.sequence(Direction.In);
   own.flags = (own.flags & ~ANSWERED) | ExtensionFlag.Begun;
   const ports = own.lportBE | (conn.dportBE << 16);
-  const first = <u32>hashAny(conn.isV6, own.laddr, conn.daddr, ports, ISN) + <u32>now() * TICKS;
+  const first = <u32>hashAny(conn.isServerV6, own.laddr, conn.daddr, ports, ISN) + <u32>now() * TICKS;
   setChange(sequence, number, first - number);
   const prefix = prefixSize(conn);
   if (prefix != 0) noteChange(sequence, number, prefix);

@@ -5,7 +5,7 @@
  */
 
 import { Protocol } from '../../src/abi/protocol';
-import { SB_SCHEDULE_ICMP, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/superblock';
+import { SB_NAT64, SB_SCHEDULE_ICMP, SB_SERVICE_COUNT, SB_SERVICE6_COUNT } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { Scratch } from '../descriptor';
 import { field } from '../superblock';
@@ -30,10 +30,15 @@ import { findForClient, findIsakmp, findUntranslated, ISAKMP_PORTS_BE } from './
 /** A right Internet checksum makes the sum of all it covers this. */
 const RIGHT: u32 = 0xffff;
 
-/** Whether the packet is ICMP of its family, and there is a service of that family: else nobody looks at it. */
+/** Whether the packet is ICMP of its family, and may be about a connection: else nobody looks at it. */
 export function isIcmp(packet: Scratch): bool {
   const v6 = packet.isV6;
-  return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && hasServices(v6);
+  return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && mayConcern(v6);
+}
+
+/** Whether packets of the family may be of a connection: of a service's, or of a server's by NAT64. */
+export function mayConcern(v6: bool): bool {
+  return hasServices(v6) || (!v6 && field(SB_NAT64) != 0);
 }
 
 /** Whether there is a service of the family. */

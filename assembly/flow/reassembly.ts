@@ -11,6 +11,7 @@ import {
   ROUTED,
   SB_PIECE_COUNT,
   SB_PIECE_FAMILY,
+  SB_PIECE_ID,
   SB_PIECE_MAX,
   SB_PIECE_WORD,
   SB_PIECES,
@@ -300,6 +301,7 @@ function rebuild(frame: Descriptor, datagram: Datagram): Reason {
   // A sender that looks for the path MTU must go on to do so: but a small fragment with DF says nothing about a large one.
   const keepsDf = !v6 && datagram.longestDf == datagram.longest;
   tell(v6, datagram.longest, count, ip + pieces, keepsDf);
+  setField(SB_PIECE_ID, datagram.id);
   const mark = (ecn & CE_SEEN) != 0 ? CE : 0;
   if (v6) {
     const header = changetype<Ipv6>(ip);
@@ -335,6 +337,7 @@ function readRuns(datagram: Datagram, to: usize, headerLength: u32, lengths: usi
 function unwrap(frame: Descriptor, packet: Scratch, headerLength: u32): bool {
   const ip = packet.ip;
   const total = packet.totalLength;
+  const id = load<u32>(ip + headerLength, IDENTIFICATION);
   store<u8>(namedAt(ip, headerLength), load<u8>(ip + headerLength));
   const start = ip + FRAGMENT_SIZE;
   memory.copy(start, ip, headerLength);
@@ -343,6 +346,7 @@ function unwrap(frame: Descriptor, packet: Scratch, headerLength: u32): bool {
   frame.address = start;
   frame.length = total - FRAGMENT_SIZE;
   tell(true, total, 1, 0, false);
+  setField(SB_PIECE_ID, id);
   return true;
 }
 
@@ -355,6 +359,14 @@ export function noteRouted(packet: Scratch): void {
   if (!packet.isReassembled) tell(false, 0, 0, 0, false);
   setField(SB_PIECE_WORD, field(SB_PIECE_WORD) | ROUTED);
   packet.flags = packet.flags | ScratchFlag.Reassembled;
+}
+
+/** It is a datagram of the other family from now on, by whose headers fragments are `more` bytes longer. */
+export function translatePieces(v6: bool, more: i32): void {
+  const longest = field(SB_PIECE_MAX) + more;
+  setField(SB_PIECE_FAMILY, v6 ? Family.V6 : Family.V4);
+  setField(SB_PIECE_MAX, longest);
+  setField(SB_PIECE_WORD, v6 ? longest : 0);
 }
 
 /** The datagram is in one buffer from now on: if it has to be cut, nobody knows where its fragments began. */

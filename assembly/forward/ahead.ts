@@ -115,7 +115,7 @@ function writeFront(ip: usize, bytes: u32, packet: Scratch, conn: Conn): void {
 /** Bytes of the options of a segment of its own. */
 function optionsSize(packet: Scratch, conn: Conn): u32 {
   const stamp = stampOf(packet) == 0 ? 0 : STAMP_SIZE;
-  return stamp + (conn.extension.carry == Carry.Toa ? carriedSize(packet.isV6) : 0);
+  return stamp + (conn.extension.carry == Carry.Toa ? carriedSize(conn.isV6) : 0);
 }
 
 function segmentSize(packet: Scratch, conn: Conn): u32 {
@@ -137,8 +137,8 @@ function writeSegment(l4: usize, packet: Scratch, conn: Conn): void {
   changetype<Tcp>(l4).write(portsBE(packet.l4), number, from.acknowledgement, length, flags, from.window);
   let at = l4 + TCP_MIN;
   if (isToa) {
-    writeCarried(at, toaKind(conn), packet.isV6, conn.cportBE, conn.caddr);
-    at += carriedSize(packet.isV6);
+    writeCarried(at, toaKind(conn), conn.isV6, conn.cportBE, conn.caddr);
+    at += carriedSize(conn.isV6);
   }
   const stamp = stampOf(packet);
   if (stamp != 0) {

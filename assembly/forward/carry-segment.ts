@@ -167,7 +167,7 @@ export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): voi
   if ((flags & (SYN | ACK)) == (SYN | ACK)) {
     extension.firstData = tcp.sequence + 1;
     extension.flags = extension.flags | ExtensionFlag.Answered;
-    if (extension.carry == Carry.Toa) lowerMss(frame, packet);
+    if (extension.carry == Carry.Toa) lowerMss(frame, packet, conn.isV6);
   }
   if ((flags & ACK) == 0 || !extension.has(ExtensionFlag.Begun) || extension.has(ExtensionFlag.Heard)) return;
   const size = shiftOf(numbers);
@@ -207,14 +207,14 @@ function raiseEdges(packet: Scratch, place: u32, size: u32): u64 {
   return changed(packet, before);
 }
 
-/** MSS less what TOA takes: not less than that leaves of what every host takes, if it was not. */
-function lowerMss(frame: Descriptor, packet: Scratch): void {
+/** MSS less what TOA takes of a client of that family: not less than that leaves of what every host takes, if it was not. */
+function lowerMss(frame: Descriptor, packet: Scratch, v6: bool): void {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const option = findOption(packet.l4, header, MSS, MSS_SIZE);
   if (option == 0) return;
   const mss = <u32>bswap<u16>(load<u16>(option, 2));
-  const size = carriedSize(packet.isV6);
-  const least = min<u32>(mss, (packet.isV6 ? MSS_DEFAULT6 : MSS_DEFAULT) - size);
+  const size = carriedSize(v6);
+  const least = min<u32>(mss, (v6 ? MSS_DEFAULT6 : MSS_DEFAULT) - size);
   const lower = <u32>max<i32>(<i32>least, <i32>mss - <i32>size);
   if (lower == mss) return;
   const before = sum(packet.l4, header);

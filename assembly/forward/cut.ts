@@ -34,6 +34,8 @@ import { takeFrame } from './made';
 const DF: u32 = 0x4000;
 const MORE: u32 = 0x2000;
 const OFFSET_BITS: u32 = 0x1fff;
+/** Identification of fragments of IPv6: the director's next. An IPv4 packet, which is translated, has 16 bits. */
+const OWN_ID: u32 = 0xffffffff;
 /** More fragments, in the low bits of the offset in bytes, in the fragment header of IPv6. */
 const MORE6: u32 = 1;
 
@@ -45,9 +47,17 @@ const NOP: u32 = 1;
 /**
  * Sends the finished packet at `ip` on `hop`: as it is, if it fits `mtu` and did not come in fragments that tell otherwise,
  * else cut. `reassembled`: SB_PIECE_ fields tell of what. Judges the frame: forwarded for `reason`, or dropped. The
- * headroom for a whole packet was asked for.
+ * headroom for a whole packet was asked for. Fragments of IPv6 have the identification `id`.
  */
-export function sendCut(frame: Descriptor, ip: usize, hop: Hop, mtu: u32, reassembled: bool, reason: Reason): void {
+export function sendCut(
+  frame: Descriptor,
+  ip: usize,
+  hop: Hop,
+  mtu: u32,
+  reassembled: bool,
+  reason: Reason,
+  id: u32 = OWN_ID,
+): void {
   const v6 = changetype<Ipv4>(ip).version == 6;
   const total = v6 ? IPV6_SIZE + changetype<Ipv6>(ip).payloadLength : changetype<Ipv4>(ip).totalLength;
   const longest = reassembled ? longestOf(v6) : 0;
@@ -58,7 +68,7 @@ export function sendCut(frame: Descriptor, ip: usize, hop: Hop, mtu: u32, reasse
     return;
   }
   const limit = longest == 0 ? mtu : min<u32>(mtu, v6 ? max<u32>(longest, IPV6_MTU_MIN) : longest);
-  const fault = cut(frame, ip, total, hop, limit, reassembled);
+  const fault = cut(frame, ip, total, hop, limit, reassembled, id);
   if (fault == Reason.None) frame.judge(Verdict.Forward, reason);
   else frame.judge(Verdict.Drop, fault);
 }
@@ -70,7 +80,7 @@ function longestOf(v6: bool): u32 {
 }
 
 /** Cuts the packet of `total` bytes into ones of at most `limit`. Reason.None, or why it is left as it is. */
-function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, reassembled: bool): Reason {
+function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, reassembled: bool, id: u32): Reason {
   const v6 = changetype<Ipv4>(ip).version == 6;
   const header = v6 ? unfragmentable(ip, total) : changetype<Ipv4>(ip).headerLength;
   if (header == 0) return Reason.Ipv6Truncated;
@@ -82,7 +92,7 @@ function cut(frame: Descriptor, ip: usize, total: u32, hop: Hop, limit: u32, rea
   const data = total - header;
   const same = reassembled ? firstOfSame(data, room) : 0;
   const first = same != 0 ? same : uniform(data, room);
-  const mark = v6 ? nextFragmentId() : markOf(changetype<Ipv4>(ip), reassembled && same == 0);
+  const mark = v6 ? (id == OWN_ID ? nextFragmentId() : id) : markOf(changetype<Ipv4>(ip), reassembled && same == 0);
 
   const made = field(SB_BURST_COUNT);
   const arena = field(SB_ARENA_NEXT);

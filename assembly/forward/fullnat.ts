@@ -32,7 +32,7 @@ import { updateBegun, updateOther } from './translate';
 import { countHop } from './transmit';
 
 /** Longer than any packet. */
-const LENGTH_ANY: u32 = 0x20000;
+export const LENGTH_ANY: u32 = 0x20000;
 
 /** Client to server, whose numbers are changed, which adds `numbers` to its sum. Returns what that adds to the sum of an IPv4 header. */
 function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Conn, numbers: u64): u64 {
@@ -52,7 +52,7 @@ function translateFullIn<A>(frame: Descriptor, packet: Scratch, conn: Conn, numb
 }
 
 /** Changes the numbers of a client's segment; returns what that adds to its sum. */
-function numberIn(packet: Scratch, conn: Conn): u64 {
+export function numberIn(packet: Scratch, conn: Conn): u64 {
   return packet.protocol == Protocol.Tcp ? adjustIn(packet, conn) : 0;
 }
 
@@ -96,7 +96,7 @@ export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Co
 }
 
 /** Writes both ports; the checksum follows these, and what addresses and numbers add to its sum. */
-function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
+export function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
   store<u32>(packet.l4, to);
   const ports = difference32(from, to);
   if (frame.isPartial) {

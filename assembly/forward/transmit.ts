@@ -29,6 +29,8 @@ import { isElsewhere } from './ftp';
 import { countFullHopOf, countsHop, translateFullLocal, transmitFull } from './fullnat';
 import { changeIn } from './help';
 import { hasHeadroom, putLink, putLinkOf } from './link';
+import { refuseCut64 } from './nat64';
+import { transmitError64 } from './nat64-error';
 import { translateIn } from './translate';
 import { translateErrorIn } from './translate-error';
 import { encapsulate, isRemote, middleSize, outerSize, tunnelMtuMin, tunnelReason } from './tunnel';
@@ -67,7 +69,7 @@ function hopOfExtended(conn: Conn): Hop {
 }
 
 /** Whether the packet can be sent to where `hop` leads; judges the frame when not. */
-function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
+export function mayStart<A>(frame: Descriptor, packet: Scratch, hop: Hop): bool {
   if (hop.kind == HopKind.NoRoute || hop.kind == HopKind.Broadcast) {
     answerHostUnreachable(frame, packet);
     frame.judge(Verdict.Drop, Reason.NoRoute);
@@ -136,6 +138,10 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
 
 /** NAT of a packet whose transport header is cut short: the way to the dest is looked at before that, and the client told. */
 export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isNat64) {
+    refuseCut64(frame, packet, conn);
+    return;
+  }
   const hop = hopOf(conn, packet);
   if (hop.kind != HopKind.Local) {
     if (!mayStartAny(frame, packet, hop)) return;
@@ -147,6 +153,10 @@ export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void 
 
 /** Sends an ICMP error about the connection the way its packets go. */
 export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isNat64) {
+    transmitError64(frame, packet, conn);
+    return;
+  }
   const hop = hopOf(conn, packet);
   if (hop.kind == HopKind.Local) {
     transmitLocal(frame, packet, conn, true);

@@ -19,6 +19,7 @@ import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isConnection, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
+import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
 import { hasPorts } from '../flow/parse';
@@ -27,6 +28,7 @@ import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
 import { helpOut } from '../forward/ftp';
 import { changeOut } from '../forward/help';
+import { transmit64 } from '../forward/nat64';
 import { generationOf, keepHop, mayBeginAgain, seeReply } from '../forward/route';
 import { answerSyn } from '../forward/syn-ack';
 import { hasTransportHeader, translateOut } from '../forward/translate';
@@ -244,12 +246,13 @@ export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: 
     refuseCut(frame, packet, conn);
     return;
   }
-  transmit<A>(frame, packet, conn);
+  if (isIpv6<A>() && conn.isNat64) transmit64(frame, packet, conn);
+  else transmit<A>(frame, packet, conn);
 }
 
-/** Notes that the connection's addresses were checked in this network, and the way to its client. */
+/** Notes that the connection's addresses were checked in this network, and the way to its client. Not of NAT64, which goes no short way. */
 function checkAddresses(conn: Conn): void {
-  if (conn.hopGeneration == generationOf(conn)) return;
+  if (conn.hopGeneration == generationOf(conn) || conn.isNat64) return;
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(conn.isV6, conn.caddr, hop);
   keepHop(conn, hop);

@@ -22,9 +22,14 @@ import { mustNotBeCut, passOn } from '../forward/transmit';
 import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
+import { returnReply64, sendErrorOut64 } from './nat64';
 
 /** Sends a server's packet on to the client. */
 export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isNat64) {
+    returnReply64(frame, packet, conn);
+    return;
+  }
   frame.conn = <u32>changetype<usize>(conn);
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   if (!mayReturn(frame, packet, conn, hop)) return;
@@ -50,6 +55,10 @@ export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): voi
 
 /** Sends an ICMP error from the server's side on to the client. */
 export function returnError(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  if (conn.isNat64) {
+    sendErrorOut64(frame, packet, conn);
+    return;
+  }
   frame.conn = <u32>changetype<usize>(conn);
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   if (!mayReturn(frame, packet, conn, hop) || isRefused(frame, packet, conn)) return;

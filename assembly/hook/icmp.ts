@@ -40,12 +40,13 @@ import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
 import { portsBE } from '../wire/ports';
 import { returnError } from './fullnat';
+import { returnProblem } from './nat64';
 import { connect, endIfOnce, FTP_DATA_BE, serviceOf } from './schedule';
 import { relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
 export function icmpIn(frame: Descriptor, packet: Scratch): bool {
-  if (!isError(packet)) return refuseShort(frame, packet);
+  if (!isError(packet)) return refuseShort(frame, packet) || returnProblem(frame, packet);
   if (!packet.isV6 && relayTunnelError(frame, packet)) return true;
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0) return openFor(frame, packet, false);
@@ -72,7 +73,7 @@ function refuseShort(frame: Descriptor, packet: Scratch): bool {
  * connection. False when not: it is routed.
  */
 export function icmpPassing(frame: Descriptor, packet: Scratch, hop: Hop): bool {
-  if (!isError(packet)) return refuseShort(frame, packet);
+  if (!isError(packet)) return refuseShort(frame, packet) || returnProblem(frame, packet);
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0 || isReply(ref)) {
     // What is quoted may be a service's even so.

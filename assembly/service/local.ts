@@ -151,12 +151,13 @@ export function poolOf(v6: bool, server: usize, portBE: u32, protocol: u32): u32
   return (folded ^ (folded >> 4)) & (POOL_COUNT - 1);
 }
 
-/** Which local address of a service gives it the next port of the pool: its place in the list, or their number when none has one. */
-export function nextLocal(service: Service, pool: u32): u32 {
+/** Which local address of a service, and of the family, gives it the next port of the pool: its place in the list, or their number when none has one. */
+export function nextLocal(service: Service, family: u32, pool: u32): u32 {
   const count = service.localCount;
   let place = service.localNext;
   for (let left = count; left != 0; left--) {
-    if (hasPort(service.localAt(place).pool(pool))) return place;
+    const local = service.localAt(place);
+    if (local.family == family && hasPort(local.pool(pool))) return place;
     place = place + 1 == count ? 0 : place + 1;
   }
   return count;

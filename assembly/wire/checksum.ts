@@ -90,6 +90,21 @@ export function difference128(from: usize, to: usize): u64 {
   );
 }
 
+/** What replacing the 16 bytes at `from` by the word `to` adds to a sum. */
+export function difference128to32(from: usize, to: u32): u64 {
+  return (
+    difference32(load<u32>(from), to) +
+    difference32(load<u32>(from, 4), 0) +
+    difference32(load<u32>(from, 8), 0) +
+    difference32(load<u32>(from, 12), 0)
+  );
+}
+
+/** What replacing the word `from` by the 16 bytes at `to` adds to a sum. */
+export function difference32to128(from: u32, to: usize): u64 {
+  return difference32(from, load<u32>(to)) + <u64>load<u32>(to, 4) + <u64>load<u32>(to, 8) + <u64>load<u32>(to, 12);
+}
+
 /** The checksum `old` after the differences `delta`: RFC 1624 eqn 3, HC' = ~(~HC + ~m + m'). */
 export function update(old: u32, delta: u64): u32 {
   return finish(<u64>(~old & 0xffff) + delta);

@@ -20,6 +20,7 @@ import { IPV6_SIZE, Ipv6, isMulticast6, NEXT_HEADER } from './ipv6';
 const NEXT: usize = 0;
 const LENGTH: usize = 1;
 const FRAGMENT_OFFSET: usize = 2;
+const SEGMENTS_LEFT: usize = 3;
 
 /** Every extension header has this many bytes at least; the length field counts those that follow, in eights. */
 const UNIT: u32 = 8;
@@ -138,6 +139,18 @@ export function protocolBehindCut(ip: usize, end: usize): u32 {
     protocol = next;
   }
   return p > end ? protocol : <u32>Protocol.NoNext;
+}
+
+/** Address of the segments left of the first routing header between the packet at `ip` and `l4` that has some; 0: none has. */
+export function findWaypoint(ip: usize, l4: usize): usize {
+  let protocol = changetype<Ipv6>(ip).nextHeader;
+  for (let p = ip + IPV6_SIZE; p < l4; ) {
+    if (protocol == Protocol.Routing && load<u8>(p, SEGMENTS_LEFT) != 0) return p + SEGMENTS_LEFT;
+    const length = extensionLength(p, protocol);
+    protocol = load<u8>(p, NEXT);
+    p += length;
+  }
+  return 0;
 }
 
 /** Address of the byte that names the header at `ip + offset`, an offset that `walkExtensions` found. */

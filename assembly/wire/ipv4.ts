@@ -106,6 +106,10 @@ export class Ipv4 {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), TOTAL_LENGTH);
   }
 
+  get identification(): u32 {
+    return bswap<u16>(load<u16>(changetype<usize>(this), IDENTIFICATION));
+  }
+
   /** Flags and fragment offset, network order. */
   get fragmentBE(): u32 {
     return load<u16>(changetype<usize>(this), FRAGMENT);

@@ -35,6 +35,14 @@ export class Ipv6 {
     store<u32>(changetype<usize>(this), bswap<u32>(0x60000000 | (trafficClass << 20)), FIRST_WORD);
   }
 
+  /** Writes all but the addresses; flow label 0. */
+  write(trafficClass: u32, payloadLength: u32, nextHeader: u32, hopLimit: u32): void {
+    this.setVersion(trafficClass);
+    this.payloadLength = payloadLength;
+    this.nextHeader = nextHeader;
+    this.hopLimit = hopLimit;
+  }
+
   /** DSCP and, in the low two bits, ECN: what TOS is in IPv4. */
   get trafficClass(): u32 {
     return (bswap<u32>(load<u32>(changetype<usize>(this), FIRST_WORD)) >> 20) & 0xff;

@@ -53,6 +53,8 @@ export const RARE = [
   'assembly/forward/fullnat/transmitFull<u32>',
   'assembly/forward/fullnat/transmitFull<v128>',
   'assembly/flow/sequence/clearTimestamps',
+  // NAT64.
+  'assembly/forward/nat64/transmit64',
   'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',

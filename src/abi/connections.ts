@@ -53,7 +53,7 @@ export const CONN_RELEASED = 28;
 /** u32: address of its Call-ID, in place of CONN_CONTROL; 0: it has none. */
 export const CONN_CALL_ID = 60;
 
-// IPv6: a second cache line holds the addresses; those of the first are 0.
+// IPv6: a second cache line holds the addresses; those of the first are 0, but for a server of IPv4 (NAT64).
 export const CONN6_SIZE = 128;
 export const CONN_CADDR6 = 64;
 export const CONN_VADDR6 = 80;

@@ -33,6 +33,8 @@ export enum Method {
   /** cache_bypass: to where the client addressed it; such a connection has no dest. */
   Bypass = 4,
   FullNat = 5,
+  /** FullNAT of a client of IPv6 to a server of IPv4; only of a connection. */
+  Nat64 = 6,
 }
 
 /** Whose FullNAT it is like: see docs/fullnat.md. */

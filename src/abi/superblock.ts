@@ -160,6 +160,9 @@ export const ROUTED = 1;
 /** Linux's IPSKB_FRAG_PMTU: no fragment was longer than the longest one with DF. */
 export const FRAG_PMTU = 64;
 
+/** Its identification, if it was IPv6, as loaded. */
+export const SB_PIECE_ID = 700;
+
 /**
  * u32 each, for a packet with ScratchFlag.RemoteChecksum: address from which on is summed up, and how many bytes behind it
  * the checksum is.
@@ -241,6 +244,8 @@ export const SB_PORT_STEP = 772;
 export const SB_PORT_COUNT = 776;
 /** u32: connections by FullNAT. */
 export const SB_FULLNAT = 780;
+/** u32: those of them by NAT64. */
+export const SB_NAT64 = 796;
 
 /** u64: when rates are estimated next, in milliseconds; 0 before the first packet. */
 export const SB_ESTIMATE_AT = 960;

@@ -293,6 +293,10 @@ export const LOCAL_CONNS = 28;
 /** POOL_SIZE bytes × POOL_COUNT: its pools of ports. */
 export const LOCAL_POOLS = 64;
 
+/** A local address as the host hands it over: ADDRESS_SIZE bytes, then u8: Family. */
+export const LOCAL_GIVEN_FAMILY = 16;
+export const LOCAL_GIVEN_SIZE = 20;
+
 export const POOL_COUNT = 16;
 export const POOL_SIZE = 12;
 /** u32: how many ports were given at least once, the lowest first. */

@@ -45,6 +45,8 @@ export enum Reason {
   FullNatIn = 27,
   FullNatOut = 28,
   ClientAddress = 29,
+  Nat64In = 30,
+  Nat64Out = 31,
 
   // local
   LocalDelivery = 16,
@@ -126,6 +128,7 @@ export enum Reason {
   NoLocalPort = 103,
   ClientPortZero = 104,
   ClientAddressLost = 105,
+  IcmpUntranslatable = 111,
 
   // SYN proxy: forward; local; drop
   SynCookie = 112,

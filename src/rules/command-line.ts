@@ -127,7 +127,8 @@ function checkMeaning({ command, options, service, server }: CommandLine): void 
     }
   }
   if (command === 'add-server' || command === 'edit-server') {
-    if (server.family !== service.family && server.method !== 'tun') {
+    const isNat64 = server.method === 'fullnat' && service.family === 6;
+    if (server.family !== service.family && server.method !== 'tun' && !isNat64) {
       const word = options.get('real-server')?.value;
       throw new UsageError('Different address family is allowed only for tunneling servers', word);
     }

@@ -20,8 +20,9 @@ export function checkLocals({ sections }: Snapshot, all: AllRecords): void {
   const ports = portsOf(readPorts(superblock));
   const users = listed(sections.schedulers.base, wordsOf(sections.schedulers.bytes), all);
   const given = new Given(ports);
-  const { conns, total } = connected(all, given);
+  const { conns, total, mixed } = connected(all, given);
   expect('SB_FULLNAT', wordsOf(superblock)[abi.SB_FULLNAT >>> 2]!, total);
+  expect('SB_NAT64', wordsOf(superblock)[abi.SB_NAT64 >>> 2]!, mixed);
   const { bytes } = sections.ports;
   const freed = new Uint16Array(bytes.slice(0, bytes.length & ~1).buffer);
   let at = 0;
@@ -66,7 +67,7 @@ function listed(base: number, words: Uint32Array, { services, locals }: AllRecor
         words[(services.word(i, abi.SVC_LOCALS) - base) / 4 + place]!,
         'a local address of a service',
       );
-      if (locals.byte(local, abi.LOCAL_FAMILY) !== services.byte(i, abi.SVC_FAMILY)) fail('family of a local address');
+      if (locals.byte(local, abi.LOCAL_FAMILY) > services.byte(i, abi.SVC_FAMILY)) fail('family of a local address');
       if (seen.has(local)) fail(`a service lists local address ${local} twice`);
       seen.add(local);
       users[local]!++;
@@ -111,13 +112,15 @@ function connected(all: AllRecords, given: Given) {
   const { locals, extensions } = all;
   const conns = new Uint32Array(locals.count);
   let total = 0;
+  let mixed = 0;
   for (const records of [all.conns, all.conns6]) {
     for (let i = 0; i < records.count; i++) {
       const isTemplate = (records.byte(i, abi.CONN_FLAGS) & abi.ConnFlag.Template) !== 0;
       if (records.used[i] === 0 || isTemplate) continue;
       const control = records.word(i, abi.CONN_CONTROL);
       const isExtended = (control & abi.EXTENDED) !== 0;
-      const isFull = records.byte(i, abi.CONN_METHOD) === Method.FullNat;
+      const isMixed = records.byte(i, abi.CONN_METHOD) === Method.Nat64;
+      const isFull = isMixed || records.byte(i, abi.CONN_METHOD) === Method.FullNat;
       if (!isExtended && isFull) fail('a connection by FullNAT has no extension');
       if (!isExtended) continue;
       const extension = extensions.at(control - abi.EXTENDED, 'CONN_CONTROL');
@@ -131,18 +134,22 @@ function connected(all: AllRecords, given: Given) {
         (at) => extensions.word(extension, abi.EXT_LADDR + at) === locals.word(local, abi.LOCAL_ADDRESS + at),
       );
       if (!isSame) fail('EXT_LADDR is another address than that of EXT_LOCAL');
-      const family = records === all.conns6 ? abi.Family.V6 : abi.Family.V4;
+      const own = records === all.conns6 ? abi.Family.V6 : abi.Family.V4;
+      if (isMixed && own === abi.Family.V4) fail('a connection of IPv4 is by NAT64');
+      const family = isMixed ? abi.Family.V4 : own;
       expect('LOCAL_FAMILY', locals.byte(local, abi.LOCAL_FAMILY), family);
       if (extensions.byte(extension, abi.EXT_PROFILE) > Profile.Dpvs) fail('EXT_PROFILE');
-      if (!isCarrier(extensions.byte(extension, abi.EXT_CARRY), family)) fail('EXT_CARRY');
+      const carry = extensions.byte(extension, abi.EXT_CARRY);
+      if (!isCarrier(carry, own) || (isMixed && carry === Carry.UoaProtocol)) fail('EXT_CARRY');
       const port =
         extensions.byte(extension, abi.EXT_LPORT_BE) * 256 + extensions.byte(extension, abi.EXT_LPORT_BE + 1);
       given.take(local * abi.POOL_COUNT + poolOf(records, i, family), port);
       conns[local]!++;
       total++;
+      if (isMixed) mixed++;
     }
   }
-  return { conns, total };
+  return { conns, total, mixed };
 }
 
 /** IPv6 has no option like that of IPv4. */

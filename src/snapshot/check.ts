@@ -121,6 +121,7 @@ function checkFree(superblock: Uint32Array, records: Records): void {
 const SCHEDULER_VALUES = new Set<number>(Object.values(SCHEDULERS));
 const PROTOCOL_VALUES = new Set<number>(Object.values(PROTOCOLS));
 const METHOD_VALUES = new Set<number>(Object.values(METHODS));
+const CONN_METHOD_VALUES = new Set<number>([...METHOD_VALUES, Method.Bypass, Method.Nat64]);
 const ENGINE_VALUES = new Set<number>([0, ...Object.values(ENGINES)]);
 const TYPE_VALUES = new Set<number>([0, ...Object.values(TUNNEL_TYPES)]);
 const CHECKSUM_VALUES = new Set<number>([0, ...Object.values(TUNNEL_CHECKSUMS)]);
@@ -172,9 +173,9 @@ function checkRules(superblock: Uint32Array, { services, dests }: AllRecords): v
     oneOf('DEST_TUN_CHECKSUM', dests.byte(i, abi.DEST_TUN_CHECKSUM), CHECKSUM_VALUES);
     if (
       dests.byte(i, abi.DEST_METHOD) === Method.FullNat &&
-      dests.byte(i, abi.DEST_FAMILY) !== dests.byte(i, abi.DEST_VFAMILY)
+      dests.byte(i, abi.DEST_FAMILY) > dests.byte(i, abi.DEST_VFAMILY)
     )
-      fail('a dest by FullNAT is of another family than its service');
+      fail('a dest by FullNAT is of IPv6, and its service of IPv4');
     const service = dests.word(i, abi.DEST_SERVICE);
     const number = (service - services.base) / abi.SERVICE_SIZE;
     // One in the trash may be of a service that is no more.
@@ -244,7 +245,7 @@ function checkConnections(plan: Plan, all: AllRecords, held: Uint32Array): void 
       const protocol = records.byte(i, abi.CONN_PROTOCOL);
       if (!PROTOCOL_VALUES.has(protocol) && !(isTemplate && protocol === 0)) fail(`CONN_PROTOCOL is ${protocol}`);
       const method = records.byte(i, abi.CONN_METHOD);
-      if (!METHOD_VALUES.has(method) && method !== Method.Bypass) fail(`CONN_METHOD is ${method}`);
+      if (!CONN_METHOD_VALUES.has(method)) fail(`CONN_METHOD is ${method}`);
       if (records.byte(i, abi.CONN_STATE) >= STATE_COUNT) fail(`CONN_STATE is ${records.byte(i, abi.CONN_STATE)}`);
       checkInterface(plan, 'CONN_HOP_INTERFACE', records.word(i, abi.CONN_HOP_INTERFACE - 2) >>> 16);
       const to = records.word(i, abi.CONN_DEST);

@@ -8,7 +8,8 @@ import { BINARIES, type Binary } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { fullNat, answer as fullNatAnswer, request as fullNatRequest, read } from '../support/fullnat.js';
 import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
-import { ACK, counting, FIN, hex, SYN } from '../support/packets.js';
+import { atServer, fromClient as fromClient6, fromServer, LOCAL, nat64, SERVER, send64 } from '../support/nat64.js';
+import { ACK, counting, FIN, hex, icmp, SYN } from '../support/packets.js';
 import { type Case, NAT, TUN } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
@@ -137,6 +138,18 @@ it('FullNAT has a port or none', () => {
     ...director.send(fullNatRequest(4, { sport: 0 }), 'cli', 0),
   ].map(({ reason }) => reason);
   expect(reasons).toEqual(['fullnat-in', 'fullnat-out', 'no-local-port', 'client-port-zero']);
+  note(reasons);
+});
+
+it('NAT64 translates packets, and errors that there are in both families', () => {
+  const director = nat64();
+  const outcomes = [
+    send64(director, fromClient6(), 'cli'),
+    send64(director, fromServer(), 'srv'),
+    send64(director, icmp({ source: SERVER, destination: LOCAL }, 4, 0, atServer()), 'srv'),
+  ];
+  const reasons = outcomes.map(({ reason }) => reason);
+  expect(reasons).toEqual(['nat64-in', 'nat64-out', 'icmp-untranslatable']);
   note(reasons);
 });
 

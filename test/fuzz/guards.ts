@@ -59,6 +59,8 @@ const MOVING: readonly (readonly [number, number])[] = [
   [abi.SB_EXTENSION_FREE, 4],
   [abi.SB_LOCAL_FREE, 4],
   [abi.SB_FULLNAT, 4],
+  [abi.SB_NAT64, 4],
+  [abi.SB_PIECE_ID, 4],
   [abi.SB_NO_CPORT, 4],
   [abi.SB_FTP_ADDRESS, 16],
   // The key of the template that is looked for.

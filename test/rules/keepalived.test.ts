@@ -257,7 +257,7 @@ describe('a damaged file', () => {
     ],
     [
       server('real_server fd00::12 80 {\n}'),
-      '2: error: fd00::12: the virtual server is IPv4, and only TUN leads to the other family',
+      '2: error: fd00::12: the virtual server is IPv4, and only TUN leads to the other family, or FNAT from IPv6 to IPv4',
     ],
     [
       server('real_server 10.1.0.12 8080 {\nlvs_method DR\n}'),

@@ -34,10 +34,11 @@ export function checkService(
   if (ops && 'protocol' in key && key.protocol !== 'udp') problems.error(at, 'ops is only for UDP and fwmark');
   for (const server of sorryServer === undefined ? realServers : [...realServers, sorryServer]) {
     const { address, method, port } = server;
-    if (method !== 'tun' && familyOf(address) !== family) {
+    const isNat64 = method === 'fullnat' && family === 6;
+    if (method !== 'tun' && !isNat64 && familyOf(address) !== family) {
       problems.error(
         server.at,
-        `${address}: the virtual server is IPv${family}, and only TUN leads to the other family`,
+        `${address}: the virtual server is IPv${family}, and only TUN leads to the other family, or FNAT from IPv6 to IPv4`,
       );
     }
     const forced = destOf(key, server, 1).port;
