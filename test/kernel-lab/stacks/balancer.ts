@@ -42,7 +42,7 @@ export const BALANCERS: Readonly<Record<string, Maker>> = {
   core: {
     has: () => true,
     make(mode, family) {
-      const director = Director.createSync({ network: directorNetwork(family), wasm: CORE, plan: PLAN });
+      const director = Director.createSync({ network: directorNetwork(mode, family), wasm: CORE, plan: PLAN });
       const { service, dests } = rulesOf(mode, family);
       director.addService(service);
       for (const dest of dests) director.addDest(service, dest);
@@ -52,7 +52,7 @@ export const BALANCERS: Readonly<Record<string, Maker>> = {
   reference: {
     has: ({ service }) => service?.synproxy === undefined,
     make(mode, family) {
-      const director = new ReferenceDirector({ network: directorNetwork(family) });
+      const director = new ReferenceDirector({ network: directorNetwork(mode, family) });
       const { service, dests } = rulesOf(mode, family);
       director.addService(service);
       for (const dest of dests) director.addDest(service, dest);

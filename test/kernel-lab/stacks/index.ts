@@ -61,7 +61,7 @@ async function main(): Promise<number> {
   for (const name of values.mode?.split(',') ?? known) {
     const mode = named(name, MODES, '--mode');
     if (!maker.has(mode)) throw new Error(`--mode: ${values.director} does not know ${name}`);
-    for (const family of families) {
+    for (const family of families.filter((each) => each !== mode.serverFamily)) {
       const tell = (text: string) => console.log(`${name} IPv${family}: ${text}`);
       try {
         await tryAll({ maker, mode, family, impairment, mib, many, seed }, tell);

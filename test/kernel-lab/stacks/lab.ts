@@ -15,7 +15,7 @@ import { freePorts } from '../wires.js';
 import type { Maker } from './balancer.js';
 import { Client, type Files, Server } from './hosts.js';
 import { Middle } from './middle.js';
-import { ADDRESSES, isByProxy, type Mode, SERVER_MACS } from './modes.js';
+import { ADDRESSES, isByProxy, type Mode, SERVER_MACS, serverSide } from './modes.js';
 import { type Impairment, Switch } from './switch.js';
 
 const MIB = 1 << 20;
@@ -179,7 +179,8 @@ class Lab implements AsyncDisposable {
   /** What the servers say who asked. */
   async log(): Promise<string> {
     const { mode, family } = this.#trial;
-    const { client, locals } = ADDRESSES[family];
+    const { client } = ADDRESSES[family];
+    const { locals } = serverSide(mode, family);
     const expected: readonly string[] = mode.answers === 'local' && !isByProxy(mode) ? locals : [client];
     for (const server of this.#servers) {
       const clients = await server.clients();

@@ -15,6 +15,8 @@ export interface Mode {
   readonly service?: Pick<ReferenceService, 'profile' | 'carry'> & { readonly synproxy?: true };
   /** Servers answer clients past the director, or through it as their gateway, or know its local addresses alone. */
   readonly answers: 'past' | 'through' | 'local';
+  /** Family of the servers, where it is always this one, and clients are of the other. Default: the clients'. */
+  readonly serverFamily?: Family;
   /** The servers' device at which its tunnels end, by the family of the tunnel. */
   readonly devices?: Readonly<Record<Family, Pick<NetworkConfig, 'interfaces' | 'fou'>>>;
 }
@@ -36,6 +38,10 @@ function fullnat(service: NonNullable<Mode['service']>): Mode {
   return { dest: { method: 'fullnat' }, service, answers: 'local' };
 }
 
+function nat64(service: NonNullable<Mode['service']>): Mode {
+  return { ...fullnat(service), serverFamily: 4 };
+}
+
 /** By the names of `--mode`. */
 export const MODES: Readonly<Record<string, Mode>> = {
   nat: { dest: { method: 'nat' }, answers: 'through' },
@@ -55,6 +61,9 @@ export const MODES: Readonly<Record<string, Mode>> = {
   'fullnat-proxy-v2': fullnat({ carry: 'proxy-v2' }),
   'nat-synproxy': { dest: { method: 'nat' }, service: { synproxy: true }, answers: 'through' },
   'fullnat-synproxy': fullnat({ synproxy: true }),
+  nat64: nat64({}),
+  'nat64-toa': nat64({ carry: 'toa' }),
+  'nat64-proxy-v1': nat64({ carry: 'proxy-v1' }),
 };
 
 /** Ports of the service, and of the servers where a mode can change it. */
@@ -114,14 +123,20 @@ export function isByProxy({ service }: Mode): boolean {
   return service?.carry?.startsWith('proxy') === true;
 }
 
+/** The servers' addresses, and others at their side. */
+export function serverSide({ serverFamily }: Mode, family: Family): Addresses {
+  return ADDRESSES[serverFamily ?? family];
+}
+
 /** The director's network. */
-export function directorNetwork(family: Family): NetworkConfig {
-  const { client, vip, own, servers, locals, bits, all } = ADDRESSES[family];
+export function directorNetwork(mode: Mode, family: Family): NetworkConfig {
+  const { client, vip, own, bits, all } = ADDRESSES[family];
+  const { own: inside, servers, locals, bits: insideBits } = serverSide(mode, family);
   const [cli, srv] = DIRECTOR;
   return {
     interfaces: [
       { ...cli, addresses: [`${own[0]}/${bits}`, `${vip}/${all}`] },
-      { ...srv, addresses: [own[1], ...locals].map((address) => `${address}/${bits}`) },
+      { ...srv, addresses: [inside[1], ...locals].map((address) => `${address}/${insideBits}`) },
     ],
     neighbours: [
       { dst: client, dev: cli.name, lladdr: CLIENT_MAC },
@@ -138,7 +153,8 @@ export interface Rules {
 
 /** What it balances. */
 export function rulesOf(mode: Mode, family: Family): Rules {
-  const { vip, servers, locals } = ADDRESSES[family];
+  const { vip } = ADDRESSES[family];
+  const { servers, locals } = serverSide(mode, family);
   const port = mode.answers === 'past' ? PORT : SERVER_PORT;
   const localAddresses = mode.answers === 'local' ? { localAddresses: locals } : {};
   return {
@@ -159,7 +175,7 @@ export function clientNetwork(family: Family): NetworkConfig {
 
 /** A server's network. It has the address of the service where it answers past the director; nobody asks for that by ARP here. */
 export function serverNetwork(mode: Mode, family: Family, index: number): NetworkConfig {
-  const { client, clients, vip, own, servers, locals, bits, all } = ADDRESSES[family];
+  const { client, clients, vip, own, servers, locals, bits, all } = serverSide(mode, family);
   const { interfaces: devices = [], fou = [] } = mode.devices?.[family] ?? {};
   const dev = HOST_INTERFACE;
   const addresses = [`${servers[index]}/${bits}`, ...(mode.answers === 'past' ? [`${vip}/${all}`] : [])];
