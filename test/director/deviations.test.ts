@@ -65,6 +65,16 @@ test('a packet too long for its tunnel is dropped', () => {
 });
 
 describe("the director's own ICMP", () => {
+  test('a client past its service hears of its packets to the server', () => {
+    expect(fate(segment(SYN))).toBe('forward nat-in');
+    const straight = tcp({ source: CLIENT, destination: RIP, sport: 40_000, dport: 8080, flags: ACK, ttl: 1 });
+    const [, answer] = director.send(straight, 'cli', T0);
+    expect(answer?.reason).toBe('time-exceeded');
+    // From the director's own address, and about RIP.
+    expect([...(answer?.frame.subarray(12, 16) ?? [])]).toEqual([192, 0, 2, 254]);
+    expect([...(answer?.frame.subarray(44, 48) ?? [])]).toEqual([10, 1, 0, 11]);
+  });
+
   test('is not limited: a hundred packets in one millisecond get a hundred answers', () => {
     const dying = segment(SYN, { ttl: 1 });
     const answers = Array.from({ length: 100 }, () => director.send(dying, 'cli', T0)[1]);
@@ -172,7 +182,7 @@ describe('IPv6', () => {
     expect(director.send(dying, 'srv', T0).map(({ reason }) => reason)).toEqual(['ttl-exceeded']);
   });
 
-  test('a client that is its own server hears of its packets', () => {
+  test('a client past its service hears of its packets: one that is its own server', () => {
     director.addDest(web, { address: ends.source, port: 80, method: 'nat' });
     director.deleteDest(web, { address: 'fd00:1::11' });
     expect(fate(tcp({ ...ends, sport: 80, dport: 80, flags: SYN }))).toBe('forward nat-in');

@@ -89,6 +89,18 @@ const DEVIATIONS: readonly Deviation[] = [
     },
   },
   {
+    // The same, about what a client sends straight to a server that it has a connection by NAT to.
+    name: 'errors about a client past its service',
+    accounts({ emitted, sent, own }) {
+      const [theirs, ours] = [emitted, sent].map((all) => (all.length === 1 ? all[0]?.data : undefined));
+      if (theirs === undefined || ours === undefined || sent[0]?.packet.made !== true) return false;
+      const from = packetOf(theirs)?.src ?? '';
+      const [told, sentTo] = [theirs, ours].map((data) => identitiesIn(data, 'quoted.')[0]);
+      const isSameClient = told?.source === sentTo?.source && told?.sourcePort === sentTo?.sourcePort;
+      return isSameClient && told?.destination === from && own.has(from) && sentTo?.destination !== from;
+    },
+  },
+  {
     // Which buffers the guest's network card lets it join is chance, and with them it forgets the boundaries.
     name: 'fragments cut anew',
     accounts: isCutAnew,
@@ -161,6 +173,11 @@ function tellsItself({ frame, emitted, sent, own }: Compared): boolean {
   const about = first < 0 ? [] : all.slice(first);
   const tells = (data: Uint8Array) =>
     quotedIn(data).some((quoted) => about.some((one) => isSameButSource(one, quoted)));
+  // What is quoted may lie in several fragments.
+  const [piece] = emitted;
+  if (emitted.length > 1 && piece !== undefined && emitted.every(({ data }) => isPieceOf(data, piece.data))) {
+    return sent.length === 0 && tells(joined(emitted.map(({ data }) => data)));
+  }
   const errors = emitted.filter(({ data }) => tells(data));
   const isRest = (data: Uint8Array) => errors.some((error) => isPieceOf(data, error.data));
   return sent.length === 0 && emitted.every(({ data }) => tells(data) || isRest(data));
@@ -170,6 +187,20 @@ function tellsItself({ frame, emitted, sent, own }: Compared): boolean {
 function isPieceOf(frame: Uint8Array, first: Uint8Array): boolean {
   const [a, b] = [packetOf(frame), packetOf(first)];
   return a?.fragment === true && b?.fragment === true && a.src === b.src && a.dst === b.dst;
+}
+
+/** The packet that frames hold the fragments of, in order: the first one's header, with all that they carry behind it. */
+function joined(frames: readonly Uint8Array[]): Uint8Array {
+  const packets = frames.map((frame) => packetOf(frame));
+  const [first] = packets;
+  const [frame] = frames;
+  if (first === undefined || frame === undefined || first.version !== 4) return new Uint8Array();
+  const head = frame.subarray(0, first.body.byteOffset - frame.byteOffset);
+  const whole = Buffer.concat([head, ...packets.map((one) => one?.body ?? new Uint8Array())]);
+  const ip = first.whole.byteOffset - frame.byteOffset;
+  whole.writeUInt16BE(whole.length - ip, ip + 2);
+  whole.writeUInt16BE(0, ip + 6);
+  return whole;
 }
 
 /** What an ICMP error quotes, be it in a tunnel or not. */
