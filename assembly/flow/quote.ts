@@ -36,15 +36,10 @@ export function isIcmp(packet: Scratch): bool {
   return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && mayConcern(v6);
 }
 
-/** Whether packets of the family may be of a connection: of a service's, or of a server's by NAT64. */
+/** Whether packets of the family may be of a connection: there is a service of it, or a connection by NAT64. */
 export function mayConcern(v6: bool): bool {
-  return hasServices(v6) || (!v6 && field(SB_NAT64) != 0);
-}
-
-/** Whether there is a service of the family. */
-function hasServices(v6: bool): bool {
   const services6 = field(SB_SERVICE6_COUNT);
-  return v6 ? services6 != 0 : field(SB_SERVICE_COUNT) != services6;
+  return v6 ? services6 != 0 : field(SB_SERVICE_COUNT) != services6 || field(SB_NAT64) != 0;
 }
 
 /** Whether the message, whose header is there, is an error that is related to the connection it quotes. */
@@ -54,7 +49,7 @@ export function isRelatedError(packet: Scratch): bool {
 
 /** Whether IPVS looks for the connection of an error of our own of that type. */
 export function isAsked(v6: bool, type: u32): bool {
-  return hasServices(v6) && isRelatedType(v6, type);
+  return mayConcern(v6) && isRelatedType(v6, type);
 }
 
 function isRelatedType(v6: bool, type: u32): bool {

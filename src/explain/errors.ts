@@ -3,10 +3,22 @@
  *
  * @module
  */
+import { formatEndpoint } from '../address.js';
 import type { ConnectionInfo } from '../director.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
-import { connectionText, flowOf, isReply, isRequest, isTranslated, server, turned, virtual } from './words.js';
+import {
+  connectionText,
+  flowOf,
+  isReply,
+  isRequest,
+  isTranslated,
+  local,
+  server,
+  turned,
+  versions,
+  virtual,
+} from './words.js';
 
 /** An error about a packet of a connection. */
 export interface ErrorFound {
@@ -16,7 +28,7 @@ export interface ErrorFound {
 }
 
 /** `ICMP 3/4 (fragmentation needed) about TCP 10.0.0.100:80 > 10.0.0.2:40001`; its own text when it quotes nothing. */
-function lookedText(ip: IpFacts): string {
+export function lookedText(ip: IpFacts): string {
   const quoted = ip.icmp?.quoted;
   const text = ip.icmp?.text ?? protocolWord(ip);
   if (quoted === undefined) return text;
@@ -37,15 +49,31 @@ export function errorIn(teller: Teller, ip: IpFacts): ErrorFound | undefined {
   if (connection === undefined) return undefined;
   if (known === undefined) teller.line(looked, `none: opens a connection to ${server(connection)}`);
   else teller.line(looked, `connection ${connectionText(known)}`);
+  if (connection.method === 'fullnat') return { connection, text: fullText(connection, ip) };
   if (connection.method !== 'nat') return { connection, text: undefined };
   const { virtualAddress, destAddress } = connection;
   const text = `destination ${virtualAddress} becomes ${destAddress}, quoted source ${virtual(connection)} becomes ${server(connection)}, ICMP checksum anew`;
   return { connection, text };
 }
 
+function fullText(one: ConnectionInfo, ip: IpFacts): string {
+  const { virtualAddress, destAddress, localAddress, clientAddress, clientPort } = one;
+  const client = formatEndpoint(clientAddress, clientPort);
+  return `${versions(ip.version, destAddress)}source ${ip.source} becomes ${localAddress}, destination ${virtualAddress} becomes ${destAddress}, quoted ${virtual(one)} becomes ${server(one)}, quoted ${client} becomes ${local(one)}, ICMP checksum anew`;
+}
+
 /** Whether the packet ended where one of a known connection is sent on. */
 function isAfterLookup(teller: Teller): boolean {
-  return teller.is('ttl-exceeded', 'too-big', 'no-route', 'no-neighbour', 'local-dest', 'tunnel-mtu', 'no-headroom');
+  return teller.is(
+    'ttl-exceeded',
+    'too-big',
+    'no-route',
+    'no-neighbour',
+    'local-dest',
+    'tunnel-mtu',
+    'no-headroom',
+    'icmp-untranslatable',
+  );
 }
 
 /** At FORWARD: an error from the server's side about a request of NAT; the text of its translation, if it is one. */

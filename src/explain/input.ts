@@ -8,6 +8,7 @@ import type { ConnectionInfo, ServiceInfo } from '../director.js';
 import { choiceText } from './choice.js';
 import { errorIn } from './errors.js';
 import { assembled } from './fragments.js';
+import { returned } from './fullnat.js';
 import { toServer } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
@@ -35,7 +36,7 @@ export function local(teller: Teller, offered: IpFacts): void {
   teller.hook('INPUT');
   const { connections, outcome } = teller.input;
   const ip = offered.version === 4 ? assembled(teller, offered) : offered;
-  if (ip === undefined) return;
+  if (ip === undefined || returned(teller, ip)) return;
   if (ip.icmp?.isError) {
     const found = errorIn(teller, ip);
     if (found !== undefined) toServer(teller, ip, found.connection, found.text);

@@ -7,7 +7,7 @@ import type { ConnectionInfo } from '../director.js';
 import { type IpFacts, packetFacts } from './packet.js';
 import { interfaceOf, isEthernet, routeText, wayTo } from './routes.js';
 import type { Teller } from './teller.js';
-import { destOf, isBypass, methodText, tunnelOf, tunnelOverhead } from './words.js';
+import { destOf, isBypass, longer, methodText, tunnelOf, tunnelOverhead } from './words.js';
 
 /** To the server: out by the OUTPUT hook, as what the host itself sends. `text`: what the method does to the packet. */
 export function toServer(teller: Teller, ip: IpFacts, connection: ConnectionInfo | undefined, text?: string): void {
@@ -18,13 +18,15 @@ export function toServer(teller: Teller, ip: IpFacts, connection: ConnectionInfo
   const destAddress = isBypass(connection) ? ip.destination : connection.destAddress;
   const to = `route to ${destAddress}`;
   const way = wayTo(network, destAddress);
-  if (teller.is('no-route', 'local-dest', 'tunnel-mtu', 'local-boundary')) return void teller.end(to);
+  if (teller.is('no-route', 'local-dest', 'tunnel-mtu', 'local-boundary', 'ipv6-extension')) return void teller.end(to);
   if (way === undefined) return;
   const tunnel = tunnelOf(destOf(services, connection));
-  const overhead = method === 'tun' ? tunnelOverhead(tunnel, destAddress.includes(':') ? 6 : 4) : 0;
+  const overhead =
+    method === 'tun' ? tunnelOverhead(tunnel, destAddress.includes(':') ? 6 : 4) : longer(ip.version, destAddress);
   const mtu = way.mtu - overhead;
   teller.line(to, `${routeText(way.route)}, MTU ${mtu}`);
   if (!hopsAndLength(teller, whole(teller, ip, outcome.frame, way.route.dev), mtu)) return;
+  if (teller.is('icmp-untranslatable')) return void teller.end(`method ${method}`);
   teller.line(`method ${method}`, text ?? methodText(connection, tunnel, ip.version));
   leave(teller, destAddress);
 }

@@ -9,6 +9,7 @@
 import type { InterfaceConfig, NetworkConfig } from '../types.js';
 import { errorOut } from './errors.js';
 import { assembled } from './fragments.js';
+import { returned } from './fullnat.js';
 import { local, stateLine } from './input.js';
 import { hopsAndLength, leave, whole } from './leave.js';
 import { type IpFacts, type PacketFacts, packetFacts, protocolWord } from './packet.js';
@@ -151,6 +152,7 @@ function forward(teller: Teller, offered: IpFacts): void {
   if (way === undefined) return void teller.end(`route to ${fragment.destination}`);
   const ip = whole(teller, fragment, outcome.frame, way.route.dev);
   if (!hopsAndLength(teller, ip, way.mtu)) return;
+  if (returned(teller, ip)) return;
   if (teller.is('icmp-error')) return void teller.end(protocolWord(ip));
   if (ip.icmp?.isError) {
     const text = errorOut(teller, ip);

@@ -175,6 +175,17 @@ export function tunnelText({ type = 'ipip', port }: TunnelConfig, outside: 4 | 6
   return `${/^I/.test(word) ? 'an' : 'a'} ${word} header`;
 }
 
+/** Bytes by which a packet of that version is longer when it goes to that address (NAT64). */
+export function longer(version: 4 | 6, address: string): number {
+  const to = address.includes(':') ? 6 : 4;
+  return (to - version) * 10;
+}
+
+/** `IPv6 becomes IPv4, ` of such a packet. */
+export function versions(version: 4 | 6, address: string): string {
+  return longer(version, address) === 0 ? '' : `IPv${version} becomes IPv${10 - version}, `;
+}
+
 /** What becomes of a packet by the method of its connection. */
 export function methodText(connection: ConnectionInfo, tunnel: TunnelConfig, inside: 4 | 6): string {
   const { destAddress } = connection;
@@ -182,7 +193,7 @@ export function methodText(connection: ConnectionInfo, tunnel: TunnelConfig, ins
     case 'nat':
       return `destination ${virtual(connection)} becomes ${server(connection)}, checksums updated`;
     case 'fullnat':
-      return `destination ${virtual(connection)} becomes ${server(connection)}, source ${formatEndpoint(
+      return `${versions(inside, destAddress)}destination ${virtual(connection)} becomes ${server(connection)}, source ${formatEndpoint(
         connection.clientAddress,
         connection.clientPort,
       )} becomes ${local(connection)}, numbers of TCP and checksums updated`;
