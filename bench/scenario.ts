@@ -34,6 +34,7 @@ export type FurtherMode =
   | 'nat6-out'
   | 'fullnat-in'
   | 'fullnat-out'
+  | 'fullnat-toa'
   | 'gre-encap'
   | 'gre-csum-encap'
   | 'gue-encap'
@@ -110,7 +111,7 @@ export function interfaceName(number: number): string {
 
 /** The library's name of the forwarding method that a mode needs. */
 export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' | 'fullnat' {
-  if (mode === 'fullnat-in' || mode === 'fullnat-out') return 'fullnat';
+  if (mode.startsWith('fullnat-')) return 'fullnat';
   return mode === 'dr' ? 'dr' : mode.endsWith('-encap') ? 'tun' : 'nat';
 }
 
@@ -154,6 +155,11 @@ function clientOf(mode: AnyMode, n: number): { address: string; port: number } {
 /** Local addresses that a mode's service has. */
 export function localsOf(mode: AnyMode): readonly string[] {
   return methodOf(mode) === 'fullnat' ? LOCALS : [];
+}
+
+/** How a mode's servers are told of clients. No server has answered, so TOA is in each packet. */
+export function carryOf(mode: AnyMode): 'toa' | undefined {
+  return mode === 'fullnat-toa' ? 'toa' : undefined;
 }
 
 /** What the server of flow `n` sees of its client by FullNAT, when flows begin in their order: servers and addresses take turns. */

@@ -7,6 +7,7 @@ import { type DestConfig, Director, type ServiceConfig, type ServiceKey } from '
 import { ACK_FLAG, SYN_FLAG } from '../frames.js';
 import {
   type AnyMode,
+  carryOf,
   localsOf,
   methodOf,
   NETWORK,
@@ -38,7 +39,9 @@ interface Configurable {
 export function configure(director: Configurable, { mode }: Scenario<AnyMode>): void {
   const service = { protocol: 'tcp', address: vipOf(mode), port: SERVICE_PORT } as const;
   const tunnel = tunnelOf(mode);
-  director.addService({ ...service, scheduler: 'rr', localAddresses: localsOf(mode) });
+  const carry = carryOf(mode);
+  const told = carry === undefined ? {} : { carry };
+  director.addService({ ...service, scheduler: 'rr', localAddresses: localsOf(mode), ...told });
   for (const server of servers(mode)) {
     director.addDest(service, { ...server, method: methodOf(mode), ...(tunnel === undefined ? {} : { tunnel }) });
   }

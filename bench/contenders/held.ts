@@ -20,6 +20,7 @@ export const WANTED_REASON: Record<AnyMode, ReasonName> = {
   'nat6-out': 'nat-out',
   'fullnat-in': 'fullnat-in',
   'fullnat-out': 'fullnat-out',
+  'fullnat-toa': 'fullnat-in',
   'gre-encap': 'tunnel-gre',
   'gre-csum-encap': 'tunnel-gre',
   'gue-encap': 'tunnel-gue',

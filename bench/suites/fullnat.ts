@@ -1,5 +1,5 @@
 /**
- * FullNAT of established connections, both directions, beside NAT.
+ * FullNAT of established connections, both directions, and with TOA in each packet, beside NAT.
  *
  * @module
  */
@@ -9,4 +9,5 @@ import { furtherSuite } from './path.js';
 export const fullnat: Suite = furtherSuite('fullnat', [
   { mode: 'fullnat-in', beside: 'nat-in' },
   { mode: 'fullnat-out', beside: 'nat-out' },
+  { mode: 'fullnat-toa', beside: 'nat-in' },
 ]);

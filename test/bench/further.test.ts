@@ -1,8 +1,9 @@
 /** The modes that only the library and the reference know, and CRC32c: everybody does what is measured. */
 import { describe, expect, it } from 'vitest';
 import { BUFFERS, crcLoops, layPackets } from '../../bench/contenders/crc32c.js';
+import { establishedDirector } from '../../bench/contenders/director.js';
 import { ours, reference } from '../../bench/contenders/path.js';
-import { type AnyMode, makeFrames } from '../../bench/scenario.js';
+import { type AnyMode, frameOf, makeFrames } from '../../bench/scenario.js';
 import { layOut, writePlan } from '../../src/plan.js';
 import { innerCore, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { crc32c } from '../support/sctp.js';
@@ -10,6 +11,9 @@ import { crc32c } from '../support/sctp.js';
 const MODES: AnyMode[] = [
   'nat6-in',
   'nat6-out',
+  'fullnat-in',
+  'fullnat-out',
+  'fullnat-toa',
   'gre-encap',
   'gre-csum-encap',
   'gue-encap',
@@ -28,6 +32,14 @@ describe.each(MODES)('%s', (mode) => {
     const contender = make(scenario, makeFrames(scenario)).core(32);
     expect(() => contender.measure(0.02)).not.toThrow();
   });
+});
+
+it('fullnat-toa has TOA in each packet', () => {
+  const { director } = establishedDirector({ mode: 'fullnat-toa', connections: 50 }, 1 << 16);
+  director.burst.reset();
+  const frames = Array.from({ length: 50 }, (_, n) => frameOf('fullnat-toa', n, { payload: 10 }).frame);
+  const grown = frames.map((frame) => (director.send(frame, 'cli', 0)[0]?.frame.length ?? 0) - frame.length);
+  expect(grown).toEqual(frames.map(() => 8));
 });
 
 describe('CRC32c', () => {
