@@ -1,17 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { readCapture } from '../../src/capture/reader.js';
 import { layersOf } from '../../src/decode/layers.js';
-import { pcap } from '../scenario/packets.js';
+import { itByTshark, tsharkRows } from '../support/tshark.js';
 import { FRAMES } from './frames.js';
-
-/** Set where the tool must be there (CI); elsewhere its absence is told by the name of a test. */
-const required = process.env.CI !== undefined;
-const available = spawnSync('tshark', ['--version']).status === 0;
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/kernel/', import.meta.url));
 
@@ -69,58 +63,33 @@ async function frames(): Promise<Frame[]> {
   return found.filter((frame) => !isApart(frame));
 }
 
-/** What tshark reads, a row a frame: the values of each field from the outside in. */
-function tshark(list: readonly Frame[]): string[][] {
-  const folder = mkdtempSync(join(tmpdir(), 'tshark-'));
-  try {
-    const path = join(folder, 'frames.pcap');
-    writeFileSync(path, pcap(list.map(({ data }, i) => ({ time: BigInt(i) * 1_000_000n, data }))));
-    const preferences = ['ip.defragment:FALSE', 'ipv6.defragment:FALSE', 'tcp.relative_sequence_numbers:FALSE'];
-    const args = ['-n', '-r', path, '-T', 'fields', '-E', 'separator=|', '-E', 'aggregator=;'];
-    for (const preference of preferences) args.push('-o', preference);
-    for (const field of FIELDS) args.push('-e', field);
-    const { status, stdout, stderr } = spawnSync('tshark', args, { maxBuffer: 1 << 28 });
-    expect(status, stderr.toString()).toBe(0);
-    return stdout
-      .toString()
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => line.split('|'));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
 /** Numbers however they are written. */
 const plain = (text: string) => (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? String(Number(text)) : text);
 
-if (!available) {
-  it('NOT CHECKED: tshark is not installed, so nothing but our own decoder has read these frames', () => {
-    console.warn('tshark is not installed: what Wireshark makes of frames was not held against our decoder');
-    expect(required, 'tshark must be installed where CI is set').toBe(false);
+itByTshark('tshark reads the same fields', async () => {
+  const list = await frames();
+  const rows = tsharkRows(
+    list.map(({ data }) => data),
+    FIELDS,
+    ['ip.defragment:FALSE', 'ipv6.defragment:FALSE', 'tcp.relative_sequence_numbers:FALSE'],
+  );
+  expect(rows).toHaveLength(list.length);
+  list.forEach(({ name, data }, i) => {
+    const layers = layersOf(data);
+    const ours = FIELDS.map((field) => [
+      field,
+      layers
+        .flatMap((layer) => layer.fields.filter((one) => one.name === layer.prefix + field))
+        .map(({ value }) => plain(value.replace(' (wrong)', '')))
+        .join(' '),
+    ]);
+    const theirs = FIELDS.map((field, j) => [
+      field,
+      rows[i]![j]!.split(';')
+        .filter((text) => text !== '')
+        .map(plain)
+        .join(' '),
+    ]);
+    expect(Object.fromEntries(ours), name).toEqual(Object.fromEntries(theirs));
   });
-} else {
-  it('tshark reads the same fields', { timeout: 60_000 }, async () => {
-    const list = await frames();
-    const rows = tshark(list);
-    expect(rows).toHaveLength(list.length);
-    list.forEach(({ name, data }, i) => {
-      const layers = layersOf(data);
-      const ours = FIELDS.map((field) => [
-        field,
-        layers
-          .flatMap((layer) => layer.fields.filter((one) => one.name === layer.prefix + field))
-          .map(({ value }) => plain(value.replace(' (wrong)', '')))
-          .join(' '),
-      ]);
-      const theirs = FIELDS.map((field, j) => [
-        field,
-        rows[i]![j]!.split(';')
-          .filter((text) => text !== '')
-          .map(plain)
-          .join(' '),
-      ]);
-      expect(Object.fromEntries(ours), name).toEqual(Object.fromEntries(theirs));
-    });
-  });
-}
+});
