@@ -7,10 +7,12 @@ import type { Outcome } from '../../src/director.js';
 import type { NetworkConfig } from '../../src/types.js';
 import type { Random } from '../kernel-lab/random.js';
 import { Choices } from '../properties/families/choices.js';
+import { HOSTS } from '../properties/families/hosts.js';
 import type { Step } from '../properties/families/steps.js';
-import { framesOf } from '../properties/families/traffic.js';
+import { arrive, framesOf } from '../properties/families/traffic.js';
 import { worldOf } from '../properties/families/world.js';
 import type { Arrival, Start } from '../properties/twins.js';
+import { counting, tcp, udp } from '../support/packets.js';
 import { repairHeader, repairLength, repairTransport } from './repair.js';
 import { answerTo } from './shake.js';
 import type { Target } from './target.js';
@@ -21,6 +23,8 @@ const KINDS: readonly Step['kind'][] = [
   ...(['open', 'open', 'open', 'open', 'open', 'open', 'again', 'again', 'again', 'again', 'again', 'again'] as const),
   ...(['error', 'error', 'error', 'error', 'stray', 'stray', 'link', 'ftp', 'ftp', 'ftp', 'ftp'] as const),
 ];
+/** Segments of the director that whoever gets them answers. */
+const ANSWERED: ReadonlySet<string> = new Set(['syn-cookie', 'syn-proxied', 'nat64-in']);
 /** Packets that errors are about. */
 const REMEMBERED = 8;
 
@@ -35,7 +39,7 @@ export class Attack {
 
   constructor(random: Random) {
     this.#random = random;
-    this.world = proxied(worldOf(this.#choices(200)), random);
+    this.world = translated(proxied(worldOf(this.#choices(200)), random), random);
   }
 
   /** Ordinary traffic, which opens connections; what it was is damaged later. */
@@ -54,13 +58,40 @@ export class Attack {
         seen = [...packets, ...seen].slice(0, REMEMBERED);
       }
     }
+    for (const packet of this.#requests64()) this.#talk(target, arrive(this.world.network, 'cli', packet));
   }
 
-  /** Answers cookies and what comes of that, mostly; those answers are damaged later, too. */
+  /** What opens connections of IPv6 to servers of IPv4. */
+  #requests64(): Uint8Array[] {
+    const source = HOSTS[6].clients[0]!;
+    return this.world.services.flatMap(({ service, dests }) => {
+      if ('fwmark' in service || !service.address.includes(':') || service.protocol === 'sctp') return [];
+      if (!dests.some(({ method, address }) => method === 'fullnat' && !address.includes(':'))) return [];
+      const words = { source, destination: service.address, dport: service.port, payload: counting(20) };
+      const make = service.protocol === 'tcp' ? tcp : udp;
+      return [1, 2, 3, 4].map((sport) => make({ ...words, sport }));
+    });
+  }
+
+  /** A packet, its answer, and errors about both. */
+  #talk(target: Target, arrival: Arrival): void {
+    const sent = target.director.send(arrival.frame, arrival.inInterface, this.#now);
+    this.#pool.push(arrival);
+    this.#shake(target, sent);
+    for (const { verdict, frame, outInterface } of sent) {
+      if (verdict !== 'forward') continue;
+      const seen = [packetOf(frame, outInterface, this.world.network)];
+      const context = { network: this.world.network, connections: [], seen };
+      for (let i = 0; i < 4; i++) this.#pool.push(...framesOf('error', this.#choices(40), context));
+    }
+  }
+
+  /** Answers cookies and what comes of that, and what NAT64 asks of servers, mostly; those answers are damaged later, too. */
   #shake(target: Target, sent: readonly Outcome[]): void {
     for (const { reason, frame, outInterface } of sent) {
-      if ((reason !== 'syn-cookie' && reason !== 'syn-proxied') || this.#random.once(8)) continue;
-      const answer = answerTo(frame, frame.length - packetOf(frame, outInterface, this.world.network).length);
+      if (!ANSWERED.has(reason) || this.#random.once(8)) continue;
+      const packet = packetOf(frame, outInterface, this.world.network);
+      const answer = answerTo(frame, frame.length - packet.length);
       const inInterface = parentOf(outInterface!, this.world.network);
       this.#pool.push({ frame: answer, inInterface });
       this.#shake(target, target.director.send(answer, inInterface, this.#now));
@@ -131,6 +162,27 @@ function proxied(world: Start, random: Random): Start {
   });
   const sysctl = { ...world.sysctl, synproxy_defer: random.once(4) ? 1 : 0, synproxy_retries: random.below(4) };
   return { ...world, services, sysctl };
+}
+
+/** Servers of IPv4 behind services of IPv6, some. */
+function translated(world: Start, random: Random): Start {
+  const services = world.services.map(({ service, dests }) => {
+    const isV6 = 'fwmark' in service ? service.family === 6 : service.address.includes(':');
+    if (!isV6 || service.synproxy || service.ops || service.carry === 'uoa-protocol' || random.once(3))
+      return { service, dests };
+    const localAddresses = [...new Set([...HOSTS[4].locals.slice(0, 2), ...(service.localAddresses ?? [])])];
+    const servers = HOSTS[4].servers.slice(0, 2 * dests.length);
+    return {
+      service: { ...service, localAddresses },
+      dests: dests.map((dest, i) => {
+        const { tunnel: _, ...rest } = dest;
+        const address = servers[i];
+        if (address === undefined || dests.some((other) => other.address === address) || random.once(4)) return dest;
+        return { ...rest, address, method: 'fullnat' as const };
+      }),
+    };
+  });
+  return { ...world, services };
 }
 
 /** The interface that frames with an interface's tag come in by. */

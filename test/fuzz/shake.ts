@@ -5,6 +5,8 @@
  */
 import { repairTransport } from './repair.js';
 
+const TCP = 6;
+
 /** The answer to a frame that left, as it comes back by the same wire; `link`: bytes in front of its packet. */
 export function answerTo(left: Uint8Array, link: number): Uint8Array {
   const frame = left.slice();
@@ -15,6 +17,10 @@ export function answerTo(left: Uint8Array, link: number): Uint8Array {
   swap(packet, address, address + size, size);
   const at = isV6 ? 40 : (packet[0]! & 15) * 4;
   swap(packet, at, at + 2, 2);
+  if (packet[isV6 ? 6 : 9] !== TCP) {
+    repairTransport(packet);
+    return frame;
+  }
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   const [number, acknowledged] = [view.getUint32(at + 4), view.getUint32(at + 8)];
   const isAnswer = (packet[at + 13]! & 16) !== 0;

@@ -25,7 +25,7 @@ const PLAN = {
   arenaBytes: 1 << 21,
   fragmentBytes: 1 << 18,
   datagrams: 64,
-  localAddresses: 8,
+  localAddresses: 16,
 } as const;
 /** Few, so that pools are empty now and then. */
 const LOCAL_PORTS = { first: 1024, last: 1027 } as const;

@@ -159,7 +159,7 @@ function stray(choices: Choices): Packet {
 }
 
 /** The packet on the link of an interface. */
-function arrive(network: NetworkConfig, name: Wire, packet: Uint8Array): Arrival {
+export function arrive(network: NetworkConfig, name: Wire, packet: Uint8Array): Arrival {
   const { kind, vlan } = network.interfaces.find((each) => each.name === name) ?? {};
   if (kind === 'raw') return { frame: packet, inInterface: name };
   const [to, from] = name === 'cli' ? [MAC.cli, MAC.client] : [MAC.srv, MAC.server];
