@@ -361,9 +361,12 @@ export function noteRouted(packet: Scratch): void {
   packet.flags = packet.flags | ScratchFlag.Reassembled;
 }
 
-/** It is a datagram of the other family from now on, by whose headers fragments are `more` bytes longer. */
+/**
+ * It is a datagram of the other family from now on, by whose headers fragments are `more` bytes longer. One fragment alone
+ * was not made for its length, and does not tell how to cut.
+ */
 export function translatePieces(v6: bool, more: i32): void {
-  const longest = field(SB_PIECE_MAX) + more;
+  const longest = field(SB_PIECE_COUNT) < 2 ? 0 : field(SB_PIECE_MAX) + more;
   setField(SB_PIECE_FAMILY, v6 ? Family.V6 : Family.V4);
   setField(SB_PIECE_MAX, longest);
   setField(SB_PIECE_WORD, v6 ? longest : 0);

@@ -29,7 +29,7 @@ import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { copyAddress6, IPV6_MTU_MIN, IPV6_SIZE, Ipv6, NEXT_HEADER } from '../wire/ipv6';
 import { carriedGrowth } from './carry';
 import { putLink } from './link';
-import { hasRoom, keepTranslated, LONGER, mtuOfIpv4, putIpv4, putIpv6, refusesLoopback } from './nat64';
+import { hasRoom, keepTranslated, LENGTH_MAX, LONGER, mtuOfIpv4, putIpv4, putIpv6, refusesLoopback } from './nat64';
 import { canLeave, mayStart } from './transmit';
 
 /** Longest error, of either family. */
@@ -51,8 +51,9 @@ export function transmitError64(frame: Descriptor, packet: Scratch, conn: Conn):
   if (isLocal) {
     if (refusesLoopback(frame, packet, conn)) return;
   } else if (!mayStart<v128>(frame, packet, hop) || !canLeave(frame, l4 - FRONT4, hop)) return;
-  const error = errorFor4(packet, hop.mtu);
-  const length = quotedLength(frame, packet, l4, error, FRONT4, hop.mtu);
+  const mtu = mtuOf(hop);
+  const error = errorFor4(packet, mtu);
+  const length = quotedLength(frame, packet, l4, error, FRONT4, mtu);
   if (length == 0) return;
   // All is read before it is written over.
   const tos = quote.trafficClass;
@@ -74,8 +75,9 @@ export function returnError64(frame: Descriptor, packet: Scratch, conn: Conn, ho
   const quote = changetype<Ipv4>(quoteOf(packet));
   const end = endOf(packet);
   const l4 = quotedTransport(false, changetype<usize>(quote), end);
-  const error = errorFor6(packet, conn, hop.mtu);
-  const length = quotedLength(frame, packet, l4, error, FRONT6, hop.mtu);
+  const mtu = mtuOf(hop);
+  const error = errorFor6(packet, conn, mtu);
+  const length = quotedLength(frame, packet, l4, error, FRONT6, mtu);
   if (length == 0) return;
   const ip = l4 - FRONT6;
   if (isLocal ? !hasRoom(frame, ip) : !canLeave(frame, ip, hop)) return;
@@ -92,6 +94,11 @@ export function returnError64(frame: Descriptor, packet: Scratch, conn: Conn, ho
   store<u32>(l4, conn.inPortsBE);
   finishError(frame, packet, error);
   send(frame, packet, hop, isLocal ? Reason.LocalClient : Reason.IcmpOut);
+}
+
+/** Bytes that a way carries: to this host itself it goes over no link. */
+function mtuOf(hop: Hop): u32 {
+  return hop.kind == HopKind.Local ? LENGTH_MAX : hop.mtu;
 }
 
 /** What an ICMPv6 error is in ICMP, on a way of `mtu` bytes, or NONE. */

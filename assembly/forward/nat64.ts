@@ -40,7 +40,8 @@ export const LONGER: u32 = IPV6_SIZE - IPV4_MIN;
 const LONGER_PIECE: u32 = LONGER + FRAGMENT_SIZE;
 /** RFC 7915 §5.1: what is longer than this must not be cut. It fits any way of IPv6. */
 const DF_FREE_MAX: u32 = IPV6_MTU_MIN - LONGER;
-const LENGTH_MAX: u32 = 0xffff;
+/** Of a packet of IPv4. */
+export const LENGTH_MAX: u32 = 0xffff;
 
 /** Rewrites a client's packet for its dest, and judges the frame. */
 export function transmit64(frame: Descriptor, packet: Scratch, conn: Conn): void {
@@ -99,7 +100,7 @@ function fragmentOf(conn: Conn, length: u32): u32 {
 
 /** The dest is this host. */
 function transmitLocal64(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void {
-  if (refusesLoopback(frame, packet, conn) || isWaypoint(frame, packet)) return;
+  if (isWaypoint(frame, packet) || refusesLoopback(frame, packet, conn)) return;
   const told = change(frame, packet, conn, hop, LENGTH_ANY);
   if (told == Told.Dropped) return;
   // A packet of the director's own would not get there.
@@ -165,10 +166,9 @@ export function putIpv4(packet: Scratch, conn: Conn, ip: usize, id: u32, counts:
 export function refuseCut64(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const dest = changetype<Dest>(conn.dest);
   const hop = dest.hop();
-  if (hop.kind != HopKind.Local) {
-    if (!mayStart<v128>(frame, packet, hop) || isWaypoint(frame, packet)) return;
-    if (!fits64(frame, packet, conn, dest.pathMtu(hop), 0)) return;
-  }
+  const isLocal = hop.kind == HopKind.Local;
+  if ((!isLocal && !mayStart<v128>(frame, packet, hop)) || isWaypoint(frame, packet)) return;
+  if (!isLocal && !fits64(frame, packet, conn, dest.pathMtu(hop), 0)) return;
   frame.judge(Verdict.Drop, Reason.TransportTruncated);
 }
 

@@ -67,8 +67,7 @@ export function judgePassingError(
     return report.verdict === 'drop' ? report : { packet: received.packet, reason: 'routed' };
   }
   const sent = toServer(host, report);
-  // What passes does not go to the host itself.
-  if (sent !== undefined) return sent.verdict === 'local' ? drop('local-boundary') : sent;
+  if (sent !== undefined) return sent;
   const answered = findAnswered(host, report.quote);
   if (answered === undefined) return { packet: received.packet, reason: 'routed' };
   if (answered.fullnat !== undefined) {

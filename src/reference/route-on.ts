@@ -50,11 +50,12 @@ export function routeOn(
   pass: (passing: Received, mtu: number) => Passed | Judgement,
   { keepsHops = false, isShortened = false }: Going = {},
 ): Judgement {
-  const { packet, interface: device, isRouted = false } = received;
+  const { interface: device, isRouted = false } = received;
+  // One that is routed for the second time has had its hop counted; its sender is told of it as it came.
+  const hops = hopsOf(received.packet) + Number(isRouted);
+  const packet = isRouted ? withHops(received.packet, hops) : received.packet;
   const route = host.network.route(destination, device);
   if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet, device));
-  // One that is routed for the second time has had its hop counted.
-  const hops = hopsOf(packet) + Number(isRouted);
   if (hops <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet, device));
   if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) {
     return drop('martian-source', answerWith(host, BEYOND_SCOPE, packet, device));

@@ -298,6 +298,8 @@ function emitByTunnel(
 
 /** The dest is the director itself: no hop, so no TTL (LOCALNODE). */
 function deliverHere(host: Host, received: Received, connection: Connection, load: Load): Judgement {
+  // What passes does not go to the host itself.
+  if (received.isRouted) return drop('local-boundary');
   if (!isTranslated(connection)) return { verdict: 'local', reason: 'local-dest' };
   const crosses = isNat64(connection);
   const refused = crosses && !load.isError ? refuseRouted(host, received) : undefined;

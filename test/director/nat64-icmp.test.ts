@@ -345,6 +345,16 @@ it('an error that passes through counts a hop more', () => {
   expect(toHex(frame)).toBe(toHex(expected));
 });
 
+it('a server that is the director is told what the client’s way carries: its own has no MTU', () => {
+  const director = nat64({}, { network: network64(9000, 1300) }, []);
+  const key = { protocol: 'udp', address: VIP, port: 80 } as const;
+  director.addService({ ...key, scheduler: 'rr', localAddresses: [LOCAL] });
+  director.addDest(key, { address: SECOND, port: 8080, method: 'fullnat' });
+  opened(director, { protocol: 'udp' });
+  const { reason, frame } = send64(director, fromRouter6(2, 0, atClient({ protocol: 'udp' }), 8000), 'cli');
+  expect([reason, new DataView(frame.buffer, frame.byteOffset).getUint16(26)]).toEqual(['local-dest', 7980]);
+});
+
 it('schedule_icmp: an error opens the connection that it is about', () => {
   const director = nat64({ localAddresses: [SECOND] }, { sysctl: { schedule_icmp: 1 } });
   const { reason, frame } = send64(director, fromRouter6(1, 4, atClient({ protocol: 'udp' })), 'cli');

@@ -124,6 +124,15 @@ describe('a client', () => {
     expect(hexOf(outcomes)).toEqual([toHex(atServer({ ...words, ttl: 63, id: 0x0304 }))]);
   });
 
+  it('whose fragment is the only one sends none either if it becomes longer', () => {
+    const director = nat64({ carry: 'proxy-v2' }, {}, ['udp']);
+    for (const length of [8, 1000]) {
+      const words = { protocol: 'udp', payload: counting(length) } as const;
+      const outcomes = all(director, fragmentsOf(fromClient(words), []), 'cli');
+      expect([reasonsOf(outcomes), outcomes[0]!.frame.length]).toEqual([['nat64-in'], 20 + 8 + 52 + length]);
+    }
+  });
+
   it('whose datagram in fragments is longer than any of IPv4 is not told', () => {
     const director = nat64({}, { plan: { fragmentBytes: 1 << 18, arenaBytes: 1 << 19 } });
     opened(director, { protocol: 'udp' });

@@ -15,6 +15,7 @@ import {
   LOCAL,
   LPORT,
   nat64,
+  network64,
   numbersOf,
   opened,
   SECOND,
@@ -166,6 +167,27 @@ describe('a server that is the director', () => {
       toHex(atServer({ ...numbersOf(frame), destination: SECOND, ttl: 9, tos: 4, id: idOf(frame) })),
     );
   });
+
+  it.each([SECOND, '127.0.0.1'])(
+    'gets nothing as %s that is to go on to another waypoint, not even if it is cut',
+    (address) => {
+      const { interfaces } = network64();
+      const lo = { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'] };
+      const director = nat64({}, { network: { interfaces: [...interfaces, lo] } }, []);
+      director.addService({ ...keyOf64(), scheduler: 'rr', localAddresses: [LOCAL] });
+      director.addDest(keyOf64(), { ...own, address });
+      send64(director, fromClient(), 'cli');
+      const packet = fromClient({ flags: ACK, extensions: [[43, hex('00000100000000')]] });
+      const cut = packet.slice(0, 60);
+      cut[5] = 20;
+      for (const each of [packet, cut]) {
+        expect(sendAll(director, each, 'cli').map(({ reason }) => reason)).toEqual([
+          'ipv6-extension',
+          'parameter-problem',
+        ]);
+      }
+    },
+  );
 });
 
 describe('a service of IPv6', () => {

@@ -122,6 +122,8 @@ describe.each([
       return new DataView(packetIn(outcome!).payload.buffer).getUint32(8 + (family === 4 ? 20 : 40) + 4);
     };
     expect([0, 1, 2, length, length + 1, length + 2].map(quoted)).toEqual([1000, 1001, 1001, 1001, 1001, 1002]);
+    // The header is not in what went before it.
+    expect([-1, -2, -600].map(quoted)).toEqual([999, 998, 400]);
   });
 
   it('is not told to a server whose client began without a SYN', () => {

@@ -12,7 +12,7 @@ import {
 import { judged } from './builders.js';
 import { ENDS, fragment6, icmpError, udp } from './builders6.js';
 import { ACK, addresses, endsOf, SYN, segment } from './fullnat.js';
-import { answer, ask, CLIENT, FIRST, INNER, left, mtus, nat64, SERVER, VIP, wholeLeft } from './nat64.js';
+import { answer, ask, CLIENT, FIRST, INNER, key, left, mtus, nat64, SERVER, VIP, wholeLeft } from './nat64.js';
 
 const ROUTER = { 4: '10.1.0.254', 6: ENDS[6].far } as const;
 
@@ -152,8 +152,8 @@ describe('from the server’s side', () => {
 });
 
 describe('from the client’s side', () => {
-  const told = (words: Said, director = opened().director, bytes = serialiseIp(fromVirtual())) =>
-    ask(director, icmpError([ROUTER[6], VIP], words, bytes, { ttl: 9, tos: 0x44 }));
+  const told = (words: Said, director = opened().director, bytes = serialiseIp(fromVirtual()), to: string = VIP) =>
+    ask(director, icmpError([ROUTER[6], to], words, bytes, { ttl: 9, tos: 0x44 }));
 
   it('goes from the local end to the server, about the server’s own packet', () => {
     const [outcome] = told([1, 4, 0]);
@@ -234,6 +234,20 @@ describe('from the client’s side', () => {
     const sent = told([1, 4, 0], opened({}, { network: mtus(1500, 600) }).director, long);
     expect(judged(sent)).toEqual(['forward icmp-in']);
     expect(serialiseIp(wholeLeft(sent[0]))).toHaveLength(600);
+  });
+
+  it('does not go on to a server that is the director if it was only passing, whatever it says', () => {
+    const { director } = opened();
+    director.addDest(key('udp'), { address: INNER, port: 8080, method: 'fullnat' });
+    director.deleteDest(key('udp'), { address: SERVER, port: 8080 });
+    ask(director, udp([CLIENT, 9], [VIP, 80]));
+    const about = serialiseIp(udp([VIP, 80], [CLIENT, 9]));
+    for (const words of [
+      [1, 4, 0],
+      [4, 2, 0],
+    ] satisfies Said[]) {
+      expect(judged(told(words, director, about, 'fd00:1::77'))).toEqual(['drop local-boundary']);
+    }
   });
 
   it('opens a connection with schedule_icmp', () => {

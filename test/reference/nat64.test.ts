@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   internetChecksum,
   isIpv6,
+  parseIcmp,
   parseSctp,
   parseUdp,
   pseudoHeader,
@@ -221,6 +222,22 @@ describe('from IPv4 to IPv6', () => {
     const [outcome] = answer(director, tcp([SERVER, 8080], [elsewhere, FIRST], SYN_ACK, 0, { ttl: 9 }));
     expect(outcome).toMatchObject({ verdict: 'forward', reason: 'nat64-out' });
     expect(wholeLeft(outcome)).toMatchObject({ hopLimit: 8 });
+  });
+
+  it.each(['linux', 'dpvs'] as const)('tells a server of its packet as it came, routed or not, by %s', (profile) => {
+    for (const local of ['10.9.0.77', INNER]) {
+      const director = nat64({ localAddresses: [local], profile }, { network: mtus(1280, 1500) });
+      ask(director, tcp([CLIENT, 7], [VIP, 80], SYN));
+      const long = segment(
+        [SERVER, 8080],
+        [local, FIRST],
+        { flags: ACK, data: new Uint8Array(1235) },
+        { ttl: 9, flags: 2 },
+      );
+      const outcomes = answer(director, long);
+      expect(judged(outcomes)).toEqual(['drop too-big', 'forward fragmentation-needed']);
+      expect(parseIcmp(left(outcomes[1]).payload).payload[8]).toBe(9);
+    }
   });
 
   it('says over IPv4 that there is no way to the client any more', () => {
