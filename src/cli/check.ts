@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { familyOf } from '../address.js';
 import { Director } from '../director.js';
 import { IpvsError } from '../errors.js';
 import type { ServiceInfo, ServiceKey } from '../index.js';
@@ -105,15 +106,19 @@ function refusalsOf(rules: readonly RuleCommand[]): Problem[] {
   return problems;
 }
 
-/** Servers by FullNAT that nothing will reach, a warning for each of their services. */
+/** Servers by FullNAT that nothing will reach, a warning for the first of each family in a service. */
 function withoutLocalAddress(rules: readonly RuleCommand[], services: readonly ServiceInfo[]): Problem[] {
-  const lacking = new Set(services.filter(({ localAddresses }) => localAddresses === undefined).map(nameOfService));
+  const lacking = new Set<string>();
+  for (const service of services) {
+    const families = new Set(service.localAddresses?.map(familyOf));
+    for (const family of [4, 6] as const) if (!families.has(family)) lacking.add(`${nameOfService(service)} ${family}`);
+  }
   const problems: Problem[] = [];
   for (const rule of rules) {
-    if (rule.command !== 'add-server' || rule.dest.method !== 'fullnat' || !lacking.delete(nameOfService(rule.service)))
-      continue;
-    const text =
-      'its service has no local address (--add-laddr, laddr_group_name), without which FullNAT reaches no server';
+    if (rule.command !== 'add-server' || rule.dest.method !== 'fullnat') continue;
+    const family = familyOf(rule.dest.address);
+    if (!lacking.delete(`${nameOfService(rule.service)} ${family}`)) continue;
+    const text = `its service has no local address of IPv${family} (--add-laddr, laddr_group_name), without which FullNAT does not reach it`;
     problems.push({ at: rule.at, severity: 'warning', text });
   }
   return problems;

@@ -60,6 +60,26 @@ describe('ipvs-wasm check', () => {
     expect(await run('check', whole)).toMatchObject({ code: 0, out: '' });
   });
 
+  it('warns of servers by NAT64 without a local address of their own family', async () => {
+    const service = '[fd00::100]:80';
+    const rules = (laddr: string) =>
+      file(
+        `nat64-${laddr.length}.txt`,
+        `-A -t ${service}`,
+        `--add-laddr -t ${service} --laddr ${laddr}`,
+        `-a -t ${service} -r 10.1.0.11:8080 --fullnat`,
+        `-a -t ${service} -r 10.1.0.12:8080 --fullnat`,
+        `-a -t ${service} -r [fd00:1::11]:8080 --fullnat`,
+      );
+    const lines = async (laddr: string) => {
+      const { code, out } = await run('check', rules(laddr));
+      expect(code).toBe(0);
+      return out.match(/:\d+: warning: its service has no local address of IPv\d/g);
+    };
+    expect(await lines('fd00:1::1')).toEqual([':3: warning: its service has no local address of IPv4']);
+    expect(await lines('10.1.0.1')).toEqual([':5: warning: its service has no local address of IPv6']);
+  });
+
   it('warns of what it ignores in a keepalived.conf, which is no error', async () => {
     const { code, out } = await run('check', CONF);
     expect(code).toBe(0);
