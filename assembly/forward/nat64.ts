@@ -126,7 +126,7 @@ export function keepTranslated(frame: Descriptor, packet: Scratch, reason: Reaso
 
 /** Makes it the server's, all but its link header. */
 function change(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
-  // What GUE has named to be summed up may be the header.
+  // What GUE has named to be summed up may be the header, and what it is written over the ports.
   if (packet.hasRemoteChecksum && !completeChecksum(frame, packet)) return Told.Dropped;
   const numbers = numberIn(packet, conn);
   const headers = <u32>(packet.l4 - packet.ip);
@@ -140,7 +140,7 @@ function change(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u
   const addresses = difference128to32(conn.caddr6, own.laddrBE) + difference128to32(conn.vaddr6, conn.daddrBE);
   const id = packet.isReassembled ? bswap<u32>(field(SB_PIECE_ID)) & 0xffff : u32.MAX_VALUE;
   putIpv4(packet, conn, packet.l4 - IPV4_MIN, id, hop.kind != HopKind.Local);
-  putPorts(frame, packet, addresses, numbers, conn.inPortsBE, own.lportBE | (conn.dportBE << 16));
+  putPorts(frame, packet, addresses, numbers, load<u32>(packet.l4), own.lportBE | (conn.dportBE << 16));
   return completeChecksum(frame, packet) ? told : Told.Dropped;
 }
 
@@ -184,8 +184,7 @@ export function return64(frame: Descriptor, packet: Scratch, conn: Conn, hop: Ho
   const id = packet.header.identification;
   const addresses = difference32to128(conn.daddrBE, conn.vaddr6) + difference32to128(own.laddrBE, conn.caddr6);
   putIpv6(packet, conn, ip, !isLocal);
-  const from = conn.dportBE | (own.lportBE << 16);
-  putPorts(frame, packet, addresses, numbers, from, rotl<u32>(conn.inPortsBE, 16));
+  putPorts(frame, packet, addresses, numbers, load<u32>(packet.l4), rotl<u32>(conn.inPortsBE, 16));
   if (!completeChecksum(frame, packet)) return;
   if (isLocal) {
     keepTranslated(frame, packet, Reason.LocalClient);

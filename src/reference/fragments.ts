@@ -44,7 +44,8 @@ function cutIpv4(packet: Ipv4Packet, { mtu, arrival }: Exit): IpPacket[] | 'too-
   const { sizes, isNew } = pieceSizes(packet.payload.length, room, arrival);
   // DF comes back only where the boundaries are new ones, be it the DF of what is in the tunnel.
   const flags = isNew && (sharedWord(arrival, false) & FRAG_PMTU) !== 0 ? IP_FLAG.dontFragment : 0;
-  const later = { ...packet, options: laterOptions(packet.options) };
+  // Those of a later fragment were made so when the datagram was cut for the first time.
+  const later = packet.fragmentOffset === 0 ? { ...packet, options: laterOptions(packet.options) } : packet;
   return slices(packet.payload, sizes).map(({ start, bytes, isLast }) =>
     withChecksum({
       ...(start === 0 ? packet : later),

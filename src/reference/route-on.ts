@@ -28,6 +28,8 @@ export interface Passed {
   packet: IpPacket;
   reason: string;
   arrival?: Received['arrival'];
+  /** What is left to be finished of it, where that is less than before. */
+  partialChecksum?: Received['partialChecksum'];
 }
 
 /** How a packet goes on. */
@@ -104,16 +106,16 @@ function leave(
 /** An IPv4 packet has become one of IPv6. */
 function leaveAcross(
   host: Host,
-  { packet: before, arrival: came, partialChecksum: begun }: Received,
+  { packet: before, arrival: came, partialChecksum }: Received,
   route: Route,
-  { packet, reason }: Passed,
+  { packet, reason, partialChecksum: begun = partialChecksum }: Passed,
   isShortened: boolean,
 ): Judgement {
   const { mtu } = route;
   const arrival = isShortened ? undefined : arrivalOverIpv6(came, mtu);
   const identification = isIpv6(before) ? 0 : before.identification;
-  const partialChecksum = unfinishedAfter(packet, begun);
-  return emit(host, { packet, reason, route, mtu, arrival, identification, partialChecksum });
+  const left = unfinishedAfter(packet, begun);
+  return emit(host, { packet, reason, route, mtu, arrival, identification, partialChecksum: left });
 }
 
 function recorded(packet: IpPacket, { addressSlots }: Received, address: number | bigint): IpPacket {

@@ -70,6 +70,20 @@ const RULES: readonly MaskRule[] = [
     ranges: ({ made }, got) => (made && got.version === 4 && got.protocol === ICMP ? [idOf(got)] : []),
   },
   {
+    // NAT64 numbers what may be cut from the same counter, but for what came in fragments, which have a number.
+    name: 'nat64-id',
+    ranges(context, got) {
+      // Errors of ICMPv6 become some of ICMP.
+      const isError = context.reason === 'icmp-in' && got.protocol === ICMP;
+      const isOurs = context.reason === 'nat64-in' || (isError && packetOf(context.offered)?.protocol !== ICMP);
+      const isAtomic = !got.fragment && fieldOf(got.layers[0], 'ip.flags')?.includes('DF');
+      if (!isOurs || got.version === 6 || isAtomic) return [];
+      const came = fragmentIdOf(context.offered);
+      const isKept = came !== undefined && (Number(came) & 0xffff) === readU16(context.expected, idOf(got).start);
+      return isKept ? [] : [{ ...idOf(got), key: `nat64-id of packet ${context.packet}` }];
+    },
+  },
+  {
     // Outer headers with DF have ID 0, unless cut; those without are numbered from the same kind of counter. All fragments
     // of an outer packet have the same one.
     name: 'outer-id',

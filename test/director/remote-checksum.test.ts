@@ -117,3 +117,34 @@ it.each([undefined, 'toa', 'proxy-v1', 'proxy-v2'] as const)(
     }
   },
 );
+
+describe('NAT64', () => {
+  const both: NetworkConfig = {
+    ...network,
+    interfaces: [
+      ...network.interfaces,
+      { name: 'six', kind: 'raw', addresses: ['fd00::1/64', 'fd00::100/128'] },
+      { name: 'sit0', kind: 'sit' },
+    ],
+  };
+  const plan = { ...SMALL_PLAN, localAddresses: 1 };
+  const names = ['core', 'reference'] as const;
+
+  it.each(names)('finishes it first, even in the place of ports, and translates what is there then (%s)', (name) => {
+    const director: Any =
+      name === 'core' ? createDirector('release', { plan, network: both }) : new ReferenceDirector({ network: both });
+    const key = { protocol: 'udp', address: 'fd00::100', port: 4000 } as const;
+    director.addService({ ...key, localAddresses: ['10.1.0.1'] });
+    director.addDest(key, { address: '10.1.0.11', port: 4001, method: 'fullnat' });
+    const ends = { source: 'fd00::2', destination: 'fd00::100' };
+    const given = udp({ ...ends, sport: 1000, dport: 4000, payload: counting(12) });
+    const [outcome] = director.send(remote(given, 40, 40), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'forward', reason: 'nat64-in' });
+    const sum = checksum(given.subarray(40));
+    const came = join(Uint8Array.of(sum >> 8, sum & 255), given.subarray(42));
+    const left = outcome!.frame.subarray(20);
+    expect(toHex(left.subarray(0, 6))).toBe(toHex(Uint8Array.of(4, 0, 4001 >> 8, 4001 & 255, 0, 20)));
+    const error = checksum(join(pseudoHeader({ source: '10.1.0.1', destination: '10.1.0.11' }, 17, left.length), left));
+    expect(error).toBe(checksum(join(pseudoHeader(ends, 17, came.length), came)));
+  });
+});

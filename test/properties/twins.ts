@@ -6,7 +6,7 @@
 import type { Director, EcnName, Outcome } from '../../src/director.js';
 import { type ReferenceConnectionInfo, ReferenceDirector, type ReferenceOutcome } from '../../src/reference/index.js';
 import { Choices, matchFrames } from '../../src/scenario/masks.js';
-import type { FrameNotes, InterfaceConfig, LocalPortsConfig, NetworkConfig, SysctlConfig } from '../../src/types.js';
+import type { FrameNotes, LocalPortsConfig, NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, SMALL_PLAN } from '../support/core.js';
 import { ethernet, toHex } from '../support/packets.js';
 import { finishedFrame } from './finish.js';
@@ -186,17 +186,17 @@ export class Twins {
     const [got, expected] = [toHex(ours.frame), toHex(frame)];
     if (got === expected) return;
     const onEthernet = (frame: Uint8Array): Uint8Array =>
-      this.#interface(ours.outInterface)?.kind === 'raw'
-        ? ethernet('000000000000', '000000000000', frame, etherType(frame))
-        : frame;
+      ipAt(frame) === 0 ? ethernet('000000000000', '000000000000', frame, etherType(frame)) : frame;
     const time = BigInt(this.now) * 1_000_000n;
+    // What NAT64 gives to the host begins with its header, and is numbered as what it sends.
+    const isForHost = packet.reason === 'local-dest' && ipAt(ours.frame) === 0 && ours.frame[0] === 0x45;
     const match =
-      ours.verdict === 'forward'
+      ours.verdict === 'forward' || isForHost
         ? matchFrames({
             expected: onEthernet(frame),
             got: onEthernet(ours.frame),
             offered,
-            reason: packet.reason,
+            reason: isForHost ? 'nat64-in' : packet.reason,
             made: packet.made,
             packet: packet.number,
             arrival: time,
@@ -207,10 +207,6 @@ export class Twins {
     if (match === undefined || conflict !== undefined)
       this.#same(conflict?.key ?? `frame, ${ours.reason}`, got, expected);
     else this.#chosen.keep(match.choices);
-  }
-
-  #interface(name: string | undefined): InterfaceConfig | undefined {
-    return this.#network.interfaces.find((one) => one.name === name);
   }
 
   #same(what: string, core: string, reference: string): void {

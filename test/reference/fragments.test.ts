@@ -557,6 +557,11 @@ describe('cut', () => {
     }
   });
 
+  it('leaves the options of a later fragment as they are', () => {
+    const later = ip({ options: hex('0707080a00000100'), fragmentOffset: 40, payload: counting(90) });
+    expect(geometryOf(cut(later, exit))).toEqual(['0707080a00000100', '0707080a00000100']);
+  });
+
   it('cannot cut below 8 bytes, nor IPv6 smaller than it came', () => {
     expect(cut(ip({ payload: counting(64) }), { ...exit, mtu: 27 })).toBe('too-big');
     expect(cut({ ...SIX, payload: counting(64) }, { ...exit, mtu: 55 })).toBe('too-big');

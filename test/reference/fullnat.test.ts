@@ -129,6 +129,19 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     }
   });
 
+  it('quotes such a reply as it came, by whichever of its two ways it does not fit', () => {
+    const elsewhere = family === 4 ? '10.9.0.77' : 'fd00:9::77';
+    const interfaces = NETWORK.interfaces.map((each) => ({ ...each, mtu: each.name === 'cli' ? 1300 : 1500 }));
+    const routes = [{ dst: elsewhere, dev: 'srv', gateway: server }, ...(NETWORK.routes ?? [])];
+    const talk = talkOf({}, { network: { ...NETWORK, interfaces, routes } });
+    talk.director.editService({ ...keyOf(family), scheduler: 'rr', localAddresses: [elsewhere] });
+    talk.client({ flags: SYN });
+    const long = tcp([server, 8080], [elsewhere, 1024], ACK, 1400, { ttl: 9, flags: DF });
+    const outcomes = talk.director.send(frame(long, 'srv'), 'srv', NOW);
+    expect(judged(outcomes)).toEqual(['drop too-big', 'forward fragmentation-needed']);
+    expect(packetIn(outcomes[1]!).payload[8 + (family === 4 ? 8 : 7)]).toBe(9);
+  });
+
   it('keeps its local end and its profile when the service gets others', () => {
     const talk = talkOf();
     talk.client({ flags: SYN });

@@ -65,7 +65,7 @@ const outer = (id: number, fragment = 0, payload = inner) =>
 
 describe('matchFrames', () => {
   it('has these masks', () => {
-    expect(MASKS).toEqual(['icmp-id', 'outer-id', 'gue-port', 'fragment-id', 'flow-label', 'clock']);
+    expect(MASKS).toEqual(['icmp-id', 'nat64-id', 'outer-id', 'gue-port', 'fragment-id', 'flow-label', 'clock']);
   });
 
   it('needs no mask for equal frames, and allows nothing by itself', () => {

@@ -7,7 +7,7 @@ import type { Connection } from '../connections.js';
 import { settle } from '../emit.js';
 import { drop, type Host, type Judgement, type Received } from '../host.js';
 import { isNat64 } from '../nat64/headers.js';
-import type { IpPacket } from '../packet/ip.js';
+import { type IpPacket, isIpv6 } from '../packet/ip.js';
 import type { Transport } from '../ports.js';
 import { passReply } from '../reply.js';
 import { routeOn } from '../route-on.js';
@@ -19,16 +19,31 @@ export type ErrorTranslation = (packet: IpPacket, mtu: number) => IpPacket | Jud
 /** A packet of the connection's server. */
 export function sendBack(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
   const crosses = isNat64(connection);
-  const keeps = keepsHops(connection.fullnat?.profile);
-  // What GUE left to be finished is found by where it stands, which another header moves.
-  const settled = crosses ? settle(received.packet, received.partialChecksum) : received;
-  const whole = typeof settled === 'string' ? received : { ...received, ...settled };
   const pass: Parameters<typeof routeOn>[3] = (passing) => {
-    if (settled === 'tunnel-malformed') return drop(settled);
-    const passed = passReply(host, passing, connection, transport);
-    return 'verdict' in passed ? passed : { packet: passed, reason: crosses ? 'nat64-out' : 'fullnat-out' };
+    const settled = crosses ? settledPayload(passing, received) : passing;
+    const isMalformed = settled === 'tunnel-malformed';
+    const passed = passReply(host, isMalformed ? passing : settled, connection, transport);
+    if ('verdict' in passed) return passed;
+    if (isMalformed) return drop(settled);
+    const { partialChecksum } = settled;
+    return { packet: passed, reason: crosses ? 'nat64-out' : 'fullnat-out', partialChecksum };
   };
-  return routeOn(host, whole, connection.clientAddress, pass, { keepsHops: keeps });
+  const way = { keepsHops: keepsHops(connection.fullnat?.profile) };
+  return routeOn(host, received, connection.clientAddress, pass, way);
+}
+
+/**
+ * What GUE left to be finished is found by where it stands, which another header moves: it is finished in the packet as it
+ * came, before options were filled in.
+ */
+function settledPayload(
+  passing: Received,
+  { packet, givenOptions, partialChecksum }: Received,
+): Received | 'tunnel-malformed' {
+  const settled = settle(isIpv6(packet) ? packet : { ...packet, options: givenOptions }, partialChecksum);
+  if (typeof settled === 'string') return settled;
+  const whole = { ...passing.packet, payload: settled.packet.payload };
+  return { ...passing, packet: whole, partialChecksum: settled.partialChecksum };
 }
 
 /** An error about a packet to its server; `translateBack` counts it and tells how it is translated. */

@@ -154,5 +154,6 @@ export function quotedNumber(number: number, { delta, header, initial, taken }: 
   const behind = (number - delta - initial - 1) | 0;
   // The SYN, and what stands in or behind the header.
   if (behind >= -1 && behind < header) return (initial + 1 + Math.min(0, behind)) >>> 0;
-  return (number - delta - (behind < 0 ? 0 : header)) >>> 0;
+  const isOfStream = ((number - delta - initial) | 0) > 0;
+  return (isOfStream ? number - delta - header : number - delta) >>> 0;
 }

@@ -23,6 +23,10 @@ const ERRORS = {
     [3, 13],
     [4, 0],
     [12, 0],
+    [3, 2],
+    [3, 9],
+    [3, 14],
+    [12, 2],
     [5, 1],
     [8, 0],
     [0, 0],
@@ -47,6 +51,13 @@ const ERRORS = {
 } as const;
 
 const MTUS = [1300, 1400, 1280, 0, 68, 1500, 576, 65_535, 1452];
+
+/** What else the second word tells: pointers of either family, and how long the quotation is where something follows it. */
+const OTHERS = [
+  ...[1, 4, 6, 7, 8, 24, 39, 40],
+  ...[1, 3, 8, 9, 12, 16, 20].map((pointer) => pointer * 2 ** 24),
+  ...[0x200000, 0x010000, 0x20000578, 0x10000000, 0x02000000],
+];
 
 /** Source and destination of a packet that is whole up to there. */
 export function endsOf(packet: Uint8Array): { source: string; destination: string } | undefined {
@@ -73,7 +84,7 @@ export function errorAbout(choices: Choices, quoted: Uint8Array): (Made & { sour
   const source = choices.of([ends.destination, routers[0], routers[1], clients[0]] as string[]);
   const destination = choices.once(10) ? choices.of([own, clients[0] as string]) : ends.source;
   const [type, code] = choices.of<readonly [number, number]>(ERRORS[family]);
-  const rest = choices.of(MTUS);
+  const rest = choices.once(3) ? choices.of(OTHERS) : choices.of(MTUS);
   const largest = family === 4 ? 548 : 1232;
   const header = family === 4 ? ((quoted[0] ?? 0) & 15) * 4 : 40;
   const length = choices.of([

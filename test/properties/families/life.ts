@@ -8,7 +8,6 @@ import type { DestKey, ServiceKey } from '../../../src/types.js';
 import type { Binary } from '../../support/core.js';
 import { type Tally, Twins } from '../twins.js';
 import { Choices } from './choices.js';
-import { familyOf } from './hosts.js';
 import type { LifeChoices, Step } from './steps.js';
 import { framesOf, type Known } from './traffic.js';
 import { destOf, KEYS, networkOf, serviceOf, sysctlOf, worldOf } from './world.js';
@@ -94,9 +93,6 @@ export class Life {
     const there = choices.once(3) ? undefined : service.dests[choices.below(4)];
     const what = choices.of(['addDest', 'editDest', 'deleteDest'] as const);
     const { address, port } = (what === 'addDest' ? undefined : there) ?? (dest as Required<DestKey>);
-    // The core does not have NAT64 yet.
-    const isNat64 = dest.method === 'fullnat' && what === 'editDest' && familyOf(address) === 4;
-    if (isNat64 && !('fwmark' in service ? service.family === 4 : familyOf(service.address) === 4)) return;
     if (what === 'deleteDest') this.#twins.both(what, service, { address, port });
     else this.#twins.both(what, service, { ...dest, address, port });
   }

@@ -125,9 +125,9 @@ function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Pac
   const { protocol, clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
   // Of some that FTP agreed on it is not known yet.
   const clientPort = known.clientPort || choices.of(PORTS);
-  const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(clientAddress);
-  const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
   const { localAddress = clientAddress, localPort = clientPort } = known;
+  const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(localAddress);
+  const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
   const [destination, dport] = isReply ? [localAddress, localPort] : [virtualAddress, virtualPort];
   const wire = isReply && destAddress !== HOSTS[familyOf(destAddress)].servers[5] ? 'srv' : 'cli';
   // ISAKMP: what it agrees upon comes as AH and ESP.

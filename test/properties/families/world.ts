@@ -102,9 +102,10 @@ function localsOf(
   const first = choices.below(locals.length);
   const count = choices.of([1, 2, 1, 3, 0]);
   const localAddresses = Array.from({ length: count }, (_, i) => locals[(first + i) % locals.length] as string);
-  // Local addresses and servers of IPv4 in services of IPv6: the core does not have NAT64 yet.
-  const others = family === 4 ? [HOSTS[6].own] : [];
-  if (choices.once(30)) localAddresses.push(choices.of([...odd, ...others, locals[first] as string]));
+  const other = HOSTS[family === 4 ? 6 : 4];
+  // Those of IPv4 are for servers of IPv4.
+  if (family === 6) localAddresses.splice(choices.below(3), 0, ...other.locals.slice(0, choices.below(3)));
+  if (choices.once(30)) localAddresses.push(choices.of([...odd, other.own, locals[first] as string]));
   const profile = choices.of(['linux', 'linux', 'alibaba', 'dpvs'] as const);
   const known = CARRIERS['fwmark' in key ? 'mark' : key.protocol];
   const carriers = known.filter((carry) => family === 4 || carry !== 'uoa-option');
@@ -127,7 +128,8 @@ function portsOf(choices: Choices): LocalPortsConfig {
 export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
   const method = choices.of(['nat', 'tun', 'dr', 'fullnat', 'nat', 'fullnat', 'tun'] as const);
-  const mixes = choices.once(method === 'tun' ? 3 : 40) && !(method === 'fullnat' && family === 6);
+  const often = method === 'tun' ? 3 : method === 'fullnat' && family === 6 ? 2 : 40;
+  const mixes = choices.once(often);
   const { servers } = HOSTS[mixes ? (family === 4 ? 6 : 4) : family];
   const own = 'fwmark' in key ? 0 : key.port;
   const [upperThreshold, lowerThreshold] = choices.of([
