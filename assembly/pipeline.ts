@@ -20,7 +20,7 @@ import { Descriptor, Scratch } from './descriptor';
 import { isIpv6 } from './flow/family';
 import { parseFrame, parsePacket } from './flow/parse';
 import { returnFull, sendFull } from './forward/fullnat';
-import { sendOwed } from './forward/proxied';
+import { sendOwed } from './forward/owed';
 import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';

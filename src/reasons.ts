@@ -94,6 +94,11 @@ const table = {
     'forward',
     'RST: the server refused, is silent or cannot be reached, or speaks of another connection (synproxy)',
   ],
+  'expired-reset': [
+    Reason.ExpiredReset,
+    'forward',
+    'RST to an end of a connection whose time is over (conn_expire_tcp_rst)',
+  ],
   fragment: [Reason.FragmentPiece, 'forward', 'a further fragment of the frame that was cut'],
 
   'local-delivery': [Reason.LocalDelivery, 'local', 'addressed to this host, no service takes it'],

@@ -118,6 +118,8 @@ export interface ConnectionInfo {
   state: ConnStateName;
   /** Seconds until it ends if no packet comes. */
   expires: number;
+  /** Seconds since its last packet, or since it was given more time: for those that it controls, or for a server that is silent. */
+  idle: number;
   /** Packets from the client. */
   inPackets: number;
   /** By FullNAT: what its server sees of the client. */
@@ -442,7 +444,7 @@ export function readConnection(view: DataView, at: number, now: number): Connect
   // What controls connections lives on by a minute at a time.
   const isControlling = controlsAny(view, at, isTemplate);
   if (age >= timeout && !isControlling) return undefined;
-  const left = age >= timeout ? LONGER - ((age - timeout) % LONGER) : timeout - age;
+  const [life, idle] = age >= timeout ? [LONGER, (age - timeout) % LONGER] : [timeout, age];
   const isUdp = view.getUint8(at + abi.CONN_PROTOCOL) === Protocol.Udp;
   // Also before its first packet, when an error has opened it.
   const state = isUdp ? ConnState.Udp : view.getUint8(at + abi.CONN_STATE);
@@ -460,7 +462,8 @@ export function readConnection(view: DataView, at: number, now: number): Connect
       : { destAddress: destAddress(view, at, family), destPort: view.getUint16(at + abi.CONN_DPORT_BE, false) }),
     method,
     state: isTemplate ? templateState(view, at) : (STATE_NAMES[state] ?? STATE_NAMES[ConnState.None]),
-    expires: left / 1000,
+    expires: (life - idle) / 1000,
+    idle: idle / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
     ...(method === 'fullnat' && !isTemplate && readLocal(view, at)),
     ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),

@@ -50,6 +50,7 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   synproxy_timestamp: { at: abi.SB_SYNPROXY_TIMESTAMP },
   synproxy_retries: { at: abi.SB_SYNPROXY_RETRIES, most: 7 },
   synproxy_dup_ack: { at: abi.SB_SYNPROXY_DUP_ACK, most: 255 },
+  conn_expire_tcp_rst: { at: abi.SB_CONN_EXPIRE_TCP_RST },
 };
 
 /** The kernel's defaults, but that a director forwards. */
@@ -80,6 +81,7 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   synproxy_timestamp: 1,
   synproxy_retries: 3,
   synproxy_dup_ack: 10,
+  conn_expire_tcp_rst: 0,
 };
 
 /** Those that count as soon as they are written; what the others mean to the defence it asks each second. */

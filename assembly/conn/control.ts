@@ -70,8 +70,8 @@ export function letGo(conn: Conn): void {
 }
 
 /**
- * Whether one that is due lives on, as it controlled somebody at that moment: by a minute, or several; it has ended when not.
- * The connections that were due by then must have ended.
+ * Whether one that is due lives on, as it controlled somebody at that moment: by a minute, or several. The connections that
+ * were due by then must have ended.
  */
 export function outlives(controller: Conn): bool {
   const controlling = controlledBy(controller);
@@ -80,16 +80,11 @@ export function outlives(controller: Conn): bool {
   const late = now - due;
   const isFree = controlling.controls == 0;
   const free = now - controlling.released;
-  if (isFree && late <= free) {
-    endConnection(controller);
-    return false;
-  }
+  if (isFree && late <= free) return false;
   const minutes = isFree ? (late - free + LONGER - 1) / LONGER : late / LONGER + 1;
   controller.touched = due + (minutes - 1) * LONGER;
   controller.timeout = LONGER;
-  if (!isFree || minutes * LONGER > late) return true;
-  endConnection(controller);
-  return false;
+  return !isFree || minutes * LONGER > late;
 }
 
 /** Keeps a record that is in hand from making room, from ending with those that it controls, and from the wheel. */

@@ -17,6 +17,7 @@ import {
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';
+import { owesReset } from './expected';
 import { isAwaiting } from './proxied';
 import { Conn } from './record';
 import { endConnection } from './table';
@@ -25,15 +26,32 @@ import { hang, nextDown, noteTurn, owe, remaining, takeDown, unhang } from './wh
 /** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
 const CLOCK_STEP: u64 = 1 << 30;
 
-/** Whether a connection that is due lives on, for those that it controls or for a frame that it owes; it has ended when not. */
+/** Whether a connection that is due lives on, for those that it controls or for frames that it owes; it has ended when not. */
 export function livesOn(conn: Conn): bool {
-  if (isAwaiting(conn)) return true;
-  if (!mayControl(conn)) {
-    endConnection(conn);
-    return false;
+  if (owes(conn)) return true;
+  if (mayControl(conn)) {
+    endDue();
+    if (outlives(conn)) return true;
   }
-  endDue();
-  return outlives(conn);
+  endConnection(conn);
+  return false;
+}
+
+/** Whether it may not end before somebody was told. */
+function owes(conn: Conn): bool {
+  return isAwaiting(conn) || owesReset(conn);
+}
+
+/** Whether it was due before the wheel's last turn. */
+function isLate(conn: Conn): bool {
+  return now32() - conn.touched - conn.timeout > (now32() & ((1 << WHEEL_SHIFT) - 1));
+}
+
+/** Ends a connection that is due and hangs nowhere, or lets it wait until its ends can be told: at the first turn of the wheel. */
+function expire(conn: Conn): void {
+  if (!owesReset(conn)) endConnection(conn);
+  else if (isLate(conn)) owe(conn);
+  else hang(conn);
 }
 
 /** Ends the connections of all dests that were deleted, then those that controlled them. */
@@ -90,7 +108,7 @@ function turnWheel(to: u32): void {
         conn.next = due;
         due = <u32>address;
       } else {
-        endConnection(conn);
+        expire(conn);
       }
     }
   }
@@ -125,12 +143,12 @@ function endControllers(first: u32): void {
 
 /** One of them, which does not hang anywhere. Who was due after the wheel's turn is left in it. */
 function endController(conn: Conn): void {
-  const sinceTurn = now32() & ((1 << WHEEL_SHIFT) - 1);
   hang(conn);
-  if (now32() - conn.touched - conn.timeout > sinceTurn && outlives(conn)) {
-    unhang(conn);
-    hang(conn);
-  }
+  if (!isLate(conn)) return;
+  const isLeft = outlives(conn);
+  unhang(conn);
+  if (isLeft) hang(conn);
+  else expire(conn);
 }
 
 /** Ends all connections that are due, but those that may control others: those whose slot comes next. */
@@ -138,7 +156,7 @@ export function endDue(): void {
   takeDown(field(SB_WHEEL_NOW) + 1);
   for (let address = nextDown(); address != 0; address = nextDown()) {
     const conn = changetype<Conn>(address);
-    if (remaining(conn) == 0 && !mayControl(conn) && !isAwaiting(conn)) endConnection(conn);
+    if (remaining(conn) == 0 && !mayControl(conn) && !owes(conn)) endConnection(conn);
     else hang(conn);
   }
 }

@@ -15,7 +15,7 @@ import { endDue } from './expiry';
 import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry } from './index-table';
 import { Conn } from './record';
-import { connOf, isReply, takeRecord } from './table';
+import { connOf, endConnection, isReply, takeRecord } from './table';
 import { TemplateKey } from './template-key';
 import { hang, remaining } from './wheel';
 
@@ -29,7 +29,9 @@ export function findTemplate(key: TemplateKey): Conn | null {
   const found = seekTemplate(key);
   if (found == null || remaining(found) != 0) return found;
   endDue();
-  return outlives(found) ? found : null;
+  if (outlives(found)) return found;
+  endConnection(found);
+  return null;
 }
 
 function seekTemplate(key: TemplateKey): Conn | null {

@@ -7,6 +7,7 @@ import { ConnFlag } from '../../src/abi/connections';
 import { ConnState, Protocol } from '../../src/abi/protocol';
 import { assure } from '../conn/control';
 import { isSecureTcp } from '../conn/defence';
+import { isNoted } from '../conn/expected';
 import { Conn } from '../conn/record';
 import { nextSctpState, sctpEvent } from '../conn/sctp-state';
 import { enterState, timeoutFor, timeoutOf, UDP_STATE } from '../conn/table';
@@ -15,12 +16,14 @@ import { Scratch } from '../descriptor';
 import { now32 } from '../superblock';
 import { SCTP_NO_CHUNK } from '../wire/sctp';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
+import { noteAcknowledged, noteEstablished } from './expected';
 import { noteSyn } from './isn';
 
 /** Notes the time, and moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
   conn.touched = now32();
   if (!isSteady(packet, conn, direction)) moveState(packet, conn, direction);
+  else if (conn.isExtended && isNoted(conn)) noteAcknowledged(packet, conn, direction);
 }
 
 /** Whether it is like nearly all segments of established connections, which leave everything as it is, in every table. */
@@ -58,5 +61,9 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
       ? nextTcpState(table, changetype<Tcp>(packet.l4).flags, state, isSecureTcp())
       : nextSctpState(table, chunk, state),
   );
-  if (isTcp && direction == Direction.In && conn.isFull) noteSyn(packet, conn, state);
+  if (!isTcp) return;
+  if (direction == Direction.In && conn.isFull) noteSyn(packet, conn, state);
+  if (conn.state != ConnState.Established) return;
+  if (state != ConnState.Established) noteEstablished(packet, conn, direction);
+  else if (conn.isExtended && isNoted(conn)) noteAcknowledged(packet, conn, direction);
 }

@@ -8,11 +8,11 @@ import { EXT_IN } from '../../src/abi/connections';
 import { SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
-import { countRetry, establish, isAwaiting, proxiedOf } from '../conn/proxied';
+import { noteExpected, tellsEnds } from '../conn/expected';
+import { countRetry, establish, proxiedOf } from '../conn/proxied';
 import { Conn } from '../conn/record';
 import { toReceiver } from '../conn/sequence';
 import { endConnection } from '../conn/table';
-import { firstOwing, hang, remaining, unhang } from '../conn/wheel';
 import { Descriptor, Scratch } from '../descriptor';
 import { hasSackIn, isStampedIn, scaleIn, sizeIn } from '../flow/cookie';
 import { isIntact } from '../flow/intact';
@@ -31,8 +31,6 @@ import { startOf } from './syn-ack';
 import { canLeave } from './transmit';
 
 const WINDOW_MAX: u32 = 0xffff;
-/** Frames that are sent by one call because it is time: others may need some, too. */
-const OWED_MAX: u32 = 256;
 
 /** The client's first number as the server has it. */
 function firstNumber(conn: Conn): u32 {
@@ -77,7 +75,8 @@ function hopToServer(conn: Conn): Hop {
   return changetype<Dest>(conn.dest).hop();
 }
 
-function hopToClient(conn: Conn): Hop {
+/** The way to the connection's client. */
+export function hopToClient(conn: Conn): Hop {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
   resolveAny(conn.isV6, conn.caddr, hop);
   return hop;
@@ -94,7 +93,7 @@ function roomIn(frame: Descriptor, packet: Scratch, hop: Hop): usize {
 }
 
 /** The frame is the segment at `ip` now. */
-function send(frame: Descriptor, ip: usize, hop: Hop, reason: Reason): void {
+export function send(frame: Descriptor, ip: usize, hop: Hop, reason: Reason): void {
   forgetPartial(frame);
   putLink(frame, ip, hop.outInterface, hop.mac);
   frame.judge(Verdict.Forward, reason);
@@ -175,6 +174,7 @@ function connect(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const bytes = tcp.window;
   const ahead = stamped ? ownStamp(conn) - stampOf(offer) : 0;
   establish(conn, cookie - number, ahead, scaleIn(own.terms) == NO_SCALE ? NO_SCALE : scaleOf(offer));
+  if (tellsEnds()) noteExpected(conn, cookie + 1, tcp.acknowledgement);
   openWindow(frame, conn, cookie, toClient(bytes, own), stamp);
 
   const hop = hopToServer(conn);
@@ -235,21 +235,12 @@ export function refuseClient(cause: Descriptor, packet: Scratch): void {
   send(made, made.address, hop, Reason.SynProxyReset);
 }
 
-/** Sends what is due to be sent, as far as there is room: the others wait for the next call. */
-export function sendOwed(): void {
-  let left = OWED_MAX;
-  for (let at = firstOwing(); at != 0 && left != 0; at = firstOwing(), left--) {
-    const conn = changetype<Conn>(at);
-    if (!isAwaiting(conn) || remaining(conn) != 0) {
-      unhang(conn);
-      hang(conn);
-    } else if (proxiedOf(conn).retries != 0) {
-      if (!sendAgain(conn)) return;
-    } else {
-      if (!resetClient(null, conn)) return;
-      endConnection(conn);
-    }
-  }
+/** A server has been silent: it is asked once more, or the client is told that there is none. False: there is no room for that. */
+export function askAgain(conn: Conn): bool {
+  if (proxiedOf(conn).retries != 0) return sendAgain(conn);
+  if (!resetClient(null, conn)) return false;
+  endConnection(conn);
+  return true;
 }
 
 /** Sends the SYN once more. False: there is no room for it. */

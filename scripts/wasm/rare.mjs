@@ -65,7 +65,10 @@ export const RARE = [
   'assembly/hook/synproxy/mayPassProxy',
   'assembly/forward/syn-ack/answerSyn',
   'assembly/forward/proxied/answerServer',
-  'assembly/forward/proxied/sendOwed',
+  'assembly/forward/owed/sendOwed',
+  // Ends that are told when it is over.
+  'assembly/flow/expected/noteEstablished',
+  'assembly/flow/expected/noteAcknowledged',
   // Once for each dest in each state of the network.
   'assembly/net/hop/resolveAny',
   'assembly/service/dest/Dest#currentMtu',

@@ -58,6 +58,8 @@ export const CONN6_SIZE = 128;
 export const CONN_CADDR6 = 64;
 export const CONN_VADDR6 = 80;
 export const CONN_DADDR6 = 96;
+/** As EXT_EXPECTED: an extension has no room for it. */
+export const CONN_EXPECTED6 = 112;
 
 export enum ConnFlag {
   /** In use. */
@@ -105,6 +107,8 @@ export const EXT_FLAGS = 45;
 export const EXT_CARRY = 46;
 export const EXT_TRIES = 47;
 export const EXT_LADDR = 48;
+/** u32 each, of IPv4 behind its address: what the client, and what the server of an established connection expects next. */
+export const EXT_EXPECTED = 52;
 
 export enum ExtensionFlag {
   /** The client's SYN was seen: SEQ_POSITION of EXT_IN is its number. */
@@ -115,6 +119,9 @@ export enum ExtensionFlag {
   Heard = 4,
   /** That header was sent. */
   Sent = 8,
+  /** It is noted what its client, and what its server expects next. */
+  ClientExpects = 16,
+  ServerExpects = 32,
   /** Its client answered a cookie: EXT_PROXY_ fields count. SEQ_POSITION of EXT_IN is the client's first number. */
   Proxied = 64,
   /** Its server has not answered yet. */

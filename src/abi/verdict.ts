@@ -139,6 +139,9 @@ export enum Reason {
   SynProxyWait = 117,
   SynProxyMismatch = 118,
   AckStorm = 119,
+
+  // At its time: forward
+  ExpiredReset = 120,
 }
 
 /** Number of reason counters. */

@@ -140,6 +140,7 @@ function onceConnection({ input: { once } }: Teller, ip: IpFacts): ConnectionInf
     method: once.method,
     state: 'UDP',
     expires: 0,
+    idle: 0,
     inPackets: 1,
   };
 }

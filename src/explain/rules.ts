@@ -21,6 +21,7 @@ const RULES: Readonly<Record<string, string>> = {
   'syn-proxied': "docs/synproxy.md: a valid cookie came back, and is a server's SYN",
   'syn-proxy-ack': 'docs/synproxy.md: the server has answered, and is answered; the client gets its window',
   'syn-proxy-reset': 'docs/synproxy.md: there is no server, or not for that',
+  'expired-reset': 'docs/expiry.md: RFC 9293 §3.10.5, with the number that the end expects next (RFC 5961 §3.2)',
   'icmp-in': 'IPVS: an error about a reply goes the way of its connection, by NAT with the packet it quotes translated',
   'icmp-out':
     'IPVS NAT: an error about a request seems to come from the service, the packet it quotes is translated back',

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Expected, owesResets, turnBehind } from './expiry.js';
 import { type Numbers, noNumbers } from './fullnat/numbers.js';
 import type { LocalEnd, LocalPorts } from './fullnat/pools.js';
 import { profileTimeouts } from './fullnat/profile.js';
@@ -59,6 +60,8 @@ export interface Connection {
   /** By how much the helper has moved what the server sends. */
   shift: SequenceShift | undefined;
   fullnat: FullNat | undefined;
+  /** What its ends wait for; `undefined`: nobody is told when its time is over. */
+  expected: Expected | undefined;
 }
 
 /** What a connection by FullNAT has besides. */
@@ -125,6 +128,10 @@ export class ConnectionTable {
   readonly #ftpPorts: () => readonly number[];
   readonly #isSecure: () => boolean;
   readonly #localPorts: LocalPorts;
+  /** Whether ends are told of connections whose time is over. */
+  readonly #tellsEnds: () => boolean;
+  /** Those that are to be told, with the next packet. */
+  readonly #owing = new Set<Connection>();
 
   constructor(
     services: ServiceTable,
@@ -134,6 +141,7 @@ export class ConnectionTable {
     ftpPorts: () => readonly number[],
     isSecure: () => boolean,
     localPorts: LocalPorts,
+    tellsEnds: () => boolean,
   ) {
     this.#services = services;
     this.#templates = templates;
@@ -142,6 +150,7 @@ export class ConnectionTable {
     this.#ftpPorts = ftpPorts;
     this.#isSecure = isSecure;
     this.#localPorts = localPorts;
+    this.#tellsEnds = tellsEnds;
   }
 
   /**
@@ -205,6 +214,7 @@ export class ConnectionTable {
       ftp: isHelped ? 'idle' : undefined,
       shift: undefined,
       fullnat: making.fullnat && beginning(making.fullnat, tuple),
+      expected: undefined,
     };
     this.#records.enter(connection);
     control?.controlled.add(connection);
@@ -284,6 +294,7 @@ export class ConnectionTable {
 
   remove(connection: Connection): void {
     this.#all.delete(connection);
+    this.#owing.delete(connection);
     this.#records.leave(connection);
     connection.control?.controlled.delete(connection);
     this.#leave(connection);
@@ -291,12 +302,28 @@ export class ConnectionTable {
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
-  /** Removes what has ended by `now`, templates too, in the order in which it did. */
+  /** Removes what has ended by `now`, templates too, in the order in which it did; what owes its ends a word waits. */
   expire(now: number): void {
-    for (let due = this.#firstDue(); due !== undefined && due.expiresAt <= now; due = this.#firstDue()) {
+    for (let due = this.#firstDue(); due !== undefined && this.#endOf(due) <= now; due = this.#firstDue()) {
       if (due.controlled.size > 0) defer(due, due.expiresAt);
+      else if (this.#owes(due)) this.#owing.add(due);
       else this.#removeEither(due);
     }
+  }
+
+  /** Removes those that waited; gives those whose ends are still to be told. */
+  takeOwing(): Connection[] {
+    const owing = [...this.#owing];
+    for (const connection of owing) this.remove(connection);
+    return owing.filter((connection) => this.#owes(connection));
+  }
+
+  #owes(entry: Controller): entry is Connection {
+    return !isTemplate(entry) && owesResets(entry, this.#tellsEnds());
+  }
+
+  #endOf(entry: Controller): number {
+    return this.#owes(entry) && entry.controlled.size === 0 ? turnBehind(entry.expiresAt) : entry.expiresAt;
   }
 
   /** Removes it before its time, and what controlled it alone; not a template of which a connection was established. */
@@ -314,9 +341,10 @@ export class ConnectionTable {
   /** What ends next; of several at once what controls nobody comes first. */
   #firstDue(): Controller | undefined {
     const isEarlier = (one: Controller, other: Controller): boolean =>
-      one.expiresAt < other.expiresAt || (one.expiresAt === other.expiresAt && one.controlled.size === 0);
+      this.#endOf(one) < this.#endOf(other) || (this.#endOf(one) === this.#endOf(other) && one.controlled.size === 0);
     let first: Controller | undefined;
     for (const each of [...this.#all, ...this.#templates.list()]) {
+      if (this.isOwing(each)) continue;
       if (first === undefined || isEarlier(each, first)) first = each;
     }
     return first;
@@ -325,6 +353,11 @@ export class ConnectionTable {
   /** Oldest first. */
   list(): Connection[] {
     return [...this.#all];
+  }
+
+  /** Whether its time is over, and its ends are to be told. */
+  isOwing(entry: Controller): boolean {
+    return !isTemplate(entry) && this.#owing.has(entry);
   }
 }
 

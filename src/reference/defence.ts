@@ -87,7 +87,8 @@ export class Defence {
       const planned = records.planned(family);
       for (let left = Math.ceil(planned / 32); left > 0; left--) {
         const entry = records.at(family, random.draw(planned));
-        if (entry !== undefined && entry.controlled.size === 0 && this.#mayEnd(entry, now)) connections.cutOff(entry);
+        if (entry === undefined || entry.controlled.size > 0 || connections.isOwing(entry)) continue;
+        if (this.#mayEnd(entry, now)) connections.cutOff(entry);
       }
     }
   }

@@ -5,6 +5,7 @@
  */
 import { type Connection, isOneWay, type Tuple } from './connections.js';
 import { countRequest } from './counts.js';
+import { hearExpected } from './expiry.js';
 import { sendBack } from './fullnat/back.js';
 import { hearSyn, initialNumber } from './fullnat/numbers.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
@@ -65,7 +66,9 @@ function request(host: Host, received: Received, connection: Connection, transpo
   countRequest(ipLength(received.packet), connection);
   connection.inPackets += 1;
   listen(host, received, connection);
+  const { state } = connection;
   host.connections.pass(connection, 'input', transport.event, received.now);
+  hearExpected(host, received.packet, connection, 'input', state);
   if (connection.awaitsPort && connection.method === 'nat' && transport.tuple !== undefined) {
     host.connections.fillPort(connection, transport.tuple.sourcePort);
   }

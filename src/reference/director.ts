@@ -6,6 +6,7 @@
 import { type Connection, ConnectionTable } from './connections.js';
 import { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
+import { resetsOf } from './expiry.js';
 import { LocalPorts, type PortRange } from './fullnat/pools.js';
 import type { Host } from './host.js';
 import { Network } from './network.js';
@@ -82,6 +83,7 @@ export class ReferenceDirector {
         () => this.#host.network.ftpPorts,
         isSecure,
         localPorts,
+        () => this.#host.sysctl.conn_expire_tcp_rst !== 0,
       ),
       records,
       defence: new Defence(() => this.#host),
@@ -115,6 +117,7 @@ export class ReferenceDirector {
         drop_packet: 0,
         am_droprate: 10,
         amemthresh: 1024,
+        conn_expire_tcp_rst: 0,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
@@ -203,7 +206,7 @@ export class ReferenceDirector {
   /**
    * Judges one frame at `now`, in milliseconds since the Unix epoch.
    *
-   * @returns what became of the frame, then the frames that the director made because of it
+   * @returns what became of the frame, then the frames that it was time for, and those that the director made because of it
    */
   send(
     frame: Uint8Array,
@@ -213,12 +216,13 @@ export class ReferenceDirector {
   ): words.ReferenceOutcome[] {
     this.advance(now);
     this.#host.now = now;
+    const owed = this.#host.connections.takeOwing().flatMap((connection) => resetsOf(this.#host, connection));
     // A copy: slices of a Buffer are not.
     const judgement = receive(this.#host, new Uint8Array(frame), inInterface, now, notes);
     const { verdict, reason, outInterface, frame: changed, made } = judgement;
     const partialChecksum = judgement.partialChecksum ?? notes.partialChecksum ?? false;
     const outcome = { verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false, partialChecksum };
-    return [outcome, ...(made ?? [])];
+    return [outcome, ...owed, ...(made ?? [])];
   }
 
   /** Lets time pass without packets: connections expire, fragments that waited for too long, and what schedulers remember. */
@@ -234,7 +238,10 @@ export class ReferenceDirector {
     this.advance(now);
     const { connections, templates } = this.#host;
     return [
-      ...connections.list().map((connection) => describeConnection(connection, now)),
+      ...connections
+        .list()
+        .filter((connection) => !connections.isOwing(connection))
+        .map((connection) => describeConnection(connection, now)),
       ...templates.list().map((template) => describeTemplate(template, now)),
     ];
   }
@@ -258,6 +265,7 @@ function describeConnection(connection: Connection, now: number): words.Referenc
     method: connection.method,
     state: connection.state,
     expires: (connection.expiresAt - now) / 1000,
+    idle: idleOf(connection, now),
     inPackets: connection.inPackets,
     ...(fullnat && { localAddress: formatAddress(fullnat.local.address), localPort: fullnat.local.port }),
   };
@@ -276,10 +284,16 @@ function describeTemplate(template: Template, now: number): words.ReferenceConne
     method,
     state: assured ? 'ASSURED' : 'NONE',
     expires: (expiresAt - now) / 1000,
+    idle: idleOf(template, now),
     inPackets,
     template: true,
     ...(key.callId !== undefined && { pe: { name: 'sip', data: key.callId } }),
   };
+}
+
+/** Seconds since the last packet. */
+function idleOf({ timeout, expiresAt }: Connection | Template, now: number): number {
+  return (now - (expiresAt - timeout)) / 1000;
 }
 
 function describeService(service: Service): words.ReferenceServiceInfo {

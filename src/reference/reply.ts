@@ -6,6 +6,7 @@
 import type { Connection, FullNat } from './connections.js';
 import { countReply } from './counts.js';
 import { finished } from './emit.js';
+import { hearExpected } from './expiry.js';
 import { hearServersNumbers, towardsClient } from './fullnat/numbers.js';
 import { withLowerMss } from './fullnat/toa.js';
 import { followShift, hearServer } from './helper.js';
@@ -35,7 +36,9 @@ export function passReply(
     return heard;
   }
   countReply(ipLength(heard.packet), connection);
+  const { state } = connection;
   host.connections.pass(connection, 'output', transport.event, now);
+  hearExpected(host, packet, connection, 'output', state);
   const { virtualAddress: source, virtualPort: sourcePort, clientAddress, clientPort, fullnat } = connection;
   const isPartial = partialChecksum !== false || heard.isBegun;
   if (fullnat !== undefined) {

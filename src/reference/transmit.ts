@@ -123,7 +123,11 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const isWholeOnly = isIpv6(packet) ? arrival === undefined : (packet.flags & IP_FLAG.dontFragment) !== 0;
   const room = { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true };
   const translated = load.translate(lowered, room, received.partialChecksum);
-  if ('verdict' in translated) return translated;
+  if ('verdict' in translated) {
+    // A checksum at which something is to be put in is looked at before that.
+    const settled = fullnat?.carry === undefined ? undefined : settle(lowered, partialChecksum);
+    return typeof settled === 'string' ? drop(settled) : translated;
+  }
   const [first, second] = translated;
   return emitBoth(host, second === undefined ? undefined : first, second ?? first, outgoing);
 }

@@ -201,6 +201,8 @@ export interface ReferenceSysctl {
   am_droprate?: number;
   /** Of the connections that there may be, in 4,096ths. Default 1024. */
   amemthresh?: number;
+  /** Whether both ends of an established connection of TCP hear when its time is over. Default 0. */
+  conn_expire_tcp_rst?: number;
 }
 
 /** What a frame carries beside its bytes. */
@@ -297,6 +299,8 @@ export interface ReferenceConnectionInfo {
   state: string;
   /** Seconds until it expires, with fractions. */
   expires: number;
+  /** Seconds since its last packet, or since it was given more time for those that it controls. */
+  idle: number;
   /** Packets from the client. */
   inPackets: number;
   /** Where FullNAT comes from for the dest. */

@@ -130,7 +130,8 @@ function connected(all: AllRecords, given: Given) {
         continue;
       }
       const local = locals.at(record, 'EXT_LOCAL');
-      const isSame = WORDS.every(
+      // Behind an address of IPv4 there is something else.
+      const isSame = (records === all.conns6 ? WORDS : WORDS.slice(0, 1)).every(
         (at) => extensions.word(extension, abi.EXT_LADDR + at) === locals.word(local, abi.LOCAL_ADDRESS + at),
       );
       if (!isSame) fail('EXT_LADDR is another address than that of EXT_LOCAL');

@@ -71,6 +71,7 @@ describe.each(BINARIES)('%s', (binary) => {
       method: 'nat',
       state: 'NONE',
       expires: 300,
+      idle: 0,
       inPackets: 0,
       template: true,
     });

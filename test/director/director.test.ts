@@ -257,6 +257,7 @@ describe('switches and timeouts', () => {
       synproxy_timestamp: 1,
       synproxy_retries: 3,
       synproxy_dup_ack: 10,
+      conn_expire_tcp_rst: 0,
     });
   });
 

@@ -182,6 +182,7 @@ describe.each(BINARIES)('connections, %s', (binary) => {
       method: 'nat',
       state: 'SYN_RECV',
       expires: 60,
+      idle: 0,
       inPackets: 1,
     };
     expect(outcome?.connection).toEqual(expected);

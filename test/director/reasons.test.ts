@@ -101,6 +101,15 @@ describe('held fragments', () => {
   });
 });
 
+it('the ends of a connection that times out are told', () => {
+  const director = lab([NAT], { sysctl: { conn_expire_tcp_rst: 1 } }, {}, [TCP_KEY]);
+  director.send(fromClient(request('tcp')), 'cli', 0);
+  director.send(fromClient(request('tcp', { flags: ACK })), 'cli', 0);
+  const outcomes = director.send(new Uint8Array(60), 'cli', 901_000);
+  expect(judged(outcomes.slice(1))).toEqual(['forward expired-reset', 'forward expired-reset']);
+  note(outcomes.map(({ reason }) => reason));
+});
+
 it('FullNAT tells a server its client in a segment of its own, or is out of memory for it', () => {
   const director = fullNat({ carry: 'toa' }, { plan: { arenaBytes: 1 << 16 } }, ['tcp'], [4]);
   const [syn] = director.send(fullNatRequest(4), 'cli', 0);

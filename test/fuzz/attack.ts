@@ -101,9 +101,10 @@ export class Attack {
   /** The time of the next burst, ms. */
   later(): number {
     this.#now += this.#random.weighted([
-      [6, 1],
-      [2, 1000],
-      [1, 61_000],
+      [12, 1],
+      [4, 1000],
+      [2, 61_000],
+      [1, 901_000],
     ]);
     return this.#now;
   }

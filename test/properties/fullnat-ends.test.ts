@@ -1,5 +1,5 @@
 /**
- * Both ends of a connection by FullNAT see one consistent stream, whatever becomes of segments on the way: each number of
+ * Both ends of a connection by FullNAT, or NAT, see one consistent stream, whatever becomes of segments on the way: each number of
  * each segment, each edge of selective acknowledgments and each checksum is what the other end meant.
  */
 import fc from 'fast-check';
@@ -36,6 +36,9 @@ const NETWORK: NetworkConfig = {
   ],
 };
 
+/** Both ends are told when it is over. */
+const SYSCTL = { conn_expire_tcp_rst: 1 };
+
 const PROFILES = ['linux', 'alibaba', 'dpvs'] as const;
 
 /** A director with one service, and one server. */
@@ -43,27 +46,31 @@ interface Served {
   family: 4 | 6;
   profile: (typeof PROFILES)[number];
   carry: ReferenceCarry | undefined;
+  method: 'fullnat' | 'nat';
 }
 
 const memory = memoryFor('release', 32);
 
 const directors: Record<string, (served: Served) => Judge> = {
-  reference: (served) => serve(new ReferenceDirector({ network: NETWORK, seed: 7n }), served),
+  reference: (served) => serve(new ReferenceDirector({ network: NETWORK, sysctl: SYSCTL, seed: 7n }), served),
   core: (served) => {
     const plan = { ...SMALL_PLAN, extensions: 8, localAddresses: 1 };
     const localPorts = { first: 2000, last: 2009 };
-    return serve(createDirector('release', { network: NETWORK, seed: 7n, memory, plan, localPorts }), served);
+    return serve(
+      createDirector('release', { network: NETWORK, sysctl: SYSCTL, seed: 7n, memory, plan, localPorts }),
+      served,
+    );
   },
 };
 
 function serve<Director extends Pick<ReferenceDirector, 'addService' | 'addDest'> & Judge>(
   director: Director,
-  { family, profile, carry }: Served,
+  { family, profile, carry, method }: Served,
 ): Director {
   const { virtual, local, server } = NAMES[family];
   const key = { protocol: 'tcp', address: virtual, port: 80 } as const;
   director.addService({ ...key, scheduler: 'rr', localAddresses: [local], profile, ...(carry && { carry }) });
-  director.addDest(key, { address: server, port: 8080, method: 'fullnat' });
+  director.addDest(key, { address: server, port: 8080, method });
   return director;
 }
 
@@ -95,22 +102,28 @@ describe.each(Object.keys(directors))('the %s', (name) => {
         family: fc.constantFrom(4 as const, 6 as const),
         profile: fc.constantFrom(...PROFILES),
         carry: fc.constantFrom(...CARRIES[name]!),
+        // By NAT nothing but addresses is another.
+        method: fc.constantFrom('fullnat' as const, 'fullnat' as const, 'nat' as const),
       }),
       fc.tuple(numbers, numbers),
       fc.tuple(stream, stream),
       fc.integer({ min: 0, max: 2 ** 41 }),
       fc.array(drawn(12), { minLength: 5, maxLength: 120 }),
       (served, [iss, irs], [there, back], now, steps) => {
-        const header = headerOf(served);
+        const isNat = served.method === 'nat';
+        const header = isNat ? new Uint8Array(0) : headerOf(served);
+        const names = NAMES[served.family];
         const request = Uint8Array.from({ length: there }, (_, i) => i * 7);
         const answer = Uint8Array.from({ length: back }, (_, i) => i * 11);
         const ends = {
           client: new End(iss, request, answer, false),
           server: new End(irs, answer, Uint8Array.from([...header, ...request]), true),
         };
-        const talk = new Talk(directors[name]!(served), NAMES[served.family], ends, header, now);
+        const seen = isNat ? { ...names, local: names.client } : names;
+        const talk = new Talk(directors[name]!(served), seen, ends, header, now);
         for (const step of steps) talk.step(new Choices(step));
         talk.finish(new Choices([]));
+        talk.expire();
       },
     ),
   );

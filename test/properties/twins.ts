@@ -151,8 +151,8 @@ export class Twins {
   /** Sends both the frame. @returns what became of it. @throws Error that names the first difference. */
   send({ frame, inInterface, notes = {} }: Arrival): Outcome[] {
     this.#story.push([toHex(frame), inInterface, notes]);
-    const expected = this.reference.send(frame, inInterface, this.now, notes);
-    const outcomes = this.core.send(frame, inInterface, this.now, notes);
+    const expected = inOrder(this.reference.send(frame, inInterface, this.now, notes));
+    const outcomes = inOrder(this.core.send(frame, inInterface, this.now, notes));
     for (const { verdict, reason, made } of outcomes) {
       const name = `${made ? 'made ' : ''}${verdict} ${reason}`;
       this.#tally.set(name, (this.#tally.get(name) ?? 0) + 1);
@@ -225,6 +225,15 @@ export type Command =
   | `${'add' | 'edit' | 'delete'}${'Service' | 'Dest'}`;
 
 const etherType = (packet: Uint8Array): number => ((packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800);
+
+/** Nobody promises in which order ends hear of what has ended at once: these come behind the frame that was sent. */
+function inOrder<O extends Outcome | ReferenceOutcome>(outcomes: O[]): O[] {
+  const isReset = ({ reason }: O): boolean => reason === 'expired-reset';
+  const key = ({ frame }: O): string => toHex(frame);
+  const resets = outcomes.filter(isReset).sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const [first, ...rest] = outcomes.filter((each) => !isReset(each));
+  return [first as O, ...resets, ...rest];
+}
 
 /** Where an IP header begins: all MAC addresses here begin with 02, no IP packet does. */
 function ipAt(frame: Uint8Array): number {

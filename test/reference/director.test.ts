@@ -237,6 +237,7 @@ describe('time', () => {
         method: 'nat',
         state: 'SYN_RECV',
         expires: 58.5,
+        idle: 1.5,
         inPackets: 1,
       },
       expect.objectContaining({ protocol: 'udp', state: 'UDP', expires: 299 }),

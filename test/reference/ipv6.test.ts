@@ -140,6 +140,7 @@ describe('a connection', () => {
         method: 'nat',
         state: 'SYN_RECV',
         expires: 60,
+        idle: 0,
         inPackets: 1,
       },
     ]);

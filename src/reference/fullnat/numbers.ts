@@ -100,7 +100,7 @@ export function needsHeader(segment: TcpSegment, numbers: Numbers): boolean {
 }
 
 /** Whether the server has the whole header: all numbers are behind it then, however far behind the SYN. */
-function hasHeader({ header, taken }: Numbers): boolean {
+export function hasHeader({ header, taken }: Numbers): boolean {
   return header > 0 && taken >= header;
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ACK, FIN, SYN } from '../../support/packets.js';
+import { ACK, FIN, RST, SYN } from '../../support/packets.js';
 
 /** A segment in the numbers of whoever sends or gets it. */
 export interface Segment {
@@ -92,6 +92,11 @@ export class End {
       },
       meaning: { flags, from, upTo: irs === undefined ? -1 : upTo, sack, data },
     };
+  }
+
+  /** Whether a RST ends it: only with the number that it expects next (RFC 5961 §3.2). */
+  isEndedBy({ flags, seq }: Segment): boolean {
+    return this.#irs !== undefined && (flags & RST) !== 0 && seq === (this.#irs + 1 + this.#inOrder()) >>> 0;
   }
 
   /** Takes a segment in. @throws Error for one that cannot be of this connection */

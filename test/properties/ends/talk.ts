@@ -94,6 +94,28 @@ export class Talk {
     if (!this.isDone) throw new Error('the streams did not come to their ends');
   }
 
+  /** Nobody says anything any more: each end must hear that it is over, and believe it. */
+  expire(): void {
+    this.#now += 901_000;
+    const told: Side[] = [];
+    // Any frame: those that are due come behind it.
+    const [, ...resets] = this.#director.send(
+      ethernet(MAC.cli, MAC.client, new Uint8Array(1), 0x88cc),
+      'cli',
+      this.#now,
+    );
+    for (const { reason, frame } of resets) {
+      if (reason !== 'expired-reset') throw new Error(`${reason} when all is over`);
+      const { ends, segment } = read(frame.slice(14));
+      const to =
+        ends.destination === this.#names.client && ends.sport === this.#names.virtualPort ? 'client' : 'server';
+      this.#expectEnds(to, ends);
+      if (!this.#ends[to].isEndedBy(segment)) throw new Error(`${to} does not believe ${text(segment)}`);
+      told.push(to);
+    }
+    if (told.sort().join() !== 'client,server') throw new Error(`told: ${told.join()}`);
+  }
+
   /** @param isLast whether it says as much as it can of what the other end does not have */
   #say(side: Side, choices: Choices, isLast = false): void {
     const isAgain = isLast || choices.once(3);

@@ -20,6 +20,9 @@ const TIMES = [
   ...[31_000, 59_000, 61_000, 121_000, 301_000, 601_000, 901_000, 4e9],
 ];
 
+/** Around the timeouts of established connections of TCP. */
+const IDLE = [901_000, 91_000, 899_000, 89_000];
+
 /** Two directors that live the same. */
 export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'both' | 'send'> {
   connections(): readonly Known[];
@@ -38,6 +41,7 @@ export class Life {
     const choices = new Choices(drawn);
     if (kind === 'time') this.#twins.pass(choices.of(TIMES));
     else if (kind === 'control') this.#control(choices);
+    else if (kind === 'idle') this.#idle(choices);
     else this.#send(kind, choices);
   }
 
@@ -47,6 +51,14 @@ export class Life {
     for (const arrival of framesOf(kind, choices, context)) {
       for (const outcome of twins.send(arrival)) this.#remember(outcome);
     }
+  }
+
+  #idle(choices: Choices): void {
+    // Where nobody has a connection, somebody opens one.
+    for (let times = 0; times < 2; times++) this.#send('idle', choices);
+    this.#twins.pass(choices.of(IDLE));
+    // Who is told that it is over hears so with the next packet, whatever that is.
+    this.#send('link', choices);
   }
 
   #remember({ verdict, frame, outInterface }: Outcome): void {

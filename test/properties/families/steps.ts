@@ -19,6 +19,8 @@ const WEIGHTS = {
   ftp: 5,
   /** Frames that are none of the director's. */
   link: 1,
+  /** A connection of TCP talks, and then nobody does. */
+  idle: 3,
   time: 6,
   /** Rules, switches and the network change. */
   control: 5,

@@ -51,6 +51,7 @@ const PORTS = [1000, 1000, 1001, 1002, 40_000, 20, 65_535];
 export function framesOf(kind: Step['kind'], choices: Choices, context: Context): Arrival[] {
   if (kind === 'link') return [linkFrame(choices)];
   if (kind === 'ftp') return talk(choices, context);
+  if (kind === 'idle') return lastWords(choices, context);
   const made = packetOf(kind, choices, context);
   if (made === undefined) return [];
   const isDamaged = choices.once(10) && kind !== 'error';
@@ -89,17 +90,36 @@ function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: C
 function talk(choices: Choices, { network, connections }: Context): Arrival[] {
   const controls = connections.filter(({ protocol, virtualPort }) => protocol === 'tcp' && virtualPort === 21);
   const known = controls[choices.below(Math.max(1, controls.length))];
-  if (known === undefined) return [call(choices, network)];
+  if (known === undefined) return [call(choices, network, 21)];
   if (familyOf(known.destAddress) !== familyOf(known.clientAddress)) return [];
   return conversation(choices, known).flatMap(({ packet, wire }) =>
     (choices.once(8) ? inPieces(choices, packet) : [packet]).map((piece) => arrive(network, wire, piece)),
   );
 }
 
-/** Somebody calls an FTP server. */
-function call(choices: Choices, network: NetworkConfig): Arrival {
+/** What establishes a connection by NAT or FullNAT, if there is one, and more or less of what follows. */
+function lastWords(choices: Choices, { network, connections, seen }: Context): Arrival[] {
+  const all = connections.filter(({ protocol, method }) => protocol === 'tcp' && /^(nat|fullnat)$/.test(method));
+  const known = all[choices.below(Math.max(1, all.length))];
+  if (known === undefined) return [call(choices, network, 80)];
+  return [false, ...choices.of([[], [true], [true, false], [false, true, true]])].map((isReply) => {
+    const { wire, ...ends } = endsOf(known, known.clientPort || 1000, isReply);
+    const asSent = {
+      ...ends,
+      source: ends.destination,
+      destination: ends.source,
+      sport: ends.dport,
+      dport: ends.sport,
+    };
+    const says = isReply ? serverSays(choices, sentSyn(seen, asSent)) : clientSays(choices);
+    return arrive(network, wire, tcp({ ...ends, flags: choices.of([ACK, ACK, ACK, SYN | ACK]), ...says }));
+  });
+}
+
+/** Somebody calls a server. */
+function call(choices: Choices, network: NetworkConfig, dport: number): Arrival {
   const { clients, vips } = HOSTS[choices.of<Family>([4, 6])];
-  const ends = { source: clients[0] as string, destination: vips[0], sport: 1000, dport: 21 };
+  const ends = { source: clients[0] as string, destination: vips[0], sport: 1000, dport };
   return arrive(network, 'cli', tcp({ ...ends, flags: SYN }));
 }
 
@@ -122,14 +142,12 @@ function opening(choices: Choices): Ends {
 
 /** From the client or from the server of a connection, or what goes with it. */
 function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Packet {
-  const { protocol, clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
+  const { protocol, clientAddress, virtualPort, destAddress, destPort } = known;
   // Of some that FTP agreed on it is not known yet.
   const clientPort = known.clientPort || choices.of(PORTS);
-  const { localAddress = clientAddress, localPort = clientPort } = known;
+  const { localAddress = clientAddress } = known;
   const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(localAddress);
-  const [source, sport] = isReply ? [destAddress, destPort] : [clientAddress, clientPort];
-  const [destination, dport] = isReply ? [localAddress, localPort] : [virtualAddress, virtualPort];
-  const wire = isReply && destAddress !== HOSTS[familyOf(destAddress)].servers[5] ? 'srv' : 'cli';
+  const { wire, source, sport, destination, dport } = endsOf(known, clientPort, isReply);
   // ISAKMP: what it agrees upon comes as AH and ESP.
   if (virtualPort === 500 && choices.once(2)) return { ...otherPacket(choices, source, destination), wire };
   const ends = { protocol: protocol as Ends['protocol'], source, destination, sport, dport };
@@ -139,6 +157,18 @@ function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Pac
     return (flags & (SYN | ACK)) === SYN ? clientBegins(choices) : clientSays(choices);
   };
   return { ...transportPacket(choices, ends, says), wire };
+}
+
+/** Those of a connection's packets in a direction, and where they come in. */
+function endsOf(known: Known, clientPort: number, isReply: boolean): Omit<Ends, 'protocol'> & { wire: Wire } {
+  const { clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
+  if (!isReply) {
+    const client = { source: clientAddress, sport: clientPort };
+    return { wire: 'cli', ...client, destination: virtualAddress, dport: virtualPort };
+  }
+  const { localAddress = clientAddress, localPort = clientPort } = known;
+  const wire = destAddress === HOSTS[familyOf(destAddress)].servers[5] ? 'cli' : 'srv';
+  return { wire, source: destAddress, sport: destPort, destination: localAddress, dport: localPort };
 }
 
 /** The wire that an address is on. */

@@ -178,6 +178,7 @@ export function sysctlOf(choices: Choices): Switches {
     lblc_expiration: 86_400,
     lblcr_expiration: 86_400,
     ...defenceOf(choices),
+    conn_expire_tcp_rst: choices.below(2),
   };
 }
 

@@ -1,0 +1,58 @@
+/** What comparing core and reference has brought to light about FullNAT, each as the shortest life that shows it. */
+import { describe, expect, it } from 'vitest';
+import type { Director } from '../../src/director.js';
+import { ReferenceDirector } from '../../src/reference/index.js';
+import type { NetworkConfig } from '../../src/types.js';
+import { createDirector, SMALL_PLAN } from '../support/core.js';
+import { icmp, SYN, tcp } from '../support/packets.js';
+import { gue } from '../support/tunnels.js';
+
+const network: NetworkConfig = {
+  interfaces: [
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.100/32', '10.0.0.1/24'] },
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+    { name: 'tunl0', kind: 'ipip' },
+  ],
+  fou: [{ port: 6080 }],
+};
+type Any = Director | ReferenceDirector;
+const DIRECTORS: readonly [name: string, make: () => Any][] = [
+  ['core', () => createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network })],
+  ['reference', () => new ReferenceDirector({ network })],
+];
+
+const CLIENT = { source: '10.0.0.2', destination: '10.0.0.100', sport: 1000, dport: 80 };
+const KEY = { protocol: 'tcp', address: '10.0.0.100', port: 80 } as const;
+const u32 = (bytes: Uint8Array, at: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+
+describe.each(DIRECTORS)('%s', (_, make) => {
+  /** With the PROXY protocol's header; its client has sent a SYN, which the server sees as the second of these. */
+  const begun = (): [Any, Uint8Array] => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr', localAddresses: ['10.1.0.1'], carry: 'proxy-v2' });
+    director.addDest(KEY, { address: '10.1.0.11', port: 80, method: 'fullnat' });
+    const [syn] = director.send(tcp({ ...CLIENT, seq: 1000, flags: SYN }), 'cli', 0);
+    return [director, syn!.frame];
+  };
+
+  it('what an error quotes from before the SYN has nothing of a header', () => {
+    const [director, syn] = begun();
+    const delta = (u32(syn, 24) - 1000) >>> 0;
+    const quoted = syn.slice();
+    new DataView(quoted.buffer).setUint32(24, (500 + delta) >>> 0);
+    const error = icmp({ source: '10.1.0.11', destination: '10.1.0.1' }, 3, 1, quoted);
+    const [told] = director.send(error, 'srv', 0);
+    expect(told).toMatchObject({ reason: 'icmp-out' });
+    expect(u32(told!.frame, 28 + 24)).toBe(500);
+  });
+
+  it("a checksum that lies nowhere is found before data in a header's place", () => {
+    const [director] = begun();
+    const inner = tcp({ ...CLIENT, seq: 999, ack: 5, flags: 16, payload: new Uint8Array(6) });
+    const ends = { source: '10.0.0.9', destination: '10.0.0.1', sport: 40_000, dport: 6080 };
+    const [there] = director.send(inner, 'cli', 0);
+    const nowhere = Uint8Array.of(0x80, 0, 0, 0, 0, 18, 0, 2);
+    const [outcome] = director.send(gue(ends, inner, nowhere), 'cli', 0);
+    expect([there?.reason, outcome?.reason]).toEqual(['tcp-option', 'tunnel-malformed']);
+  });
+});
