@@ -87,7 +87,10 @@ export function mayBeginAgain(conn: Conn): bool {
 /** Whether all packets of the server's come by: those of NAT while the host forwards, those of FullNAT if it has the local address. */
 function mayRepliesPass(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.isFull) return routeTypeAny(v6, conn.extension.laddr) == RouteType.Local;
+  if (conn.isFull) {
+    const local = conn.extension.laddr;
+    return !isBound(v6, local) && routeTypeAny(v6, local) == RouteType.Local;
+  }
   return field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
 }
 
@@ -104,6 +107,10 @@ function mayBeShort(conn: Conn): bool {
 
 /** An address that no packet from outside may have as its source, nor as the one it is routed to. */
 export function isOwn(v6: bool, address: usize): bool {
-  if (v6 ? isLoopback6(address) || isLinkLocal6(address) : isLoopback(load<u32>(address))) return true;
-  return routeTypeAny(v6, address) == RouteType.Local;
+  return isBound(v6, address) || routeTypeAny(v6, address) == RouteType.Local;
+}
+
+/** Whether an address means something on its own host, or link, alone. */
+function isBound(v6: bool, address: usize): bool {
+  return v6 ? isLoopback6(address) || isLinkLocal6(address) : isLoopback(load<u32>(address));
 }

@@ -9,8 +9,9 @@ import { gue } from '../support/tunnels.js';
 
 const network: NetworkConfig = {
   interfaces: [
-    { name: 'cli', kind: 'raw', addresses: ['10.0.0.100/32', '10.0.0.1/24'] },
-    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+    { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'] },
+    { name: 'cli', kind: 'raw', addresses: ['10.0.0.100/32', '10.0.0.1/24', 'fd00::100/128', 'fd00::1/64'] },
+    { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24', 'fd00:1::1/64'] },
     { name: 'tunl0', kind: 'ipip' },
   ],
   fou: [{ port: 6080 }],
@@ -44,6 +45,21 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     const [told] = director.send(error, 'srv', 0);
     expect(told).toMatchObject({ reason: 'icmp-out' });
     expect(u32(told!.frame, 28 + 24)).toBe(500);
+  });
+
+  it.each([
+    ['::1', 'fd00::2', 'fd00::100', 'fd00:1::11'],
+    ['127.0.0.1', '10.0.0.2', '10.0.0.100', '10.1.0.11'],
+  ])('no packet off the wire is addressed to %s, even if it is a local address', (local, source, address, server) => {
+    const director = make();
+    const key = { protocol: 'tcp', address, port: 80 } as const;
+    director.addService({ ...key, scheduler: 'rr', localAddresses: [local] });
+    director.addDest(key, { address: server, port: 80, method: 'fullnat' });
+    const ends = { source, sport: 1000, destination: address, dport: 80 };
+    for (const flags of [SYN, 16, 16]) director.send(tcp({ ...ends, flags }), 'cli', 0);
+    const [{ localPort: dport } = {}] = director.connections(0);
+    const back = tcp({ source: server, sport: 80, destination: local, dport: dport!, flags: 16 });
+    expect(director.send(back, 'srv', 0)[0]).toMatchObject({ verdict: 'drop', reason: 'martian-destination' });
   });
 
   it("a checksum that lies nowhere is found before data in a header's place", () => {
