@@ -4,7 +4,7 @@
  * @module
  */
 import type { Outcome } from '../../../src/director.js';
-import type { DestKey, ServiceKey } from '../../../src/types.js';
+import type { DestKey, ServiceKey, SysctlConfig } from '../../../src/types.js';
 import type { Binary } from '../../support/core.js';
 import { type Tally, Twins } from '../twins.js';
 import { Choices } from './choices.js';
@@ -110,9 +110,10 @@ export class Life {
   }
 }
 
-/** Lives it. @throws Error that names the first difference */
-export function live({ world, steps }: LifeChoices, binary: Binary, tally: Tally): void {
-  const twins = new Twins(worldOf(new Choices(world)), binary, tally);
+/** Lives it, with those sysctls besides. @throws Error that names the first difference */
+export function live({ world, steps }: LifeChoices, binary: Binary, tally: Tally, more: SysctlConfig = {}): void {
+  const start = worldOf(new Choices(world));
+  const twins = new Twins({ ...start, sysctl: { ...start.sysctl, ...more } }, binary, tally);
   const life = new Life(twins);
   for (const step of steps) life.take(step);
   twins.compareState();

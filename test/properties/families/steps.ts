@@ -19,26 +19,35 @@ const WEIGHTS = {
   ftp: 5,
   /** Frames that are none of the director's. */
   link: 1,
-  /** A connection of TCP talks, and then nobody does. */
-  idle: 3,
   time: 6,
   /** Rules, switches and the network change. */
   control: 5,
 } as const;
 
+/** Of lives in which connections time out. */
+const IDLE_WEIGHTS = {
+  open: 6,
+  again: 10,
+  /** A connection of TCP talks, and then nobody does. */
+  idle: 8,
+  time: 1,
+  control: 1,
+} as const;
+
 export interface Step {
-  kind: keyof typeof WEIGHTS;
+  kind: keyof typeof WEIGHTS | keyof typeof IDLE_WEIGHTS;
   drawn: Drawn;
 }
 
 const CHOICES = 80;
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  ...Object.entries(WEIGHTS).map(([kind, weight]) => ({
-    weight,
-    arbitrary: fc.record({ kind: fc.constant(kind as Step['kind']), drawn: drawn(CHOICES) }),
-  })),
-);
+const stepOf = (weights: Readonly<Partial<Record<Step['kind'], number>>>): fc.Arbitrary<Step> =>
+  fc.oneof(
+    ...Object.entries(weights).map(([kind, weight]) => ({
+      weight,
+      arbitrary: fc.record({ kind: fc.constant(kind as Step['kind']), drawn: drawn(CHOICES) }),
+    })),
+  );
 
 /** A world and what happens in it. */
 export interface LifeChoices {
@@ -46,7 +55,11 @@ export interface LifeChoices {
   steps: Step[];
 }
 
-export const lives: fc.Arbitrary<LifeChoices> = fc.record({
-  world: drawn(240),
-  steps: fc.noBias(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' })),
-});
+const livesOf = (step: fc.Arbitrary<Step>): fc.Arbitrary<LifeChoices> =>
+  fc.record({
+    world: drawn(240),
+    steps: fc.noBias(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' })),
+  });
+
+export const lives = livesOf(stepOf(WEIGHTS));
+export const idleLives = livesOf(stepOf(IDLE_WEIGHTS));

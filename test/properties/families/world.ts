@@ -157,8 +157,9 @@ function tunnelOf(choices: Choices): TunnelConfig {
   return { type, port: GUE_PORT, checksum: choices.of(['nocsum', 'csum', 'remcsum']) };
 }
 
-/** All but the SYN proxy's. */
-type Switches = Required<{ [K in keyof SysctlConfig as K extends `synproxy_${string}` ? never : K]: SysctlConfig[K] }>;
+/** All but the SYN proxy's, and that of idle.test.ts. */
+type Apart = `synproxy_${string}` | 'conn_expire_tcp_rst';
+type Switches = Required<{ [K in keyof SysctlConfig as K extends Apart ? never : K]: SysctlConfig[K] }>;
 
 export function sysctlOf(choices: Choices): Switches {
   const often = (value: number) => (choices.once(6) ? 1 - value : value);
@@ -178,7 +179,6 @@ export function sysctlOf(choices: Choices): Switches {
     lblc_expiration: 86_400,
     lblcr_expiration: 86_400,
     ...defenceOf(choices),
-    conn_expire_tcp_rst: choices.below(2),
   };
 }
 
