@@ -146,8 +146,8 @@ export class Target {
     const floor = from - this.#descriptors.getUint16(index * DESCRIPTOR_SIZE + DESC_HEADROOM, true);
     if ([slot, of].some((room) => room !== undefined && floor >= room.from && to <= room.to)) return undefined;
     if (floor < this.#middle || to > this.#end) throw new Error(`frame ${index} left its slot: ${floor} to ${to}`);
-    // Nothing is put in front of a frame that was made.
-    if (slot === undefined) return { from, to };
+    // Nothing is put in front of a frame that was made, but it may have had a longer header of IP.
+    if (slot === undefined) return { from: reasonName(burst.reason(index)) === 'nat64-in' ? floor : from, to };
     return { from: floor, to, goesOn: true, hasOuter: burst.decapsulated(index) };
   }
 }

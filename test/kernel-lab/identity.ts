@@ -16,6 +16,9 @@ export interface Identity {
   readonly rest: string;
 }
 
+/** Extension headers of IPv6, as layers are called. */
+const EXTENSIONS = new Set(['hopopts', 'dstopts', 'routing', 'fragment']);
+
 /** The IP packets in a frame, from the outside in; with a prefix those that lie behind it, such as `quoted.`. */
 export function identitiesIn(frame: Uint8Array, prefix = ''): Identity[] {
   const layers = layersOf(frame);
@@ -28,8 +31,9 @@ export function identitiesIn(frame: Uint8Array, prefix = ''): Identity[] {
       kind === 'ip'
         ? fieldOf(layer, 'ip.frag_offset') !== '0' || fieldOf(layer, 'ip.flags')?.includes('MF') === true
         : layers.some((one) => one.kind === 'fragment' && one.prefix === layer.prefix);
+    const extensions = layers.filter((one) => EXTENSIONS.has(one.kind) && one.prefix === layer.prefix);
     // Behind its end may be padding.
-    const body = Buffer.from(frame.subarray(payload, end));
+    const body = Buffer.from(frame.subarray(Math.max(payload, ...extensions.map((one) => one.payload)), end));
     const hex = (from: number, to: number) => body.subarray(from, to).toString('hex');
     return [{ source, destination, isFragment, sourcePort: hex(0, 2), rest: hex(2, 6) }];
   });
