@@ -338,10 +338,12 @@ export class ConnectionTable {
     else this.remove(entry);
   }
 
-  /** What ends next; of several at once what controls nobody comes first. */
+  /** What ends next; of several at once what controls nobody comes first, and of those what was made first. */
   #firstDue(): Controller | undefined {
-    const isEarlier = (one: Controller, other: Controller): boolean =>
-      this.#endOf(one) < this.#endOf(other) || (this.#endOf(one) === this.#endOf(other) && one.controlled.size === 0);
+    const isEarlier = (one: Controller, other: Controller): boolean => {
+      const [at, otherAt] = [this.#endOf(one), this.#endOf(other)];
+      return at < otherAt || (at === otherAt && one.controlled.size === 0 && other.controlled.size > 0);
+    };
     let first: Controller | undefined;
     for (const each of [...this.#all, ...this.#templates.list()]) {
       if (this.isOwing(each)) continue;

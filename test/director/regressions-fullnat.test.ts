@@ -16,10 +16,11 @@ const network: NetworkConfig = {
   ],
   fou: [{ port: 6080 }],
 };
+const localPorts = { first: 1024, last: 1025 };
 type Any = Director | ReferenceDirector;
 const DIRECTORS: readonly [name: string, make: () => Any][] = [
-  ['core', () => createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network })],
-  ['reference', () => new ReferenceDirector({ network })],
+  ['core', () => createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network, localPorts })],
+  ['reference', () => new ReferenceDirector({ network, localPorts })],
 ];
 
 const CLIENT = { source: '10.0.0.2', destination: '10.0.0.100', sport: 1000, dport: 80 };
@@ -60,6 +61,19 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     const [{ localPort: dport } = {}] = director.connections(0);
     const back = tcp({ source: server, sport: 80, destination: local, dport: dport!, flags: 16 });
     expect(director.send(back, 'srv', 0)[0]).toMatchObject({ verdict: 'drop', reason: 'martian-destination' });
+  });
+
+  it('of two connections that end at once the older one gives its port back first', () => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr', localAddresses: ['10.1.0.1'] });
+    director.addDest(KEY, { address: '10.1.0.11', port: 80, method: 'fullnat' });
+    const ports = [0, 61_000].flatMap((now) =>
+      [1000, 1001].map((sport) => {
+        const [{ frame }] = director.send(tcp({ ...CLIENT, sport, flags: SYN }), 'cli', now) as [{ frame: Uint8Array }];
+        return u32(frame, 20) >>> 16;
+      }),
+    );
+    expect(ports).toEqual([1024, 1025, 1024, 1025]);
   });
 
   it("a checksum that lies nowhere is found before data in a header's place", () => {
