@@ -69,8 +69,8 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     director.addDest(KEY, { address: '10.1.0.11', port: 80, method: 'fullnat' });
     const ports = [0, 61_000].flatMap((now) =>
       [1000, 1001].map((sport) => {
-        const [{ frame }] = director.send(tcp({ ...CLIENT, sport, flags: SYN }), 'cli', now) as [{ frame: Uint8Array }];
-        return u32(frame, 20) >>> 16;
+        const [syn] = director.send(tcp({ ...CLIENT, sport, flags: SYN }), 'cli', now);
+        return u32(syn!.frame, 20) >>> 16;
       }),
     );
     expect(ports).toEqual([1024, 1025, 1024, 1025]);
