@@ -49,6 +49,9 @@ function isTaken(step: () => void): boolean {
   }
 }
 
+/** Reasons of clients' packets that may have one of the director's own in front. */
+const CLIENTS: ReadonlySet<string | undefined> = new Set(['fullnat-in', 'nat64-in']);
+
 /** What became of a burst: frames by verdict and reason. */
 export interface Judged {
   readonly given: number;
@@ -146,8 +149,12 @@ export class Target {
     const floor = from - this.#descriptors.getUint16(index * DESCRIPTOR_SIZE + DESC_HEADROOM, true);
     if ([slot, of].some((room) => room !== undefined && floor >= room.from && to <= room.to)) return undefined;
     if (floor < this.#middle || to > this.#end) throw new Error(`frame ${index} left its slot: ${floor} to ${to}`);
-    // Nothing is put in front of a frame that was made, but it may have had a longer header of IP.
-    if (slot === undefined) return { from: reasonName(burst.reason(index)) === 'nat64-in' ? floor : from, to };
+    if (slot === undefined) {
+      // A client's packet behind one of the director's own has had another header, and may have been cut. Otherwise nothing
+      // is put in front of a frame that was made.
+      const isClients = CLIENTS.has(reasonName(burst.reason(index)));
+      return isClients ? { from: floor, to, goesOn: true } : { from, to };
+    }
     return { from: floor, to, goesOn: true, hasOuter: burst.decapsulated(index) };
   }
 }
