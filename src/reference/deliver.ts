@@ -82,11 +82,9 @@ function listen({ key }: Host, { packet, now }: Received, { fullnat, state, dest
   hearSyn(packet, fullnat.numbers, state, () => initialNumber(fullnat.local, server, key, now));
 }
 
-/** A server's packet to a client that is the director itself: translated on the spot, for no hop is taken. */
+/** A server's packet: by FullNAT to whoever the client is; else that is the director itself, and no hop is taken. */
 function reply(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
-  if (connection.fullnat !== undefined && !host.network.isLocal(connection.clientAddress)) {
-    return sendBack(host, received, connection, transport);
-  }
+  if (connection.fullnat !== undefined) return sendBack(host, received, connection, transport);
   const passed = passReply(host, received, connection, transport);
   return 'verdict' in passed ? passed : { ...local('local-client'), frame: given(received, passed) };
 }

@@ -44,7 +44,7 @@ export function judgeOwnError(host: Host, received: Received, message: Uint8Arra
   if ('verdict' in report) return report;
   const answered = findAnswered(host, report.quote);
   if (answered !== undefined) {
-    if (answered.fullnat !== undefined && !host.network.isLocal(answered.clientAddress)) {
+    if (answered.fullnat !== undefined) {
       return sendErrorBack(host, received, answered, () => translateBack(report, answered));
     }
     const changed = translateBack(report, answered);

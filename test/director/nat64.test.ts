@@ -190,6 +190,21 @@ describe('a server that is the director', () => {
   );
 });
 
+it('a client that is the director gets answers as they came, be the local address its own or only routed here', () => {
+  const own = 'fd00::1';
+  const { interfaces } = network64();
+  const network = { interfaces: [{ name: 'lo', addresses: ['127.0.0.1/8', '::1/128'] }, ...interfaces] };
+  const routes = [{ dst: '10.9.0.0/24', dev: 'srv' }];
+  for (const local of [LOCAL, '10.9.0.7']) {
+    const director = nat64({ localAddresses: [local] }, { network: { ...network, routes } });
+    director.send(fromClient({ protocol: 'udp', source: own }), 'lo', NOW);
+    const words = { protocol: 'udp', destination: local, ttl: 9 } as const;
+    const { verdict, reason, frame } = send64(director, fromServer(words), 'srv');
+    expect([verdict, reason]).toEqual(['local', 'local-client']);
+    expect(toHex(frame)).toBe(toHex(atClient({ protocol: 'udp', destination: own, ttl: 9 })));
+  }
+});
+
 describe('a service of IPv6', () => {
   it('lists servers and connections of IPv4, and counts either end as it has its packets', () => {
     const director = nat64({ localAddresses: ['fd00:1::1', LOCAL] }, {}, ['tcp']);

@@ -4,6 +4,7 @@ import {
   internetChecksum,
   isIpv6,
   parseIcmp,
+  parseIp,
   parseSctp,
   parseUdp,
   pseudoHeader,
@@ -12,7 +13,7 @@ import {
 } from '../../src/reference/index.js';
 import { parseAnyAddress } from '../../src/reference/packet/address.js';
 import { judged } from './builders.js';
-import { chunk, ENDS, frame as frameOf, NETWORK, packet, sctp, tcp, udp } from './builders6.js';
+import { chunk, ENDS, frame as frameOf, icmpError, NETWORK, packet, sctp, tcp, udp } from './builders6.js';
 import { ACK, addresses, endsOf, LOCAL, NOW, SYN, SYN_ACK, segment } from './fullnat.js';
 import { answer, ask, CLIENT, FIRST, INNER, key, left, mtus, nat64, SERVER, VIP, wholeLeft } from './nat64.js';
 
@@ -222,6 +223,23 @@ describe('from IPv4 to IPv6', () => {
     const [outcome] = answer(director, tcp([SERVER, 8080], [elsewhere, FIRST], SYN_ACK, 0, { ttl: 9 }));
     expect(outcome).toMatchObject({ verdict: 'forward', reason: 'nat64-out' });
     expect(wholeLeft(outcome)).toMatchObject({ hopLimit: 8 });
+  });
+
+  it('is the host’s, with its hops as they came, where the director is the client, be the local address its own or not', () => {
+    for (const local of [INNER, '10.9.0.77']) {
+      const director = nat64({ localAddresses: [local] });
+      director.send(serialiseIp(udp([ENDS[6].own, 7], [VIP, 80])), 'lo', NOW);
+      const back = udp([SERVER, 8080], [local, FIRST], 8, { ttl: 9 });
+      const [outcome] = answer(director, back);
+      expect(judged([outcome!])).toEqual(['local local-client']);
+      const packet = parseIp(outcome!.frame);
+      expect(endsOf(packet)).toEqual(addresses(VIP, ENDS[6].own));
+      expect(packet).toMatchObject({ hopLimit: 9 });
+      const error = icmpError([SERVER, local], [3, 1, 0], serialiseIp(udp([local, FIRST], [SERVER, 8080])), { ttl: 9 });
+      const [told] = answer(director, error);
+      expect(judged([told!])).toEqual(['local local-client']);
+      expect(parseIp(told!.frame)).toMatchObject({ hopLimit: 9, nextHeader: 58 });
+    }
   });
 
   it.each(['linux', 'dpvs'] as const)('tells a server of its packet as it came, routed or not, by %s', (profile) => {

@@ -5,13 +5,17 @@
  */
 import type { Connection } from '../connections.js';
 import { settle } from '../emit.js';
-import { drop, type Host, type Judgement, type Received } from '../host.js';
+import { drop, type Host, type Judgement, local, type Received } from '../host.js';
 import { isNat64 } from '../nat64/headers.js';
-import { type IpPacket, isIpv6 } from '../packet/ip.js';
+import { hopsOf, type IpPacket, isIpv6, withHops } from '../packet/ip.js';
 import type { Transport } from '../ports.js';
 import { passReply } from '../reply.js';
 import { routeOn } from '../route-on.js';
+import { given } from '../transmit.js';
 import { keepsHops } from './profile.js';
+
+/** Of a packet that goes nowhere. */
+const LONGEST = 0xffff;
 
 /** An error on its way to the client; a verdict where it cannot be told. */
 export type ErrorTranslation = (packet: IpPacket, mtu: number) => IpPacket | Judgement;
@@ -29,7 +33,7 @@ export function sendBack(host: Host, received: Received, connection: Connection,
     return { packet: passed, reason: crosses ? 'nat64-out' : 'fullnat-out', partialChecksum };
   };
   const way = { keepsHops: keepsHops(connection.fullnat?.profile) };
-  return routeOn(host, received, connection.clientAddress, pass, way);
+  return goBack(host, received, connection, pass, way);
 }
 
 /**
@@ -60,5 +64,21 @@ export function sendErrorBack(
     const changed = translate(packet, mtu);
     return 'verdict' in changed ? changed : { packet: changed, reason: 'icmp-out' };
   };
-  return routeOn(host, received, connection.clientAddress, pass, way);
+  return goBack(host, received, connection, pass, way);
+}
+
+/** By the way to the client, or to the director itself, which gets it as it came. */
+function goBack(
+  host: Host,
+  received: Received,
+  { clientAddress }: Connection,
+  pass: Parameters<typeof routeOn>[3],
+  way: Parameters<typeof routeOn>[4],
+): Judgement {
+  if (!host.network.isLocal(clientAddress)) return routeOn(host, received, clientAddress, pass, way);
+  const { packet, isRouted = false, partialChecksum } = received;
+  const passed = pass({ ...received, packet: withHops(packet, hopsOf(packet) + Number(isRouted)) }, LONGEST);
+  if ('verdict' in passed) return passed;
+  const frame = given(received, passed.packet);
+  return { ...local('local-client'), frame, partialChecksum: (passed.partialChecksum ?? partialChecksum) === true };
 }
