@@ -12,7 +12,7 @@ import type { Step } from '../properties/families/steps.js';
 import { arrive, framesOf } from '../properties/families/traffic.js';
 import { worldOf } from '../properties/families/world.js';
 import type { Arrival, Start } from '../properties/twins.js';
-import { counting, tcp, udp } from '../support/packets.js';
+import { counting, hex, SYN, tcp, udp } from '../support/packets.js';
 import { repairHeader, repairLength, repairTransport } from './repair.js';
 import { answerTo } from './shake.js';
 import type { Target } from './target.js';
@@ -25,6 +25,10 @@ const KINDS: readonly Step['kind'][] = [
 ];
 /** Segments of the director that whoever gets them answers. */
 const ANSWERED: ReadonlySet<string> = new Set(['syn-cookie', 'syn-proxied', 'nat64-in']);
+/** Enough of one ACK for docs/synproxy.md to call it a storm. */
+const STORM = 12;
+/** MSS 1460, SACK permitted, timestamps, a window scale of 7. */
+const OFFER = hex('020405b4 0402 080a0000000100000000 01 030307');
 /** Packets that errors are about. */
 const REMEMBERED = 8;
 
@@ -58,7 +62,8 @@ export class Attack {
         seen = [...packets, ...seen].slice(0, REMEMBERED);
       }
     }
-    for (const packet of this.#requests64()) this.#talk(target, arrive(this.world.network, 'cli', packet));
+    for (const packet of [...this.#requests64(), ...this.#offers()])
+      this.#talk(target, arrive(this.world.network, 'cli', packet));
   }
 
   /** What opens connections of IPv6 to servers of IPv4. */
@@ -70,6 +75,16 @@ export class Attack {
       const words = { source, destination: service.address, dport: service.port, payload: counting(20) };
       const make = service.protocol === 'tcp' ? tcp : udp;
       return [1, 2, 3, 4].map((sport) => make({ ...words, sport }));
+    });
+  }
+
+  /** SYNs to services behind a SYN proxy, with all that a client can offer. */
+  #offers(): Uint8Array[] {
+    return this.world.services.flatMap(({ service }) => {
+      if (service.synproxy !== true || 'fwmark' in service) return [];
+      const source = HOSTS[service.address.includes(':') ? 6 : 4].clients[0]!;
+      const words = { source, destination: service.address, dport: service.port, flags: SYN, tcpOptions: OFFER };
+      return [1, 2, 3, 4].map((n) => tcp({ ...words, sport: 50_000 + n }));
     });
   }
 
@@ -86,15 +101,19 @@ export class Attack {
     }
   }
 
-  /** Answers cookies and what comes of that, and what NAT64 asks of servers, mostly; those answers are damaged later, too. */
+  /**
+   * Answers cookies and what comes of that, and what NAT64 asks of servers, mostly; servers do without options now and then.
+   * Those answers are damaged later, too.
+   */
   #shake(target: Target, sent: readonly Outcome[]): void {
     for (const { reason, frame, outInterface } of sent) {
-      if (!ANSWERED.has(reason) || this.#random.once(8)) continue;
+      if (!ANSWERED.has(reason)) continue;
       const packet = packetOf(frame, outInterface, this.world.network);
-      const answer = answerTo(frame, frame.length - packet.length);
+      const answer = answerTo(frame, frame.length - packet.length, this.#random.once(8));
       const inInterface = parentOf(outInterface!, this.world.network);
       this.#pool.push({ frame: answer, inInterface });
-      this.#shake(target, target.director.send(answer, inInterface, this.#now));
+      // Some answers come later.
+      if (!this.#random.once(8)) this.#shake(target, target.director.send(answer, inInterface, this.#now));
     }
   }
 
@@ -111,7 +130,12 @@ export class Attack {
 
   /** Frames of a burst. */
   burst(count: number): Arrival[] {
-    return Array.from({ length: count }, () => this.#frame());
+    const frames: Arrival[] = [];
+    while (frames.length < count) {
+      const isStorm = this.#random.once(200) && this.#pool.length > 0;
+      frames.push(...(isStorm ? Array<Arrival>(STORM).fill(this.#random.of(this.#pool)) : [this.#frame()]));
+    }
+    return frames.slice(0, count);
   }
 
   #frame(): Arrival {
@@ -161,7 +185,12 @@ function proxied(world: Start, random: Random): Start {
         }
       : { service, dests };
   });
-  const sysctl = { ...world.sysctl, synproxy_defer: random.once(4) ? 1 : 0, synproxy_retries: random.below(4) };
+  const sysctl = {
+    ...world.sysctl,
+    synproxy_defer: random.once(4) ? 1 : 0,
+    synproxy_retries: random.below(4),
+    conn_expire_tcp_rst: random.below(2),
+  };
   return { ...world, services, sysctl };
 }
 

@@ -43,6 +43,7 @@ const NOT_MET: readonly string[] = [
   'dest-unavailable',
   // Only counts.
   'fragment-timeout',
+  'client-address-lost',
   'drop-entry',
   'evicted-half-open',
   'evicted-closing',

@@ -6,9 +6,11 @@
 import { repairTransport } from './repair.js';
 
 const TCP = 6;
+/** Of the options of TCP. */
+const NOP = 1;
 
-/** The answer to a frame that left, as it comes back by the same wire; `link`: bytes in front of its packet. */
-export function answerTo(left: Uint8Array, link: number): Uint8Array {
+/** The answer to a frame that left, as it comes back by the same wire; `link`: bytes in front of its packet, `isPlain`: whether the answer to a SYN has no options. */
+export function answerTo(left: Uint8Array, link: number, isPlain: boolean): Uint8Array {
   const frame = left.slice();
   if (link > 0) swap(frame, 0, 6, 6);
   const packet = frame.subarray(link);
@@ -26,6 +28,7 @@ export function answerTo(left: Uint8Array, link: number): Uint8Array {
   const isAnswer = (packet[at + 13]! & 16) !== 0;
   view.setUint32(at + 4, isAnswer ? acknowledged : 1000);
   view.setUint32(at + 8, (number + 1) >>> 0);
+  if (isPlain && !isAnswer) packet.fill(NOP, at + 20, at + (packet[at + 12]! >> 4) * 4);
   packet[at + 13] = isAnswer ? 16 : 18;
   repairTransport(packet);
   return frame;
