@@ -65,10 +65,12 @@ export class Control {
     this.#edit(this.service(service), service);
   }
 
-  /** As the API has it: local addresses that are left out stay. */
+  /** As the API has it: local addresses that are left out stay. @throws RangeError too, for what a dest of it cannot be with. */
   changeService(service: ServiceConfig): void {
-    this.#assertDests(service);
-    const { localAddresses = this.#localAddresses(service) } = service;
+    const known = readService(this.#view, this.service(service));
+    const [, flags, , , , , carry] = serviceSettings(service);
+    for (const dest of known.dests) assertDest(service, flags, carry, dest);
+    const { localAddresses = known.localAddresses ?? [] } = service;
     this.editService({ ...service, localAddresses });
   }
 
@@ -112,12 +114,6 @@ export class Control {
       throw new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
     }
     if (refusal !== Refusal.None) throw this.#noSchedulerRoom(service);
-  }
-
-  /** @throws RangeError when the service is to be what one of its dests cannot be with. */
-  #assertDests(service: ServiceConfig): void {
-    const [, flags, , , , , carry] = serviceSettings(service);
-    for (const dest of readService(this.#view, this.service(service)).dests) assertDest(service, flags, carry, dest);
   }
 
   deleteService(service: ServiceKey): void {

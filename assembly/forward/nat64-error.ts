@@ -83,7 +83,7 @@ export function returnError64(frame: Descriptor, packet: Scratch, conn: Conn, ho
   if (isLocal ? !hasRoom(frame, ip) : !canLeave(frame, ip, hop)) return;
   restoreQuoted(l4, end, conn);
   const tos = quote.tos;
-  const payload = quote.totalLength - quote.headerLength;
+  const payload = max<u32>(quote.totalLength, quote.headerLength) - quote.headerLength;
   const ttl = quote.ttl;
   begin(packet, l4, IPV6_SIZE, length, Protocol.Icmpv6);
   putIpv6(packet, conn, ip, !isLocal);

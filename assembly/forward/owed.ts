@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { SB_HOP, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { expectedBy, forgetExpectedBy, isNotedOf, owesReset } from '../conn/expected';
@@ -13,13 +12,11 @@ import { Conn } from '../conn/record';
 import { endConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { firstOwing, hang, remaining, unhang } from '../conn/wheel';
-import { Hop, resolveFor } from '../net/hop';
-import { Dest } from '../service/dest';
 import { RST } from '../wire/tcp';
-import { isElsewhere } from './ftp';
 import { takeFrame } from './made';
 import { ownHeaders, putSegment } from './own-segment';
 import { askAgain, hopToClient, send } from './proxied';
+import { hopToServer } from './transmit';
 
 /** Connections that are served by one call: others may need frames, too. */
 const OWED_MAX: u32 = 256;
@@ -39,15 +36,6 @@ export function sendOwed(): void {
       endConnection(conn);
     }
   }
-}
-
-/** A data connection of FTP may go to another address than its dest's, by the dest's route. */
-function hopToServer(conn: Conn): Hop {
-  const dest = changetype<Dest>(conn.dest);
-  if (conn.isFull || !isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
-  resolveFor(conn.isV6, dest.address, conn.daddr, hop);
-  return hop;
 }
 
 /**

@@ -28,7 +28,7 @@ import { putLink } from './link';
 import { takeFrame } from './made';
 import { ownHeaders, putSegment } from './own-segment';
 import { startOf } from './syn-ack';
-import { canLeave } from './transmit';
+import { canLeave, hopToServer } from './transmit';
 
 const WINDOW_MAX: u32 = 0xffff;
 
@@ -68,11 +68,6 @@ function putSyn(ip: usize, conn: Conn): void {
   // No window of a SYN is scaled.
   const window = scale == NO_SCALE ? own.window : min<u32>(own.window << scale, WINDOW_MAX);
   putForServer(ip, conn, firstNumber(conn), 0, SYN, window, options);
-}
-
-/** The way to the connection's server; its kind says whether there is one. */
-function hopToServer(conn: Conn): Hop {
-  return changetype<Dest>(conn.dest).hop();
 }
 
 /** The way to the connection's client. */

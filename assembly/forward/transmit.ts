@@ -58,11 +58,16 @@ function hopOfMixed(conn: Conn, packet: Scratch, dest: Dest): Hop {
   return hop;
 }
 
-/** A data connection may go to another address than its dest's, by the dest's route. */
 function hopOfExtended(conn: Conn): Hop {
   const dest = changetype<Dest>(conn.dest);
   if (dest.isMixed) dest.keepWay(conn.method);
-  if (!isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
+  return hopToServer(conn);
+}
+
+/** The way to the server of a connection that has a dest. A data connection of FTP may go elsewhere, by the dest's route. */
+export function hopToServer(conn: Conn): Hop {
+  const dest = changetype<Dest>(conn.dest);
+  if (conn.isFull || !isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveFor(conn.isV6, dest.address, conn.daddr, hop);
   return hop;

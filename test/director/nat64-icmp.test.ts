@@ -89,6 +89,16 @@ describe.each(PROTOCOLS)('an error about %s', (protocol) => {
     }
   });
 
+  it('quotes nothing behind a header that says it is longer than its packet', () => {
+    const { director, request } = begun({ protocol, payload: counting(40) });
+    const shorter = request[0].slice();
+    shorter.set([0, 7], 2);
+    const body = quoted(...request);
+    body.set([0, 0], 4);
+    const outcome = send64(director, fromRouter(3, 1, shorter), 'srv');
+    isError(outcome, icmp({ source: VIP, destination: CLIENT, ttl: 63 }, 1, 0, body), 'icmp-out');
+  });
+
   it('quotes as little as it got', () => {
     const { director, request, reply } = begun({ protocol, payload: counting(40) });
     for (const length of [4, 7, 8, 9, 19]) {

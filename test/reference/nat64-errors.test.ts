@@ -141,6 +141,13 @@ describe('from the server’s side', () => {
     expect(quoteIn(left(told([3, 1, 1 << 16], at, bytes)[0]))).toHaveLength(48);
   });
 
+  it('quotes a length of 0 of a packet that says it is shorter than its header', () => {
+    const at = opened();
+    const shorter = serialiseIp(fromLocal(at.number));
+    shorter.set([0, 7], 2);
+    expect([...quoteIn(left(told([3, 1, 0], at, shorter)[0])).slice(4, 6)]).toEqual([0, 0]);
+  });
+
   it('is dropped for a wrong checksum, and when its hops are spent', () => {
     const { director, number } = opened();
     const wrong = icmpError([ROUTER[4], INNER], [3, 1, 0], serialiseIp(fromLocal(number)));

@@ -114,7 +114,7 @@ function quotedIpv6({ bytes, offset, protocol }: Quote, { source, destination }:
   const header = new Uint8Array(8);
   const view = new DataView(header.buffer);
   view.setUint16(0, 0x6000 | (bytes[1]! << 4));
-  view.setUint16(4, word(bytes, 2) - offset);
+  view.setUint16(4, Math.max(0, word(bytes, 2) - offset));
   view.setUint8(6, protocol);
   view.setUint8(7, bytes[8]!);
   return concatenate(header, addressBytes(source), addressBytes(destination));
