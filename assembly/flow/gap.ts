@@ -18,13 +18,17 @@ export function mayGrow(frame: Descriptor, packet: Scratch, bytes: u32): bool {
   return packet.totalLength + bytes <= lengthMax(packet) && frame.headroom >= bytes;
 }
 
+/** Bytes that are moved at once. */
+const WORD = 8;
+
 /**
  * Moves the frame, from its start up to `at`, by `bytes` towards lower addresses; less than none closes a gap in front of `at`.
  * The transport header moves if it begins before `at`. The length of the IP packet follows, and the checksum of an IPv4 header.
  */
 export function openGap(frame: Descriptor, packet: Scratch, at: usize, bytes: i32): void {
   const start = frame.address;
-  memory.copy(start - bytes, start, at - start);
+  if (bytes >= WORD) moveDown(start, at, bytes);
+  else memory.copy(start - bytes, start, at - start);
   frame.address = start - bytes;
   frame.headroom -= bytes;
   frame.length += bytes;
@@ -34,6 +38,13 @@ export function openGap(frame: Descriptor, packet: Scratch, at: usize, bytes: i3
     packet.l4Length += bytes;
   }
   fillLength(packet);
+}
+
+/** Moves what lies from `start` up to `end` by `bytes`, at least a word: headers are too short for the engine's way to copy. */
+function moveDown(start: usize, end: usize, bytes: usize): void {
+  let at = start;
+  for (; at + WORD <= end; at += WORD) store<u64>(at - bytes, load<u64>(at));
+  for (; at < end; at++) store<u8>(at - bytes, load<u8>(at));
 }
 
 /** The length of the IP packet as its header tells it, and the checksum of an IPv4 header. */

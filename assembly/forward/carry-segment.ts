@@ -17,7 +17,7 @@ import { isSane } from '../flow/sequence';
 import { Hop } from '../net/hop';
 import { carriedSize, writeCarried } from '../wire/carried';
 import { difference16, difference32, fold, sum, update } from '../wire/checksum';
-import { ACK, FIN, MSS_DEFAULT, MSS_DEFAULT6, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
+import { ACK, DATA_OFFSET, FIN, MSS_DEFAULT, MSS_DEFAULT6, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
 import {
   areUsual,
   effaceToa,
@@ -46,7 +46,17 @@ function carryToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu:
   const header = changetype<Tcp>(packet.l4).headerLength;
   const length = packet.l4Length;
   const tells = mustTell(changetype<Tcp>(packet.l4), conn.extension);
-  if (!tells && areUsual(packet.l4, header)) return Told.Done;
+  const isUsual = areUsual(packet.l4, header);
+  if (!tells && isUsual) return Told.Done;
+  const size = carriedSize(packet.isV6);
+  if (isUsual && isRoom(frame, packet, hop, mtu, size)) {
+    const offset = load<u16>(packet.l4, DATA_OFFSET);
+    putToa(frame, packet, conn, header, size);
+    // The other options move by whole words, which leaves their sum.
+    const lengths = difference16(offset, load<u16>(packet.l4, DATA_OFFSET));
+    settle(frame, packet, length, lengths + sum(packet.l4 + TCP_MIN, size));
+    return Told.Done;
+  }
   const before = sum(packet.l4, header);
   const isForged = effaceToa(packet.l4, header);
   const isTold = tells && insertToa(frame, packet, conn, hop, mtu);
@@ -78,10 +88,15 @@ function insertToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu
     if (squeezed > TCP_MAX || (grown > 0 && !isRoom(frame, packet, hop, mtu, grown))) return false;
     squeeze(packet.l4, header);
   }
+  putToa(frame, packet, conn, header, grown);
+  return true;
+}
+
+/** Puts the option behind the fixed header, all of which becomes `grown` bytes longer. */
+function putToa(frame: Descriptor, packet: Scratch, conn: Conn, header: u32, grown: i32): void {
   openGap(frame, packet, packet.l4 + TCP_MIN, grown);
   changetype<Tcp>(packet.l4).headerLength = header + grown;
   writeCarried(packet.l4 + TCP_MIN, toaKind(conn), packet.isV6, conn.cportBE, conn.caddr);
-  return true;
 }
 
 /** Puts the header of the PROXY protocol in front of the first byte, until the server has acknowledged it. */

@@ -50,8 +50,13 @@ export const RARE = [
   'assembly/forward/transmit/hopOfExtended',
   'assembly/forward/transmit/hopOfMixed',
   // FullNAT of what does not go the short way.
-  'assembly/forward/fullnat/transmitFull<u32>',
   'assembly/forward/fullnat/transmitFull<v128>',
+  'assembly/forward/carry-segment/carryPrefix',
+  'assembly/forward/carry-segment/insertToa',
+  'assembly/forward/carry-datagram/carryDatagram',
+  'assembly/forward/ahead/makeAhead',
+  'assembly/forward/ahead/sendAhead',
+  'assembly/wire/tcp-options/effaceToa',
   'assembly/flow/sequence/clearTimestamps',
   // NAT64.
   'assembly/forward/nat64/transmit64',
