@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { readCapture } from '../../src/capture/reader.js';
 import { runCommand } from '../../src/cli/commands.js';
 import type { Io } from '../../src/cli/io.js';
 
@@ -92,3 +93,13 @@ export function scenarioWords(scenario: string): { folder: string; words: string
   const words = ['-i', `cli=${join(from, 'cli-in.pcap')}`, '-i', `srv=${join(from, 'srv-in.pcap')}`];
   return { folder, words: [...words, '--rules', join(from, 'rules.txt'), '--network', network] };
 }
+
+/** The frames of a capture as hexadecimal. */
+export async function framesOf(file: string): Promise<string[]> {
+  const frames: string[] = [];
+  for await (const { data } of readCapture(file)) frames.push(Buffer.from(data).toString('hex'));
+  return frames;
+}
+
+/** A capture of a scenario, by name without ending. */
+export const kernel = (scenario: string, name: string) => join(KERNEL, scenario, `${name}.pcap`);
