@@ -9,6 +9,8 @@
 import { DescriptorFlag, ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
 import {
+  SB_HOP,
+  SB_IP_FORWARD,
   SB_REMOTE_FIELD,
   SB_REMOTE_START,
   SB_SERVICE6_COUNT,
@@ -17,7 +19,7 @@ import {
   SB_TUNNEL_INTERFACE,
   SUPERBLOCK,
 } from '../../src/abi/superblock';
-import { InterfaceFlag, RouteType } from '../../src/abi/tables';
+import { HopKind, InterfaceFlag, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
 import { gather } from '../flow/gather';
@@ -35,7 +37,7 @@ import {
   refusal,
   tunnelKind,
 } from '../forward/decapsulate';
-import { routeType, routeTypeAny } from '../net/hop';
+import { Hop, resolveHop, routeType, routeTypeAny } from '../net/hop';
 import { findTunnel, interfaceHas, NO_INTERFACE } from '../net/interface';
 import { field, netGeneration, setField } from '../superblock';
 import { BROADCAST, isLoopback, isMulticast } from '../wire/address';
@@ -64,19 +66,20 @@ export function input(frame: Descriptor, packet: Scratch): void {
 
 /** Whether the packet, whole, is for a service of this host or a tunnel's end; judges it when not. */
 function isForUs4(frame: Descriptor, packet: Scratch): bool {
-  const found = admit4(packet);
+  const found = admit4(frame, packet);
   if (found != Reason.None) {
     if (foundReason(found) == Reason.Ipv4Option) answerMalformedOption(frame, packet, foundPointer(found));
     frame.judge(Verdict.Drop, foundReason(found));
     return false;
   }
   const destinationBE = packet.header.destinationBE;
-  const type = routeType(destinationBE);
-  if (type == RouteType.Broadcast || destinationBE == BROADCAST || isMulticast(destinationBE) || destinationBE == 0) {
+  if (isForAll(destinationBE)) {
     if (!packet.isFragment || gather(frame, packet)) keepLocal(frame, Reason.LocalDelivery);
     return false;
   }
-  if (type == RouteType.Local || takesMark(frame, packet)) return !packet.isFragment || gather(frame, packet);
+  if (routeType(destinationBE) == RouteType.Local || takesMark(frame, packet)) {
+    return !packet.isFragment || gather(frame, packet);
+  }
   routePacket(frame, packet);
   return false;
 }
@@ -122,25 +125,42 @@ function openLate(frame: Descriptor, packet: Scratch): bool {
 }
 
 /** Reason.None, or why a host takes no packet like this: its addresses, its options (foundReason, foundPointer). */
-function admit4(packet: Scratch): u32 {
+function admit4(frame: Descriptor, packet: Scratch): u32 {
   const header = packet.header;
-  const onLoopback = interfaceHas(packet.receivedOn, InterfaceFlag.Loopback);
-  const reason = checkAddresses4(header.sourceBE, header.destinationBE, onLoopback);
+  const reason = checkAddresses4(frame, packet);
   return reason == Reason.None && header.headerLength != IPV4_MIN ? walkOptions(header, false, 0, 0) : reason;
 }
 
 /** Reason.None, or why no packet can have these addresses. */
-function checkAddresses4(sourceBE: u32, destinationBE: u32, onLoopback: bool): Reason {
+function checkAddresses4(frame: Descriptor, packet: Scratch): Reason {
+  const sourceBE = packet.header.sourceBE;
+  const destinationBE = packet.header.destinationBE;
   if (isMulticast(sourceBE) || sourceBE == BROADCAST) return Reason.MartianSource;
   // A host without an address may call everybody (RFC 1122 §3.2.1.3).
   const toAll = destinationBE == BROADCAST || (sourceBE == 0 && destinationBE == 0);
   // Of 0.0.0.0/8 that is all: the others are addresses like any.
   if (sourceBE == 0) return toAll ? Reason.None : Reason.MartianSource;
   if (destinationBE == 0) return Reason.MartianDestination;
-  if (onLoopback) return Reason.None;
+  if (interfaceHas(packet.receivedOn, InterfaceFlag.Loopback)) return Reason.None;
   if (isLoopback(destinationBE)) return Reason.MartianDestination;
-  if (isLoopback(sourceBE) || routeType(sourceBE) == RouteType.Local) return Reason.MartianSource;
-  return Reason.None;
+  if (isLoopback(sourceBE)) return Reason.MartianSource;
+  return routeType(sourceBE) == RouteType.Local && hasWay(frame, packet) ? Reason.MartianSource : Reason.None;
+}
+
+/** Whether there is a way for the packet: without one Linux does not ask where its source is. */
+function hasWay(frame: Descriptor, packet: Scratch): bool {
+  const destinationBE = packet.header.destinationBE;
+  const isOurs = isForAll(destinationBE) || routeType(destinationBE) == RouteType.Local;
+  if (isOurs || isMarked(frame, false)) return true;
+  if (field(SB_IP_FORWARD) == 0) return false;
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  resolveHop(destinationBE, hop);
+  return hop.kind != HopKind.NoRoute;
+}
+
+function isForAll(addressBE: u32): bool {
+  if (addressBE == BROADCAST || addressBE == 0 || isMulticast(addressBE)) return true;
+  return routeType(addressBE) == RouteType.Broadcast;
 }
 
 /** The same for IPv6: the addresses, and the hop-by-hop header, about whose options the sender may be told. */
@@ -177,7 +197,7 @@ function checkAddresses6(packet: Scratch): Reason {
 export function openTunnel(frame: Descriptor, packet: Scratch): usize {
   if (!mayBeTunnel(packet) || packet.isFragment || (frame.flags & DescriptorFlag.Decapsulated) != 0) return 0;
   const tunnel = findTunnel(tunnelKind(packet));
-  if (tunnel == NO_INTERFACE || !mayEndHere(packet)) return 0;
+  if (tunnel == NO_INTERFACE || !mayEndHere(frame, packet)) return 0;
   if (packet.protocol == Protocol.Udp && isServed(frame, packet)) return 0;
   // GUE's own checksum is looked at next.
   if (packet.protocol == Protocol.Udp) completeChecksum(frame, packet);
@@ -213,19 +233,19 @@ function leaveChecksum(frame: Descriptor, packet: Scratch, end: usize): void {
 }
 
 /** Whether the tunnel packet is for this host, and may come in. */
-function mayEndHere(packet: Scratch): bool {
-  if (packet.isV6 || <u32>(packet.l4 - packet.ip) != IPV4_MIN) return isOurs(packet) && mayComeIn(packet);
+function mayEndHere(frame: Descriptor, packet: Scratch): bool {
+  if (packet.isV6 || <u32>(packet.l4 - packet.ip) != IPV4_MIN) return isOurs(packet) && mayComeIn(frame, packet);
   const addresses = load<u64>(packet.ip, IPV4_SOURCE);
   const isLike =
     load<u64>(SUPERBLOCK, SB_TUNNEL_ADDRESSES) == addresses &&
     field(SB_TUNNEL_GENERATION) == netGeneration() &&
     field(SB_TUNNEL_INTERFACE) == packet.receivedOn;
-  return isLike || mayEndAnew(packet, addresses);
+  return isLike || mayEndAnew(frame, packet, addresses);
 }
 
 /** Looks it up, and notes it for the next one; what came by its mark is no example for others. */
-function mayEndAnew(packet: Scratch, addresses: u64): bool {
-  if (!isOurs(packet) || !mayComeIn(packet)) return false;
+function mayEndAnew(frame: Descriptor, packet: Scratch, addresses: u64): bool {
+  if (!isOurs(packet) || !mayComeIn(frame, packet)) return false;
   if ((packet.flags & ScratchFlag.Marked) != 0) return true;
   store<u64>(SUPERBLOCK, addresses, SB_TUNNEL_ADDRESSES);
   setField(SB_TUNNEL_GENERATION, netGeneration());
@@ -245,8 +265,8 @@ function isServed(frame: Descriptor, packet: Scratch): bool {
 }
 
 /** Whether a host would take this packet in; without an answer when not. */
-function mayComeIn(packet: Scratch): bool {
-  if (!packet.isV6) return admit4(packet) == Reason.None;
+function mayComeIn(frame: Descriptor, packet: Scratch): bool {
+  if (!packet.isV6) return admit4(frame, packet) == Reason.None;
   if (checkAddresses6(packet) != Reason.None) return false;
   return foundFault(checkHopByHop(packet.ip, packet.ip + packet.totalLength)) == Reason.None;
 }

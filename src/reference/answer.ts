@@ -103,7 +103,6 @@ export function answerWith(
   quoted = serialiseAsIs(packet),
   link = device,
 ): ReferenceOutcome | undefined {
-  if (host.network.isLocal(packet.source)) return undefined;
   const echoed = isIpv6(packet) ? undefined : echo(packet.options, packet.source, faultOf(message));
   const to = echoed?.destination ?? packet.source;
   if (host.network.isLocal(to)) return undefined;

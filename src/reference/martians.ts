@@ -8,10 +8,10 @@ import type { Interface } from './network.js';
 import { type Address, isLoopback, isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 import { type IpPacket, isIpv6 } from './packet/ip.js';
 
-/** Why a packet with these addresses is dropped on receipt, if it is. */
-export function findMartian(host: Host, packet: IpPacket, device: Interface): string | undefined {
+/** Why a packet with these addresses is dropped on receipt, if it is. `isTaken`: it is ours, whoever it is addressed to. */
+export function findMartian(host: Host, packet: IpPacket, device: Interface, isTaken: boolean): string | undefined {
   const { source, destination } = packet;
-  if (!isIpv6(packet)) return findIpv4Martian(host, packet.source, packet.destination, device);
+  if (!isIpv6(packet)) return findIpv4Martian(host, packet.source, packet.destination, device, isTaken);
   const isFromUs = device.kind === 'loopback';
   if (isLoopback(source) && !isFromUs) return 'martian-source';
   if (isLoopback(destination) && !isFromUs) return 'martian-destination';
@@ -22,7 +22,13 @@ export function findMartian(host: Host, packet: IpPacket, device: Interface): st
 }
 
 /** In the order in which Linux routes input (RFC 1812 §5.3.7). */
-function findIpv4Martian(host: Host, source: number, destination: number, device: Interface): string | undefined {
+function findIpv4Martian(
+  host: Host,
+  source: number,
+  destination: number,
+  device: Interface,
+  isTaken: boolean,
+): string | undefined {
   if (isMulticast(source) || source === LIMITED_BROADCAST) return 'martian-source';
   // Who has no address yet may still call everybody (RFC 1122 §3.2.1.3).
   const toAll = destination === LIMITED_BROADCAST || (source === 0 && destination === 0);
@@ -31,7 +37,14 @@ function findIpv4Martian(host: Host, source: number, destination: number, device
   if (isUnspecified(destination)) return 'martian-destination';
   if (device.kind === 'loopback') return undefined;
   if (isLoopback(destination)) return 'martian-destination';
-  return isLoopback(source) || host.network.isLocal(source) ? 'martian-source' : undefined;
+  if (isLoopback(source)) return 'martian-source';
+  const leadsOn = isTaken || isForAll(host, destination) || leadsOut(host, destination);
+  return host.network.isLocal(source) && leadsOn ? 'martian-source' : undefined;
+}
+
+/** Linux looks at who sent a packet when it has found a way for it; what has none is refused without that. */
+function leadsOut({ network, sysctl }: Host, destination: number): boolean {
+  return sysctl.ip_forward !== 0 && network.route(destination) !== undefined;
 }
 
 /** Whether an address is a group's or everybody's. */

@@ -91,7 +91,7 @@ function receiveIpv6(host: Host, bytes: Uint8Array, origin: Origin): Judgement {
   if (fault !== undefined) return drop(fault);
   const packet = parseIpv6(bytes);
   const frame = withoutPadding(bytes, packet, origin);
-  const martian = findMartian(host, packet, origin.interface);
+  const martian = findMartian(host, packet, origin.interface, false);
   if (martian !== undefined) return { ...drop(martian), frame };
   const refused = findHopByHopFault(packet);
   if (refused !== undefined) {
@@ -114,10 +114,10 @@ function withoutPadding(bytes: Uint8Array, packet: IpPacket, origin: Origin): Ui
 }
 
 function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
-  const martian = findMartian(host, packet, origin.interface);
+  const toUs = host.network.isLocal(packet.destination) || hasServiceMark(host, { packet, mark: origin.mark });
+  const martian = findMartian(host, packet, origin.interface, toUs);
   if (martian !== undefined) return drop(martian);
 
-  const toUs = host.network.isLocal(packet.destination) || hasServiceMark(host, { packet, mark: origin.mark });
   const back = host.network.route(packet.source)?.source;
   // Forwarding overwrites it; until then, in errors, it is the address on the way back.
   const address = toUs ? packet.destination : typeof back === 'number' ? back : 0;

@@ -46,6 +46,8 @@ const ANSWER_TIME = 1_000_000_000n;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+/** Where a datagram's checksum is (RFC 768). */
+const UDP_CHECKSUM = 6;
 const ICMP6 = 58;
 const SCTP = 132;
 /** IPIP, 6in4, GRE: their receivers refuse what belongs to no tunnel. */
@@ -158,7 +160,9 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
   if (isMappedRefusal(asked, answer) || isPassedOn(asked, answer)) return true;
   // The host answers from the very address that was asked.
   if (answer.src !== asked.dst || answer.dst !== asked.src) return false;
-  if (isServer(input)) return answer.protocol === asked.protocol && isSwapped(asked, answer);
+  if (isServer(input)) {
+    return isRefusedDatagram(asked, answer) || (answer.protocol === asked.protocol && isSwapped(asked, answer));
+  }
   switch (asked.protocol) {
     case ICMP:
     case ICMP6:
@@ -256,6 +260,18 @@ function isError(error: Record<4 | 6, readonly number[]>, asked: Packet, answer:
 function roomIn({ version, whole, body }: Packet): number {
   if (version === 6) return IPV6_MTU - IPV6_HEADER - 8;
   return Math.max(IPV4_MTU - (whole.length - body.length) - 8, IPV4_HEADER);
+}
+
+/** Port unreachable about a datagram of a server without a socket. NAT leaves the quoted checksum as the server had it. */
+function isRefusedDatagram(asked: Packet, answer: Packet): boolean {
+  if (asked.protocol !== UDP) return false;
+  const whole = asked.whole.slice();
+  const checksum = whole.length - asked.body.length + UDP_CHECKSUM;
+  whole.set(
+    answer.body.subarray(8 + checksum, 8 + checksum + 2).subarray(0, Math.max(0, whole.length - checksum)),
+    checksum,
+  );
+  return isError(PORT_UNREACHABLE, { ...asked, whole }, answer);
 }
 
 const SOLICITATION = 135;

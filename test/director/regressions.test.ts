@@ -62,6 +62,25 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(judged(director.send(reply({ source: '10.1.0.1' }), 'srv', 0))).toEqual(['drop martian-source']);
   });
 
+  it('Linux asks where a packet’s source is when it has a way for it: without one that is no martian', () => {
+    const packet = (destination: string, options = ''): Uint8Array =>
+      fromServer(ipv4({ source: VIP, destination, protocol: 132, ttl: 2, options: hex(options) }, new Uint8Array(12)));
+    // A source route that was gone to its end, and an option without a length behind it: the error goes the way back.
+    const cut = '830b0c0a0000030a00000207';
+    for (const director of both(binary)) {
+      expect(reasonsOf(director, packet('198.51.100.7'), 'srv')).toBe('drop no-route');
+      expect(reasonsOf(director, packet('198.51.100.7', cut), 'srv')).toBe(
+        'drop ipv4-option, forward parameter-problem',
+      );
+      for (const destination of [CLIENT, '10.0.0.255', '255.255.255.255', '10.0.0.1']) {
+        expect(reasonsOf(director, packet(destination, cut), 'srv'), destination).toBe('drop martian-source');
+      }
+      director.setSysctl({ ip_forward: 0 });
+      expect(reasonsOf(director, packet(CLIENT), 'srv')).toBe('pass not-forwarding');
+      expect(reasonsOf(director, packet('10.0.0.1'), 'srv')).toBe('drop martian-source');
+    }
+  });
+
   it('a wrong checksum inside a tunnel is a wrong checksum, and is not repaired', () => {
     const inner = request('tcp', { tos: 2 });
     inner[10] = (inner[10] as number) ^ 0xff;

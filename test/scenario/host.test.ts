@@ -344,4 +344,18 @@ describe('a real server on the director itself', () => {
     expect(await isHost(opening, about(opening, 3, 3), 1, 'local-dest')).toBe(false);
     expect(await isHost(opening, about(opening, 11, 0), 1, 'local-dest')).toBe(false);
   });
+
+  it('refuses datagrams without a socket, their checksum quoted as NAT has it for the server', async () => {
+    const datagram = (data: number) =>
+      toHost({ protocol: 17, payload: udp('10.0.0.2', '10.0.0.100', 48000, 99, Array(40).fill(data)) });
+    const asked = datagram(7);
+    const translated = asked.slice();
+    translated[14 + 26]! ^= 0xff;
+    for (const quoted of [asked, translated]) {
+      expect(await isHost(asked, about(quoted, 3, 3), 1, 'local-dest')).toBe(true);
+      expect(await isHost(asked, about(quoted, 3, 1), 1, 'local-dest')).toBe(false);
+    }
+    expect(await isHost(asked, about(datagram(8), 3, 3), 1, 'local-dest')).toBe(false);
+    expect(await isHost(asked, about(translated, 3, 3))).toBe(false);
+  });
 });
