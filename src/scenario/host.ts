@@ -88,6 +88,8 @@ const SCTP_CHUNK = { abort: 6, shutdownAck: 8, shutdownComplete: 14 } as const;
 /** Finds the cause of frames of the host. */
 export class HostAnswers {
   readonly #open: { input: LocalInput; left: number }[];
+  /** What answers that leave in fragments answer, by {@link datagramOf}. */
+  readonly #cut = new Map<string, LocalInput>();
   readonly #addresses: ReadonlySet<string>;
   readonly #macs: ReadonlySet<string>;
 
@@ -106,11 +108,15 @@ export class HostAnswers {
     const answer = packetOf(frame);
     const source = answer?.src ?? arpOf(frame)?.sender ?? '';
     if (this.#addresses.has(source)) {
+      const datagram = answer === undefined ? undefined : datagramOf(answer);
+      const begun = datagram === undefined ? undefined : this.#cut.get(datagram);
+      if (begun !== undefined) return causedBy(begun, 'answers');
       const found = this.#open.find(
         ({ input, left }) => left > 0 && inTime(input, time) && isAnswer(input, frame, answer),
       );
       if (found !== undefined) {
         found.left--;
+        if (datagram !== undefined) this.#cut.set(datagram, found.input);
         return causedBy(found.input, 'answers');
       }
       const peer = this.#open.find(({ input }) => answer !== undefined && isOwnSocket(input, answer, time));
@@ -155,11 +161,14 @@ function inTime(input: LocalInput, time: bigint): boolean {
 function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefined): boolean {
   if (answer === undefined) return isArpReply(input.data, frame);
   const asked = input.packet ?? packetOf(input.data);
-  if (asked === undefined || asked.fragment || answer.fragment) return false;
+  if (asked === undefined || asked.fragment) return false;
+  const isBack = answer.src === asked.dst && answer.dst === asked.src;
+  // An echo is as long as what was asked, and may have to be cut.
+  if (answer.fragment) return isBack && isFirst(answer) && isReply(asked, answer);
   if (isAdvertisement(asked, answer) || isHeaderProblem(asked, answer)) return true;
   if (isMappedRefusal(asked, answer) || isPassedOn(asked, answer)) return true;
   // The host answers from the very address that was asked.
-  if (answer.src !== asked.dst || answer.dst !== asked.src) return false;
+  if (!isBack) return false;
   if (isServer(input)) {
     return isRefusedDatagram(asked, answer) || (answer.protocol === asked.protocol && isSwapped(asked, answer));
   }
@@ -177,6 +186,22 @@ function isAnswer(input: LocalInput, frame: Uint8Array, answer: Packet | undefin
       if (TUNNELS.includes(asked.protocol) && isError(PORT_UNREACHABLE, asked, answer)) return true;
       return isError(PROTOCOL_UNREACHABLE, asked, answer);
   }
+}
+
+/** Names the datagram that a packet is a fragment of; `undefined`: it is none. */
+function datagramOf({ fragment, layers, src, dst, protocol }: Packet): string | undefined {
+  const id = fieldOf(layers[0], 'ip.id') ?? fieldOf(fragmentHeaderOf(layers), 'ipv6.fraghdr.ident');
+  return fragment ? `${src} ${dst} ${protocol} ${id}` : undefined;
+}
+
+/** Whether a fragment is the first one. */
+function isFirst({ layers }: Packet): boolean {
+  const offset = fieldOf(layers[0], 'ip.frag_offset') ?? fieldOf(fragmentHeaderOf(layers), 'ipv6.fraghdr.offset');
+  return offset === '0';
+}
+
+function fragmentHeaderOf(layers: Packet['layers']): Packet['layers'][number] | undefined {
+  return layers.find(({ kind }) => kind === 'fragment');
 }
 
 /**

@@ -291,6 +291,34 @@ describe('the host answers an ICMP request', () => {
     expect(await errorsAbout(asked)).toEqual([]);
   });
 
+  it('with a reply in fragments, where it is too long for one packet', async () => {
+    const data = Array.from({ length: 24 }, (_, i) => i);
+    const asked = toHost({ payload: icmp(8, 0, [0, 1, 0, 2], data) });
+    const whole = icmp(0, 0, [0, 1, 0, 2], data);
+    const first = fromHost({ id: 77, fragment: 0x2000, payload: whole.slice(0, 16) });
+    const second = fromHost({ id: 77, fragment: 2, payload: whole.slice(16) });
+    const result = await run(
+      {
+        cliIn: timed([asked]),
+        cliOut: timed([first, second, fromHost({ id: 78, fragment: 2, payload: whole.slice(16) })]),
+      },
+      leftTo('local-delivery'),
+    );
+    expect(result.host.map(({ frame, cause }) => [frame, cause?.frame])).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+    expect(result.differences).toMatchObject([{ kind: 'missing', frame: 3 }]);
+    for (const [type, id] of [
+      [0, 3],
+      [3, 2],
+    ]) {
+      const other = icmp(type!, 0, [0, 1, 0, id!], data).slice(0, 16);
+      expect(await isHost(asked, fromHost({ id: 77, fragment: 0x2000, payload: other }))).toBe(false);
+    }
+    expect(await isHost(asked, second)).toBe(false);
+  });
+
   it('each with its own reply', async () => {
     const result = await run(
       {
