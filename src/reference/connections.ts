@@ -34,7 +34,7 @@ export interface Connection {
   method: words.ReferenceMethod | 'bypass';
   /** `undefined`: sent on to where it was addressed. */
   dest: Dest | undefined;
-  /** Where packets go: the dest's, and its port unless the packet keeps its own. */
+  /** Where packets go: the dest's, and its port unless the packet keeps its own; by SNAT to where they are addressed. */
   destAddress: Address;
   destPort: number;
   state: ConnectionState;
@@ -426,7 +426,7 @@ function tupleName(tuple: Tuple): string {
 
 /** Whether its packets get other addresses: its server answers by way of the director. */
 export function isTranslated({ method }: Pick<Connection, 'method'>): boolean {
-  return method === 'nat' || method === 'fullnat';
+  return method === 'nat' || method === 'fullnat' || method === 'snat';
 }
 
 /** Whether nothing that its server answers was ever seen here, nor can be expected: DR and TUN. */

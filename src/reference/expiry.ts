@@ -80,7 +80,8 @@ export function turnBehind(time: number): number {
 
 /** The RSTs to both ends, as far as there is a way to them (RFC 9293 §3.10.5). */
 export function resetsOf(host: Host, connection: Connection): ReferenceOutcome[] {
-  const { clientAddress, clientPort, virtualAddress, virtualPort, destAddress, destPort, dest, fullnat } = connection;
+  const { clientAddress, clientPort, virtualAddress, virtualPort, destAddress, destPort, fullnat } = connection;
+  const { method, dest } = connection;
   const { client, server } = connection.expected!;
   const from = fullnat?.local ?? { address: clientAddress, port: clientPort };
   const toServer = { source: from.address, sourcePort: from.port, destination: destAddress, destinationPort: destPort };
@@ -89,7 +90,7 @@ export function resetsOf(host: Host, connection: Connection): ReferenceOutcome[]
     ...{ destination: clientAddress, destinationPort: clientPort },
   };
   return [
-    ...depart(host, reset(toServer, server), dest?.address ?? destAddress),
+    ...depart(host, reset(toServer, server), (method === 'nat' && dest?.address) || destAddress),
     ...depart(host, reset(toClient, client), clientAddress),
   ];
 }

@@ -14,6 +14,7 @@ import { judgePassingError } from './related.js';
 import { passDirect, passReply } from './reply.js';
 import { type Passed, routeOn } from './route-on.js';
 import { endOnce, messageOf } from './schedule.js';
+import { findSnat, passOutwards } from './snat.js';
 import { isStray } from './stray.js';
 import { isIcmp, upperLayer } from './upper.js';
 
@@ -32,15 +33,23 @@ function passIpvs(host: Host, received: Received): Passed | Judgement {
   if (upper === undefined) return { packet, reason: 'routed' };
   if (isIcmp(packet, upper) && !upper.isLaterFragment) return judgePassingError(host, received, upper.bytes);
   const transport = readTransport(packet);
-  if (transport?.tuple === undefined) return { packet, reason: 'routed' };
+  if (transport === undefined) return { packet, reason: 'routed' };
+  const service = findSnat(host, received, transport);
+  if (transport.tuple === undefined) {
+    return service === undefined ? { packet, reason: 'routed' } : drop('transport-truncated');
+  }
   let connection = host.connections.findReply(transport.tuple);
   if (connection === undefined) {
     if (passDirect(host, received, transport)) return { packet, reason: 'routed' };
     if (!transport.isSecured) connection = connectOutwards(host, transport.tuple, messageOf(received), now);
   }
   if (connection === undefined) {
-    if (!isStray(host, transport)) return { packet, reason: 'routed' };
-    return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
+    if (isStray(host, transport)) {
+      return drop('no-connection', answer(host, 'port-unreachable', packet, received.interface));
+    }
+    return service === undefined
+      ? { packet, reason: 'routed' }
+      : passOutwards(host, received, service, transport, transport.tuple);
   }
   if (connection.fullnat !== undefined) return sendBack(host, received, connection, transport);
   const arrival = arrivalAfter(received.arrival, connection);

@@ -70,7 +70,7 @@ export function connectOutwards(
   now: number,
 ): Connection | undefined {
   if (tuple.protocol !== 'udp' || tuple.sourcePort === 0) return undefined;
-  const dest = host.services.natDest('udp', tuple.source, tuple.sourcePort);
+  const dest = host.services.ends.nat('udp', tuple.source, tuple.sourcePort);
   const service = dest?.service;
   if (dest === undefined || service?.engine !== 'sip' || 'fwmark' in service.end || service.end.port === 0)
     return undefined;

@@ -106,7 +106,7 @@ function findAnswered(host: Host, quote: Quote): Connection | undefined {
 function translateBack({ received, message, quote }: Report, connection: Connection): ErrorTranslation | Judgement {
   if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
   countReply(ipLength(received.packet), connection);
-  const { virtualAddress: source, virtualPort, clientAddress, clientPort, fullnat } = connection;
+  const { virtualAddress: source, virtualPort, clientAddress, clientPort, method, fullnat } = connection;
   const quoted = { destination: source, destinationPort: virtualPort };
   if (fullnat === undefined) return (packet) => translateError(packet, message, quote, { source }, quoted);
   const client = {
@@ -114,7 +114,8 @@ function translateBack({ received, message, quote }: Report, connection: Connect
     sourcePort: clientPort,
     number: (sent: number) => quotedNumber(sent, fullnat.numbers),
   };
-  const ends = { source, destination: clientAddress };
+  // Clients of SNAT hear of all routers.
+  const ends = { source: method === 'snat' ? received.packet.source : source, destination: clientAddress };
   const lessen = (mtu: number): number => mtuForClient(mtu, connection);
   if (isNat64(connection)) {
     const about = { destination: source, destinationPort: virtualPort, ...client };

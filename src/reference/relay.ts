@@ -52,7 +52,7 @@ function tunnelLength(host: Host, quote: Quote): number | undefined {
   if (quote.isIpv6 || isLaterFragment) return undefined;
   const headers = quote.bytes.subarray(offset);
   const port = protocol === UPPER.udp ? word(headers, 2) : 0;
-  const type = host.services.tunnelTo(destination, port);
+  const type = host.services.ends.tunnelTo(destination, port);
   switch (protocol) {
     case IPIP:
       return type === 'ipip' ? offset : undefined;

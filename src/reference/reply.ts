@@ -20,7 +20,7 @@ import { translate, translateInto } from './translate.js';
 import { withEnds } from './upper.js';
 
 /**
- * A packet from the server of a NAT or FullNAT connection passes: it is counted, the connection follows it, and it gets the
+ * A packet from the server of a NAT, FullNAT or SNAT connection passes: it is counted, the connection follows it, and it gets the
  * virtual end as its source, by FullNAT also the client's as its destination. One whose transport header is cut short changes nothing.
  */
 export function passReply(

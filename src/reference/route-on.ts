@@ -13,7 +13,7 @@ import { recordAgain } from './options.js';
 import { type Address, familyOf, isLinkLocal, isUnspecified } from './packet/address.js';
 import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withHops } from './packet/ip.js';
-import { IP_FLAG, isFragment } from './packet/ipv4.js';
+import { IP_FLAG, isFragment, withChecksum } from './packet/ipv4.js';
 import { unfinishedAfter } from './translate.js';
 import { UPPER } from './upper.js';
 
@@ -94,11 +94,13 @@ function leave(
   const begun = received.partialChecksum;
   const partialChecksum = reason === 'routed' ? begun : unfinishedAfter(packet, begun);
   // A whole that must not be cut was not sent like this, and will not be: its fragments were.
-  if (arrival?.family === 4 && arrival.dontFragment) {
-    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, route.mtu));
+  if (arrival?.family === 4 && arrival.dontFragment && reason !== 'snat-in') {
+    const quoted = isIpv6(packet) ? packet : withChecksum(packet);
+    return drop('too-big', answer(host, 'fragmentation-needed', quoted, device, route.mtu));
   }
-  // The address that the packet leaves from is recorded: its new source if it was translated.
-  const leavesFrom = reason === 'routed' ? route.source : packet.source;
+  // The address that the packet leaves from is recorded: its new source if it was given one, but by SNAT.
+  const isRouters = reason === 'snat-in' || packet.source === received.packet.source;
+  const leavesFrom = isRouters ? route.source : packet.source;
   const leaving = recorded(packet, received, leavesFrom);
   return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
 }
@@ -116,6 +118,11 @@ function leaveAcross(
   const identification = isIpv6(before) ? 0 : before.identification;
   const left = unfinishedAfter(packet, begun);
   return emit(host, { packet, reason, route, mtu, arrival, identification, partialChecksum: left });
+}
+
+/** A packet that was routed, with the hops that it came with. */
+export function asItCame(packet: IpPacket): IpPacket {
+  return withHops(packet, hopsOf(packet) + 1);
 }
 
 function recorded(packet: IpPacket, { addressSlots }: Received, address: number | bigint): IpPacket {

@@ -40,6 +40,7 @@ export function readCarry(
 ): words.ReferenceCarry | undefined {
   const { carry } = config;
   if (carry === undefined) return undefined;
+  if (isSnat({ dests })) throw new RangeError(`${carry} cannot be had with snat`);
   for (const { method, address } of dests) {
     if (method === 'fullnat' && familyOf(address) !== family) checkCarryAcross(carry, formatAddress(address));
   }
@@ -85,8 +86,33 @@ export function identify(
 }
 
 /** A connection for one packet is gone when the reply comes. @throws RangeError */
-export function checkMethod(method: words.ReferenceMethod | undefined, once: boolean): void {
-  if (method === 'fullnat' && once) throw new RangeError('fullnat cannot be had with ops');
+export function checkOnce(method: words.ReferenceMethod | undefined, once: boolean): void {
+  if (once && (method === 'fullnat' || method === 'snat')) throw new RangeError(`${method} cannot be had with ops`);
+}
+
+/** Whether a service is by SNAT. */
+export function isSnat({ dests }: { dests: readonly Dest[] }): boolean {
+  return dests.some(({ method }) => method === 'snat');
+}
+
+/** The local addresses that a dest is. */
+export function localsOf({ method, address }: Pick<Dest, 'method' | 'address'>): Address[] {
+  return method === 'snat' ? [address] : [];
+}
+
+/** SNAT is for packets by their mark, and for all of a service's. @throws RangeError */
+function checkSnat(service: Service, config: words.ReferenceDest): void {
+  const { end, dests, carry } = service;
+  const isWanted = config.method === 'snat';
+  const [name] = identify(service, config);
+  const others = dests.filter((each) => each.name !== name);
+  if (others.some(({ method }) => (method === 'snat') !== isWanted)) {
+    throw new RangeError('a service with dests by snat has no others');
+  }
+  if (!isWanted) return;
+  if (!('fwmark' in end)) throw new RangeError('snat is for services by firewall mark');
+  if ((config.port ?? 0) !== 0) throw new RangeError(`a dest by snat has no port, got ${config.port}`);
+  if (carry !== undefined) throw new RangeError(`snat cannot be had with ${carry}`);
 }
 
 /** UOA speaks of datagrams of the server's family. @throws RangeError */
@@ -99,7 +125,8 @@ function checkCarryAcross(carry: words.ReferenceCarry | undefined, address: stri
 /** What the method cannot do. @throws RangeError */
 export function checkForwarding(service: Service, config: words.ReferenceDest): void {
   const isTunnelled = config.method === 'tun';
-  checkMethod(config.method, service.once);
+  checkOnce(config.method, service.once);
+  checkSnat(service, config);
   if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
     if (config.method !== 'fullnat') {
       throw new RangeError(`only tunnels and fullnat lead to another address family, got ${config.address}`);

@@ -3,12 +3,16 @@
  *
  * @module
  */
+
+import { answer } from './answer.js';
 import type { Connection, Tuple } from './connections.js';
 import { takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
 import { UDP_LENGTH } from './packet/udp.js';
 import { connectPersistently, count, type Refusal } from './persistence.js';
+import { asItCame } from './route-on.js';
+import { isSnat } from './rules.js';
 import type { Dest, Service } from './services.js';
 import { tell } from './transmit.js';
 import { upperLayer } from './upper.js';
@@ -34,7 +38,7 @@ export function schedule(
 ): Connection | Judgement {
   const { random } = host;
   if (host.defence.drops()) return drop('drop-packet');
-  if (tuple.sourcePort === FTP_DATA_PORT) return local('ftp-data');
+  if (tuple.sourcePort === FTP_DATA_PORT && !isSnat(service)) return local('ftp-data');
   const key = {
     sourceAddress: tuple.source,
     sourcePort: tuple.sourcePort,
@@ -87,6 +91,9 @@ function leave(
   isError: boolean,
 ): Connection | Judgement {
   const { connections, sysctl } = host;
+  const { packet, interface: device } = received;
+  // It was routed here: nothing goes past it, and it is answered by a router.
+  if (isSnat(service)) return drop('no-dest', answer(host, 'port-unreachable', asItCame(packet), device));
   if (!isError && sysctl.cache_bypass !== 0 && 'fwmark' in service.end) {
     if (connections.isFull(familyOf(tuple.source))) return drop('table-full');
     return connections.create(tuple, undefined, received.now, { once: isOnce(service, tuple) });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DestEnds } from './dest-ends.js';
 import type { LocalPorts } from './fullnat/pools.js';
 import type { Network } from './network.js';
 import { type Address, type Family, familyOf, isUnicast } from './packet/address.js';
@@ -10,10 +11,12 @@ import type { Path } from './path-mtu.js';
 import { Rates } from './rates.js';
 import {
   checkForwarding,
-  checkMethod,
+  checkOnce,
   configure,
   endName,
   identify,
+  isSnat,
+  localsOf,
   readCarry,
   readEnd,
   readLocalAddresses,
@@ -119,10 +122,8 @@ const total = (dest: Dest): number => dest.activeConnections + dest.inactiveConn
 export class ServiceTable {
   readonly #services = new Map<string, Service>();
   readonly #trash = new Map<string, Dest>();
-  /** Dests of the method `tun`; first the one that was given its tunnel last. */
-  #tunnels: Dest[] = [];
-  /** The same for the method `nat`. */
-  #translated: Dest[] = [];
+  /** By where they are. */
+  readonly ends = new DestEnds();
   readonly #localPorts: LocalPorts;
   readonly #sysctl: () => Required<words.ReferenceSysctl>;
   /** The latest time that was heard of. */
@@ -183,7 +184,7 @@ export class ServiceTable {
     const service = this.get(config);
     const { dests, family, localAddresses: before } = service;
     const persistence = readPersistence(config, family);
-    for (const { method } of dests) checkMethod(method, persistence.once);
+    for (const { method } of dests) checkOnce(method, persistence.once);
     const carry = readCarry(config, family, dests);
     // Those that are left out stay.
     const localAddresses = config.localAddresses === undefined ? before : readLocalAddresses(config, family);
@@ -230,6 +231,7 @@ export class ServiceTable {
     if (!isUnicast(address)) throw new RangeError(`expected a unicast address, got ${config.address}`);
     checkForwarding(service, config);
     if (service.dests.some((dest) => dest.name === name)) throw new Error(`dest ${name} exists`);
+    this.#localPorts.rename([], localsOf({ ...config, address }));
     this.#emptyTrash();
     const revived = this.#trash.get(name);
     this.#trash.delete(name);
@@ -258,7 +260,7 @@ export class ServiceTable {
     dest.available = true;
     dest.lastWeight = 0;
     configure(dest, config);
-    this.#noteTunnel(dest, undefined);
+    this.ends.note(dest, undefined);
     service.dests = [dest, ...service.dests];
     service.scheduler.changed?.(service.dests);
   }
@@ -270,8 +272,9 @@ export class ServiceTable {
     const dest = this.#getDest(service, config);
     checkForwarding(service, config);
     const { method, tunnel } = dest;
+    this.#localPorts.rename(localsOf(dest), localsOf({ ...config, address: dest.address }));
     configure(dest, config);
-    this.#noteTunnel(dest, { method, tunnel });
+    this.ends.note(dest, { method, tunnel });
     service.scheduler.changed?.(service.dests);
   }
 
@@ -286,7 +289,8 @@ export class ServiceTable {
 
   #discard(dest: Dest): void {
     dest.available = false;
-    this.#forgetEnd(dest);
+    this.#localPorts.rename(localsOf(dest), []);
+    this.ends.forget(dest);
     this.#trash.set(dest.name, dest);
   }
 
@@ -315,57 +319,34 @@ export class ServiceTable {
   }
 
   /**
-   * The service for a packet: that of its mark, else the one for exactly its destination, else FTP's for what may be one of
+   * The service for a packet that the host takes in: that of its mark if not by SNAT, else the one for exactly its destination, else FTP's for what may be one of
    * its data connections, else the one for every port.
    */
   find(mark: number, protocol: words.ReferenceProtocol, address: Address, port: number): Service | undefined {
-    const marked = mark === 0 ? undefined : this.#services.get(endName({ fwmark: mark, family: familyOf(address) }));
+    const marked = this.#marked(mark, familyOf(address), false);
     const at = (port: number) => this.#services.get(endName({ protocol, address, port }));
     const mayBeData = protocol === 'tcp' && (port === FTP_DATA_PORT || port >= FIRST_UNPRIVILEGED);
     return marked ?? at(port) ?? (mayBeData ? at(FTP_PORT) : undefined) ?? at(0);
   }
 
-  /** Whether there is a service for packets with this mark. */
+  /** Whether packets with this mark are for a service, wherever they are addressed to. */
   hasMark(fwmark: number, family: Family): boolean {
-    return this.#services.has(endName({ fwmark, family }));
+    return this.#marked(fwmark, family, false) !== undefined;
+  }
+
+  /** The service by SNAT for packets with this mark. */
+  findSnat(fwmark: number, family: Family): Service | undefined {
+    return this.#marked(fwmark, family, true);
+  }
+
+  #marked(fwmark: number, family: Family, bySnat: boolean): Service | undefined {
+    const service = this.#services.get(endName({ fwmark, family }));
+    return service !== undefined && isSnat(service) === bySnat ? service : undefined;
   }
 
   /** Whether there is any service of that family. */
   any(family: Family): boolean {
     return this.list().some((service) => service.family === family);
-  }
-
-  /** Whether some NAT service has the dest `address`:`port`. */
-  hasNatDest(protocol: words.ReferenceProtocol, address: Address, port: number): boolean {
-    return this.natDest(protocol, address, port) !== undefined;
-  }
-
-  /** That dest; of several the one that was last given the method. */
-  natDest(protocol: words.ReferenceProtocol, address: Address, port: number): Dest | undefined {
-    return this.#translated.find((dest) => {
-      const { end } = dest.service;
-      return ('fwmark' in end || end.protocol === protocol) && dest.address === address && dest.port === port;
-    });
-  }
-
-  /** What kind of tunnel leads to `address`, and to that UDP port (0 but for GUE): of several the one that was given last. */
-  tunnelTo(address: Address, port: number): Tunnel['type'] | undefined {
-    return this.#tunnels.find((dest) => dest.address === address && dest.tunnel.port === port)?.tunnel.type;
-  }
-
-  /** A dest that was added or edited. `before`: how it was in its list; `undefined`: it was in none. */
-  #noteTunnel(dest: Dest, before: Pick<Dest, 'method' | 'tunnel'> | undefined): void {
-    const { type, port } = dest.tunnel;
-    const isSame = before?.method === dest.method && before.tunnel.type === type && before.tunnel.port === port;
-    if (isSame) return;
-    this.#forgetEnd(dest);
-    if (dest.method === 'tun') this.#tunnels.unshift(dest);
-    if (dest.method === 'nat') this.#translated.unshift(dest);
-  }
-
-  #forgetEnd(dest: Dest): void {
-    this.#tunnels = this.#tunnels.filter((each) => each !== dest);
-    this.#translated = this.#translated.filter((each) => each !== dest);
   }
 
   /** Counts a new, inactive connection. */

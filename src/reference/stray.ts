@@ -10,5 +10,5 @@ import { isReset, type Transport } from './ports.js';
 export function isStray(host: Host, transport: Transport): boolean {
   const { tuple, isSecured } = transport;
   if (host.sysctl.nat_icmp_send === 0 || tuple === undefined || isSecured || isReset(transport)) return false;
-  return host.services.hasNatDest(tuple.protocol, tuple.source, tuple.sourcePort);
+  return host.services.ends.nat(tuple.protocol, tuple.source, tuple.sourcePort) !== undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AnswerName, answer, answerProblem } from './answer.js';
-import { type Connection, isTranslated } from './connections.js';
+import { type Connection, type FullNat, isTranslated } from './connections.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
 import { certainGrowth, type Room, tellServer } from './fullnat/carry.js';
@@ -46,6 +46,7 @@ export interface Load {
 const REASON = {
   nat: 'nat-in',
   fullnat: 'fullnat-in',
+  snat: 'snat-in',
   dr: 'direct-route',
   tun: 'tunnel-ipip',
   bypass: 'bypass',
@@ -62,13 +63,7 @@ export function transmit(host: Host, received: Received, connection: Connection,
   return send(host, received, connection, {
     translate: (packet, room, unfinished) => {
       const isPartial = unfinished !== false;
-      if (fullnat !== undefined) {
-        const { address: source, port: sourcePort } = fullnat.local;
-        const ends = { source, sourcePort, destination, destinationPort };
-        const addressed = isNat64(connection) ? toIpv4(packet, ends, fullnat.profile) : withEnds(packet, ends);
-        const translated = translateInto(packet, addressed, ends, isPartial);
-        return tellServer(translated, connection, fullnat, room, isPartial);
-      }
+      if (fullnat !== undefined) return translateToServer(packet, connection, fullnat, room, isPartial);
       const stopped = hearClient(host, packet, connection, unfinished, now);
       if (stopped !== undefined) return stopped;
       const translated = translate(packet, { destination, destinationPort }, isPartial);
@@ -79,6 +74,22 @@ export function transmit(host: Host, received: Received, connection: Connection,
     isError: false,
     isCut,
   });
+}
+
+/** A client's packet as by FullNAT or SNAT, perhaps with one of the director's ahead of it. */
+export function translateToServer(
+  packet: IpPacket,
+  connection: Connection,
+  fullnat: FullNat,
+  room: Room,
+  isPartial: boolean,
+): [IpPacket, ...IpPacket[]] | Judgement {
+  const { destAddress: destination, destPort: destinationPort } = connection;
+  const { address: source, port: sourcePort } = fullnat.local;
+  const ends = { source, sourcePort, destination, destinationPort };
+  const addressed = isNat64(connection) ? toIpv4(packet, ends, fullnat.profile) : withEnds(packet, ends);
+  const translated = translateInto(packet, addressed, ends, isPartial);
+  return tellServer(translated, connection, fullnat, room, isPartial);
 }
 
 /** Sends a packet, or an error about one, to the dest of `connection`. */
@@ -102,7 +113,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (isNat64(connection)) return sendAcross(host, received, connection, load, route);
   const lowered = keepsHops(fullnat?.profile) ? packet : withLowerHops(packet);
   const tunnelled = method === 'tun' ? connection.dest : undefined;
-  const linkMtu = pathMtu(host, connection.dest, to, route.mtu, received.now);
+  // The way to a dest by SNAT is nobody's.
+  const linkMtu = method === 'snat' ? route.mtu : pathMtu(host, connection.dest, to, route.mtu, received.now);
   const pending = pendingChecksum(packet, received.partialChecksum);
   const partialChecksum = pending !== undefined && received.partialChecksum;
   const mtu =

@@ -7,8 +7,8 @@
 /** Transport protocol of a service. */
 export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 
-/** Forwarding method: ipvsadm's `-m`, `-g` and `-i`, and FullNAT, which Linux does not have. */
-export type ReferenceMethod = 'nat' | 'dr' | 'tun' | 'fullnat';
+/** Forwarding method: ipvsadm's `-m`, `-g` and `-i`, and FullNAT and SNAT, which Linux does not have. */
+export type ReferenceMethod = 'nat' | 'dr' | 'tun' | 'fullnat' | 'snat';
 
 /** How FullNAT tells servers who their client is: TOA, UOA as an option of IPv4 or a protocol, or the PROXY protocol. */
 export type ReferenceCarry = 'toa' | 'uoa-option' | 'uoa-protocol' | 'proxy-v1' | 'proxy-v2';
@@ -89,9 +89,12 @@ export interface ReferenceTunnel {
 
 /** What names a real server within its service. */
 export interface ReferenceDestKey {
-  /** RIP: dotted quad or IPv6. Only TUN may have another family than the service, and FullNAT IPv4 in one of IPv6: NAT64. */
+  /**
+   * RIP: dotted quad or IPv6. Only TUN may have another family than the service, and FullNAT IPv4 in one of IPv6: NAT64. By
+   * SNAT it is where clients come from for others.
+   */
   address: string;
-  /** Default: the service's. DR and TUN have no port of their own and always use the service's. */
+  /** Default: the service's. DR and TUN have no port of their own and always use the service's; that of SNAT is 0. */
   port?: number;
 }
 
@@ -303,7 +306,7 @@ export interface ReferenceConnectionInfo {
   idle: number;
   /** Packets from the client. */
   inPackets: number;
-  /** Where FullNAT comes from for the dest. */
+  /** Where FullNAT comes from for the dest, SNAT for whoever is addressed. */
   localAddress?: string;
   localPort?: number;
   template?: true;

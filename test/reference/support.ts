@@ -114,7 +114,7 @@ function readListing(folder: string, label: string, time: bigint): Listing {
 
 /** What ipvsadm would print about `director`. */
 export function listDirector(director: ReferenceDirector, time: bigint): Listing {
-  const words = { nat: 'Masq', dr: 'Route', tun: 'Tunnel', fullnat: 'FullNat' };
+  const words = { nat: 'Masq', dr: 'Route', tun: 'Tunnel', fullnat: 'FullNat', snat: 'SNAT' };
   const connections = director.connections(Number(time) / 1e6).map((each) => ({
     words: [
       each.protocol.toUpperCase(),

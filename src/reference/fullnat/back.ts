@@ -23,6 +23,7 @@ export type ErrorTranslation = (packet: IpPacket, mtu: number) => IpPacket | Jud
 /** A packet of the connection's server. */
 export function sendBack(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
   const crosses = isNat64(connection);
+  const reason = crosses ? 'nat64-out' : connection.method === 'snat' ? 'snat-out' : 'fullnat-out';
   const pass: Parameters<typeof routeOn>[3] = (passing) => {
     const settled = crosses ? settledPayload(passing, received) : passing;
     const isMalformed = settled === 'tunnel-malformed';
@@ -30,7 +31,7 @@ export function sendBack(host: Host, received: Received, connection: Connection,
     if ('verdict' in passed) return passed;
     if (isMalformed) return drop(settled);
     const { partialChecksum } = settled;
-    return { packet: passed, reason: crosses ? 'nat64-out' : 'fullnat-out', partialChecksum };
+    return { packet: passed, reason, partialChecksum };
   };
   const way = { keepsHops: keepsHops(connection.fullnat?.profile) };
   return goBack(host, received, connection, pass, way);

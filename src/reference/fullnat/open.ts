@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FullNatMaking, Tuple } from '../connections.js';
+import type { Making, Tuple } from '../connections.js';
 import type { Host } from '../host.js';
 import { familyOf } from '../packet/address.js';
 import type { Dest, Service } from '../services.js';
@@ -14,7 +14,7 @@ import { poolOf } from './pools.js';
 export type FullNatRefusal = 'client-port-zero' | 'no-local-port';
 
 /**
- * The local end of a new connection from `tuple` to a dest's port; `undefined` where the method needs none.
+ * The local end of a new connection from `tuple` to a dest's port, by SNAT to whom it addresses; nothing where the method needs none.
  *
  * Nobody finds a connection from port 0, so that each of its packets would take another port.
  */
@@ -24,13 +24,17 @@ export function takeLocalEnd(
   dest: Dest,
   destPort: number,
   tuple: Tuple,
-): { fullnat?: FullNatMaking } | FullNatRefusal {
+): Pick<Making, 'destAddress' | 'fullnat'> | FullNatRefusal {
   const { protocol, sourcePort } = tuple;
-  if (dest.method !== 'fullnat') return {};
+  const { method, address } = dest;
+  if (method !== 'fullnat' && method !== 'snat') return {};
   if (sourcePort === 0) return 'client-port-zero';
-  const local = localPorts.give(service, poolOf(protocol, dest.address, destPort), familyOf(dest.address));
+  const isSnat = method === 'snat';
+  const destAddress = isSnat ? tuple.destination : address;
+  const asking = isSnat ? { localAddresses: [address], nextLocal: 0 } : service;
+  const local = localPorts.give(asking, poolOf(protocol, destAddress, destPort), familyOf(destAddress));
   if (local === undefined) return 'no-local-port';
   // A service by mark takes packets of protocols that cannot.
   const carry = service.carry && canCarry(protocol, service.carry) ? service.carry : undefined;
-  return { fullnat: { local, profile: service.profile, carry, header: headerFor(carry, tuple) } };
+  return { destAddress, fullnat: { local, profile: service.profile, carry, header: headerFor(carry, tuple) } };
 }
