@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PersistenceEngine, Refusal, Scheduler } from '../src/abi/protocol';
+import { Method, PersistenceEngine, Refusal, Scheduler } from '../src/abi/protocol';
 import {
   SB_DEST_COUNT,
   SB_DEST_FREE,
@@ -21,6 +21,7 @@ import { isList, leaveList, makeList, setList } from './local-list';
 import { schedulerChanged, schedulerEnds, schedulerRestarts, setScheduler } from './sched/index';
 import { Dest } from './service/dest';
 import { keepCounts } from './service/estimator';
+import { Local, leaveLocal, useLocal } from './service/local';
 import { freeService, Service, setEngine } from './service/service';
 import { discard, recover } from './service/trash';
 import { field, setField } from './superblock';
@@ -78,12 +79,20 @@ export function deleteService(service: Service): void {
   expireNodest();
 }
 
-/** Adds a dest at the head of its service's list, or brings it back from the trash. */
-export function addDest(service: Service, family: u32, rip: usize, portBE: u32): usize {
+/**
+ * Adds a dest at the head of its service's list, or brings it back from the trash; `isSnat`: its method will be that. A Refusal
+ * when there is no room for it as a local address.
+ */
+export function addDest(service: Service, family: u32, rip: usize, portBE: u32, isSnat: bool): usize {
+  const local: usize = isSnat ? useLocal(family, rip) : 0;
+  if (isSnat && local == 0) return Refusal.Locals;
   let address = recover(service, family, rip, portBE);
   if (address == 0) {
     address = takeRecord();
-    if (address == 0) return 0;
+    if (address == 0) {
+      if (isSnat) leaveLocal(changetype<Local>(local));
+      return 0;
+    }
     const dest = changetype<Dest>(address);
     dest.family = family;
     copyAddress6(dest.address, rip);
@@ -95,6 +104,7 @@ export function addDest(service: Service, family: u32, rip: usize, portBE: u32):
     dest.fwmark = service.fwmark;
   }
   const dest = changetype<Dest>(address);
+  dest.local = local;
   dest.tunnelOrder = 0;
   // Counts of traffic belong to a service: they end with it.
   if (dest.service != changetype<usize>(service)) {
@@ -110,7 +120,7 @@ export function addDest(service: Service, family: u32, rip: usize, portBE: u32):
   return address;
 }
 
-/** Sets what can be edited of a dest, and tells the scheduler. */
+/** Sets what can be edited of a dest, and tells the scheduler. When it is refused nothing has changed. */
 export function setDest(
   dest: Dest,
   method: u32,
@@ -120,7 +130,8 @@ export function setDest(
   tunnelType: u32,
   tunnelPortBE: u32,
   tunnelChecksum: u32,
-): void {
+): Refusal {
+  if (!holdLocal(dest, method == Method.Snat)) return Refusal.Locals;
   // As the kernel: a limit that is lifted, or raised, opens the dest at once.
   if (upper == 0 || upper > dest.upperThreshold) dest.flags = dest.flags & ~DestFlag.Overload;
   const isOther = dest.method != method || dest.tunnelType != tunnelType || dest.tunnelPortBE != tunnelPortBE;
@@ -139,6 +150,18 @@ export function setDest(
   dest.tunnelPortBE = tunnelPortBE;
   dest.tunnelChecksum = tunnelChecksum;
   schedulerChanged(changetype<Service>(dest.service), 0, 0);
+  return Refusal.None;
+}
+
+/** A dest by SNAT uses its own address as a local one; false when there is no room for that. */
+function holdLocal(dest: Dest, isSnat: bool): bool {
+  if (isSnat) {
+    if (dest.local == 0) dest.local = useLocal(dest.family, dest.address);
+    return dest.local != 0;
+  }
+  if (dest.local != 0) leaveLocal(changetype<Local>(dest.local));
+  dest.local = 0;
+  return true;
 }
 
 /** Takes a dest out of its service; it stays in the trash while something points to it. */
@@ -183,6 +206,7 @@ function expireNodest(): void {
 }
 
 function retire(dest: Dest): void {
+  holdLocal(dest, false);
   dest.flags = dest.flags & ~DestFlag.Available;
   discard(dest);
 }

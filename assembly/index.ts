@@ -77,12 +77,12 @@ export function findDest(service: usize, family: u32, portBE: u32): usize {
   return services.findDest(changetype<services.Service>(service), family, SUPERBLOCK + SB_ARG_DEST, portBE);
 }
 
-/** Adds a dest of the address in SB_ARG_DEST, to be followed by `setDest`; 0 when the table is full. */
-export function addDest(service: usize, family: u32, portBE: u32): usize {
-  return control.addDest(changetype<services.Service>(service), family, SUPERBLOCK + SB_ARG_DEST, portBE);
+/** Adds a dest of the address in SB_ARG_DEST, to be followed by `setDest`, which has it by SNAT or not; 0 when the table is full, or a Refusal. */
+export function addDest(service: usize, family: u32, portBE: u32, isSnat: bool): usize {
+  return control.addDest(changetype<services.Service>(service), family, SUPERBLOCK + SB_ARG_DEST, portBE, isSnat);
 }
 
-/** Sets method, weight, thresholds and tunnel of a dest. */
+/** Sets method, weight, thresholds and tunnel of a dest; a Refusal when there is no room, and nothing has changed. */
 export function setDest(
   dest: usize,
   method: u32,
@@ -92,8 +92,9 @@ export function setDest(
   tunnelType: u32,
   tunnelPortBE: u32,
   tunnelChecksum: u32,
-): void {
-  control.setDest(changetype<Dest>(dest), method, weight, upper, lower, tunnelType, tunnelPortBE, tunnelChecksum);
+): u32 {
+  const edited = changetype<Dest>(dest);
+  return control.setDest(edited, method, weight, upper, lower, tunnelType, tunnelPortBE, tunnelChecksum);
 }
 
 /** Deletes a dest. */

@@ -4,7 +4,7 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { Refusal } from './abi/protocol.js';
+import { Method, Refusal } from './abi/protocol.js';
 import {
   type DestArguments,
   destArguments,
@@ -18,7 +18,7 @@ import {
   serviceSettings,
   withForcedPort,
 } from './arguments.js';
-import { assertDest } from './combinations.js';
+import { assertAlike, assertDest } from './combinations.js';
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
 import type { Plan } from './plan.js';
@@ -109,10 +109,7 @@ export class Control {
     const locals = localAddresses(service);
     this.#bytes.set(locals, this.#plan.scratch.base);
     const refusal = this.core.editService(at, ...settings, locals.length / abi.LOCAL_GIVEN_SIZE);
-    if (refusal === Refusal.Locals) {
-      const room = this.#plan.locals.count;
-      throw new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
-    }
+    if (refusal === Refusal.Locals) throw this.#noLocalRoom(service);
     if (refusal !== Refusal.None) throw this.#noSchedulerRoom(service);
   }
 
@@ -128,21 +125,22 @@ export class Control {
     if (this.core.findDest(at, ...key) !== 0) {
       throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: already exists`);
     }
-    const added = this.core.addDest(at, ...key);
+    const added = this.core.addDest(at, ...key, settings[0] === Method.Snat ? 1 : 0);
+    if (added === Refusal.Locals) throw this.#noLocalRoom(service);
     if (added === 0) {
       throw new IpvsError(
         'TABLE_FULL',
         `${serviceLabel(service)}: the plan has room for ${this.#plan.dests.count} dests`,
       );
     }
-    this.#setDest(added, settings);
+    this.#setDest(service, added, settings);
   }
 
   editDest(service: ServiceKey, given: DestConfig): void {
     const dest = withForcedPort(service, given);
     const at = this.service(service);
     const found = this.#findDest(at, service, dest);
-    this.#setDest(found, this.#settings(at, service, dest));
+    this.#setDest(service, found, this.#settings(at, service, dest, found));
   }
 
   deleteDest(service: ServiceKey, dest: DestKey): void {
@@ -168,16 +166,20 @@ export class Control {
     return found;
   }
 
-  /** What a dest of the service at `at` is to be, once it is known that the service can have it. */
-  #settings(at: number, service: ServiceKey, dest: DestConfig): ReturnType<typeof destSettings> {
+  /** What a dest of the service at `at` is to be, once it is known that the service can have it; `found`: it is there. */
+  #settings(at: number, service: ServiceKey, dest: DestConfig, found = 0): ReturnType<typeof destSettings> {
     const settings = destSettings(service, dest);
     const flags = this.#view.getUint32(at + abi.SVC_FLAGS, true);
     assertDest(service, flags, this.#view.getUint8(at + abi.SVC_CARRY), dest);
+    const first = this.#view.getUint32(at + abi.SVC_DESTS, true);
+    const other = first === found && found !== 0 ? this.#view.getUint32(found + abi.DEST_NEXT, true) : first;
+    // All of them are alike.
+    if (other !== 0) assertAlike(service, dest, this.#view.getUint8(other + abi.DEST_METHOD) === Method.Snat);
     return settings;
   }
 
-  #setDest(at: number, settings: ReturnType<typeof destSettings>): void {
-    this.core.setDest(at, ...settings);
+  #setDest(service: ServiceKey, at: number, settings: ReturnType<typeof destSettings>): void {
+    if (this.core.setDest(at, ...settings) !== Refusal.None) throw this.#noLocalRoom(service);
     // Whether packets of a connection go the short way depends on dests then: on their ends, and on weights of 0.
     const { nat_icmp_send, expire_nodest_conn } = readSysctl(this.#view);
     if (nat_icmp_send !== 0 || expire_nodest_conn !== 0) voidCaches(this.#view);
@@ -195,6 +197,11 @@ export class Control {
     const { address, key } = destArguments(service, dest);
     this.#bytes.set(address, abi.SUPERBLOCK + abi.SB_ARG_DEST);
     return key;
+  }
+
+  #noLocalRoom(service: ServiceKey): IpvsError {
+    const room = this.#plan.locals.count;
+    return new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
   }
 
   #noSchedulerRoom(service: ServiceKey): IpvsError {

@@ -36,13 +36,19 @@ const table = {
     'client to server: all addresses and ports translated, the client has a local one there (FullNAT)',
   ],
   'fullnat-out': [Reason.FullNatOut, 'forward', 'server to client: all addresses and ports translated back (FullNAT)'],
+  'snat-in': [
+    Reason.SnatIn,
+    'forward',
+    'from the inside to whom it addressed: source address and port became those of the director (SNAT)',
+  ],
+  'snat-out': [Reason.SnatOut, 'forward', 'answer to the inside: destination address and port translated back (SNAT)'],
   'nat64-in': [Reason.Nat64In, 'forward', 'client of IPv6 to server of IPv4, translated (FullNAT, NAT64)'],
   'nat64-out': [Reason.Nat64Out, 'forward', 'server of IPv4 to client of IPv6, translated back (FullNAT, NAT64)'],
   'icmp-in': [Reason.IcmpIn, 'forward', 'ICMP error from the client about its connection, sent to the server'],
   'icmp-out': [
     Reason.IcmpOut,
     'forward',
-    'ICMP error from the side of the server about a connection, translated back (NAT, FullNAT)',
+    'ICMP error from the side of the server about a connection, translated back (NAT, FullNAT, SNAT)',
   ],
   'client-address': [
     Reason.ClientAddress,
@@ -245,7 +251,11 @@ const table = {
   'no-room': [Reason.NoRoom, 'drop', 'no room in the arena, or no descriptor left, for the fragments it is cut into'],
   'local-boundary': [Reason.LocalBoundary, 'drop', 'translated to loopback from outside'],
   'interface-down': [Reason.InterfaceDown, 'drop', 'the interface it came in by is down'],
-  'no-connection': [Reason.NoConnection, 'drop', 'from a server, but of no connection (nat_icmp_send)'],
+  'no-connection': [
+    Reason.NoConnection,
+    'drop',
+    'from a server, but of no connection (nat_icmp_send), or of none and none that opens one (SNAT)',
+  ],
   'icmp-consumed': [
     Reason.IcmpConsumed,
     'drop',

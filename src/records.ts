@@ -111,6 +111,7 @@ export interface ConnectionInfo {
   clientPort: number;
   virtualAddress: string;
   virtualPort: number;
+  /** By SNAT whom the client addressed. */
   destAddress: string;
   destPort: number;
   /** `bypass`: it has no dest (`0.0.0.0` or `::`, port 0), see `cache_bypass`. */
@@ -122,7 +123,7 @@ export interface ConnectionInfo {
   idle: number;
   /** Packets from the client. */
   inPackets: number;
-  /** By FullNAT: what its server sees of the client. */
+  /** By FullNAT and SNAT: what its server sees of the client. */
   localAddress?: string;
   localPort?: number;
   /** Only of a template: what says to which dest a client's next connections go. */
@@ -174,6 +175,7 @@ export const METHODS: Readonly<Record<MethodName, Method>> = {
   dr: Method.Route,
   tun: Method.Tunnel,
   fullnat: Method.FullNat,
+  snat: Method.Snat,
 };
 
 /** How FullNAT tells a server its client, by name. */
@@ -465,7 +467,7 @@ export function readConnection(view: DataView, at: number, now: number): Connect
     expires: (life - idle) / 1000,
     idle: idle / 1000,
     inPackets: view.getUint32(at + abi.CONN_IN_PACKETS, true),
-    ...(method === 'fullnat' && !isTemplate && readLocal(view, at)),
+    ...((method === 'fullnat' || method === 'snat') && !isTemplate && readLocal(view, at)),
     ...(isTemplate && { template: true, ...readCallId(view, view.getUint32(at + abi.CONN_CALL_ID, true)) }),
   };
 }

@@ -14,7 +14,7 @@ import {
   serviceSettings,
   withForcedPort,
 } from './arguments.js';
-import { assertDest } from './combinations.js';
+import { assertAlike, assertDest } from './combinations.js';
 import type { Control } from './control.js';
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
@@ -74,6 +74,8 @@ function check(rules: readonly ServiceRules[]): Checked {
         destSettings(service, dest);
         const [, flags, , , , , carry] = serviceSettings(service);
         assertDest(service, flags, carry, dest);
+        const [[, first] = []] = dests;
+        if (first !== undefined) assertAlike(service, dest, first.method === 'snat');
         const name = nameOfDest(service, dest);
         if (dests.has(name)) throw new IpvsError('DEST_EXISTS', `${destLabel(service, dest)}: is there twice`);
         dests.set(name, dest);
@@ -120,7 +122,8 @@ function change(control: Control, checked: Checked, services: readonly ServiceIn
     changed.push(old);
     // A scheduler that goes gives up its table: rr needs none.
     if (had[0] !== gets[0]) control.editService({ ...old, scheduler: 'rr', flags: [] });
-    for (const dest of old.dests) if (!rules.added.has(nameOfDest(old, dest))) control.deleteDest(old, dest);
+    for (const dest of old.dests)
+      if (!mayStay(dest, rules.added.get(nameOfDest(old, dest)))) control.deleteDest(old, dest);
   }
   for (const old of changed) {
     const { service, added } = checked.get(nameOf(old))!;
@@ -128,7 +131,7 @@ function change(control: Control, checked: Checked, services: readonly ServiceIn
     const before = new Map(old.dests.map((dest) => [nameOfDest(old, dest), dest]));
     for (const [name, dest] of added) {
       const there = before.get(name);
-      if (there === undefined) control.addDest(service, dest);
+      if (there === undefined || !mayStay(there, dest)) control.addDest(service, dest);
       else if (settingsOf(service, there) !== settingsOf(service, dest)) control.editDest(service, dest);
     }
     putInOrder(control, service, [...added.values()]);
@@ -139,6 +142,11 @@ function change(control: Control, checked: Checked, services: readonly ServiceIn
     control.addService(service);
     for (const dest of added.values()) control.addDest(service, dest);
   }
+}
+
+/** Whether a dest is edited, if at all: a service has dests by SNAT alone, or none, at any time. */
+function mayStay(dest: DestInfo, next: DestConfig | undefined): boolean {
+  return next !== undefined && (dest.method === 'snat') === (next.method === 'snat');
 }
 
 /** What of a dest can be edited, for comparison. */

@@ -10,8 +10,11 @@
 /** Transport protocol of a service. */
 export type ProtocolName = 'tcp' | 'udp' | 'sctp';
 
-/** Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN), and FullNAT, which Linux does not have (docs/fullnat.md). */
-export type MethodName = 'nat' | 'dr' | 'tun' | 'fullnat';
+/**
+ * Forwarding method: ipvsadm's `-m` (NAT), `-g` (DR) and `-i` (TUN); and those that Linux does not have, FullNAT
+ * (docs/fullnat.md) and SNAT (docs/snat.md).
+ */
+export type MethodName = 'nat' | 'dr' | 'tun' | 'fullnat' | 'snat';
 
 /** Whose FullNAT a service's is like: see docs/fullnat.md. */
 export type ProfileName = 'linux' | 'alibaba' | 'dpvs';
@@ -127,11 +130,14 @@ export interface TunnelConfig {
 
 /** What names a real server within its service. */
 export interface DestKey {
-  /** RIP, of the service's family; TUN takes either, FullNAT of a service of IPv6, too (docs/nat64.md). */
+  /**
+   * RIP, of the service's family; TUN takes either, FullNAT of a service of IPv6, too (docs/nat64.md). By SNAT the address that
+   * clients get.
+   */
   address: string;
   /**
    * 1..65535. Default: the service's port; DR and TUN force it. For a service by firewall mark or for every port it is 0:
-   * the port that the packet has.
+   * the port that the packet has; by SNAT always.
    */
   port?: number;
 }

@@ -30,7 +30,8 @@ export interface CoreExports extends Record<string, unknown> {
   ): number;
   deleteService(service: number): void;
   findDest(service: number, family: number, portBE: number): number;
-  addDest(service: number, family: number, portBE: number): number;
+  /** `isSnat`: 0 or 1. */
+  addDest(service: number, family: number, portBE: number, isSnat: number): number;
   setDest(
     dest: number,
     method: number,
@@ -40,7 +41,7 @@ export interface CoreExports extends Record<string, unknown> {
     tunnelType: number,
     tunnelPortBE: number,
     tunnelChecksum: number,
-  ): void;
+  ): number;
   deleteDest(service: number, dest: number): void;
   unlinkDests(service: number): void;
   /** `last`: 0 or 1. */

@@ -3,29 +3,31 @@
  *
  * @module
  */
-import { ConnState, Profile, Protocol } from '../../src/abi/protocol';
+import { ConnState, Method, Profile, Protocol } from '../../src/abi/protocol';
 import { SB_FULLNAT, SB_NAT64 } from '../../src/abi/superblock';
-import { Family } from '../../src/abi/tables';
-import { freePort, Local, nextLocal, poolOf, takePort } from '../service/local';
+import { Dest } from '../service/dest';
+import { freePort, hasPort, Local, nextLocal, poolOf, takePort } from '../service/local';
 import { Service } from '../service/service';
 import { field, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
 import { Conn } from './record';
 
-/** Whether a local address of the service, 0 for none, has a port for connections to that server. */
-export function hasLocalPort(service: usize, v6: bool, server: usize, portBE: u32, protocol: u32): bool {
-  if (service == 0) return false;
-  const owner = changetype<Service>(service);
-  return nextLocal(owner, v6 ? Family.V6 : Family.V4, poolOf(v6, server, portBE, protocol)) != owner.localCount;
+/** Whether a local address of the dest's service, or by SNAT the dest itself, has a port for connections to that server. */
+export function hasLocalPort(dest: Dest, server: usize, portBE: u32, protocol: u32): bool {
+  const pool = poolOf(dest.isV6, server, portBE, protocol);
+  if (dest.method == Method.Snat) return dest.local != 0 && hasPort(changetype<Local>(dest.local), pool);
+  if (dest.service == 0) return false;
+  const service = changetype<Service>(dest.service);
+  return nextLocal(service, dest.family, pool) != service.localCount;
 }
 
-/** Gives a new connection of the service its local address and port, which there are, in the extension that it gets. */
-export function openLocal(conn: Conn, service: Service, extension: usize): void {
+/** Gives a new connection its local address and port, which there are, in the extension that it gets. */
+export function openLocal(conn: Conn, extension: usize): void {
   conn.extend(extension);
   const pool = poolOfServer(conn);
-  const place = nextLocal(service, conn.isServerV6 ? Family.V6 : Family.V4, pool);
-  const local = service.localAt(place);
-  service.localNext = place + 1 == service.localCount ? 0 : place + 1;
+  const dest = changetype<Dest>(conn.dest);
+  const service = changetype<Service>(dest.service);
+  const local = conn.isSnat ? changetype<Local>(dest.local) : takeLocal(service, dest.family, pool);
   const own = conn.extension;
   own.local = changetype<usize>(local);
   own.lportBE = bswap<u16>(<u16>takePort(local, pool));
@@ -33,6 +35,13 @@ export function openLocal(conn: Conn, service: Service, extension: usize): void 
   own.profile = service.profile;
   own.carry = service.carry;
   count(conn, 1);
+}
+
+/** The service's next local address with a port of the pool. */
+function takeLocal(service: Service, family: u32, pool: u32): Local {
+  const place = nextLocal(service, family, pool);
+  service.localNext = place + 1 == service.localCount ? 0 : place + 1;
+  return service.localAt(place);
 }
 
 /** Gives the port back. */

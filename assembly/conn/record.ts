@@ -42,6 +42,8 @@ const USED_V6: u32 = ConnFlag.Used | ConnFlag.V6;
 /** Of the word at CONN_PROTOCOL what tells whose replies belong to a record: protocol, method, KIND. */
 const REPLY_KIND: u32 = 0x00ff00ff | (KIND << 24);
 const BY_FULLNAT: u32 = Method.FullNat << 16;
+/** What SNAT's number has more than FullNAT's. */
+const BY_SNAT: u32 = (Method.Snat ^ Method.FullNat) << 16;
 /** What an IPv6 record has by whose replies are IPv4. */
 const BY_NAT64: u32 = (Method.Nat64 << 16) | (USED_V6 << 24);
 
@@ -115,13 +117,21 @@ export class Conn {
   set method(value: u32) {
     store<u8>(changetype<usize>(this), value, CONN_METHOD);
   }
-  /** By FullNAT, of one family or by NAT64: it has an extension. Not of a template. */
+  /** By FullNAT, of one family, by NAT64 or by SNAT: it has an extension. Not of a template. */
   get isFull(): bool {
     return this.method >= <u32>Method.FullNat;
   }
   /** FullNAT of a client of IPv6 to a server of IPv4. */
   get isNat64(): bool {
     return this.method == Method.Nat64;
+  }
+  /** FullNAT whose server is the one that the client addressed; its dest is the local address. */
+  get isSnat(): bool {
+    return this.method == Method.Snat;
+  }
+  /** No packet of it goes the short way. */
+  get goesLong(): bool {
+    return this.method > <u32>Method.FullNat;
   }
   /** By NAT or FullNAT: its replies come by way of the director. */
   get isTranslated(): bool {
@@ -274,7 +284,7 @@ export class Conn {
     const kind = load<u32>(changetype<usize>(this), CONN_PROTOCOL) & REPLY_KIND;
     const wanted = protocol | ((v6 ? USED_V6 : USED_V4) << 24);
     if (kind != wanted) {
-      const isLocal = kind == (wanted | BY_FULLNAT) || (!v6 && kind == (protocol | BY_NAT64));
+      const isLocal = (kind & ~BY_SNAT) == (wanted | BY_FULLNAT) || (!v6 && kind == (protocol | BY_NAT64));
       return isLocal && this.matchesLocal(v6, source, destination, portsBE);
     }
     if ((this.dportBE | (this.cportBE << 16)) != portsBE) return false;

@@ -29,7 +29,6 @@ import {
 } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { bindDest, Dest, unbindDest } from '../service/dest';
-import { Service } from '../service/service';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
 import { assure, beginControl, letGo } from './control';
@@ -126,7 +125,7 @@ function freeRecord(v6: bool): u32 {
 
 /**
  * Makes a connection of a client's tuple to the address at `server` and the port `dportBE`, those of `dest` mostly; without a
- * dest it bypasses all. A Reason when every record is in use, or every extension, or FullNAT has no port for it. One that lives
+ * dest it bypasses all; by SNAT it is to where the client addressed it. A Reason when every record is in use, or every extension, or FullNAT has no port for it. One that lives
  * for a single packet, `once`, nobody finds; not by FullNAT.
  */
 export function makeConnection(
@@ -141,15 +140,17 @@ export function makeConnection(
   dportBE: u32,
   isOnce: bool,
 ): usize {
-  const full = dest != null && dest.method == Method.FullNat;
+  const snat = dest != null && dest.method == Method.Snat;
+  const full = snat || (dest != null && dest.method == Method.FullNat);
   if (full && (portsBE & 0xffff) == 0) return Reason.ClientPortZero;
   const once = isOnce && !full;
   const nat = full || (dest != null && dest.method == Method.Masq && !once);
   const helped = nat && !full && protocol == Protocol.Tcp && isHelped(portsBE >> 16);
   const extended = full || helped;
+  const to = snat ? destination : server;
   const extension: usize = extended ? takeExtension() : 0;
   if (extended && extension == 0) return Reason.TableFull;
-  if (full && mayHaveRecord(v6) && !hasLocalPort(dest!.service, dest!.isV6, server, dportBE, protocol)) {
+  if (full && mayHaveRecord(v6) && !hasLocalPort(dest!, to, dportBE, protocol)) {
     freeExtension(extension);
     return Reason.NoLocalPort;
   }
@@ -172,10 +173,10 @@ export function makeConnection(
   conn.dportBE = dportBE;
   // A dest of the other family has its address in its own record alone if a tunnel goes there.
   if (dest == null || dest.isV6 == v6) {
-    if (v6) copyAddress6(conn.daddr6, server);
-    else conn.daddrBE = load<u32>(server);
+    if (v6) copyAddress6(conn.daddr6, to);
+    else conn.daddrBE = load<u32>(to);
   } else if (full) {
-    conn.daddrBE = load<u32>(server);
+    conn.daddrBE = load<u32>(to);
   }
   if (dest == null) {
     conn.method = Method.Bypass;
@@ -189,7 +190,7 @@ export function makeConnection(
     extend(conn, extension);
     conn.extension.ftp = FtpMode.Active;
   }
-  if (full) openLocal(conn, changetype<Service>(dest!.service), extension);
+  if (full) openLocal(conn, extension);
   if (once) conn.flags |= ConnFlag.Hidden | ConnFlag.Once;
   if (nat) conn.flags |= ConnFlag.Reply;
   else if (dest != null && conn.method != Method.Masq) conn.flags |= ConnFlag.NoOutput;

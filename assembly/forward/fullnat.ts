@@ -29,7 +29,7 @@ import { sendCut } from './cut';
 import { linkStart, putLinkAt, putLinkOf } from './link';
 import { seeReply } from './route';
 import { updateBegun, updateOther } from './translate';
-import { countHop } from './transmit';
+import { countHop, hopToServer, send } from './transmit';
 
 /** Longer than any packet. */
 export const LENGTH_ANY: u32 = 0x20000;
@@ -66,7 +66,7 @@ export function translateFullLocal(frame: Descriptor, packet: Scratch, conn: Con
   if (!isSummed(frame, packet, conn)) return false;
   const numbers = numberIn(packet, conn);
   // A packet of the director's own would not get there: without room it goes without.
-  const told = carry(frame, packet, conn, changetype<Dest>(conn.dest).hop(), LENGTH_ANY);
+  const told = carry(frame, packet, conn, hopToServer(conn), LENGTH_ANY);
   if (told == Told.Dropped) return false;
   if (told == Told.Ahead) countReason(Reason.ClientAddressLost);
   if (packet.isV6) translateFullIn<v128>(frame, packet, conn, numbers);
@@ -144,6 +144,16 @@ export function transmitFull<A>(frame: Descriptor, packet: Scratch, conn: Conn, 
     frame.judge(Verdict.Forward, Reason.FullNatIn);
   }
   if (ahead != null) sendAhead(frame, ahead, hop);
+}
+
+/** Rewrites a client's packet, which may take that way, for where it was addressed, and judges the frame. */
+export function transmitSnat(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): void {
+  const numbers = numberIn(packet, conn);
+  const delta = packet.isV6
+    ? translateFullIn<v128>(frame, packet, conn, numbers)
+    : translateFullIn<u32>(frame, packet, conn, numbers);
+  countFullHopOf(packet, conn, delta);
+  send(frame, packet, packet.ip, hop, mtu, Reason.SnatIn);
 }
 
 /** A client's packet whose way is known and good. False: take the long one. */

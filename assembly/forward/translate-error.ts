@@ -40,8 +40,8 @@ export function translateErrorIn(frame: Descriptor, packet: Scratch, conn: Conn)
 }
 
 /**
- * An error from the server's side about a request: it comes from the virtual service, whoever sent it, and quotes what
- * the client sent, by FullNAT in its own numbers. Returns the same.
+ * An error from the server's side about a request: it comes from the virtual service, whoever sent it, by SNAT from who did, and
+ * quotes what the client sent, by FullNAT in its own numbers. Returns the same.
  */
 export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn): u64 {
   forgetPartial(frame);
@@ -58,7 +58,7 @@ export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn
   const delta = conn.isFull ? putAddress(packet, packet.destination, conn.caddr) : 0;
   if (conn.isFull) putAddress(packet, quotedSource(packet.isV6, quote), conn.caddr);
   putAddress(packet, quotedDestination(packet.isV6, quote), conn.vaddr);
-  return finishError(packet, delta + putAddress(packet, packet.source, conn.vaddr));
+  return finishError(packet, conn.isSnat ? delta : delta + putAddress(packet, packet.source, conn.vaddr));
 }
 
 /** An MTU that the client is told is less by what the director puts into its packets. */

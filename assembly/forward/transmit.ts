@@ -14,7 +14,7 @@ import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
-import { recordArrival } from '../flow/options';
+import { recordArrival, recordPassing } from '../flow/options';
 import { findRoute6, Hop, resolveAny, resolveFor } from '../net/hop';
 import { interfaceHas, NO_INTERFACE } from '../net/interface';
 import { Dest } from '../service/dest';
@@ -26,7 +26,7 @@ import { answerHostUnreachable, answerTimeExceeded, answerTooBig, isAboutError }
 import { certainGrowth } from './carry';
 import { sendCut } from './cut';
 import { isElsewhere } from './ftp';
-import { countFullHopOf, countsHop, translateFullLocal, transmitFull } from './fullnat';
+import { countFullHopOf, countsHop, translateFullLocal, transmitFull, transmitSnat } from './fullnat';
 import { changeIn } from './help';
 import { hasHeadroom, putLink, putLinkOf } from './link';
 import { refuseCut64 } from './nat64';
@@ -60,15 +60,22 @@ function hopOfMixed(conn: Conn, packet: Scratch, dest: Dest): Hop {
 
 function hopOfExtended(conn: Conn): Hop {
   const dest = changetype<Dest>(conn.dest);
-  if (dest.isMixed) dest.keepWay(conn.method);
+  if (dest.isMixed && !conn.isSnat) dest.keepWay(conn.method);
   return hopToServer(conn);
 }
 
-/** The way to the server of a connection that has a dest. A data connection of FTP may go elsewhere, by the dest's route. */
+/**
+ * The way to the server of a connection that has a dest. A data connection of FTP may go elsewhere, by the dest's route; the
+ * dest of SNAT is no server.
+ */
 export function hopToServer(conn: Conn): Hop {
+  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
+  if (conn.isSnat) {
+    resolveAny(conn.isV6, conn.daddr, hop);
+    return hop;
+  }
   const dest = changetype<Dest>(conn.dest);
   if (conn.isFull || !isElsewhere(conn.isV6, conn.daddr, dest)) return dest.hop();
-  const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveFor(conn.isV6, dest.address, conn.daddr, hop);
   return hop;
 }
@@ -118,7 +125,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   const mtu = mtuOf(conn, hop);
   const growth = conn.isFull ? min<u32>(certainGrowth(conn), mtu) : 0;
   if (!mayPass(frame, packet, conn, hop, mtu, growth)) return;
-  if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) recordArrival(packet.header);
+  if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) record(packet, conn, hop);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
   if (conn.method == Method.Masq) {
@@ -126,7 +133,8 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
   } else if (conn.isFull) {
-    transmitFull<A>(frame, packet, conn, hop, mtu);
+    if (conn.isSnat) transmitSnat(frame, packet, conn, hop, mtu);
+    else transmitFull<A>(frame, packet, conn, hop, mtu);
     return;
   } else if (conn.method == Method.Bypass) {
     reason = Reason.Bypass;
@@ -174,7 +182,7 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
   }
   const mtu = mtuOf(conn, hop);
   if (!mayPass(frame, packet, conn, hop, mtu, 0)) return;
-  if (packet.hasOptions) recordArrival(packet.header);
+  if (packet.hasOptions) record(packet, conn, hop);
   const delta = conn.isTranslated ? translateErrorIn(frame, packet, conn) : 0;
   if (conn.isFull) countFullHopOf(packet, conn, delta);
   else countHopOf(packet, delta);
@@ -184,6 +192,12 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
 /** MTU of the way: NAT, DR and bypass send what is as long as what came. */
 function mtuOf(conn: Conn, hop: Hop): u32 {
   return conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
+}
+
+/** Fills in the options of a packet that goes on: by SNAT as a router does. */
+function record(packet: Scratch, conn: Conn, hop: Hop): void {
+  if (conn.isSnat) recordPassing(packet.header, hop.sourceBE);
+  else recordArrival(packet.header);
 }
 
 /** Whether the packet fits, or may be cut, and can leave; judges the frame when not. It will be longer by `growth`. */

@@ -45,8 +45,8 @@ import { hasChunk } from '../wire/sctp';
 import { UDP_SIZE } from '../wire/udp';
 import { returnReply } from './fullnat';
 import { icmpIn } from './icmp';
-import { connect, endIfOnce, isOnce, isOwnPort, mayConnect, serviceOf } from './schedule';
-import { refuseStray } from './stray';
+import { connect, endIfOnce, isOnce, isOwnPort, mayConnect, serviceOf, snatService } from './schedule';
+import { isStray, refuseStray } from './stray';
 import { bringsCookie, isAnswered, mayPassProxy, openProxied } from './synproxy';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
@@ -71,9 +71,27 @@ function balance(frame: Descriptor, packet: Scratch): void {
     answerLocalClient(frame, packet, connOf(ref));
     return;
   }
-  if (refuseStray(frame, packet)) return;
-  if (ref != 0 && !mayOpenAgain(packet, connOf(ref))) {
-    const conn = connOf(ref);
+  if (!refuseStray(frame, packet)) serveClient(frame, packet, ref, 0);
+}
+
+/** SNAT: judges a packet, no reply, that would be routed else; `ref` is its connection's, 0 for none. False: it is routed. */
+export function sendOut(frame: Descriptor, packet: Scratch, ref: u32): bool {
+  const service = snatService(frame, packet);
+  if (service == 0 || isStray(packet)) return false;
+  serveClient(frame, packet, ref, service);
+  return true;
+}
+
+/** A client's packet: for its connection, or for a service, whatever that is for 0. */
+function serveClient(frame: Descriptor, packet: Scratch, ref: u32, service: usize): void {
+  if (ref != 0) serveKnown(frame, packet, connOf(ref), service);
+  else if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
+  else schedule(frame, packet, service);
+}
+
+/** A packet of a connection, or one in whose place it opens another. */
+function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): void {
+  if (!mayOpenAgain(packet, conn)) {
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       if (isWaiting(conn) && conn.method == Method.Masq) fillClientPort(conn, portsBE(packet.l4) & 0xffff);
       checkAddresses(conn);
@@ -87,20 +105,18 @@ function balance(frame: Descriptor, packet: Scratch): void {
     }
   }
   // Anybody may have sent a SYN that a cookie answers: it ends nothing.
-  if (ref != 0 && isAnswered(packet, connOf(ref))) {
-    answerSyn(frame, packet, changetype<Service>(changetype<Dest>(connOf(ref).dest).service));
+  if (isAnswered(packet, conn)) {
+    answerSyn(frame, packet, changetype<Service>(changetype<Dest>(conn.dest).service));
     return;
   }
   // A cookie that opens nothing ends nothing, either.
-  const isGuess = ref != 0 && bringsCookie(packet, connOf(ref));
+  const isGuess = bringsCookie(packet, conn);
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
-  if (ref != 0) hold(connOf(ref));
+  hold(conn);
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
-  else schedule(frame, packet);
-  if (ref != 0) {
-    letLoose(connOf(ref));
-    if (!isGuess || frame.conn != 0) dismiss(frame, connOf(ref));
-  }
+  else schedule(frame, packet, service);
+  letLoose(conn);
+  if (!isGuess || frame.conn != 0) dismiss(frame, conn);
 }
 
 /** Whether the packet opens another connection in place of this one. */
@@ -141,8 +157,8 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   frame.judge(Verdict.Local, Reason.LocalClient);
 }
 
-/** A packet of no connection: for a service, or the host's own stack. */
-function schedule(frame: Descriptor, packet: Scratch): void {
+/** A packet of no connection: for a service, whatever that is for 0, or the host's own stack. */
+function schedule(frame: Descriptor, packet: Scratch, service: usize): void {
   // Of SCTP the first chunk must be there, too, whatever it is.
   const noChunk = packet.protocol == Protocol.Sctp && !hasChunk(packet.l4Length);
   if (packet.bucket == 0 || !hasTransportHeader(packet) || noChunk) {
@@ -150,7 +166,7 @@ function schedule(frame: Descriptor, packet: Scratch): void {
     return;
   }
   const portBE = portsBE(packet.l4) >> 16;
-  const address = serviceOf(frame, packet.isV6, packet.destination, packet.protocol, portBE);
+  const address = service != 0 ? service : serviceOf(frame, packet.isV6, packet.destination, packet.protocol, portBE);
   if (address == 0) {
     keepLocal(frame, Reason.LocalDelivery);
     return;
@@ -164,12 +180,15 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     openProxied(frame, packet, service);
     return;
   }
+  const isSnat = service.isSnat;
   if (!mayOpen(packet)) {
-    keepLocal(frame, Reason.NotOpening);
+    if (isSnat) frame.judge(Verdict.Drop, Reason.NoConnection);
+    else keepLocal(frame, Reason.NotOpening);
     return;
   }
   const ports = portsBE(packet.l4);
-  if (!mayConnect(frame, ports)) return;
+  // FTP's data come from port 20 to clients: what goes out from there is like any.
+  if (!mayConnect(frame, isSnat ? 0 : ports)) return;
   const made = connectTo(service, packet, ports);
   if (!isConnection(made)) {
     refuse(frame, packet, service, ports >> 16, <Reason>made);
@@ -211,7 +230,7 @@ function refuse(frame: Descriptor, packet: Scratch, service: Service, portBE: u3
 
 /** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */
 function mayBypass(service: Service, packet: Scratch): bool {
-  if (field(SB_CACHE_BYPASS) == 0 || service.fwmark == 0) return false;
+  if (field(SB_CACHE_BYPASS) == 0 || service.fwmark == 0 || service.isSnat) return false;
   return packet.isV6 ? !isMulticast6(packet.destination) : !isMulticast(packet.header.destinationBE);
 }
 
@@ -250,9 +269,9 @@ export function serve<A>(frame: Descriptor, packet: Scratch, conn: Conn, whole: 
   else transmit<A>(frame, packet, conn);
 }
 
-/** Notes that the connection's addresses were checked in this network, and the way to its client. Not of NAT64, which goes no short way. */
+/** Notes that the connection's addresses were checked in this network, and the way to its client; not of one that goes no short way. */
 function checkAddresses(conn: Conn): void {
-  if (conn.hopGeneration == generationOf(conn) || conn.isNat64) return;
+  if (conn.hopGeneration == generationOf(conn) || conn.goesLong) return;
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   resolveAny(conn.isV6, conn.caddr, hop);
   keepHop(conn, hop);

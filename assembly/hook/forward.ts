@@ -31,6 +31,7 @@ import { countOut } from '../service/stats';
 import { field, now32 } from '../superblock';
 import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
+import { sendOut } from './balance';
 import { returnReply } from './fullnat';
 import { icmpPassing } from './icmp';
 import { connectOut } from './persist';
@@ -72,7 +73,8 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   if (icmpPassing(frame, packet, hop)) return;
   let passing: Conn | null = null;
   let isMade = false;
-  let conn = findReply(packet);
+  const ref = findByTuple(packet);
+  let conn: Conn | null = ref != 0 && isReply(ref) ? connOf(ref) : null;
   if (conn == null) {
     passing = findPassing(packet);
     // A server may call its client first.
@@ -107,6 +109,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
     else countHop<u32>(packet, translateOut<u32>(frame, packet, conn));
     if (conn.isExtended && !mayGoOn(frame, packet, conn, mtu)) return;
   } else {
+    if (passing == null && sendOut(frame, packet, ref)) return;
     decrementHop(packet);
     if (passing != null) seePassing(packet, passing);
     else if (refuseStray(frame, packet)) return;
@@ -123,12 +126,6 @@ function mayGoOn(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): bool
   // Who sent it is this host by now: nobody is told.
   frame.judge(Verdict.Drop, Reason.TooBig);
   return false;
-}
-
-/** The connection that a server's packet belongs to, null when there is none. */
-function findReply(packet: Scratch): Conn | null {
-  const ref = findByTuple(packet);
-  return ref != 0 && isReply(ref) ? connOf(ref) : null;
 }
 
 /** The connection, not of NAT, whose server answers by way of this host, from the VIP. */

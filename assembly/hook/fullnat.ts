@@ -42,14 +42,14 @@ export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): voi
     answerServer(frame, packet, conn);
     return;
   }
-  if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
+  if (packet.hasOptions) recordPassing(packet.header, conn.isSnat ? hop.sourceBE : conn.vaddrBE);
   seeReply(packet, conn);
   const isLocal = hop.kind == HopKind.Local;
   const delta = packet.isV6 ? translateFullOut<v128>(frame, packet, conn) : translateFullOut<u32>(frame, packet, conn);
   if (isLocal) keepForClient(frame, packet);
   else {
     countFullHopOf(packet, conn, delta);
-    passOn(frame, packet, hop, Reason.FullNatOut);
+    passOn(frame, packet, hop, conn.isSnat ? Reason.SnatOut : Reason.FullNatOut);
   }
 }
 
@@ -62,7 +62,7 @@ export function returnError(frame: Descriptor, packet: Scratch, conn: Conn): voi
   frame.conn = <u32>changetype<usize>(conn);
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP);
   if (!mayReturn(frame, packet, conn, hop) || isRefused(frame, packet, conn)) return;
-  if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);
+  if (packet.hasOptions) recordPassing(packet.header, conn.isSnat ? hop.sourceBE : conn.vaddrBE);
   const isLocal = hop.kind == HopKind.Local;
   const delta = translateErrorOut(frame, packet, conn);
   countOut(changetype<Dest>(conn.dest), packet.totalLength);

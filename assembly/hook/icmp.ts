@@ -103,7 +103,8 @@ function passOut(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): void
  * takes it. A dest that is this host is out of its reach.
  */
 function passIn(frame: Descriptor, packet: Scratch, conn: Conn): void {
-  const isLocal = conn.dest != 0 && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
+  const isServer = conn.dest != 0 && !conn.isSnat;
+  const isLocal = isServer && changetype<Dest>(conn.dest).hop().kind == HopKind.Local;
   if (!isLocal) {
     decrementHop(packet);
     noteRouted(packet);

@@ -11,12 +11,14 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { endConnection, isConnection, makeConnection } from '../conn/table';
-import { Descriptor } from '../descriptor';
+import { Descriptor, Scratch } from '../descriptor';
+import { hasPorts } from '../flow/parse';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
 import { FTP_BE, findService, Service } from '../service/service';
 import { countConnection } from '../service/stats';
 import { field } from '../superblock';
+import { isLinkLocal6 } from '../wire/ipv6';
 import { connectPersistent } from './persist';
 
 /** FTP's data port: connections from it belong to a control connection. */
@@ -32,7 +34,7 @@ export function serviceOf(frame: Descriptor, v6: bool, virtual: usize, protocol:
   const family: u32 = v6 ? Family.V6 : Family.V4;
   const mark = frame.mark;
   if (mark != 0) {
-    const marked = markedService(v6, mark);
+    const marked = markedService(v6, mark, false);
     if (marked != 0) return marked;
   }
   // One store: memory.fill and memory.copy are calls, and loads would wait for two.
@@ -55,13 +57,23 @@ function otherService(family: u32, key: usize, protocol: u32, portBE: u32): usiz
 /** Whether the frame has the firewall mark of a service: then it is taken in, wherever it was addressed. */
 export function isMarked(frame: Descriptor, v6: bool): bool {
   const mark = frame.mark;
-  return mark != 0 && markedService(v6, mark) != 0;
+  return mark != 0 && markedService(v6, mark, false) != 0;
 }
 
-function markedService(v6: bool, mark: u32): usize {
+/** The service by SNAT that takes a packet which would be routed else; 0 for none. */
+export function snatService(frame: Descriptor, packet: Scratch): usize {
+  const mark = frame.mark;
+  const v6 = packet.isV6;
+  if (mark == 0 || !hasPorts(packet.protocol) || (v6 && isLinkLocal6(packet.destination))) return 0;
+  return markedService(v6, mark, true);
+}
+
+/** The service of a mark, if it is by SNAT, or if it is not. */
+function markedService(v6: bool, mark: u32, isSnat: bool): usize {
   const key = <usize>SUPERBLOCK + SB_ARG_ADDRESS;
   v128.store(key, i64x2.splat(0));
-  return findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
+  const found = findService(v6 ? Family.V6 : Family.V4, key, 0, 0, mark);
+  return found != 0 && changetype<Service>(found).isSnat == isSnat ? found : 0;
 }
 
 /** Whether a connection from these ports may be made now; judges the frame when not. */

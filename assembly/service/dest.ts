@@ -19,6 +19,7 @@ import {
   DEST_HOP_GENERATION,
   DEST_INACTIVE,
   DEST_LAST_WEIGHT,
+  DEST_LOCAL,
   DEST_LOWER_THRESHOLD,
   DEST_METHOD,
   DEST_MTU_SEEN,
@@ -246,6 +247,14 @@ export class Dest {
     store<u8>(changetype<usize>(this), value, DEST_PROTOCOL);
   }
 
+  /** The record of its address with the ports of its connections, while it is a service's by SNAT; else 0. */
+  get local(): usize {
+    return load<u32>(changetype<usize>(this), DEST_LOCAL);
+  }
+  set local(value: usize) {
+    store<u32>(changetype<usize>(this), <u32>value, DEST_LOCAL);
+  }
+
   get isMixed(): bool {
     return (this.flags & DestFlag.Mixed) != 0;
   }
@@ -309,7 +318,7 @@ export class Dest {
 
   /**
    * A router on the way said that packets of more than `mtu` bytes do not get through. A larger MTU is not learnt. It holds
-   * for every dest of that address.
+   * for every server of that address.
    */
   learnMtu(hop: Hop, mtu: u32): void {
     const current = this.currentMtu(hop);
@@ -320,6 +329,8 @@ export class Dest {
     for (; at < end; at += DEST_SIZE) {
       const dest = changetype<Dest>(at);
       if (dest.family != this.family || !sameAddress6(dest.address, this.address)) continue;
+      // That is no server.
+      if (dest.method == Method.Snat) continue;
       store<u32>(at, learnt, DEST_PMTU);
       store<u32>(at, now32(), DEST_PMTU_SINCE);
     }

@@ -51,7 +51,7 @@ export class Local {
   set next(value: u32) {
     store<u32>(changetype<usize>(this), value, LOCAL_NEXT);
   }
-  /** Services that list it. */
+  /** Services that list it, and dests by SNAT that it is. */
   get users(): u32 {
     return load<u32>(changetype<usize>(this), LOCAL_USERS);
   }
@@ -100,7 +100,7 @@ class Pool {
   }
 }
 
-/** Lets a service use the address, which becomes known if it is not; 0 when there is no room for one more. */
+/** Lets a service, or a dest, use the address, which becomes known if it is not; 0 when there is no room for one more. */
 export function useLocal(family: u32, address: usize): usize {
   const high = field(SB_LOCAL_HIGH);
   let at = <usize>field(SB_LOCALS);
@@ -127,7 +127,7 @@ function isLocal(local: Local, family: u32, address: usize): bool {
   return local.family == family && sameAddress6(local.address, address);
 }
 
-/** A service does not use it any more. */
+/** One of them does not use it any more. */
 export function leaveLocal(local: Local): void {
   local.users -= 1;
   forgetUnused(local);
@@ -157,13 +157,15 @@ export function nextLocal(service: Service, family: u32, pool: u32): u32 {
   let place = service.localNext;
   for (let left = count; left != 0; left--) {
     const local = service.localAt(place);
-    if (local.family == family && hasPort(local.pool(pool))) return place;
+    if (local.family == family && hasPort(local, pool)) return place;
     place = place + 1 == count ? 0 : place + 1;
   }
   return count;
 }
 
-function hasPort(pool: Pool): bool {
+/** Whether a pool of the address has a port. */
+export function hasPort(local: Local, number: u32): bool {
+  const pool = local.pool(number);
   return pool.freed != 0 || pool.given != field(SB_PORT_COUNT);
 }
 

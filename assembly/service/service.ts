@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PersistenceEngine, ServiceFlag } from '../../src/abi/protocol';
+import { Method, PersistenceEngine, ServiceFlag } from '../../src/abi/protocol';
 import {
   SB_ANY_PORT_SERVICES,
   SB_FTP_SERVICES,
@@ -109,6 +109,10 @@ export class Service {
   /** Whether its clients of TCP are asked for a cookie first. */
   get isProxy(): bool {
     return (this.flags & ServiceFlag.SynProxy) != 0;
+  }
+  /** By SNAT, as all its dests are then. */
+  get isSnat(): bool {
+    return this.dests != 0 && changetype<Dest>(this.dests).method == Method.Snat;
   }
   /** The dest added last, 0 when there is none. */
   get dests(): usize {

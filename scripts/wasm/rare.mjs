@@ -26,10 +26,8 @@ export const RARE = [
   'assembly/conn/table/endConnection',
   'assembly/conn/expiry/livesOn',
   'assembly/flow/tuple/findWaiting',
+  'assembly/hook/balance/serveKnown',
   'assembly/hook/balance/open',
-  'assembly/hook/balance/dismiss',
-  'assembly/conn/table/fillClientPort',
-  'assembly/hook/balance/serveAny',
   'assembly/hook/balance/answerLocalClient',
   'assembly/hook/icmp/icmpIn',
   'assembly/hook/forward/routePacket',
@@ -58,15 +56,14 @@ export const RARE = [
   'assembly/forward/ahead/sendAhead',
   'assembly/wire/tcp-options/effaceToa',
   'assembly/flow/sequence/clearTimestamps',
-  // NAT64.
+  // NAT64, SNAT.
   'assembly/forward/nat64/transmit64',
+  'assembly/forward/fullnat/transmitSnat',
   'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',
   // SYN proxy: handshakes, and what changes afterwards.
   'assembly/hook/synproxy/openProxied',
-  'assembly/hook/synproxy/isAnswered',
-  'assembly/hook/synproxy/bringsCookie',
   'assembly/hook/synproxy/mayPassProxy',
   'assembly/forward/syn-ack/answerSyn',
   'assembly/forward/proxied/answerServer',

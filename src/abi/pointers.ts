@@ -27,7 +27,7 @@ export const SERVICE_POINTERS: readonly number[] = [
   abi.SVC_LOCALS,
 ];
 
-export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE];
+export const DEST_POINTERS: readonly number[] = [abi.DEST_NEXT, abi.DEST_SERVICE, abi.DEST_LOCAL];
 
 /** Of both families. CONN_CONTROL of a template is its CONN_CALL_ID. */
 export const CONN_POINTERS: readonly number[] = [abi.CONN_DEST, abi.CONN_PREV, abi.CONN_NEXT, abi.CONN_CONTROL];

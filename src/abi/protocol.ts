@@ -35,6 +35,8 @@ export enum Method {
   FullNat = 5,
   /** FullNAT of a client of IPv6 to a server of IPv4; only of a connection. */
   Nat64 = 6,
+  /** FullNAT to where the client addressed it, whose dest is the local address: see docs/snat.md. */
+  Snat = 7,
 }
 
 /** Whose FullNAT it is like: see docs/fullnat.md. */

@@ -265,6 +265,8 @@ export const DEST_STEP = 188;
 
 /** EST_SIZE bytes. */
 export const DEST_ESTIMATOR = 192;
+/** u32: of a service's dest by SNAT the record of its address, whose ports its connections have; else 0. */
+export const DEST_LOCAL = 272;
 
 export enum DestFlag {
   /** In a service's list (not in the trash). */
@@ -287,7 +289,7 @@ export const LOCAL_ADDRESS = 0;
 /** u8: Family; 0 of a free record, which has u32: the next free one. */
 export const LOCAL_FAMILY = 16;
 export const LOCAL_NEXT = 20;
-/** u32 each: services that list it, connections that have it. */
+/** u32 each: services that list it and dests by SNAT that it is, connections that have it. */
 export const LOCAL_USERS = 24;
 export const LOCAL_CONNS = 28;
 /** POOL_SIZE bytes × POOL_COUNT: its pools of ports. */

@@ -62,6 +62,8 @@ export enum Reason {
   IcmpRelayed = 24,
   FragmentPiece = 25,
   ParameterProblem = 26,
+  SnatIn = 33,
+  SnatOut = 34,
 
   // pass
   NotIp = 32,

@@ -92,13 +92,17 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   return director;
 }
 
-/** A cell for each connection of FullNAT or behind a SYN proxy, and the local addresses that the rules name. */
+/** A cell for each connection of FullNAT, of SNAT or behind a SYN proxy, and the local addresses that the rules name. */
 function roomForFullNat(rules: readonly RuleCommand[], connections: number): DirectorOptions['plan'] {
   const locals = new Set<string>();
   let isUsed = false;
   for (const rule of rules) {
     if (rule.command === 'add-laddr') locals.add(rule.address);
-    if (rule.command === 'add-server' || rule.command === 'edit-server') isUsed ||= rule.dest.method === 'fullnat';
+    if (rule.command === 'add-server' || rule.command === 'edit-server') {
+      const { method, address } = rule.dest;
+      isUsed ||= method === 'fullnat' || method === 'snat';
+      if (method === 'snat') locals.add(address);
+    }
     if (rule.command !== 'add-service' && rule.command !== 'edit-service') continue;
     isUsed ||= rule.service.synproxy === true;
     for (const address of rule.service.localAddresses ?? []) locals.add(address);

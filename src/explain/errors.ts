@@ -76,8 +76,8 @@ function isAfterLookup(teller: Teller): boolean {
   );
 }
 
-/** At FORWARD: an error from the server's side about a request of NAT; the text of its translation, if it is one. */
-export function errorOut(teller: Teller, ip: IpFacts): string | undefined {
+/** At FORWARD: an error about a request of NAT, or from the inside about an answer of SNAT; its translation, if it is one. */
+export function errorOut(teller: Teller, ip: IpFacts): { method: string; text: string } | undefined {
   const quoted = ip.icmp?.quoted;
   const { connections, outcome } = teller.input;
   const known =
@@ -89,7 +89,13 @@ export function errorOut(teller: Teller, ip: IpFacts): string | undefined {
       ? 'no connection'
       : `${connection.state}, service ${virtual(connection)} (${connection.method})`,
   );
-  if (!teller.is('icmp-out') || connection === undefined) return undefined;
-  const { virtualAddress } = connection;
-  return `source ${ip.source} becomes ${virtualAddress}, quoted destination ${server(connection)} becomes ${virtual(connection)}, ICMP checksum anew`;
+  if (connection === undefined || outcome.verdict !== 'forward') return undefined;
+  const { method, virtualAddress, localAddress, clientAddress, clientPort } = connection;
+  if (method === 'snat') {
+    const text = `source ${ip.source} becomes ${localAddress}, quoted destination ${formatEndpoint(clientAddress, clientPort)} becomes ${local(connection)}, ICMP checksum anew`;
+    return { method, text };
+  }
+  if (!teller.is('icmp-out')) return undefined;
+  const text = `source ${ip.source} becomes ${virtualAddress}, quoted destination ${server(connection)} becomes ${virtual(connection)}, ICMP checksum anew`;
+  return { method: 'nat', text };
 }

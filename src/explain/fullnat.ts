@@ -1,5 +1,5 @@
 /**
- * What servers send to local addresses of FullNAT: it goes on to the client, wherever the local address is.
+ * What servers send to local addresses of FullNAT and SNAT: it goes on to the client, wherever the local address is.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import { flowOf, isTranslated, local, longer, server, turned, versions, virtual 
 export function returned(teller: Teller, ip: IpFacts): boolean {
   const { connections, network, outcome } = teller.input;
   const request = ip.icmp?.isError ? ip.icmp.quoted : turned(ip);
-  const known =
-    request && connections.find((one) => one.method === 'fullnat' && !one.template && isTranslated(one, request));
+  const known = request && connections.find((one) => one.localAddress !== undefined && isTranslated(one, request));
   if (known === undefined) return false;
   const looked = ip.icmp?.isError ? lookedText(ip) : `connection ${flowOf(ip).replace(' ', ' reply ')}`;
   teller.line(looked, `${known.state}, service ${virtual(known)} (${known.method})`);
   const { clientAddress } = known;
+  const method = `method ${known.method}`;
   const to = `route to ${clientAddress}`;
   const way = wayTo(network, clientAddress);
   if (way === undefined || teller.is('no-route', 'local-client')) return teller.end(to) ?? true;
@@ -31,11 +31,11 @@ export function returned(teller: Teller, ip: IpFacts): boolean {
   if (!hopsAndLength(teller, whole(teller, ip, outcome.frame, way.route.dev), mtu)) return true;
   if (ip.icmp?.isError) {
     if (teller.is('icmp-checksum', 'icmp-untranslatable')) return teller.end(ip.icmp.text) ?? true;
-    teller.line('method fullnat', errorText(known, ip));
+    teller.line(method, errorText(known, ip));
   } else {
     if (teller.is('transport-truncated')) return teller.end(`${protocolWord(ip)} header`) ?? true;
     stateLine(teller, ip, known);
-    teller.line('method fullnat', replyText(known, ip));
+    teller.line(method, replyText(known, ip));
   }
   leave(teller, clientAddress);
   return true;
@@ -46,9 +46,13 @@ function client({ clientAddress, clientPort }: ConnectionInfo): string {
 }
 
 function replyText(one: ConnectionInfo, ip: IpFacts): string {
+  if (one.method === 'snat') {
+    return `destination ${local(one)} becomes ${client(one)}, numbers of TCP and checksums updated`;
+  }
   return `${versions(ip.version, one.clientAddress)}source ${server(one)} becomes ${virtual(one)}, destination ${local(one)} becomes ${client(one)}, numbers of TCP and checksums updated`;
 }
 
 function errorText(one: ConnectionInfo, ip: IpFacts): string {
+  if (one.method === 'snat') return `quoted ${local(one)} becomes ${client(one)}, ICMP checksum anew, from who sent it`;
   return `${versions(ip.version, one.clientAddress)}source ${ip.source} becomes ${one.virtualAddress}, quoted ${local(one)} becomes ${client(one)}, quoted ${server(one)} becomes ${virtual(one)}, ICMP checksum anew`;
 }

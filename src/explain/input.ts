@@ -19,6 +19,7 @@ import {
   isBypass,
   isRequest,
   isService,
+  isSnat,
   isTemplateOf,
   mayBeFtpData,
   server,
@@ -26,7 +27,8 @@ import {
   takesAnyPort,
 } from './words.js';
 
-const TRANSPORT = ['TCP', 'UDP', 'SCTP'];
+/** What has connections. */
+export const TRANSPORT: readonly string[] = ['TCP', 'UDP', 'SCTP'];
 /** They follow the connection of the key exchange (ISAKMP, UDP port 500). */
 const IPSEC = ['AH', 'ESP'];
 const ISAKMP = 500;
@@ -58,14 +60,9 @@ export function local(teller: Teller, offered: IpFacts): void {
 }
 
 /** A packet of no connection: service, scheduler, and the connection that it opens; false when it ended here. */
-function opened(teller: Teller, ip: IpFacts): boolean {
-  const { services, outcome, mark } = teller.input;
+export function opened(teller: Teller, ip: IpFacts, service = serviceOf(teller, ip)): boolean {
+  const { outcome } = teller.input;
   const word = protocolWord(ip);
-  const service =
-    services.find((one) => 'fwmark' in one && isService(one, ip, mark)) ??
-    services.find((one) => !('fwmark' in one) && isService(one, ip, mark)) ??
-    services.find((one) => mayBeFtpData(one, ip)) ??
-    services.find((one) => takesAnyPort(one, ip));
   if (service === undefined) return teller.end(`service ${word} ${destinationOf(ip)}`) ?? false;
   const { length } = service.dests;
   const count = length === 1 ? '1 server' : `${length} servers`;
@@ -75,7 +72,8 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   }
   const opening = openingText(ip);
   if (opening !== undefined) {
-    if (teller.is('not-opening', 'decapsulated', 'local-delivery')) return teller.end(opening) ?? false;
+    if (teller.is('not-opening', 'no-connection', 'decapsulated', 'local-delivery'))
+      return teller.end(opening) ?? false;
     teller.line(opening, 'may open a connection');
   }
   if (teller.is('drop-packet')) {
@@ -95,7 +93,7 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   else if (template === undefined)
     teller.line(
       scheduler,
-      `${server(made)}: ${choiceText(service, { client: ip.source, clientPort: ip.sourcePort ?? 0, destination: ip.destination })}`,
+      `${made.method === 'snat' ? made.localAddress : server(made)}: ${choiceText(service, { client: ip.source, clientPort: ip.sourcePort ?? 0, destination: ip.destination })}`,
     );
   for (const one of teller.input.evicted ?? []) {
     const kind = one.template === true ? 'the template of' : `${one.state} of`;
@@ -104,6 +102,16 @@ function opened(teller: Teller, ip: IpFacts): boolean {
   const life = outcome.connection === undefined ? 'for this packet alone' : `expires in ${Math.round(made.expires)} s`;
   teller.line('new connection', `${made.state}, ${made.method}, ${life}`);
   return true;
+}
+
+/** The service of a packet to this host. */
+function serviceOf({ input: { services, mark } }: Teller, ip: IpFacts): ServiceInfo | undefined {
+  return (
+    services.find((one) => 'fwmark' in one && !isSnat(one) && isService(one, ip, mark)) ??
+    services.find((one) => !('fwmark' in one) && isService(one, ip, mark)) ??
+    services.find((one) => mayBeFtpData(one, ip)) ??
+    services.find((one) => takesAnyPort(one, ip))
+  );
 }
 
 /** Tells of a persistent service's template; `undefined` when a scheduler has to choose. */

@@ -15,6 +15,8 @@ const RULES: Readonly<Record<string, string>> = {
     'IPVS TUN: draft-ietf-intarea-gue in UDP; outer TTL and TOS from the inner header, ECN by RFC 3168 §9.1',
   'fullnat-in': 'docs/fullnat.md: saddr, sport, daddr and dport; numbers of TCP by RFC 6528',
   'fullnat-out': 'docs/fullnat.md: the same back, acknowledgments too (RFC 2018)',
+  'snat-in': 'docs/snat.md: saddr and sport; numbers of TCP by RFC 6528',
+  'snat-out': 'docs/snat.md: the same back, acknowledgments too (RFC 2018)',
   'nat64-in': 'docs/nat64.md: RFC 7915 §5.1, with ports and numbers as FullNAT has them',
   'nat64-out': 'docs/nat64.md: RFC 7915 §4.1, with ports and numbers as FullNAT has them',
   'syn-cookie': 'docs/synproxy.md: a SYN is answered by the director, and not remembered',
@@ -112,7 +114,8 @@ const RULES: Readonly<Record<string, string>> = {
   'no-headroom': 'the slot has no room for a header in front',
   'local-boundary': 'RFC 1122 §3.2.1.3: loopback addresses do not leave a host',
   'interface-down': 'the interface is administratively down',
-  'no-connection': 'net.ipv4.vs.nat_icmp_send = 1: the server is told that nobody listens',
+  'no-connection':
+    'net.ipv4.vs.nat_icmp_send = 1: the server is told that nobody listens; docs/snat.md: nothing leaves untranslated',
 };
 
 /** The rule a reason follows, in one line. */

@@ -14,8 +14,9 @@ import { local, stateLine } from './input.js';
 import { hopsAndLength, leave, whole } from './leave.js';
 import { type IpFacts, type PacketFacts, packetFacts, protocolWord } from './packet.js';
 import { interfaceOf, isEthernet, ownerOf, receivingInterface, routeText, wayTo } from './routes.js';
+import { outward } from './snat.js';
 import { Teller, type WalkInput, type WalkStep } from './teller.js';
-import { flowOf, isReply, server, virtual } from './words.js';
+import { flowOf, isReply, isSnat, server, virtual } from './words.js';
 
 export type { WalkStep } from './teller.js';
 
@@ -102,9 +103,9 @@ function routed(teller: Teller, destination: string, ip: IpFacts): boolean {
   return true;
 }
 
-/** Whether the packet has the mark of a service: such are delivered locally, wherever they are addressed to. */
+/** Whether the packet has the mark of a service, but by SNAT: such are delivered locally, wherever they are addressed to. */
 function isMarked({ input: { mark, services } }: Teller): boolean {
-  return mark !== 0 && services.some((one) => 'fwmark' in one && one.fwmark === mark);
+  return mark !== 0 && services.some((one) => 'fwmark' in one && one.fwmark === mark && !isSnat(one));
 }
 
 /** The interface that takes a packet out of its tunnel; what came out of one is not opened again. */
@@ -155,11 +156,12 @@ function forward(teller: Teller, offered: IpFacts): void {
   if (returned(teller, ip)) return;
   if (teller.is('icmp-error')) return void teller.end(protocolWord(ip));
   if (ip.icmp?.isError) {
-    const text = errorOut(teller, ip);
+    const error = errorOut(teller, ip);
     if (teller.is('icmp-checksum', 'transport-truncated')) return void teller.end(ip.icmp.text);
-    if (text !== undefined) teller.line('method nat', text);
+    if (error !== undefined) teller.line(`method ${error.method}`, error.text);
   } else if (ip.sourcePort !== undefined) {
     const reply = connections.find((one) => isReply(one, ip));
+    if (reply === undefined && outward(teller, ip)) return;
     const looked = `connection ${flowOf(ip).replace(' ', ' reply ')}`;
     teller.line(looked, reply === undefined ? 'none' : `${reply.state}, service ${virtual(reply)} (${reply.method})`);
     if (teller.is('transport-truncated', 'no-connection', 'dest-unavailable')) {

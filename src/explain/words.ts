@@ -62,6 +62,11 @@ export function isService(one: ServiceInfo, ip: IpFacts, mark: number): boolean 
   return isProtocol(one, ip) && one.address === ip.destination && one.port === ip.destinationPort;
 }
 
+/** Whether a service is by SNAT: then it takes what is routed. */
+export function isSnat({ dests }: ServiceInfo): boolean {
+  return dests.some(({ method }) => method === 'snat');
+}
+
 /** FTP's ports: its service is asked for what may be a data connection. */
 const [FTP_DATA, FTP] = [20, 21];
 

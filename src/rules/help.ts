@@ -11,7 +11,7 @@ export const VERSION_TEXT = `ipvsadm of ipvs-wasm (grammar of ipvsadm 1.31, IPVS
 const USAGE = `Usage:
   PROGRAM -A|-E SERVICE [-s SCHEDULER] [-b FLAGS] [-p [SECONDS]] [-M NETMASK] [--pe sip] [-o] [FULLNAT]
   PROGRAM -D SERVICE
-  PROGRAM -a|-e SERVICE -r SERVER [-m|-g|-i [TUNNEL]|--fullnat] [-w WEIGHT] [-x UPPER] [-y LOWER]
+  PROGRAM -a|-e SERVICE -r SERVER [-m|-g|-i [TUNNEL]|--fullnat|--snat] [-w WEIGHT] [-x UPPER] [-y LOWER]
   PROGRAM -d SERVICE -r SERVER
   PROGRAM --add-laddr|--del-laddr SERVICE --laddr ADDRESS
   PROGRAM --get-laddr [-n] [SERVICE]

@@ -22,6 +22,7 @@ const FORWARD_WORD: Record<ListedDest['method'], string> = {
   dr: 'Route',
   tun: 'Tunnel',
   fullnat: 'FullNat',
+  snat: 'SNAT',
   local: 'Local',
 };
 const NO_RATES: ListedStats = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };

@@ -32,6 +32,7 @@ const METHODS: Partial<Record<OptionName, MethodName>> = {
   masquerading: 'nat',
   ipip: 'tun',
   fullnat: 'fullnat',
+  snat: 'snat',
 };
 const CHECKSUMS: Partial<Record<OptionName, NonNullable<TunnelConfig['checksum']>>> = {
   'tun-nocsum': 'nocsum',

@@ -1,5 +1,5 @@
 /**
- * The commands and options of ipvsadm 1.31, and which go together; behind them what FullNAT needs besides, in DPVS's words.
+ * The commands and options of ipvsadm 1.31, and which go together; behind them what FullNAT and SNAT need besides, in DPVS's words.
  *
  * @module
  */
@@ -70,6 +70,7 @@ export type OptionName =
   | 'mcast-port'
   | 'mcast-ttl'
   | 'fullnat'
+  | 'snat'
   | 'laddr'
   | 'ifname'
   | 'profile'
@@ -100,6 +101,7 @@ const DPVS_LETTERS: Readonly<Record<string, string>> = {
   laddr: 'z',
   ifname: 'F',
   fullnat: 'b',
+  snat: 'J',
   synproxy: 'j',
   'sched-flags': '',
 };
@@ -170,6 +172,7 @@ const OPTIONS: readonly (readonly [letter: string, name: OptionName, takes?: Tak
   ['', 'tun-csum'],
   ['', 'tun-remcsum'],
   ['', 'fullnat'],
+  ['', 'snat'],
   ['', 'laddr', 'value'],
   ['', 'ifname', 'value'],
   ['', 'profile', 'value'],
@@ -202,6 +205,7 @@ export type OptionGroup =
       | 'masquerading'
       | 'ipip'
       | 'fullnat'
+      | 'snat'
       | 'toa'
       | 'proxy-protocol'
       | 'uoa'
@@ -224,6 +228,7 @@ export function groupOf(name: OptionName): OptionGroup | undefined {
     case 'masquerading':
     case 'ipip':
     case 'fullnat':
+    case 'snat':
       return 'forwarding-method';
     case 'toa':
     case 'proxy-protocol':

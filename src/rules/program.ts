@@ -311,7 +311,9 @@ class Program {
 /** Whether a rule, or the service that it is about, is of what ipvsadm does not have, and so has no words for. */
 function isForeign(rule: RuleCommand, service: ListedService | undefined): boolean {
   if (rule.command === 'add-laddr' || rule.command === 'del-laddr') return true;
-  if ('dest' in rule && 'method' in rule.dest && rule.dest.method === 'fullnat') return true;
+  const isOwn = ({ method }: { readonly method: string }): boolean => method === 'fullnat' || method === 'snat';
+  if ('dest' in rule && 'method' in rule.dest && isOwn(rule.dest)) return true;
+  if (service?.dests.some(({ method }) => method === 'snat')) return true;
   const given = rule.command === 'add-service' || rule.command === 'edit-service' ? rule.service : service;
   return given?.synproxy === true || given?.carry !== undefined || given?.profile !== undefined;
 }

@@ -17,7 +17,13 @@ const CARRY_OPTION: Record<CarryName, string> = {
   'uoa-option': '--uoa option',
   'uoa-protocol': '--uoa protocol',
 };
-const METHOD_OPTION: Record<MethodName, string> = { nat: '-m', dr: '-g', tun: '-i', fullnat: '--fullnat' };
+const METHOD_OPTION: Record<MethodName, string> = {
+  nat: '-m',
+  dr: '-g',
+  tun: '-i',
+  fullnat: '--fullnat',
+  snat: '--snat',
+};
 
 /** How to save. */
 export interface SaveOptions {
@@ -77,7 +83,7 @@ function settings(service: SavedService): string {
 }
 
 function destOptions(dest: SavedDest, lossless: boolean): string {
-  if (dest.method === 'local') throw new RangeError('expected the method nat, dr, tun or fullnat, got local');
+  if (dest.method === 'local') throw new RangeError('expected the method nat, dr, tun, fullnat or snat, got local');
   let line = `${METHOD_OPTION[dest.method]} -w ${dest.weight}`;
   if (lossless && dest.upperThreshold !== 0) line += ` -x ${dest.upperThreshold}`;
   if (lossless && dest.lowerThreshold !== 0) line += ` -y ${dest.lowerThreshold}`;

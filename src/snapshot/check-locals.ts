@@ -1,5 +1,5 @@
 /**
- * Whether FullNAT's part of a snapshot holds together: local addresses, who lists them, and which ports are given.
+ * Whether FullNAT's and SNAT's part of a snapshot holds together: local addresses, who has them, and which ports are given.
  *
  * @module
  */
@@ -19,6 +19,7 @@ export function checkLocals({ sections }: Snapshot, all: AllRecords): void {
   const superblock = sections.superblock.bytes;
   const ports = portsOf(readPorts(superblock));
   const users = listed(sections.schedulers.base, wordsOf(sections.schedulers.bytes), all);
+  countDests(users, all);
   const given = new Given(ports);
   const { conns, total, mixed } = connected(all, given);
   expect('SB_FULLNAT', wordsOf(superblock)[abi.SB_FULLNAT >>> 2]!, total);
@@ -76,6 +77,32 @@ function listed(base: number, words: Uint32Array, { services, locals }: AllRecor
   return users;
 }
 
+/** Counts each address once more for each service's dest by SNAT that it is; these have nobody else beside them. */
+function countDests(users: Uint32Array, { dests, locals }: AllRecords): void {
+  const kinds = new Map<number, boolean>();
+  for (let i = 0; i < dests.count; i++) {
+    if (dests.used[i] === 0) continue;
+    const isListed = (dests.byte(i, abi.DEST_FLAGS) & abi.DestFlag.Available) !== 0;
+    const isSnat = dests.byte(i, abi.DEST_METHOD) === Method.Snat;
+    const at = dests.word(i, abi.DEST_LOCAL);
+    if (!isListed || !isSnat) expect('DEST_LOCAL', at, 0);
+    if (!isListed) continue;
+    const service = dests.word(i, abi.DEST_SERVICE);
+    if ((kinds.get(service) ?? isSnat) !== isSnat) fail('a service has dests by SNAT and others');
+    kinds.set(service, isSnat);
+    if (!isSnat) continue;
+    if (dests.word(i, abi.DEST_FWMARK) === 0) fail('a dest by SNAT is of no mark');
+    const family = dests.byte(i, abi.DEST_FAMILY);
+    expect('family of a dest by SNAT', family, dests.byte(i, abi.DEST_VFAMILY));
+    const local = locals.at(at, 'DEST_LOCAL');
+    const isSame =
+      locals.byte(local, abi.LOCAL_FAMILY) === family &&
+      addressOf(locals, local, abi.LOCAL_ADDRESS) === addressOf(dests, i, abi.DEST_ADDRESS);
+    if (!isSame) fail('DEST_LOCAL has another address than its dest');
+    users[local]!++;
+  }
+}
+
 /** Which ports of each pool, by number, are given, or free. */
 class Given {
   readonly #ports: Ports;
@@ -120,8 +147,8 @@ function connected(all: AllRecords, given: Given) {
       const control = records.word(i, abi.CONN_CONTROL);
       const isExtended = (control & abi.EXTENDED) !== 0;
       const isMixed = records.byte(i, abi.CONN_METHOD) === Method.Nat64;
-      const isFull = isMixed || records.byte(i, abi.CONN_METHOD) === Method.FullNat;
-      if (!isExtended && isFull) fail('a connection by FullNAT has no extension');
+      const isFull = records.byte(i, abi.CONN_METHOD) >= Method.FullNat;
+      if (!isExtended && isFull) fail('a connection by FullNAT or SNAT has no extension');
       if (!isExtended) continue;
       const extension = extensions.at(control - abi.EXTENDED, 'CONN_CONTROL');
       const record = extensions.word(extension, abi.EXT_LOCAL);

@@ -46,6 +46,21 @@ describe('ipvs-wasm check', () => {
     expect(await run('check', file('rules.txt', ...many))).toEqual({ code: 0, out: '', err: '' });
   });
 
+  it('tells what SNAT cannot be with', async () => {
+    const rules = file(
+      'snat.txt',
+      ...['-A -f 7', '-a -f 7 -r 203.0.113.1 --snat', '-a -f 7 -r 10.1.0.11 -m'],
+      ...['-A -t 10.0.0.1:80', '-a -t 10.0.0.1:80 -r 203.0.113.1 --snat'],
+    );
+    const { code, out } = await run('check', rules);
+    expect(code).toBe(1);
+    expect(out.split('\n').map((line) => /^.*:(\d+: error: )/.exec(line)?.[1])).toEqual([
+      '3: error: ',
+      '5: error: ',
+      undefined,
+    ]);
+  });
+
   it('warns of servers by FullNAT that no local address leads to', async () => {
     const rules = file('laddr.txt', '-A -t 10.0.0.100:80', '-a -t 10.0.0.100:80 -r 10.1.0.11 --fullnat');
     const { code, out } = await run('check', rules);

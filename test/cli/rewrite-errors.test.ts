@@ -261,6 +261,23 @@ test('frames have the mark of their interface, for the services of marks', async
   expect(out).toContain('reason direct-route');
 });
 
+test('what servers send goes out by SNAT, if the rules say so', async () => {
+  const { folder, words } = scenarioWords('nat-tcp');
+  const rules = join(folder, 'snat.txt');
+  writeFileSync(rules, '-A -f 7 -s rr\n-a -f 7 -r 10.0.0.1 --snat\n');
+  const given = words.with(words.indexOf('--rules') + 1, rules);
+  const options = ['--mark', 'srv from 10.1.0.0/24 = 7', '--sysctl', 'sloppy_tcp=1'];
+  const { out } = await run('rewrite', ...given, ...options, '--json', '-o', join(folder, 'o.pcap'));
+  const { fates } = JSON.parse(out) as { fates: object[] };
+  // RSTs begin nothing.
+  expect(fates).toEqual(
+    expect.arrayContaining([
+      { verdict: 'forward', reason: 'snat-in', packets: 42 },
+      { verdict: 'drop', reason: 'no-connection', packets: 2 },
+    ]),
+  );
+});
+
 test("the ECN field of outer headers can be another than the kernel's", async () => {
   const { folder, words } = scenarioWords('tun-ipip-fields');
   const bytes = async (...options: string[]) => {

@@ -10,6 +10,7 @@ import { fullNat, answer as fullNatAnswer, request as fullNatRequest, read } fro
 import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
 import { atServer, fromClient as fromClient6, fromServer, LOCAL, nat64, SERVER, send64 } from '../support/nat64.js';
 import { ACK, counting, FIN, hex, icmp, SYN } from '../support/packets.js';
+import { fromOuter, opened, send as sendSnat, snat } from '../support/snat.js';
 import { type Case, NAT, TUN } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
@@ -147,6 +148,14 @@ it('FullNAT has a port or none', () => {
     ...director.send(fullNatRequest(4, { sport: 0 }), 'cli', 0),
   ].map(({ reason }) => reason);
   expect(reasons).toEqual(['fullnat-in', 'fullnat-out', 'no-local-port', 'client-port-zero']);
+  note(reasons);
+});
+
+it('SNAT takes packets out and their answers in', () => {
+  const director = snat();
+  const { port } = opened(director, 4);
+  const reasons = ['snat-in', sendSnat(director, fromOuter(4, port), 'out').reason];
+  expect(reasons).toEqual(['snat-in', 'snat-out']);
   note(reasons);
 });
 

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DESC_HEADROOM, DESCRIPTOR_SIZE, HEADROOM } from '../../src/abi/memory.js';
 import { Director, type EvictName } from '../../src/director.js';
+import { IpvsError } from '../../src/errors.js';
 import { REASONS, reasonName, type VerdictName, verdictName } from '../../src/reasons.js';
 import { ROOT } from '../kernel-lab/root.js';
 import type { Arrival, Start } from '../properties/twins.js';
@@ -44,7 +45,7 @@ function isTaken(step: () => void): boolean {
     step();
     return true;
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof RangeError || (error instanceof IpvsError && error.code === 'DEST_EXISTS'))) throw error;
     return false;
   }
 }
@@ -73,7 +74,7 @@ export class Target {
     const words = { network, sysctl, ecn, evict, seed: 1n, localPorts: LOCAL_PORTS };
     this.director = Director.createSync({ ...words, wasm: module, memory, plan: PLAN });
     for (const { service, dests } of services) {
-      // With a local address that cannot be, or a dest of another family than its method takes.
+      // With a local address that cannot be, or a dest of another family than its method takes, or by SNAT twice.
       if (!isTaken(() => this.director.addService(service))) continue;
       for (const dest of dests) isTaken(() => this.director.addDest(service, dest));
     }

@@ -224,7 +224,7 @@ describe('a damaged file', () => {
     const text = server('lvs_sched rrr', 'lvs_method nat', 'protocol ICMP', 'quorum 0', 'sh-port', 'TCP_CHECK {', '}');
     expect(problems(text).map((line) => line.slice(0, 50))).toEqual([
       '2: error: lvs_sched: expected one of rr, wrr, lc, ',
-      '3: error: lvs_method: expected NAT, DR, TUN or FNA',
+      '3: error: lvs_method: expected NAT, DR, TUN, FNAT ',
       '4: error: protocol: expected TCP, UDP or SCTP, got',
       '5: error: quorum: expected a number of 1 to 214748',
       '7: error: unknown block "TCP_CHECK" in virtual_ser',

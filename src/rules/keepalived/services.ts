@@ -19,10 +19,8 @@ export interface KeepalivedRules {
 type IsAlive = (server: KeepalivedServer, service: KeepalivedService) => boolean;
 
 /** What the director would refuse, and what is silently something else. */
-export function checkService(
-  { at, key, settings, realServers, sorryServer }: KeepalivedService,
-  problems: Problems,
-): void {
+export function checkService(service: KeepalivedService, problems: Problems): void {
+  const { at, key, settings, realServers, sorryServer } = service;
   const family = familyOfKey(key);
   const { persistent, netmask, ops } = settings;
   if ('port' in key && key.port === 0 && persistent === undefined) {
@@ -32,7 +30,9 @@ export function checkService(
     problems.error(at, `a persistence_granularity of ${netmask} is none of IPv${family}`);
   }
   if (ops && 'protocol' in key && key.protocol !== 'udp') problems.error(at, 'ops is only for UDP and fwmark');
-  for (const server of sorryServer === undefined ? realServers : [...realServers, sorryServer]) {
+  const servers = sorryServer === undefined ? realServers : [...realServers, sorryServer];
+  if (servers.some(({ method }) => method === 'snat')) checkSnat(service, servers, problems);
+  for (const server of servers) {
     const { address, method, port } = server;
     const isNat64 = method === 'fullnat' && family === 6;
     if (method !== 'tun' && !isNat64 && familyOf(address) !== family) {
@@ -46,6 +46,17 @@ export function checkService(
       const text = `${formatEndpoint(address, port)}: ${method.toUpperCase()} keeps the port, the server gets ${forced}`;
       problems.warn(server.at, text);
     }
+  }
+}
+
+/** What SNAT cannot be with. */
+function checkSnat({ at, key, settings }: KeepalivedService, servers: readonly KeepalivedServer[], problems: Problems) {
+  if (!('fwmark' in key)) problems.error(at, 'SNAT is only for a virtual_server fwmark');
+  if (settings.ops || settings.synproxy) problems.error(at, 'SNAT goes with neither ops nor syn_proxy');
+  for (const server of servers) {
+    const name = formatEndpoint(server.address, server.port ?? 0);
+    if (server.method !== 'snat') problems.error(server.at, `${name}: beside SNAT there is no other lvs_method`);
+    else if (server.port) problems.error(server.at, `${name}: SNAT has no port`);
   }
 }
 

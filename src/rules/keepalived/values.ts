@@ -71,15 +71,21 @@ export function familyWord(statement: KeepalivedStatement, text: string): Family
   return text === 'inet' ? 4 : 6;
 }
 
-const METHODS: Readonly<Record<string, MethodName>> = { NAT: 'nat', DR: 'dr', TUN: 'tun', FNAT: 'fullnat' };
+const METHODS: Readonly<Record<string, MethodName>> = {
+  NAT: 'nat',
+  DR: 'dr',
+  TUN: 'tun',
+  FNAT: 'fullnat',
+  SNAT: 'snat',
+};
 const CHECKSUMS = ['nocsum', 'csum', 'remcsum'] as const;
 
-/** `NAT`, `DR`, DPVS's `FNAT`, or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`. */
+/** `NAT`, `DR`, DPVS's `FNAT` and `SNAT`, or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`. */
 export function forwardingOf(statement: KeepalivedStatement): Forwarding {
   const { at, words } = statement;
   const [name, kind = '', ...rest] = words;
   const method = Object.hasOwn(METHODS, kind) ? METHODS[kind] : undefined;
-  if (method === undefined) return refuse(at, `${name}: expected NAT, DR, TUN or FNAT, got "${kind}"`);
+  if (method === undefined) return refuse(at, `${name}: expected NAT, DR, TUN, FNAT or SNAT, got "${kind}"`);
   if (method !== 'tun') {
     expectWords(statement, 1);
     return { method };

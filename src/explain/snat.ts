@@ -1,0 +1,34 @@
+/**
+ * SNAT: what is on its way through, from the inside, and has the mark of such a service.
+ *
+ * @module
+ */
+import { formatEndpoint } from '../address.js';
+import type { ConnectionInfo } from '../director.js';
+import { opened, stateLine, TRANSPORT } from './input.js';
+import { leave } from './leave.js';
+import { type IpFacts, protocolWord } from './packet.js';
+import type { Teller } from './teller.js';
+import { connectionText, flowOf, isRequest, isService, isSnat, local } from './words.js';
+
+/** Tells the rest of such a packet's way, once it is known to be no reply; false when it is none. */
+export function outward(teller: Teller, ip: IpFacts): boolean {
+  const { connections, services, outcome, mark } = teller.input;
+  const word = protocolWord(ip);
+  const service = services.find((one) => isSnat(one) && isService(one, ip, mark));
+  // Routed as it is: it is of a server's own connection, or for a link alone.
+  if (service === undefined || !TRANSPORT.includes(word) || teller.is('routed')) return false;
+  const known = connections.find((one) => isRequest(one, ip));
+  teller.line(`connection ${flowOf(ip)}`, known === undefined ? 'none' : connectionText(known));
+  if (teller.is('transport-truncated', 'dest-unavailable')) return teller.end(`${word} header`) ?? true;
+  if (known === undefined && !opened(teller, ip, service)) return true;
+  if (known !== undefined) stateLine(teller, ip, known);
+  const connection = outcome.connection ?? known;
+  if (connection !== undefined) teller.line('method snat', sourceText(connection));
+  leave(teller, ip.destination);
+  return true;
+}
+
+function sourceText(one: ConnectionInfo): string {
+  return `source ${formatEndpoint(one.clientAddress, one.clientPort)} becomes ${local(one)}, numbers of TCP and checksums updated`;
+}
