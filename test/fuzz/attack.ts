@@ -10,7 +10,7 @@ import { Choices } from '../properties/families/choices.js';
 import { HOSTS } from '../properties/families/hosts.js';
 import type { Step } from '../properties/families/steps.js';
 import { arrive, framesOf } from '../properties/families/traffic.js';
-import { worldOf } from '../properties/families/world.js';
+import { insideOf, worldOf } from '../properties/families/world.js';
 import type { Arrival, Start } from '../properties/twins.js';
 import { counting, hex, SYN, tcp, udp } from '../support/packets.js';
 import { repairHeader, repairLength, repairTransport } from './repair.js';
@@ -49,9 +49,10 @@ export class Attack {
   /** Ordinary traffic, which opens connections; what it was is damaged later. */
   warm(target: Target): void {
     let seen: Uint8Array[] = [];
+    const inside = insideOf(this.world.services.map(({ service, dests }) => ({ ...service, dests })));
     for (let i = 0; i < WARM; i++) {
       const { network } = this.world;
-      const context = { network, connections: target.director.connections(this.#now), seen };
+      const context = { network, connections: target.director.connections(this.#now), seen, inside };
       for (const arrival of framesOf(this.#random.of(KINDS), this.#choices(40), context)) {
         this.#pool.push(arrival);
         const sent = target.director.send(arrival.frame, arrival.inInterface, this.#now, arrival.notes);
@@ -96,7 +97,7 @@ export class Attack {
     for (const { verdict, frame, outInterface } of sent) {
       if (verdict !== 'forward') continue;
       const seen = [packetOf(frame, outInterface, this.world.network)];
-      const context = { network: this.world.network, connections: [], seen };
+      const context = { network: this.world.network, connections: [], seen, inside: [] };
       for (let i = 0; i < 4; i++) this.#pool.push(...framesOf('error', this.#choices(40), context));
     }
   }

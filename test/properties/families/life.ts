@@ -4,13 +4,13 @@
  * @module
  */
 import type { Outcome } from '../../../src/director.js';
-import type { DestKey, ServiceKey, SysctlConfig } from '../../../src/types.js';
+import type { DestConfig, DestKey, ServiceKey, SysctlConfig } from '../../../src/types.js';
 import type { Binary } from '../../support/core.js';
 import { type Tally, Twins } from '../twins.js';
 import { Choices } from './choices.js';
 import type { LifeChoices, Step } from './steps.js';
 import { framesOf, type Known } from './traffic.js';
-import { destOf, KEYS, networkOf, serviceOf, sysctlOf, worldOf } from './world.js';
+import { destOf, insideOf, isSnat, KEYS, networkOf, serviceOf, snatDestOf, sysctlOf, worldOf } from './world.js';
 
 /** Sent packets that errors may be about; the newest first. */
 const REMEMBERED = 8;
@@ -23,10 +23,13 @@ const TIMES = [
 /** Around the timeouts of established connections of TCP. */
 const IDLE = [901_000, 91_000, 899_000, 89_000];
 
+/** A service as it is listed. */
+type Listed = ServiceKey & { dests: readonly (Required<DestKey> & { method: string })[] };
+
 /** Two directors that live the same. */
 export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'both' | 'send'> {
   connections(): readonly Known[];
-  services(): readonly (ServiceKey & { dests: readonly Required<DestKey>[] })[];
+  services(): readonly Listed[];
 }
 
 export class Life {
@@ -47,7 +50,8 @@ export class Life {
 
   #send(kind: Step['kind'], choices: Choices): void {
     const twins = this.#twins;
-    const context = { network: twins.network, connections: twins.connections(), seen: this.#seen };
+    const inside = insideOf(twins.services());
+    const context = { network: twins.network, connections: twins.connections(), seen: this.#seen, inside };
     for (const arrival of framesOf(kind, choices, context)) {
       for (const outcome of twins.send(arrival)) this.#remember(outcome);
     }
@@ -101,13 +105,19 @@ export class Life {
     const services = this.#twins.services();
     if (services.length === 0) return;
     const service = choices.of(services);
-    const dest = destOf(service, choices);
+    const dest = anyDestOf(service, choices);
     const there = choices.once(3) ? undefined : service.dests[choices.below(4)];
     const what = choices.of(['addDest', 'editDest', 'deleteDest'] as const);
     const { address, port } = (what === 'addDest' ? undefined : there) ?? (dest as Required<DestKey>);
     if (what === 'deleteDest') this.#twins.both(what, service, { address, port });
     else this.#twins.both(what, service, { ...dest, address, port });
   }
+}
+
+/** By mark mostly of the kind that its service has. */
+function anyDestOf(service: Listed, choices: Choices): DestConfig {
+  const isOfSnat = 'fwmark' in service && choices.once(6) !== isSnat(service);
+  return isOfSnat ? snatDestOf(service.family ?? 4, choices) : destOf(service, choices);
 }
 
 /** Lives it, with those sysctls besides. @throws Error that names the first difference */

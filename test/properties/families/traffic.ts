@@ -37,6 +37,8 @@ export interface Context {
   connections: readonly Known[];
   /** Packets that the director sent. */
   seen: readonly Uint8Array[];
+  /** The families in which servers reach others by SNAT: what they send is marked for it. */
+  inside: readonly Family[];
 }
 
 export type Wire = 'cli' | 'srv';
@@ -59,15 +61,21 @@ export function framesOf(kind: Step['kind'], choices: Choices, context: Context)
   const whole = choices.once(7) ? { ...inner, ...wrapped(choices, inner), wire: made.wire } : inner;
   const isCut = choices.once(6);
   const pieces = isCut ? inPieces(choices, whole.packet) : [whole.packet];
-  // Marks are for what clients ask of services.
-  const mark = choices.once(6) && kind !== 'stray' && whole.wire === 'cli' ? MARK : 0;
+  const mark = isMarked(kind, choices, whole, context) ? MARK : 0;
   const partialChecksum = whole.partial && !isCut && !isDamaged;
   return pieces.map((packet) => ({ ...arrive(context.network, whole.wire, packet), notes: { mark, partialChecksum } }));
 }
 
-function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: Context): Packet | undefined {
+/** Marks are for what clients ask of services, and what servers ask of others. */
+function isMarked(kind: Step['kind'], choices: Choices, { packet, wire }: Packet, { inside }: Context): boolean {
+  if (isInside(packet, wire, inside)) return !choices.once(8);
+  return choices.once(6) && kind !== 'stray' && wire === 'cli';
+}
+
+function packetOf(kind: Step['kind'], choices: Choices, { connections, seen, inside }: Context): Packet | undefined {
   switch (kind) {
     case 'open':
+      if (inside.length > 0 && !choices.once(5)) return leaving(choices, choices.of(inside));
       return { ...transportPacket(choices, opening(choices), () => clientBegins(choices)), wire: 'cli' };
     case 'again': {
       const known = connections[choices.below(Math.max(1, connections.length))];
@@ -87,19 +95,19 @@ function packetOf(kind: Step['kind'], choices: Choices, { connections, seen }: C
 }
 
 /** What goes over a control connection of FTP, if there is one. */
-function talk(choices: Choices, { network, connections }: Context): Arrival[] {
+function talk(choices: Choices, { network, connections, inside }: Context): Arrival[] {
   const controls = connections.filter(({ protocol, virtualPort }) => protocol === 'tcp' && virtualPort === 21);
   const known = controls[choices.below(Math.max(1, controls.length))];
   if (known === undefined) return [call(choices, network, 21)];
   if (familyOf(known.destAddress) !== familyOf(known.clientAddress)) return [];
   return conversation(choices, known).flatMap(({ packet, wire }) =>
-    (choices.once(8) ? inPieces(choices, packet) : [packet]).map((piece) => arrive(network, wire, piece)),
+    (choices.once(8) ? inPieces(choices, packet) : [packet]).map((piece) => leave(network, wire, piece, inside)),
   );
 }
 
-/** What establishes a connection by NAT or FullNAT, if there is one, and more or less of what follows. */
-function lastWords(choices: Choices, { network, connections, seen }: Context): Arrival[] {
-  const all = connections.filter(({ protocol, method }) => protocol === 'tcp' && /^(nat|fullnat)$/.test(method));
+/** What establishes a connection by NAT, FullNAT or SNAT, if there is one, and more or less of what follows. */
+function lastWords(choices: Choices, { network, connections, seen, inside }: Context): Arrival[] {
+  const all = connections.filter(({ protocol, method }) => protocol === 'tcp' && /nat$/.test(method));
   const known = all[choices.below(Math.max(1, all.length))];
   if (known === undefined) return [call(choices, network, 80)];
   return [false, ...choices.of([[], [true], [true, false], [false, true, true]])].map((isReply) => {
@@ -112,7 +120,7 @@ function lastWords(choices: Choices, { network, connections, seen }: Context): A
       dport: ends.sport,
     };
     const says = isReply ? serverSays(choices, sentSyn(seen, asSent)) : clientSays(choices);
-    return arrive(network, wire, tcp({ ...ends, flags: choices.of([ACK, ACK, ACK, SYN | ACK]), ...says }));
+    return leave(network, wire, tcp({ ...ends, flags: choices.of([ACK, ACK, ACK, SYN | ACK]), ...says }), inside);
   });
 }
 
@@ -140,6 +148,22 @@ function opening(choices: Choices): Ends {
   return { ...ends, protocol, destination: familyOf(destination) === family ? destination : own, dport: 8080 };
 }
 
+/** Who is inside calls somebody, mostly outside. */
+function leaving(choices: Choices, family: Family): Packet {
+  const { clients, own, vips, servers, odd } = HOSTS[family];
+  const source = choices.once(8) ? choices.of([...servers, ...clients]) : choices.of(servers.slice(0, 3));
+  const others = [...clients, ...servers, own, vips[0], ...odd, family === 4 ? '0.1.2.3' : 'fe80::2'];
+  const ends = {
+    protocol: choices.of(['tcp', 'udp', 'tcp', 'udp', 'sctp'] as const),
+    source,
+    sport: choices.once(20) ? 0 : choices.of(PORTS),
+    // Mostly the same, whose ports are few.
+    destination: choices.of(choices.once(4) ? others : [clients[0], clients[0], clients[1], clients[2]]) as string,
+    dport: choices.of([80, 80, 80, 53]),
+  };
+  return { ...transportPacket(choices, ends, () => clientBegins(choices)), wire: wireOf(source) };
+}
+
 /** From the client or from the server of a connection, or what goes with it. */
 function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Packet {
   const { protocol, clientAddress, virtualPort, destAddress, destPort } = known;
@@ -161,13 +185,15 @@ function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Pac
 
 /** Those of a connection's packets in a direction, and where they come in. */
 function endsOf(known: Known, clientPort: number, isReply: boolean): Omit<Ends, 'protocol'> & { wire: Wire } {
-  const { clientAddress, virtualAddress, virtualPort, destAddress, destPort } = known;
+  const { clientAddress, virtualAddress, virtualPort, destAddress, destPort, method } = known;
   if (!isReply) {
     const client = { source: clientAddress, sport: clientPort };
-    return { wire: 'cli', ...client, destination: virtualAddress, dport: virtualPort };
+    const wire = method === 'snat' ? wireOf(clientAddress) : 'cli';
+    return { wire, ...client, destination: virtualAddress, dport: virtualPort };
   }
   const { localAddress = clientAddress, localPort = clientPort } = known;
-  const wire = destAddress === HOSTS[familyOf(destAddress)].servers[5] ? 'cli' : 'srv';
+  const isOutside = method === 'snat' || destAddress === HOSTS[familyOf(destAddress)].servers[5];
+  const wire = isOutside ? wireOf(destAddress) : 'srv';
   return { wire, source: destAddress, sport: destPort, destination: localAddress, dport: localPort };
 }
 
@@ -198,6 +224,17 @@ export function arrive(network: NetworkConfig, name: Wire, packet: Uint8Array): 
     frame: ethernet(to, from, packet, type, vlan === undefined ? undefined : 0xa000 | vlan.id),
     inInterface: vlan?.parent ?? name,
   };
+}
+
+/** Whether a packet is from a server that reaches others by SNAT. */
+function isInside(packet: Uint8Array, wire: Wire, inside: readonly Family[]): boolean {
+  return wire === 'srv' && inside.includes((packet[0] ?? 0) >> 4 === 6 ? 6 : 4);
+}
+
+/** With the mark, if it is from a server and servers have one. */
+function leave(network: NetworkConfig, wire: Wire, packet: Uint8Array, inside: readonly Family[]): Arrival {
+  const mark = isInside(packet, wire, inside) ? MARK : 0;
+  return { ...arrive(network, wire, packet), notes: { mark } };
 }
 
 /** Not for the director, not IP, or not what it says it is. */

@@ -42,6 +42,7 @@ export function keysOf(family: Family): ServiceKey[] {
 export const KEYS: readonly ServiceKey[] = [...keysOf(4), ...keysOf(6)];
 
 export function worldOf(choices: Choices): Start {
+  const inside = choices.once(10) ? choices.of<Family[]>([[4], [6], [4, 6]]) : [];
   const network = networkOf(choices);
   const ecn = choices.of(['kernel', 'rfc6040', 'copy'] as const);
   const sysctl = sysctlOf(choices);
@@ -51,7 +52,42 @@ export function worldOf(choices: Choices): Start {
     const key = KEYS[(first + i * 7) % KEYS.length] as ServiceKey;
     return serviceWorld(key, choices);
   });
-  return { network, sysctl, ecn, services, localPorts: portsOf(choices) };
+  const own = { network, sysctl, ecn, localPorts: portsOf(choices) };
+  if (inside.length === 0) return { ...own, services };
+  const others = services.filter(({ service }) => !('fwmark' in service));
+  return { ...own, services: [...inside.map((family) => snatWorld(family, choices)), ...others.slice(0, 2)] };
+}
+
+/** What has the mark leaves by SNAT. */
+function snatWorld(family: Family, choices: Choices): ServiceWorld {
+  const { ops, carry, localAddresses, ...service } = serviceOf({ fwmark: MARK, family }, choices);
+  const dests = Array.from({ length: choices.of([1, 2, 1, 3]) }, () => snatDestOf(family, choices));
+  return { service, dests };
+}
+
+/** A dest by SNAT, now and then one that cannot be. */
+export function snatDestOf(family: Family, choices: Choices): DestConfig {
+  const { locals, servers, odd } = HOSTS[family];
+  return {
+    address: choices.once(12) ? choices.of([...servers, ...odd]) : choices.of(locals),
+    port: choices.once(20) ? 80 : 0,
+    method: choices.once(20) ? 'nat' : 'snat',
+    weight: choices.of([1, 1, 1, 2, 0]),
+    upperThreshold: choices.of([0, 0, 0, 2]),
+  };
+}
+
+/** In which families services are by SNAT. */
+export function insideOf(services: readonly (ServiceKey & WithDests)[]): Family[] {
+  return services.flatMap((service) => ('fwmark' in service && isSnat(service) ? [service.family ?? 4] : []));
+}
+
+interface WithDests {
+  dests: readonly { method?: string }[];
+}
+
+export function isSnat({ dests }: WithDests): boolean {
+  return dests.some(({ method }) => method === 'snat');
 }
 
 function serviceWorld(key: ServiceKey, choices: Choices): ServiceWorld {
