@@ -41,7 +41,7 @@ function timeOfDayBE(): u32 {
   return bswap<u32>(<u32>(now() % DAY));
 }
 
-/** Our address on the way back to where the packet came from: what a packet that passes records when it is received. */
+/** Our address on the way back to where the packet came from. */
 function backAddressBE(header: Ipv4): u32 {
   const hop = changetype<Hop>(SUPERBLOCK + SB_HOP_BACK);
   hop.sourceBE = 0;
@@ -60,7 +60,7 @@ export function recordArrival(header: Ipv4): void {
  * leaves from.
  */
 export function recordPassing(header: Ipv4, addressBE: u32): void {
-  walkOptions(header, true, addressBE, backAddressBE(header));
+  walkOptions(header, true, addressBE, arrivalAddressBE(header));
   header.fillChecksum();
 }
 
@@ -78,11 +78,15 @@ export function recordAgain(packet: Scratch): bool {
   return foundReason(fillReceived(packet.header)) == Reason.None;
 }
 
-/** What is to one of our addresses records that. */
 function fillReceived(header: Ipv4): u32 {
-  const destinationBE = header.destinationBE;
-  const addressBE = routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
+  const addressBE = arrivalAddressBE(header);
   return walkOptions(header, true, addressBE, addressBE);
+}
+
+/** What a packet records when it is received: that of our addresses that it is to, or the one on the way back. */
+function arrivalAddressBE(header: Ipv4): u32 {
+  const destinationBE = header.destinationBE;
+  return routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
 }
 
 /** Whether an address is that of many: a group's, everybody's, a connected network's. */

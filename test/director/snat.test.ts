@@ -314,6 +314,15 @@ it('IPv4: a packet that may be cut is; options that record routers have the dire
   expect(toHex(there.frame.subarray(20, 32))).toBe(toHex(recorded('cb007101')));
   const back = send(director, fromOuter(4, there.connection!.localPort!, { options }), 'out');
   expect(toHex(back.frame.subarray(20, 32))).toBe(toHex(recorded('0a010001')));
+  // With a time goes the address that received it.
+  director.addDest(markOf(4), { address: PLACES[4].own[1], method: 'snat' });
+  const times = hex('440c0501 00000000 00000000');
+  const timed = send(director, fromInner(4, { options: times, sport: 6 }), 'in');
+  expect(toHex(timed.frame.subarray(20, 28))).toBe('440c0d010a010001');
+  const { localAddress, localPort } = timed.connection!;
+  expect(localAddress).toBe(PLACES[4].own[1]);
+  const answer = send(director, fromOuter(4, localPort!, { destination: localAddress!, options: times }), 'out');
+  expect(toHex(answer.frame.subarray(20, 28))).toBe('440c0d01cb007102');
 });
 
 it('IPv6: what is for a link alone goes as without the mark', () => {
