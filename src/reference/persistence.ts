@@ -4,7 +4,7 @@
  * @module
  */
 import type { Connection, Tuple } from './connections.js';
-import { type FullNatRefusal, takeLocalEnd } from './fullnat/open.js';
+import { type FullNatRefusal, isPortless, takeLocalEnd } from './fullnat/open.js';
 import type { Host } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
 import type { Dest, Persistence, Service } from './services.js';
@@ -120,8 +120,9 @@ function under(
 ): Connection | Refusal {
   const { connections, templates } = host;
   templates.use(template, now);
-  if (connections.isFull(familyOf(tuple.source))) return 'table-full';
   const { dest } = template;
+  if (isPortless(dest, tuple)) return 'client-port-zero';
+  if (connections.isFull(familyOf(tuple.source))) return 'table-full';
   const taken = takeLocalEnd(host, service, dest, destPort, tuple);
   if (typeof taken === 'string') return taken;
   const once = service.once && tuple.protocol === 'udp';

@@ -6,7 +6,7 @@
 
 import { answer } from './answer.js';
 import type { Connection, Tuple } from './connections.js';
-import { takeLocalEnd } from './fullnat/open.js';
+import { isPortless, takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
 import { UDP_LENGTH } from './packet/udp.js';
@@ -76,6 +76,7 @@ function connectOnce(
   const isOwnPort = 'fwmark' in service.end || service.end.port === tuple.destinationPort;
   const dest = isOwnPort ? pick() : undefined;
   if (dest === undefined) return 'no-dest';
+  if (isPortless(dest, tuple)) return 'client-port-zero';
   if (connections.isFull(familyOf(tuple.source))) return 'table-full';
   const taken = takeLocalEnd(host, service, dest, dest.port || tuple.destinationPort, tuple);
   if (typeof taken === 'string') return taken;

@@ -151,6 +151,7 @@ describe.each([4, 6] as const)('a service of IPv%i', (family) => {
     const talk = new Talk(fullnat({}, { connections: 1, connections6: 1 }), family);
     talk.client({ flags: SYN }, 1);
     expect(judged(talk.client({ flags: SYN }, 2).outcomes)).toEqual(['drop table-full']);
+    expect(judged(talk.client({ flags: SYN }, 0).outcomes)).toEqual(['drop client-port-zero']);
     talk.now += 120_000;
     talk.client({ flags: SYN }, 3);
     expect(talk.director.connections(talk.now).map(({ localPort }) => localPort)).toEqual([1025]);

@@ -13,10 +13,18 @@ import { poolOf } from './pools.js';
 /** Why there is none. */
 export type FullNatRefusal = 'client-port-zero' | 'no-local-port';
 
+/** Whether connections to a dest come from a local address. */
+function hasLocalEnd({ method }: Dest): boolean {
+  return method === 'fullnat' || method === 'snat';
+}
+
+/** Nobody finds a connection from port 0, so that each of its packets would take another local port. */
+export function isPortless(dest: Dest, { sourcePort }: Tuple): boolean {
+  return sourcePort === 0 && hasLocalEnd(dest);
+}
+
 /**
  * The local end of a new connection from `tuple` to a dest's port, by SNAT to whom it addresses; nothing where the method needs none.
- *
- * Nobody finds a connection from port 0, so that each of its packets would take another port.
  */
 export function takeLocalEnd(
   { localPorts }: Host,
@@ -25,10 +33,9 @@ export function takeLocalEnd(
   destPort: number,
   tuple: Tuple,
 ): Pick<Making, 'destAddress' | 'fullnat'> | FullNatRefusal {
-  const { protocol, sourcePort } = tuple;
+  const { protocol } = tuple;
   const { method, address } = dest;
-  if (method !== 'fullnat' && method !== 'snat') return {};
-  if (sourcePort === 0) return 'client-port-zero';
+  if (!hasLocalEnd(dest)) return {};
   const isSnat = method === 'snat';
   const destAddress = isSnat ? tuple.destination : address;
   const asking = isSnat ? { localAddresses: [address], nextLocal: 0 } : service;
