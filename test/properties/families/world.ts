@@ -68,10 +68,11 @@ function snatWorld(family: Family, choices: Choices): ServiceWorld {
 /** A dest by SNAT, now and then one that cannot be. */
 export function snatDestOf(family: Family, choices: Choices): DestConfig {
   const { locals, servers, odd } = HOSTS[family];
+  const isOdd = choices.once(12);
   return {
-    address: choices.once(12) ? choices.of([...servers, ...odd]) : choices.of(locals),
+    address: isOdd ? choices.of([...servers, ...odd]) : choices.of(locals),
     port: choices.once(20) ? 80 : 0,
-    method: choices.once(20) ? 'nat' : 'snat',
+    method: choices.once(20) && !isOdd ? 'nat' : 'snat',
     weight: choices.of([1, 1, 1, 2, 0]),
     upperThreshold: choices.of([0, 0, 0, 2]),
   };
