@@ -12,6 +12,7 @@ import { type IpPacket, isIpv6 } from './packet/ip.js';
 import type { Ipv4Packet } from './packet/ipv4.js';
 import { IPV6_LENGTH } from './packet/ipv6.js';
 import { findUpper, findUpperBehindCut } from './packet/ipv6-extensions.js';
+import { pendingChecksum, type Unfinished } from './packet/partial.js';
 import { readTuple, transportName } from './ports.js';
 import { type Ends, UPPER, withEnds, withUpperLayer } from './upper.js';
 
@@ -39,8 +40,9 @@ export function isRelated(packet: IpPacket, type: number): boolean {
   );
 }
 
-/** Whether the checksum of an ICMP or ICMPv6 message is right. */
-export function icmpChecksumIsRight(packet: IpPacket, message: Uint8Array): boolean {
+/** Whether the checksum of an ICMP or ICMPv6 message is right; nobody looks while another one in it is still to be finished. */
+export function icmpChecksumIsRight(packet: IpPacket, message: Uint8Array, unfinished: Unfinished = false): boolean {
+  if (pendingChecksum(packet, unfinished) !== undefined) return true;
   if (isIpv6(packet)) return icmpv6ChecksumIsRight(message, packet.source, packet.destination);
   return checksumIsRight(message);
 }

@@ -104,7 +104,7 @@ function findAnswered(host: Host, quote: Quote): Connection | undefined {
 
 /** An error from the server's side: whoever sent it, for the client it comes from the virtual address. */
 function translateBack({ received, message, quote }: Report, connection: Connection): ErrorTranslation | Judgement {
-  if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  if (!icmpChecksumIsRight(received.packet, message, received.partialChecksum)) return drop('icmp-checksum');
   countReply(ipLength(received.packet), connection);
   const { virtualAddress: source, virtualPort, clientAddress, clientPort, method, fullnat } = connection;
   const quoted = { destination: source, destinationPort: virtualPort };
@@ -144,7 +144,7 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   if (connection === undefined || 'verdict' in connection) return connection;
   // Only NAT and FullNAT over IPv4 look at the checksum; over IPv6 a wrong one is made right.
   const isVerified = isTranslated(connection) && !isIpv6(received.packet);
-  if (isVerified && !icmpChecksumIsRight(received.packet, message)) {
+  if (isVerified && !icmpChecksumIsRight(received.packet, message, received.partialChecksum)) {
     endOnce(host, connection);
     return drop('icmp-checksum');
   }

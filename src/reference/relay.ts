@@ -28,7 +28,7 @@ export function relay(host: Host, { received, message, quote }: Report): Judgeme
   const tuple = quotedTuple(inner);
   const connection = tuple === undefined ? undefined : host.connections.findRequest(tuple);
   if (connection === undefined) return local('local-delivery');
-  if (!icmpChecksumIsRight(received.packet, message)) return drop('icmp-checksum');
+  if (!icmpChecksumIsRight(received.packet, message, received.partialChecksum)) return drop('icmp-checksum');
 
   const { type, code, rest } = parseIcmp(message);
   const isAboutMtu = type === ICMP_TYPE.destinationUnreachable && code === FRAGMENTATION_NEEDED;

@@ -7,7 +7,9 @@ import {
   parseIcmp,
   parseIp,
   type ReferenceDest,
+  serialiseGue,
   serialiseIp,
+  serialiseUdp,
 } from '../../src/reference/index.js';
 import { ACK, judged, SYN } from './builders.js';
 import { checksumIsRight, ENDS, frame, icmpError, packet, packetOf, plainDirector, tcp, udp } from './builders6.js';
@@ -96,6 +98,18 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     expect(reasons(header + 4)).toEqual(['icmp-in', 'icmp-out']);
     expect(reasons(header + 3)).toEqual(['local-delivery', 'routed']);
     expect(reasons(header - 1)).toEqual(['local-delivery', 'routed']);
+  });
+
+  it('is not verified while another checksum in it is still to be finished', () => {
+    const { made, open } = director(family, {});
+    open();
+    const inner = serialiseIp(damaged(fromServer(family, client)));
+    const remoteChecksum = { start: header, offset: header + 16 };
+    const payload = serialiseGue({ control: false, protocol: family === 4 ? 4 : 41, remoteChecksum, payload: inner });
+    const length = 8 + payload.length;
+    const datagram = serialiseUdp({ sourcePort: 1, destinationPort: 6080, length, checksum: 0, payload });
+    const outer = packet(ENDS[4].server, ENDS[4].inner, 17, datagram);
+    expect(judged(made.send(frame(outer, 'srv'), 'srv', 0))).toEqual(['forward icmp-out']);
   });
 
   it('with a wrong checksum goes nowhere, but that DR and TUN do not look', () => {

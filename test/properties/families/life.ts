@@ -8,6 +8,7 @@ import type { DestConfig, DestKey, ServiceKey, SysctlConfig } from '../../../src
 import type { Binary } from '../../support/core.js';
 import { type Tally, Twins } from '../twins.js';
 import { Choices } from './choices.js';
+import type { Family } from './hosts.js';
 import type { LifeChoices, Step } from './steps.js';
 import { framesOf, type Known } from './traffic.js';
 import { destOf, insideOf, isSnat, KEYS, networkOf, serviceOf, snatDestOf, sysctlOf, worldOf } from './world.js';
@@ -35,9 +36,12 @@ export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'b
 export class Life {
   readonly #twins: Pair;
   #seen: Uint8Array[] = [];
+  /** Where SNAT is. */
+  #inside: Family[];
 
   constructor(twins: Pair) {
     this.#twins = twins;
+    this.#inside = insideOf(twins.services());
   }
 
   take({ kind, drawn }: Step): void {
@@ -50,8 +54,8 @@ export class Life {
 
   #send(kind: Step['kind'], choices: Choices): void {
     const twins = this.#twins;
-    const inside = insideOf(twins.services());
-    const context = { network: twins.network, connections: twins.connections(), seen: this.#seen, inside };
+    const { network } = twins;
+    const context = { network, connections: twins.connections(), seen: this.#seen, inside: this.#inside };
     for (const arrival of framesOf(kind, choices, context)) {
       for (const outcome of twins.send(arrival)) this.#remember(outcome);
     }
@@ -98,6 +102,7 @@ export class Life {
       default:
         this.#changeDest(choices);
     }
+    this.#inside = insideOf(twins.services());
   }
 
   /** Of a service that there is, one that there is, or another. */
