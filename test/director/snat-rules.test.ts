@@ -6,8 +6,20 @@ import { decode, encode, type SectionName } from '../../src/snapshot/format.js';
 import type { ServiceConfig } from '../../src/types.js';
 import { moduleOf } from '../support/core.js';
 import { NOW, restored } from '../support/fullnat.js';
-import { ACK } from '../support/packets.js';
-import { addSnat, fromInner, fromOuter, MARK, markOf, opened, PLACES, send, snat } from '../support/snat.js';
+import { ACK, counting, icmp } from '../support/packets.js';
+import {
+  addSnat,
+  fromInner,
+  fromOuter,
+  MARK,
+  markOf,
+  opened,
+  PLACES,
+  type Says,
+  SNAT_NETWORK,
+  send,
+  snat,
+} from '../support/snat.js';
 
 const [first, second] = PLACES[4].own;
 const mark = markOf(4);
@@ -196,4 +208,77 @@ it('a dest that comes back from the trash is one by SNAT again', () => {
   expect(send(director, fromInner(4, { sport: 2 }), 'in').reason).toBe('no-local-port');
   addSnat(director, 4, { address: second });
   expect(send(director, fromInner(4, { sport: 2 }), 'in').reason).toBe('snat-in');
+});
+
+it('a dest for which there is no room takes no local address', () => {
+  const director = snat({}, { plan: { dests: 1, localAddresses: 1 } }, []);
+  director.addService(mark);
+  director.addService({ fwmark: 9 });
+  director.addDest({ fwmark: 9 }, { address: '10.1.0.12', method: 'nat' });
+  expect(() => addSnat(director, 4, { address: first })).toThrow('room for 1 dests');
+  director.deleteDest({ fwmark: 9 }, { address: '10.1.0.12' });
+  addSnat(director, 4, { address: second });
+});
+
+describe('a dest is asked for no way', () => {
+  const routed = '192.0.2.5';
+  const other = { fwmark: 9, scheduler: 'rr' } as const;
+  const out = (director: Director, says: Says = {}) => director.send(fromInner(4, says), 'in', NOW, { mark: 9 })[0]!;
+  const network = (...own: string[]) => ({
+    interfaces: [...SNAT_NETWORK.interfaces, { name: 'lo', addresses: ['127.0.0.1/8', ...own] }],
+    routes: [...SNAT_NETWORK.routes, { dst: '192.0.2.0/24', dev: 'in', gateway: '10.1.0.77' }],
+  });
+  const made = (): Director => {
+    const director = snat({}, { network: network() }, []);
+    director.addService(other);
+    director.addDest(other, { address: routed, method: 'snat' });
+    return director;
+  };
+
+  it('on the short way, when it is a host that an address of the director answers', () => {
+    const director = made();
+    const { localPort } = out(director).connection!;
+    director.setNetwork(network(`${PLACES[4].outer}/32`));
+    const answer = fromOuter(4, localPort!, { destination: routed });
+    expect(director.send(answer, 'lo', NOW)[0]?.reason).toBe('snat-out');
+    expect(out(director, { flags: ACK }).reason).toBe('local-dest');
+  });
+
+  it('whose length a tunnel to that address has learnt', () => {
+    const director = made();
+    const web = { protocol: 'udp', address: second, port: 443 } as const;
+    director.addService({ ...web, scheduler: 'rr' });
+    director.addDest(web, { address: routed, method: 'tun' });
+    const [tunnel] = director.send(fromOuter(4, 443, { protocol: 'udp', destination: second, sport: 9 }), 'out', NOW);
+    expect(tunnel?.reason).toBe('tunnel-ipip');
+    const error = icmp({ source: '10.1.0.77', destination: PLACES[4].inside }, 3, 4, tunnel!.frame, 700);
+    expect(director.send(error, 'in', NOW)[0]?.reason).toBe('icmp-consumed');
+    const long = fromOuter(4, 443, {
+      protocol: 'udp',
+      destination: second,
+      sport: 9,
+      df: true,
+      payload: counting(800),
+    });
+    expect(director.send(long, 'out', NOW)[0]?.reason).toBe('too-big');
+    expect(out(director, { protocol: 'udp', df: true, payload: counting(800) }).reason).toBe('snat-in');
+  });
+
+  it('nor kept from one, for what it is afterwards', () => {
+    const interfaces = [
+      { ...SNAT_NETWORK.interfaces[0], kind: 'ether' as const, mac: '02:00:00:00:00:01' },
+      SNAT_NETWORK.interfaces[1],
+    ];
+    const neighbours = [{ dst: '10.1.0.50', dev: 'in', lladdr: '02:00:00:00:00:50' }];
+    const director = snat({}, { network: { ...SNAT_NETWORK, interfaces, neighbours } }, []);
+    director.addService(other);
+    const dest = { address: '10.1.0.50', method: 'snat' } as const;
+    director.addDest(other, dest);
+    const marked = (packet: Uint8Array) => director.send(packet, 'out', NOW, { mark: 9 })[0]?.reason;
+    expect(marked(fromInner(4))).toBe('snat-in');
+    director.editDest(other, { ...dest, method: 'dr' });
+    expect(marked(fromInner(4, { flags: ACK }))).toBe('snat-in');
+    // On the link DR would ask for who was addressed, if SNAT had kept the way.
+    expect(marked(fromInner(4, { destination: '10.1.0.99' }))).toBe('direct-route');
+  });
 });

@@ -326,9 +326,10 @@ it('IPv4: a packet that may be cut is; options that record routers have the dire
 });
 
 it('IPv6: what is for a link alone goes as without the mark', () => {
-  const director = snat();
+  const routes = [{ dst: 'fe80::/64', dev: 'in' }];
+  const director = snat({}, { network: { ...SNAT_NETWORK, routes } });
   const outcome = send(director, fromInner(6, { destination: 'fe80::9' }), 'in');
-  expect(outcome.connection).toBeUndefined();
+  expect(outcome).toMatchObject({ reason: 'routed', outInterface: 'in', connection: undefined });
 });
 
 it('hops by profile', () => {
