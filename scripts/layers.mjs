@@ -22,7 +22,7 @@ const LOADER = '@assemblyscript/loader';
 export const LAYERS = [
   ['abi', ['src/abi/', 'src/abi-hash'], [], []],
 
-  ['superblock', ['assembly/superblock'], ['abi'], []],
+  ['superblock', ['assembly/superblock', 'assembly/block'], ['abi'], []],
   // Headers and checksums know numbers of protocols, but no table and no memory map.
   ['wire', ['assembly/wire/'], ['src/abi/protocol', 'src/abi/verdict'], []],
   ['net', ['assembly/net/'], ['abi', 'superblock', 'assembly/wire/mac', 'assembly/wire/ipv6'], []],

@@ -133,6 +133,7 @@ const table = {
   ],
 
   'fragment-held': [Reason.FragmentHeld, 'held', 'waits for the other fragments of its datagram'],
+  'syn-proxy-held': [Reason.SynProxyHeld, 'held', 'waits until the server has answered (synproxy)'],
 
   'bad-descriptor': [Reason.BadDescriptor, 'drop', 'the frame lies outside the arena'],
   'unknown-interface': [Reason.UnknownInterface, 'drop', 'the in interface does not exist'],

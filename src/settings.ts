@@ -49,6 +49,7 @@ const FIELDS: Readonly<Record<keyof SysctlConfig, Field>> = {
   synproxy_sack: { at: abi.SB_SYNPROXY_SACK },
   synproxy_timestamp: { at: abi.SB_SYNPROXY_TIMESTAMP },
   synproxy_retries: { at: abi.SB_SYNPROXY_RETRIES, most: 7 },
+  synproxy_max_ack_saved: { at: abi.SB_SYNPROXY_MAX_ACK_SAVED, most: 10 },
   synproxy_dup_ack: { at: abi.SB_SYNPROXY_DUP_ACK, most: 255 },
   conn_expire_tcp_rst: { at: abi.SB_CONN_EXPIRE_TCP_RST },
 };
@@ -80,6 +81,7 @@ export const DEFAULT_SYSCTL: Required<SysctlConfig> = {
   synproxy_sack: 1,
   synproxy_timestamp: 1,
   synproxy_retries: 3,
+  synproxy_max_ack_saved: 3,
   synproxy_dup_ack: 10,
   conn_expire_tcp_rst: 0,
 };

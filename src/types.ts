@@ -309,6 +309,8 @@ export interface SysctlConfig {
   synproxy_timestamp?: number;
   /** How often a silent server is sent the SYN again, each 3 s: 0 to 7. Default 3. */
   synproxy_retries?: number;
+  /** How many packets of a client's first data are kept until its server has answered: 0 to 10. Default 3. */
+  synproxy_max_ack_saved?: number;
   /** The how manieth identical acknowledgment of a client in a row is dropped: 0 (none) to 255. Default 10. */
   synproxy_dup_ack?: number;
   /** Send both ends of an ESTABLISHED connection of TCP that times out a RST, by NAT and FullNAT. Default 0. */

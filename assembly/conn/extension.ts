@@ -17,6 +17,7 @@ import {
   EXT_NEXT,
   EXT_OUT,
   EXT_PROFILE,
+  EXT_PROXY_STORED,
   EXT_TRIES,
   EXT_USED,
   EXTENSION_SIZE,
@@ -24,6 +25,7 @@ import {
 } from '../../src/abi/connections';
 import { SB_EXTENSION_FREE, SB_EXTENSION_HIGH, SB_EXTENSION_MAX, SB_EXTENSIONS } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
+import { freeStored } from './stored';
 import { Direction } from './tcp-state';
 
 /** View of an extension. */
@@ -142,6 +144,7 @@ export function takeExtension(): usize {
 
 /** Gives one back. */
 export function freeExtension(extension: usize): void {
+  if (changetype<Extension>(extension).has(ExtensionFlag.Awaiting)) freeStored(load<u32>(extension, EXT_PROXY_STORED));
   store<u8>(extension, 0, EXT_USED);
   store<u32>(extension, field(SB_EXTENSION_FREE), EXT_NEXT);
   setField(SB_EXTENSION_FREE, <u32>extension);

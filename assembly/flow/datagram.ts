@@ -37,10 +37,10 @@ import {
   SUPERBLOCK,
 } from '../../src/abi/superblock';
 import { Family } from '../../src/abi/tables';
+import { freeChain } from '../block';
 import { hashAny } from '../conn/hash';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';
-import { freeChain } from './block';
 import { following, takeFirstRun } from './run';
 
 /** View of a record. */

@@ -18,6 +18,7 @@ import {
 } from '../../src/abi/superblock';
 import { Family } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { readChain, takeChain, writeChain } from '../block';
 import { Descriptor, Scratch } from '../descriptor';
 import { countReason, field, setField } from '../superblock';
 import {
@@ -35,7 +36,6 @@ import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { TCP_MIN } from '../wire/tcp';
 import { UDP_SIZE } from '../wire/udp';
 import { takeRoom } from './arena';
-import { readChain, takeChain, writeChain } from './block';
 import { closeDatagram, Datagram, findDatagram, freeRun, oldestDatagram, openDatagram } from './datagram';
 import { endOf, extendRun, findRun, following, lengthOf, offsetOf, startRun, takeFirstRun } from './run';
 

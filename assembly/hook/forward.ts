@@ -21,7 +21,6 @@ import { findByTuple, findUntranslated, ISAKMP_PORTS_BE, isIpsec } from '../flow
 import { answerBeyondScope, answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
 import { helpOut } from '../forward/ftp';
 import { changeOut } from '../forward/help';
-import { answerServer } from '../forward/proxied';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader, translateOut } from '../forward/translate';
 import { countHop, decrementHop, mustNotBeCut, passOn } from '../forward/transmit';
@@ -37,6 +36,7 @@ import { icmpPassing } from './icmp';
 import { connectOut } from './persist';
 import { endIfOnce } from './schedule';
 import { refuseStray } from './stray';
+import { receiveServer } from './synproxy';
 
 /** Forwards a packet, in the order of a router: route, TTL, MTU, then whose it is. */
 export function routePacket(frame: Descriptor, packet: Scratch): void {
@@ -96,7 +96,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
       return;
     }
     if (isAwaiting(conn)) {
-      answerServer(frame, packet, conn);
+      receiveServer(frame, packet, conn);
       return;
     }
     if (packet.hasOptions) recordPassing(packet.header, conn.vaddrBE);

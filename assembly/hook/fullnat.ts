@@ -14,7 +14,6 @@ import { recordPassing } from '../flow/options';
 import { answerNetUnreachable, answerTimeExceeded, answerTooBig } from '../forward/answer';
 import { countFullHopOf, translateFullOut } from '../forward/fullnat';
 import { isRefused } from '../forward/icmp';
-import { answerServer } from '../forward/proxied';
 import { keepHop, seeReply } from '../forward/route';
 import { hasTransportHeader } from '../forward/translate';
 import { translateErrorOut } from '../forward/translate-error';
@@ -23,6 +22,7 @@ import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { returnReply64, sendErrorOut64 } from './nat64';
+import { receiveServer } from './synproxy';
 
 /** Sends a server's packet on to the client. */
 export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): void {
@@ -39,7 +39,7 @@ export function returnReply(frame: Descriptor, packet: Scratch, conn: Conn): voi
     return;
   }
   if (isAwaiting(conn)) {
-    answerServer(frame, packet, conn);
+    receiveServer(frame, packet, conn);
     return;
   }
   if (packet.hasOptions) recordPassing(packet.header, conn.isSnat ? hop.sourceBE : conn.vaddrBE);

@@ -3,19 +3,35 @@
  *
  * @module
  */
+
+import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
 import { SB_SYNPROXY_DEFER, SB_SYNPROXY_DUP_ACK } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { readChain } from '../block';
 import { hasExtension, takeExtension } from '../conn/extension';
 import { awaitServer, countRepeated, forgetRepeated, isAwaiting, proxiedOf } from '../conn/proxied';
 import { Conn } from '../conn/record';
+import {
+  freeStored,
+  nextStored,
+  STORED_HEAD,
+  storedEnd,
+  storedLength,
+  storedOf,
+  storedReceivedOn,
+  storePacket,
+} from '../conn/stored';
 import { extend, isConnection } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { NOT_VALID, readCookie } from '../flow/cookie';
 import { isIntact } from '../flow/intact';
 import { begin } from '../flow/isn';
+import { completeChecksum } from '../flow/offload';
+import { parsePacket } from '../flow/parse';
 import { isSane } from '../flow/sequence';
-import { refuseClient, sendSyn } from '../forward/proxied';
+import { takeFrame } from '../forward/made';
+import { answerServer, refuseClient, sendSyn } from '../forward/proxied';
 import { answerSyn } from '../forward/syn-ack';
 import { hasTransportHeader } from '../forward/translate';
 import { Dest } from '../service/dest';
@@ -26,7 +42,8 @@ import { readOffer, stampOf } from '../wire/offer';
 import { portsBE } from '../wire/ports';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 import { ANY_SIZE, findOption, SACK } from '../wire/tcp-options';
-import { keepLocal } from './balance';
+
+import { keepLocal, serveAny } from './balance';
 import { connect, isOwnPort, mayConnect } from './schedule';
 
 /** Acknowledgments that come later than this behind the connection's last packet, in milliseconds, are no storm. */
@@ -131,6 +148,7 @@ function accept(frame: Descriptor, packet: Scratch, service: Service, data: u32,
   frame.conn = <u32>made;
   conn.inPackets += 1;
   countIn(changetype<Dest>(conn.dest), packet.totalLength);
+  keep(frame, packet, conn);
   sendSyn(frame, packet, conn);
 }
 
@@ -141,11 +159,47 @@ function connectTo(service: Service, packet: Scratch, ports: u32): usize {
   return connect(service, packet.hash, v6, packet.source, destination, destination, ports, Protocol.Tcp, 0, 0);
 }
 
+/**
+ * Keeps what a client sends before its server has answered, if it goes on from what was kept before; else it has to come again.
+ */
+function keep(frame: Descriptor, packet: Scratch, conn: Conn): bool {
+  if (packet.isReassembled || !hasTransportHeader(packet) || !isSane(packet)) return false;
+  const tcp = changetype<Tcp>(packet.l4);
+  const fin: u32 = (tcp.flags & FIN) != 0 ? 1 : 0;
+  const bytes = packet.l4Length - tcp.headerLength + fin;
+  const isNext = tcp.sequence == storedEnd(conn, proxiedOf(conn).number + 1);
+  if ((tcp.flags & (SYN | RST | ACK)) != ACK || bytes == 0 || !isNext || !completeChecksum(frame, packet)) return false;
+  return storePacket(conn, packet.ip, packet.totalLength, tcp.sequence + bytes, packet.receivedOn);
+}
+
+/** Judges what a server says that has not answered the SYN yet. When it does, it gets what was kept for it, too. */
+export function receiveServer(frame: Descriptor, packet: Scratch, conn: Conn): void {
+  const stored = storedOf(conn);
+  answerServer(frame, packet, conn);
+  if (stored == 0 || frame.conn == 0 || isAwaiting(conn)) return;
+  for (let chain = stored; chain != 0; chain = nextStored(chain)) sendStored(frame, packet, conn, chain);
+  freeStored(stored);
+}
+
+/** Sends a client's packet on, by the room in `packet`, whose own is judged. Without a frame for it, it comes again. */
+function sendStored(cause: Descriptor, packet: Scratch, conn: Conn, chain: usize): void {
+  const length = storedLength(chain);
+  const made = takeFrame(cause, length);
+  if (made == null) return;
+  readChain(chain, made.address - STORED_HEAD, STORED_HEAD + length);
+  made.length = length;
+  packet.flags = conn.isV6 ? <u32>ScratchFlag.V6 : 0;
+  packet.receivedOn = storedReceivedOn(chain);
+  made.inInterface = packet.receivedOn;
+  if (parsePacket(made, packet, made.address)) serveAny(made, packet, conn);
+}
+
 /** Whether a client's packet of such a connection may go on to the server; judges the frame when not. */
 export function mayPassProxy(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   if (isAwaiting(conn)) {
     frame.conn = <u32>changetype<usize>(conn);
-    frame.judge(Verdict.Drop, Reason.SynProxyWait);
+    if (keep(frame, packet, conn)) frame.judge(Verdict.Held, Reason.SynProxyHeld);
+    else frame.judge(Verdict.Drop, Reason.SynProxyWait);
     return false;
   }
   const most = field(SB_SYNPROXY_DUP_ACK);

@@ -131,10 +131,12 @@ export enum ExtensionFlag {
 // SYN proxy, in place of what others have there: such a connection controls nobody.
 /** u16: what of offers counts, see assembly/conn/proxied.ts. */
 export const EXT_PROXY_TERMS = 14;
-// Until the server has answered. u16: the client's window as it sent it; u32 each: the cookie, the client's TSval.
+// Until the server has answered. u16: the client's window as it sent it; u32 each: the cookie, the client's TSval, and the
+// first block of what it has sent already, see assembly/conn/stored.ts.
 export const EXT_PROXY_WINDOW = 12;
 export const EXT_PROXY_COOKIE = 28;
 export const EXT_PROXY_STAMP = 32;
+export const EXT_PROXY_STORED = 36;
 // Afterwards. u8: identical acknowledgments in a row; u8: the server's window scale; u32 each: what is added to the server's
 // numbers, and to its timestamps; and of the last acknowledgment of the client a hash.
 export const EXT_PROXY_REPEATED = 12;

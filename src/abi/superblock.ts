@@ -226,6 +226,8 @@ export const SB_SYNPROXY_RETRIES = 1220;
 export const SB_SYNPROXY_DUP_ACK = 1224;
 /** u32: sysctl. */
 export const SB_CONN_EXPIRE_TCP_RST = 1228;
+/** u32: another of the SYN proxy's. */
+export const SB_SYNPROXY_MAX_ACK_SAVED = 1232;
 
 /** OPTIONS_MAX bytes: the options of an answer that is being made, as read from the wire. u32: the address it goes to. */
 export const SB_ECHO = 704;

@@ -71,6 +71,7 @@ export enum Reason {
 
   // held
   FragmentHeld = 40,
+  SynProxyHeld = 41,
 
   // drop: the frame itself
   BadDescriptor = 48,

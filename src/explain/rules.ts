@@ -98,6 +98,7 @@ const RULES: Readonly<Record<string, string>> = {
   'no-local-port': 'docs/fullnat.md: one server sees one connection at an address and port',
   'client-port-zero': 'docs/fullnat.md: nobody expects a reply at port 0 (RFC 9293 §3.1, RFC 768)',
   'bad-cookie': 'docs/synproxy.md: whoever guesses is right once in 2^21 times',
+  'syn-proxy-held': 'docs/synproxy.md: the server gets it as soon as it has answered',
   'syn-proxy-wait': 'docs/synproxy.md: the client sends it again',
   'syn-proxy-mismatch': 'docs/synproxy.md: RFC 7323 §3.2 has timestamps in every segment, or in none',
   'ack-storm': 'docs/synproxy.md: both ends acknowledge what the other thinks is wrong',

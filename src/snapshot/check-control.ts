@@ -25,6 +25,8 @@ export function checkControl(all: AllRecords, waiting: number): void {
       if (owners[extension] !== 0) fail(`extension ${extension} is of two connections`);
       owners[extension] = 1;
       if (all.extensions.byte(extension, abi.EXT_FTP) > abi.FtpMode.Epsv) fail('EXT_FTP');
+      const isAwaiting = (all.extensions.byte(extension, abi.EXT_FLAGS) & abi.ExtensionFlag.Awaiting) !== 0;
+      if (isAwaiting && all.extensions.word(extension, abi.EXT_PROXY_STORED) !== 0) fail('EXT_PROXY_STORED');
       if (records.word(index, abi.CONN_DEST) === 0) fail('an extension is of a connection without a dest');
     }
     if (isTemplate) continue;

@@ -2,7 +2,8 @@
  * What of a director's memory is state, and where it lies.
  *
  * Left out is what follows from the rest (index, network tables, lists of services by key), what is of one burst only, and
- * fragments that wait for others: those are lost, and counted under `fragment-timeout`.
+ * fragments that wait for others: those are lost, and counted under `fragment-timeout`. So is what clients have sent whose
+ * server has not answered (SYN proxy): it comes again.
  *
  * @module
  */
@@ -34,7 +35,7 @@ export function take(
 ): Uint8Array<ArrayBuffer> {
   const field = (at: number): number => view.getUint32(abi.SUPERBLOCK + at, true);
   const contested = contestedEntries(view, plan.index, core);
-  const { conns, conns6, callIds, extensions } = plan;
+  const { conns, conns6, callIds } = plan;
   return encode({
     plan: plan.options,
     network,
@@ -48,12 +49,23 @@ export function take(
       conns: section(view, conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
       conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       callIds: section(view, callIds.base, field(abi.SB_CALL_ID_HIGH) * abi.CALL_ID_SIZE),
-      extensions: section(view, extensions.base, field(abi.SB_EXTENSION_HIGH) * abi.EXTENSION_SIZE),
+      extensions: extensionsSection(view, plan),
       locals: localsOf(view, plan),
       ports: portsOf(view, plan),
       contested: { base: 0, bytes: new Uint8Array(contested.buffer) },
     },
   });
+}
+
+/** Without what waits for a server to answer. */
+function extensionsSection(view: DataView, { extensions }: Plan): Section {
+  const count = view.getUint32(abi.SUPERBLOCK + abi.SB_EXTENSION_HIGH, true);
+  const bytes = section(view, extensions.base, count * abi.EXTENSION_SIZE).bytes.slice();
+  for (let at = 0; at < bytes.length; at += abi.EXTENSION_SIZE) {
+    const isWaiting = (bytes[at + abi.EXT_FLAGS]! & abi.ExtensionFlag.Awaiting) !== 0;
+    if (isWaiting) bytes.fill(0, at + abi.EXT_PROXY_STORED, at + abi.EXT_PROXY_STORED + 4);
+  }
+  return { base: extensions.base, bytes };
 }
 
 /** The lists of the wheel that are not empty. */

@@ -25,6 +25,10 @@ export const CASES_SYNPROXY: Readonly<Record<string, LateCase>> = {
     expect: ['syn-proxy-wait'],
     frame: (director) => ofClient(V4, acknowledge(ask(director, V4, 0))),
   },
+  'data before the server has answered': {
+    expect: ['syn-proxy-held'],
+    frame: (director) => ofClient(V4, acknowledge(ask(director, V4, 0), OFFER, { payload: Uint8Array.of(1) })),
+  },
   "a server's SYN-ACK": {
     expect: ['syn-proxy-ack', 'syn-proxy-ack'],
     by: 'srv',

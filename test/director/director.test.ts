@@ -256,6 +256,7 @@ describe('switches and timeouts', () => {
       synproxy_sack: 1,
       synproxy_timestamp: 1,
       synproxy_retries: 3,
+      synproxy_max_ack_saved: 3,
       synproxy_dup_ack: 10,
       conn_expire_tcp_rst: 0,
     });

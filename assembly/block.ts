@@ -1,11 +1,11 @@
 /**
- * Memory for what fragments carry: blocks of one size, in chains.
+ * Memory for what fragments carry, and what waits for a server behind the SYN proxy: blocks of one size, in chains.
  *
  * @module
  */
-import { BLK_DATA, BLK_NEXT, BLOCK_SIZE } from '../../src/abi/frames';
-import { SB_BLOCK_FREE, SB_BLOCK_HIGH, SB_BLOCK_MAX, SB_BLOCKS } from '../../src/abi/superblock';
-import { field, setField } from '../superblock';
+import { BLK_DATA, BLK_NEXT, BLOCK_SIZE } from '../src/abi/frames';
+import { SB_BLOCK_FREE, SB_BLOCK_HIGH, SB_BLOCK_MAX, SB_BLOCKS } from '../src/abi/superblock';
+import { field, setField } from './superblock';
 
 /** Bytes that a block holds. */
 const ROOM: u32 = BLOCK_SIZE - BLK_DATA;
