@@ -36,6 +36,12 @@ export function isIcmp(packet: Scratch): bool {
   return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && mayConcern(v6);
 }
 
+/** Whether extension headers of IPv6 reach beyond the packet, and name ICMPv6 behind them. */
+export function isCutBeforeIcmp(packet: Scratch): bool {
+  if (!packet.isV6 || packet.protocol != Protocol.NoNext || packet.isFragment) return false;
+  return protocolBehindCut(packet.ip, packet.ip + packet.totalLength) == Protocol.Icmpv6;
+}
+
 /** Whether packets of the family may be of a connection: there is a service of it, or a connection by NAT64. */
 export function mayConcern(v6: bool): bool {
   const services6 = field(SB_SERVICE6_COUNT);

@@ -16,14 +16,14 @@ import { connOf } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { echoTo, fillEcho, gatherEcho } from '../flow/echo';
 import { isForMany, recordAgain, recordReceived } from '../flow/options';
-import { findToldOf, isAsked, isHeldBack, lacksPorts } from '../flow/quote';
+import { findToldOf, isAsked, isCutBeforeIcmp, isHeldBack, lacksPorts } from '../flow/quote';
 import { Hop, resolveAny, resolveHop, routeTypeAny } from '../net/hop';
 import { errorSource6 } from '../net/source';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
 import { nextIpId } from '../superblock';
 import { finish, pseudoHeader6, sum } from '../wire/checksum';
-import { foundFragment, isLaterFragment6, protocolBehindCut, walkExtensions } from '../wire/extension';
+import { foundFragment, isLaterFragment6, walkExtensions } from '../wire/extension';
 import {
   DESTINATION_UNREACHABLE,
   FRAGMENTATION_NEEDED,
@@ -233,17 +233,11 @@ function isOwn(packet: Scratch): bool {
 export function isAboutError(packet: Scratch): bool {
   const protocol = packet.protocol;
   if (packet.isV6) {
-    if (protocol != Protocol.Icmpv6) return protocol == Protocol.NoNext && isCutBeforeIcmp(packet);
+    if (protocol != Protocol.Icmpv6) return isCutBeforeIcmp(packet);
     if (isLater6(packet)) return false;
     return packet.l4Length == 0 || v6.isError6(changetype<Icmp>(packet.l4).type);
   }
   return protocol == Protocol.Icmp && (packet.l4Length == 0 || isError(changetype<Icmp>(packet.l4).type));
-}
-
-/** Whether its extension headers reach beyond it, and name ICMPv6 behind them. */
-function isCutBeforeIcmp(packet: Scratch): bool {
-  const end = packet.ip + packet.totalLength;
-  return !packet.isFragment && protocolBehindCut(packet.ip, end) == Protocol.Icmpv6;
 }
 
 /** Whether it is a later fragment, which has no header of ICMPv6 to look at. */

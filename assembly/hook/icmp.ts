@@ -19,9 +19,11 @@ import { hasPorts } from '../flow/parse';
 import {
   endOf,
   findQuoted,
+  isCutBeforeIcmp,
   isIcmp,
   isRelatedError,
   lacksPorts,
+  mayConcern,
   quotedDestination,
   quotedProtocol,
   quotedSource,
@@ -61,9 +63,10 @@ function isError(packet: Scratch): bool {
   return isIcmp(packet) && packet.l4Length >= ICMP_SIZE && isRelatedError(packet);
 }
 
-/** Drops ICMP that is too short to say what it is. */
+/** Drops ICMP that is too short to say what it is, or is not there: headers that end behind the packet name it. */
 function refuseShort(frame: Descriptor, packet: Scratch): bool {
-  if (!isIcmp(packet) || packet.l4Length >= ICMP_SIZE) return false;
+  const isShort = isIcmp(packet) ? packet.l4Length < ICMP_SIZE : isCutBeforeIcmp(packet) && mayConcern(true);
+  if (!isShort) return false;
   frame.judge(Verdict.Drop, Reason.TransportTruncated);
   return true;
 }

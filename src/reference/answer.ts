@@ -15,7 +15,6 @@ import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js'
 import { type IpPacket, ipLength, isIpv6, serialiseIp } from './packet/ip.js';
 import { type Ipv4Packet, PROTOCOL } from './packet/ipv4.js';
 import { IPV6_MIN_MTU, type Ipv6Packet, NEXT_HEADER } from './packet/ipv6.js';
-import { findUpperBehindCut } from './packet/ipv6-extensions.js';
 import { isRelated, lacksPorts, quotedTuple, readQuote, reversed } from './quote.js';
 import type { ReferenceOutcome } from './types.js';
 import { isIcmp, serialiseAsIs, upperLayer } from './upper.js';
@@ -201,11 +200,9 @@ function makeIcmpv6(
   const upper = upperLayer(packet);
   if (upper !== undefined && isIcmp(packet, upper) && !upper.isLaterFragment) {
     const [icmpType] = upper.bytes;
+    // Without one it could be an error.
     if (icmpType === undefined || isIcmpv6Error(icmpType)) return undefined;
   }
-  const behind = upper === undefined ? findUpperBehindCut(packet) : undefined;
-  // It could be an error.
-  if (behind?.protocol === NEXT_HEADER.icmpv6 && behind.fragment === undefined) return undefined;
   const isOurs = host.network.isLocal(packet.destination);
   const named = back.preferredSource ?? host.network.sourceTowards(packet.source, device);
   const source = isOurs ? packet.destination : named;

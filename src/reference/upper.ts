@@ -8,7 +8,7 @@ import { concatenate } from './packet/checksum.js';
 import { carriedBy, type IpPacket, isIpv6 } from './packet/ip.js';
 import { serialiseIpv4 } from './packet/ipv4.js';
 import { serialiseIpv6 } from './packet/ipv6.js';
-import { withUpperProtocol } from './packet/ipv6-extensions.js';
+import { findUpperBehindCut, withUpperProtocol } from './packet/ipv6-extensions.js';
 
 /** Protocol numbers of what a director reads (IANA). */
 export const UPPER = {
@@ -33,10 +33,17 @@ export interface UpperLayer {
   isLaterFragment: boolean;
 }
 
-/** What stands behind the header, and behind IPv6's extension headers; `undefined` when they are cut short. */
+/**
+ * What stands behind the header, and behind IPv6's extension headers; `undefined` when they are cut short. Of those that name
+ * ICMPv6 Linux knows that: it is there without a byte.
+ */
 export function upperLayer(packet: IpPacket): UpperLayer | undefined {
   const carried = carriedBy(packet);
-  if (carried === undefined) return undefined;
+  if (carried === undefined) {
+    const behind = isIpv6(packet) ? findUpperBehindCut(packet) : undefined;
+    const isMessage = behind?.protocol === UPPER.icmpv6;
+    return isMessage ? { protocol: UPPER.icmpv6, bytes: new Uint8Array(0), isLaterFragment: false } : undefined;
+  }
   const { protocol, offset, isLaterFragment } = carried;
   return { protocol, bytes: packet.payload.subarray(offset), isLaterFragment };
 }

@@ -9,6 +9,7 @@ import { BINARIES, type Binary, createDirector } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import {
   CLIENT,
+  CLIENT6,
   fromClient,
   fromServer,
   judged,
@@ -16,12 +17,15 @@ import {
   MAC,
   NETWORK,
   networkWith,
+  onV6,
   request,
   SERVERS,
+  SERVERS6,
   TCP_KEY,
   VIP,
+  VIP6,
 } from '../support/lab.js';
-import { ACK, checksum, counting, fixIpv4, hex, icmp, ipv4, join, SYN, tcp, toHex } from '../support/packets.js';
+import { ACK, checksum, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, SYN, tcp, toHex } from '../support/packets.js';
 
 const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const reply = (words = {}): Uint8Array =>
@@ -78,6 +82,19 @@ describe.each(BINARIES)('%s', (binary) => {
       director.setSysctl({ ip_forward: 0 });
       expect(reasonsOf(director, packet(CLIENT), 'srv')).toBe('pass not-forwarding');
       expect(reasonsOf(director, packet('10.0.0.1'), 'srv')).toBe('drop martian-source');
+    }
+  });
+
+  it('ICMPv6 that extension headers only name, as they end behind the packet, is dropped where there is a service', () => {
+    const cut = (next: number, destination: string) =>
+      fromServer(ipv6({ source: SERVERS6[0], destination, protocol: 43 }, Uint8Array.of(next, 12, 4, 0, 0, 0, 0, 0)));
+    const key = onV6(TCP_KEY);
+    for (const director of both(binary)) {
+      expect(reasonsOf(director, cut(58, CLIENT6), 'srv')).toBe('forward routed');
+      director.addService({ ...key, scheduler: 'rr' });
+      expect(reasonsOf(director, cut(58, CLIENT6), 'srv')).toBe('drop transport-truncated');
+      expect(reasonsOf(director, cut(58, VIP6), 'srv')).toBe('drop transport-truncated');
+      expect(reasonsOf(director, cut(6, CLIENT6), 'srv')).toBe('forward routed');
     }
   });
 
