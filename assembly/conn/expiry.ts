@@ -49,7 +49,7 @@ function isLate(conn: Conn): bool {
 
 /** Ends a connection that is due and hangs nowhere, or lets it wait until its ends can be told: at the first turn of the wheel. */
 function expire(conn: Conn): void {
-  if (!owesReset(conn)) endConnection(conn);
+  if (!owes(conn)) endConnection(conn);
   else if (isLate(conn)) owe(conn);
   else hang(conn);
 }
@@ -101,8 +101,6 @@ function turnWheel(to: u32): void {
       const conn = changetype<Conn>(address);
       if (remaining(conn) != 0) {
         hang(conn);
-      } else if (isAwaiting(conn)) {
-        owe(conn);
       } else if (mayControl(conn)) {
         // It waits for those that it controls, and may have ended by then.
         conn.next = due;

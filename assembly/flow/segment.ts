@@ -18,6 +18,7 @@ import { SCTP_NO_CHUNK } from '../wire/sctp';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 import { noteAcknowledged, noteEstablished } from './expected';
 import { noteSyn } from './isn';
+import { isSane } from './sequence';
 
 /** Notes the time, and moves the state on. The whole transport header must be there. */
 export function seeSegment(packet: Scratch, conn: Conn, direction: Direction): void {
@@ -36,6 +37,12 @@ function isSteady(packet: Scratch, conn: Conn, direction: Direction): bool {
   return timeout == timeoutOf(ConnState.Established) || (conn.isFull && timeout == timeoutFor(conn, conn.state));
 }
 
+/** Whether a server that the SYN proxy has asked answers the SYN once more: the director has had that. */
+function isHeardAlready(packet: Scratch, conn: Conn): bool {
+  if ((changetype<Tcp>(packet.l4).flags & (SYN | ACK)) != (SYN | ACK)) return false;
+  return conn.isProxied && isSane(packet);
+}
+
 function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
   const protocol = conn.protocol;
   if (protocol == Protocol.Udp) {
@@ -44,8 +51,10 @@ function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
     return;
   }
   const isTcp = protocol == Protocol.Tcp;
-  // The director has had its server's SYN-ACK.
-  if (isTcp && direction == Direction.Out && (changetype<Tcp>(packet.l4).flags & SYN) != 0 && conn.isProxied) return;
+  if (isTcp && direction == Direction.Out && isHeardAlready(packet, conn)) {
+    if (conn.state == ConnState.Established && isNoted(conn)) noteAcknowledged(packet, conn, direction);
+    return;
+  }
   const chunk = isTcp ? 0 : sctpEvent(packet.l4, packet.l4Length);
   // Without a chunk a server's packet does not even count as one.
   if (chunk == SCTP_NO_CHUNK) return;

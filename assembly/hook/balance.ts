@@ -15,6 +15,7 @@ import {
 } from '../../src/abi/superblock';
 import { Reason, Verdict } from '../../src/abi/verdict';
 import { controlsAny, expireNow, hold, letLoose } from '../conn/control';
+import { isAwaiting } from '../conn/proxied';
 import { Conn } from '../conn/record';
 import { connOf, fillClientPort, isConnection, isReply, isWaiting, makeConnection, putFirst } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
@@ -47,7 +48,7 @@ import { returnReply } from './fullnat';
 import { icmpIn } from './icmp';
 import { connect, endIfOnce, isOnce, isOwnPort, mayConnect, serviceOf, snatService } from './schedule';
 import { isStray, refuseStray } from './stray';
-import { bringsCookie, isAnswered, mayPassProxy, openProxied } from './synproxy';
+import { answeredBy, bringsCookie, mayPassProxy, openProxied, receiveServer } from './synproxy';
 
 /** Judges a packet to one of our addresses, tunnels apart. */
 export function deliver(frame: Descriptor, packet: Scratch): void {
@@ -91,7 +92,7 @@ function serveClient(frame: Descriptor, packet: Scratch, ref: u32, service: usiz
 
 /** A packet of a connection, or one in whose place it opens another. */
 function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): void {
-  if (!mayOpenAgain(packet, conn)) {
+  if (!mayOpenAgain(frame, packet, conn, service)) {
     if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
       if (isWaiting(conn) && conn.method == Method.Masq) fillClientPort(conn, portsBE(packet.l4) & 0xffff);
       checkAddresses(conn);
@@ -105,12 +106,13 @@ function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usi
     }
   }
   // Anybody may have sent a SYN that a cookie answers: it ends nothing.
-  if (isAnswered(packet, conn)) {
-    answerSyn(frame, packet, changetype<Service>(changetype<Dest>(conn.dest).service));
+  const proxy = answeredBy(frame, packet, service);
+  if (proxy != 0) {
+    answerSyn(frame, packet, changetype<Service>(proxy));
     return;
   }
   // A cookie that opens nothing ends nothing, either.
-  const isGuess = bringsCookie(packet, conn);
+  const isGuess = bringsCookie(frame, packet, conn, service);
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
   hold(conn);
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
@@ -120,8 +122,8 @@ function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usi
 }
 
 /** Whether the packet opens another connection in place of this one. */
-function mayOpenAgain(packet: Scratch, conn: Conn): bool {
-  return mayBeginAgain(conn) && (isOpening(packet) || bringsCookie(packet, conn));
+function mayOpenAgain(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): bool {
+  return mayBeginAgain(conn) && (isOpening(packet) || bringsCookie(frame, packet, conn, service));
 }
 
 /** Ends a connection in whose place another may have been made; one that controls others is only not found any more. */
@@ -140,6 +142,10 @@ function answerLocalClient(frame: Descriptor, packet: Scratch, conn: Conn): void
   frame.conn = <u32>changetype<usize>(conn);
   if (!hasTransportHeader(packet)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  if (isAwaiting(conn)) {
+    receiveServer(frame, packet, conn);
     return;
   }
   if (conn.isExtended && !helpOut(frame, packet, conn)) {

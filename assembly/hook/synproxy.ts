@@ -44,7 +44,7 @@ import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 import { ANY_SIZE, findOption, SACK } from '../wire/tcp-options';
 
 import { keepLocal, serveAny } from './balance';
-import { connect, isOwnPort, mayConnect } from './schedule';
+import { connect, isOwnPort, mayConnect, serviceOf } from './schedule';
 
 /** Acknowledgments that come later than this behind the connection's last packet, in milliseconds, are no storm. */
 const STORM_GAP: u32 = 1000;
@@ -59,24 +59,25 @@ function isAcknowledgment(packet: Scratch): bool {
   return (changetype<Tcp>(packet.l4).flags & (SYN | ACK | RST)) == ACK;
 }
 
-/** Whether the connection is of a service behind cookies, and the packet a segment. */
-function isBehindCookies(packet: Scratch, conn: Conn): bool {
-  if (packet.protocol != Protocol.Tcp || conn.dest == 0 || !hasTransportHeader(packet)) return false;
-  const service = changetype<Dest>(conn.dest).service;
-  return service != 0 && changetype<Service>(service).isProxy;
+/** The service behind cookies that a packet is for, if it is a segment, and there is no `service` that takes it; 0: none. */
+function proxyFor(frame: Descriptor, packet: Scratch, service: usize): usize {
+  if (service != 0 || packet.protocol != Protocol.Tcp || !hasTransportHeader(packet)) return 0;
+  const address = serviceOf(frame, packet.isV6, packet.destination, Protocol.Tcp, portsBE(packet.l4) >> 16);
+  return address != 0 && changetype<Service>(address).isProxy ? address : 0;
 }
 
-/** Whether it is a SYN that a cookie answers even though there is that connection, which may begin again. */
-export function isAnswered(packet: Scratch, conn: Conn): bool {
-  return isBehindCookies(packet, conn) && isPlainSyn(packet);
+/** The service whose cookie answers a SYN even though there is a connection, which may begin again; 0: it is none. */
+export function answeredBy(frame: Descriptor, packet: Scratch, service: usize): usize {
+  const address = proxyFor(frame, packet, service);
+  return address != 0 && isPlainSyn(packet) ? address : 0;
 }
 
 /**
  * Whether it answers a cookie that such a SYN has got. What has the first number of the connection itself is an answer that comes
  * again.
  */
-export function bringsCookie(packet: Scratch, conn: Conn): bool {
-  if (!isBehindCookies(packet, conn) || !isAcknowledgment(packet) || !isSane(packet)) return false;
+export function bringsCookie(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): bool {
+  if (proxyFor(frame, packet, service) == 0 || !isAcknowledgment(packet) || !isSane(packet)) return false;
   const found = find(packet);
   return foundData(found) != NOT_VALID && !(conn.isProxied && proxiedOf(conn).number == foundNumber(found));
 }

@@ -8,7 +8,7 @@ import { type Numbers, noNumbers } from './fullnat/numbers.js';
 import type { LocalEnd, LocalPorts } from './fullnat/pools.js';
 import { profileTimeouts } from './fullnat/profile.js';
 import { isNat64 } from './nat64/headers.js';
-import { type Address, type Family, familyOf, formatAddress } from './packet/address.js';
+import { type Address, type Family, familyOf } from './packet/address.js';
 import type { Records } from './records.js';
 import type { SequenceShift } from './sequences.js';
 import type { Dest, ServiceTable } from './services.js';
@@ -20,7 +20,9 @@ import {
   stateTimeout,
   type TransportEvent,
 } from './states.js';
+import { isAsking, type Proxied } from './synproxy/proxied.js';
 import type { Template, TemplateTable } from './templates.js';
+import { replyTuple, requestTuple, tupleName } from './tuples.js';
 import type * as words from './types.js';
 
 /** One connection: client, virtual and real end. */
@@ -60,6 +62,8 @@ export interface Connection {
   /** By how much the helper has moved what the server sends. */
   shift: SequenceShift | undefined;
   fullnat: FullNat | undefined;
+  /** What it has besides behind the SYN proxy. */
+  proxied: Proxied | undefined;
   /** What its ends wait for; `undefined`: nobody is told when its time is over. */
   expected: Expected | undefined;
 }
@@ -214,6 +218,7 @@ export class ConnectionTable {
       ftp: isHelped ? 'idle' : undefined,
       shift: undefined,
       fullnat: making.fullnat && beginning(making.fullnat, tuple),
+      proxied: undefined,
       expected: undefined,
     };
     this.#records.enter(connection);
@@ -267,22 +272,42 @@ export class ConnectionTable {
       // The servers' answers of DR and TUN go past the director, usually.
       const way = isOneWay(connection) ? 'input-only' : direction;
       const state = nextState(connection.state, way, event, this.#isSecure());
-      const active = connection.protocol !== 'udp' && isActiveState(state);
-      const isChanged = state !== connection.state;
-      if (isChanged && active !== connection.active) {
-        connection.active = active;
-        if (connection.dest !== undefined) {
-          connection.dest.activeConnections += active ? 1 : -1;
-          connection.dest.inactiveConnections += active ? -1 : 1;
-        }
-      }
-      const isEstablished = isChanged && state === 'ESTABLISHED';
+      this.#change(connection, state);
       const { control } = connection;
-      if (isTemplate(control) && (isEstablished || (direction === 'output' && state === 'UDP'))) control.assured = true;
-      connection.state = state;
-      const timeouts = profileTimeouts(connection.fullnat?.profile, this.#timeouts);
-      connection.timeout = stateTimeout(state, connection.protocol === 'sctp', timeouts) * 1000;
+      if (isTemplate(control) && direction === 'output' && state === 'UDP') control.assured = true;
     }
+    connection.expiresAt = now + connection.timeout;
+  }
+
+  #change(connection: Connection, state: ConnectionState): void {
+    const active = connection.protocol !== 'udp' && isActiveState(state);
+    const isChanged = state !== connection.state;
+    if (isChanged && active !== connection.active) {
+      connection.active = active;
+      if (connection.dest !== undefined) {
+        connection.dest.activeConnections += active ? 1 : -1;
+        connection.dest.inactiveConnections += active ? -1 : 1;
+      }
+    }
+    const { control } = connection;
+    if (isTemplate(control) && isChanged && state === 'ESTABLISHED') control.assured = true;
+    connection.state = state;
+    const timeouts = profileTimeouts(connection.fullnat?.profile, this.#timeouts);
+    connection.timeout = stateTimeout(state, connection.protocol === 'sctp', timeouts) * 1000;
+  }
+
+  /** The SYN proxy asks its server. */
+  ask(connection: Connection, now: number): void {
+    this.#owing.delete(connection);
+    this.#change(connection, 'SYN_SENT');
+    connection.timeout = FIRST_TIMEOUT;
+    connection.expiresAt = now + connection.timeout;
+  }
+
+  /** The server that the SYN proxy has asked has answered. */
+  establish(connection: Connection, now: number): void {
+    connection.outputSeen = true;
+    this.#change(connection, 'ESTABLISHED');
     connection.expiresAt = now + connection.timeout;
   }
 
@@ -311,15 +336,15 @@ export class ConnectionTable {
     }
   }
 
-  /** Removes those that waited; gives those whose ends are still to be told. */
+  /** Removes those that waited, but for those whose servers were asked; gives those whose ends are still to be told. */
   takeOwing(): Connection[] {
     const owing = [...this.#owing];
-    for (const connection of owing) this.remove(connection);
+    for (const connection of owing) if (!isAsking(connection)) this.remove(connection);
     return owing.filter((connection) => this.#owes(connection));
   }
 
   #owes(entry: Controller): entry is Connection {
-    return !isTemplate(entry) && owesResets(entry, this.#tellsEnds());
+    return !isTemplate(entry) && (isAsking(entry) || owesResets(entry, this.#tellsEnds()));
   }
 
   #endOf(entry: Controller): number {
@@ -382,26 +407,6 @@ function isTemplate(controller: Controller | undefined): controller is Template 
   return controller !== undefined && 'assured' in controller;
 }
 
-function requestTuple(connection: Connection): Tuple {
-  return {
-    protocol: connection.protocol,
-    source: connection.clientAddress,
-    sourcePort: connection.clientPort,
-    destination: connection.virtualAddress,
-    destinationPort: connection.virtualPort,
-  };
-}
-
-function replyTuple(connection: Connection): Tuple {
-  return {
-    protocol: connection.protocol,
-    source: connection.destAddress,
-    sourcePort: connection.destPort,
-    destination: connection.fullnat?.local.address ?? connection.clientAddress,
-    destinationPort: connection.fullnat?.local.port ?? connection.clientPort,
-  };
-}
-
 function beginning(making: FullNatMaking, { protocol }: Tuple): FullNat {
   const { length } = making.header;
   return { ...making, numbers: noNumbers(protocol === 'tcp' ? length : 0), datagrams: 0 };
@@ -416,12 +421,6 @@ function methodOf(dest: Dest | undefined, { fullnat }: Making): Connection['meth
 /** Whether a connection takes packets of that kind. */
 function takes({ fullnat }: Connection, { isSecured = false }: Tuple): boolean {
   return fullnat === undefined || !isSecured;
-}
-
-function tupleName(tuple: Tuple): string {
-  const from = `${formatAddress(tuple.source)} ${tuple.sourcePort}`;
-  const to = `${formatAddress(tuple.destination)} ${tuple.destinationPort}`;
-  return `${tuple.protocol} ${from} -> ${to}`;
 }
 
 /** Whether its packets get other addresses: its server answers by way of the director. */

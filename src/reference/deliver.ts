@@ -11,7 +11,11 @@ import { judgeOwnError } from './related.js';
 import { passReply } from './reply.js';
 import { schedule } from './schedule.js';
 import { follow, serve } from './serve.js';
+import type { Service } from './services.js';
 import { isStray } from './stray.js';
+import { askServer } from './synproxy/asking.js';
+import { hearStranger } from './synproxy/handshake.js';
+import { isAsking } from './synproxy/proxied.js';
 import { given, tell, transmit } from './transmit.js';
 import { isIcmp, upperLayer } from './upper.js';
 
@@ -37,11 +41,13 @@ export function deliver(host: Host, received: Received): Judgement {
     transport,
     () => open(host, received, transport, transport.tuple!),
     (own) => request(host, received, own, transport),
+    proxyFor(host, received, transport),
   );
 }
 
 /** A packet of a connection from its client: counted, followed, sent on. */
 function request(host: Host, received: Received, connection: Connection, transport: Transport): Judgement {
+  if (isAsking(connection)) return askServer(host, received, connection);
   follow(host, received, connection, transport);
   if (connection.awaitsPort && connection.method === 'nat' && transport.tuple !== undefined) {
     host.connections.fillPort(connection, transport.tuple.sourcePort);
@@ -61,8 +67,20 @@ function open(host: Host, received: Received, transport: Transport, tuple: Tuple
   if (transport.isSecured) return local('local-delivery');
   const opens = mayOpen(transport, { tcp: host.sysctl.sloppy_tcp !== 0, sctp: host.sysctl.sloppy_sctp !== 0 });
   if (opens === undefined) return drop('transport-truncated');
-  const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
+  const service = serviceOf(host, received, tuple);
   if (service === undefined) return local('local-delivery');
+  if (service.synproxy && tuple.protocol === 'tcp') return hearStranger(host, received, service, tuple);
   if (!opens) return local('not-opening');
   return schedule(host, received, service, tuple, tuple.destination, false);
+}
+
+function serviceOf({ services }: Host, { mark }: Received, tuple: Tuple): Service | undefined {
+  return services.find(mark, tuple.protocol, tuple.destination, tuple.destinationPort);
+}
+
+/** The service that answers SYNs itself and that a segment is for. */
+function proxyFor(host: Host, received: Received, { tuple, truncated }: Transport): Service | undefined {
+  if (tuple?.protocol !== 'tcp' || truncated) return undefined;
+  const service = serviceOf(host, received, tuple);
+  return service?.synproxy ? service : undefined;
 }

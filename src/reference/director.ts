@@ -18,6 +18,8 @@ import { receive } from './receive.js';
 import { Records } from './records.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
+import { askAgain } from './synproxy/asking.js';
+import { isAsking } from './synproxy/proxied.js';
 import { type Template, TemplateTable } from './templates.js';
 import type * as words from './types.js';
 
@@ -118,6 +120,13 @@ export class ReferenceDirector {
         am_droprate: 10,
         amemthresh: 1024,
         conn_expire_tcp_rst: 0,
+        synproxy_defer: 0,
+        synproxy_mss: 1460,
+        synproxy_wscale: 7,
+        synproxy_sack: 1,
+        synproxy_timestamp: 1,
+        synproxy_retries: 3,
+        synproxy_dup_ack: 10,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
@@ -216,7 +225,9 @@ export class ReferenceDirector {
   ): words.ReferenceOutcome[] {
     this.advance(now);
     this.#host.now = now;
-    const owed = this.#host.connections.takeOwing().flatMap((connection) => resetsOf(this.#host, connection));
+    const owed = this.#host.connections
+      .takeOwing()
+      .flatMap((each) => (isAsking(each) ? askAgain(this.#host, each, now) : resetsOf(this.#host, each)));
     // A copy: slices of a Buffer are not.
     const judgement = receive(this.#host, new Uint8Array(frame), inInterface, now, notes);
     const { verdict, reason, outInterface, frame: changed, made } = judgement;
@@ -301,7 +312,7 @@ function describeService(service: Service): words.ReferenceServiceInfo {
     ...describeEnd(service),
     scheduler: service.schedulerName,
     flags: [...service.flags],
-    ...describePersistence(service),
+    ...describeSettings(service),
     ...describeFullNat(service),
     stats: { ...service.stats },
     rates: service.rates.shown(),
@@ -309,15 +320,17 @@ function describeService(service: Service): words.ReferenceServiceInfo {
   };
 }
 
-function describePersistence({
+function describeSettings({
   persistence,
   once,
   engine,
-}: Service): Pick<words.ReferenceServiceInfo, 'persistent' | 'netmask' | 'ops' | 'pe'> {
+  synproxy,
+}: Service): Pick<words.ReferenceServiceInfo, 'persistent' | 'netmask' | 'ops' | 'pe' | 'synproxy'> {
   return {
     ...(persistence && { persistent: persistence.timeout / 1000, netmask: persistence.netmask }),
     ...(once && { ops: true as const }),
     ...(engine && { pe: engine }),
+    ...(synproxy && { synproxy }),
   };
 }
 

@@ -4,19 +4,15 @@
  *
  * @module
  */
-import { type Connection, isTranslated, type Tuple } from './connections.js';
+import { type Connection, isTranslated } from './connections.js';
 import { hasHeader } from './fullnat/numbers.js';
 import type { Host } from './host.js';
-import { isForAll } from './martians.js';
-import type { Address } from './packet/address.js';
-import { concatenate, internetChecksum, pseudoHeader } from './packet/checksum.js';
-import { type IpPacket, serialiseIp } from './packet/ip.js';
-import { IP_FLAG, withChecksum } from './packet/ipv4.js';
-import { hasFlag, serialiseTcp, TCP_FLAG, TCP_LENGTH, type TcpSegment } from './packet/tcp.js';
+import { leave, made, makeSegment, type SegmentEnds } from './own.js';
+import type { IpPacket } from './packet/ip.js';
+import { hasFlag, TCP_FLAG, type TcpSegment } from './packet/tcp.js';
 import { segmentIn } from './segment.js';
 import type { ConnectionState } from './states.js';
 import type { ReferenceOutcome } from './types.js';
-import { UPPER } from './upper.js';
 
 /** The next number that each end of an established connection waits for, in its own words. */
 export interface Expected {
@@ -26,8 +22,6 @@ export interface Expected {
 
 type Direction = 'input' | 'output';
 
-/** TTL and hop limit of what the host makes. */
-const OWN_HOPS = 64;
 /** The wheel that ends connections turns by so many milliseconds. */
 const TURN = 256;
 
@@ -56,10 +50,11 @@ export function hearExpected(
 }
 
 /** What whoever gets the segment waits for, as it counts. */
-function nextNumber(segment: TcpSegment, { fullnat, shift }: Connection, direction: Direction): number {
+function nextNumber(segment: TcpSegment, { fullnat, shift, proxied }: Connection, direction: Direction): number {
   const { sequence } = segment;
   const next = sequence + (hasFlag(segment, 'syn') ? 1 : 0);
   if (direction === 'output') {
+    if (proxied !== undefined) return (next + proxied.shift) >>> 0;
     if (shift === undefined) return next >>> 0;
     return (next + (((next - shift.at) | 0) > 0 ? shift.after : shift.before)) >>> 0;
   }
@@ -89,42 +84,9 @@ export function resetsOf(host: Host, connection: Connection): ReferenceOutcome[]
     ...{ source: virtualAddress, sourcePort: virtualPort },
     ...{ destination: clientAddress, destinationPort: clientPort },
   };
+  const reset = (ends: SegmentEnds, sequence: number) => makeSegment(ends, { sequence, flags: TCP_FLAG.rst });
   return [
-    ...depart(host, reset(toServer, server), (method === 'nat' && dest?.address) || destAddress),
-    ...depart(host, reset(toClient, client), clientAddress),
+    ...made('expired-reset', leave(host, reset(toServer, server), (method === 'nat' && dest?.address) || destAddress)),
+    ...made('expired-reset', leave(host, reset(toClient, client))),
   ];
-}
-
-/** Addresses and ports of a packet. */
-type Ends = Pick<Tuple, 'source' | 'sourcePort' | 'destination' | 'destinationPort'>;
-
-function reset({ source, sourcePort, destination, destinationPort }: Ends, sequence: number): IpPacket {
-  const segment = {
-    ...{ sourcePort, destinationPort, sequence, acknowledgment: 0, flags: TCP_FLAG.rst },
-    ...{ offsetAndReserved: (TCP_LENGTH / 4) << 4, window: 0, checksum: 0, urgentPointer: 0 },
-    rest: new Uint8Array(0),
-  };
-  const bytes = serialiseTcp(segment);
-  const checksum = internetChecksum(concatenate(pseudoHeader(source, destination, UPPER.tcp, bytes.length), bytes));
-  const payload = serialiseTcp({ ...segment, checksum });
-  if (typeof source === 'bigint') {
-    const fixed = { trafficClass: 0, flowLabel: 0, nextHeader: UPPER.tcp, hopLimit: OWN_HOPS };
-    return { ...fixed, source, destination: destination as bigint, payload };
-  }
-  return withChecksum({
-    ...{ tos: 0, identification: 0, flags: IP_FLAG.dontFragment, fragmentOffset: 0, ttl: OWN_HOPS, checksum: 0 },
-    ...{ protocol: UPPER.tcp, source, destination: destination as number, options: new Uint8Array(0), payload },
-  });
-}
-
-/** A packet of the director's own; by the way to `towards`, which may be another address than its destination. */
-function depart(host: Host, packet: IpPacket, towards: Address): ReferenceOutcome[] {
-  const { network } = host;
-  if (network.isLocal(towards) || isForAll(host, towards)) return [];
-  const found = network.route(towards);
-  if (found === undefined) return [];
-  const route = found.nextHop === towards ? { ...found, nextHop: packet.destination } : found;
-  const departure = network.depart(route, serialiseIp(packet));
-  if (typeof departure === 'string') return [];
-  return [{ verdict: 'forward', reason: 'expired-reset', ...departure, made: true, partialChecksum: false }];
 }

@@ -173,6 +173,6 @@ function receiveOwn(host: Host, received: Received): Judgement {
 
 /** What came out of a tunnel and is for the host says so. */
 function hand(received: Received, judgement: Judgement): Judgement {
-  const plain = judgement.reason === 'local-delivery' || judgement.reason === 'not-opening';
+  const plain = ['local-delivery', 'not-opening', 'bad-cookie'].includes(judgement.reason);
   return received.decapsulated && plain ? local('decapsulated') : judgement;
 }

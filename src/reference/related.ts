@@ -150,10 +150,13 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   }
   countRequest(ipLength(received.packet), connection);
   if (!isTranslated(connection)) connection.inPackets += 1;
-  const { destAddress, destPort, fullnat } = connection;
+  const { destAddress, destPort, fullnat, proxied } = connection;
   const local = fullnat && { destination: fullnat.local.address, destinationPort: fullnat.local.port };
   const ends = { destination: destAddress, ...(local && { source: local.destination }) };
-  const quoted = { source: destAddress, sourcePort: destPort, ...local };
+  const quoted = {
+    ...{ source: destAddress, sourcePort: destPort, ...local },
+    ...(proxied && { number: (sent: number) => (sent - proxied.shift) >>> 0 }),
+  };
   const translate = (packet: IpPacket, { mtu }: Room): [IpPacket] | Judgement => {
     if (fullnat === undefined || !isNat64(connection)) return [translateError(packet, message, quote, ends, quoted)];
     const { profile } = fullnat;
@@ -185,7 +188,8 @@ function openFor(host: Host, received: Received, quote: Quote): Connection | Jud
   if (quoted === undefined) return undefined;
   const tuple = reversed(quoted);
   const service = host.services.find(received.mark, tuple.protocol, tuple.destination, tuple.destinationPort);
-  if (service === undefined) return undefined;
+  // Behind the SYN proxy connections begin with cookies alone.
+  if (service === undefined || (service.synproxy && tuple.protocol === 'tcp')) return undefined;
   // The packet that it quotes goes to the client: schedulers that ask for a destination get that.
   const made = schedule(host, received, service, tuple, quoted.destination, true);
   return 'verdict' in made && made.verdict === 'local' ? undefined : made;

@@ -14,8 +14,11 @@ import { drop, type Host, type Judgement, type Received } from './host.js';
 import { isNat64, toIpv6 } from './nat64/headers.js';
 import { familyOf } from './packet/address.js';
 import { type IpPacket, ipLength } from './packet/ip.js';
+import { hasFlag } from './packet/tcp.js';
 import type { Transport } from './ports.js';
 import { segmentIn, withSegment } from './segment.js';
+import { hearAsked } from './synproxy/asking.js';
+import { isAsking, proxiedOut } from './synproxy/proxied.js';
 import { translate, translateInto } from './translate.js';
 import { withEnds } from './upper.js';
 
@@ -25,11 +28,13 @@ import { withEnds } from './upper.js';
  */
 export function passReply(
   host: Host,
-  { packet, partialChecksum, now }: Received,
+  received: Received,
   connection: Connection,
   transport: Transport,
 ): IpPacket | Judgement {
+  const { packet, partialChecksum, now } = received;
   if (transport.truncated) return drop('transport-truncated');
+  if (isAsking(connection)) return hearAsked(host, received, connection);
   const heard = hearServer(host, packet, connection, partialChecksum, now);
   if ('verdict' in heard) {
     host.connections.pass(connection, 'output', undefined, now);
@@ -37,19 +42,26 @@ export function passReply(
   }
   countReply(ipLength(heard.packet), connection);
   const { state } = connection;
-  host.connections.pass(connection, 'output', transport.event, now);
+  host.connections.pass(connection, 'output', isHeardAlready(connection, packet) ? undefined : transport.event, now);
   hearExpected(host, packet, connection, 'output', state);
   const { virtualAddress: source, virtualPort: sourcePort, clientAddress, clientPort, fullnat } = connection;
   const isPartial = partialChecksum !== false || heard.isBegun;
   if (fullnat !== undefined) {
     const ends = { source, sourcePort, destination: clientAddress, destinationPort: clientPort };
     const addressed = isNat64(connection) ? toIpv6(packet, ends) : withEnds(packet, ends);
-    return answered(translateInto(packet, addressed, ends, isPartial), fullnat, isPartial);
+    const read = answered(translateInto(packet, addressed, ends, isPartial), fullnat, isPartial);
+    return proxiedOut(read, connection, isPartial);
   }
-  const translated = translate(heard.packet, { source, sourcePort }, isPartial);
+  const translated = proxiedOut(translate(heard.packet, { source, sourcePort }, isPartial), connection, isPartial);
   const followed = followShift(translated, connection, 'output', isPartial);
   if ('verdict' in followed) return followed;
   return heard.isBegun && partialChecksum === false ? finished(followed) : followed;
+}
+
+/** Whether a server that the SYN proxy has asked says again that it hears: the director has had that. */
+function isHeardAlready({ proxied }: Connection, packet: IpPacket): boolean {
+  const segment = proxied && segmentIn(packet);
+  return segment !== undefined && hasFlag(segment, 'syn') && hasFlag(segment, 'ack');
 }
 
 /** A server's segment, as its client can read it. */

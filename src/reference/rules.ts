@@ -51,6 +51,22 @@ export function readCarry(
   return carry;
 }
 
+/** Whether there is a SYN proxy, with those dests. @throws RangeError where that cannot be */
+export function readSynProxy(config: words.ReferenceService, family: Family, dests: readonly Dest[]): boolean {
+  const { synproxy = false, carry } = config;
+  if (!synproxy) return false;
+  if (!('fwmark' in config) && config.protocol !== 'tcp') throw new RangeError(`${config.protocol} has no SYN`);
+  if (carry !== undefined) throw new RangeError(`behind the SYN proxy nothing is carried yet, got ${carry}`);
+  for (const { method, address } of dests) checkBehindProxy(method, address, family);
+  return true;
+}
+
+/** @throws RangeError for a dest that the SYN proxy cannot ask */
+function checkBehindProxy(method: words.ReferenceMethod | undefined, address: Address, family: Family): void {
+  if (method !== 'nat' && method !== 'fullnat') throw new RangeError(`there is no SYN proxy by ${method}`);
+  if (familyOf(address) !== family) throw new RangeError('there is no SYN proxy by NAT64');
+}
+
 /** @throws RangeError */
 export function readLocalAddresses({ localAddresses = [] }: words.ReferenceService, family: Family): Address[] {
   const addresses = localAddresses.map(parseAnyAddress);
@@ -127,6 +143,7 @@ export function checkForwarding(service: Service, config: words.ReferenceDest): 
   const isTunnelled = config.method === 'tun';
   checkOnce(config.method, service.once);
   checkSnat(service, config);
+  if (service.synproxy) checkBehindProxy(config.method, parseAnyAddress(config.address), service.family);
   if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
     if (config.method !== 'fullnat') {
       throw new RangeError(`only tunnels and fullnat lead to another address family, got ${config.address}`);

@@ -15,6 +15,7 @@ import { asItCame } from './route-on.js';
 import { isSnat } from './rules.js';
 import type { Dest, Service } from './services.js';
 import { tell } from './transmit.js';
+import type { ReferenceOutcome } from './types.js';
 import { upperLayer } from './upper.js';
 
 /** Port from which an FTP server opens data connections: the FTP helper's business, never scheduled. */
@@ -27,6 +28,7 @@ const FTP_PORT = 21;
  * @param tuple of a packet from the client
  * @param destination to where the packet goes, or the one that an error quotes
  * @param isError whether it is an error that speaks of the connection
+ * @param refuse what a client of the SYN proxy is told where there is no dest
  */
 export function schedule(
   host: Host,
@@ -35,6 +37,7 @@ export function schedule(
   tuple: Tuple,
   destination: Address,
   isError: boolean,
+  refuse?: () => ReferenceOutcome[],
 ): Connection | Judgement {
   const { random } = host;
   if (host.defence.drops()) return drop('drop-packet');
@@ -61,6 +64,7 @@ export function schedule(
           received.now,
         );
   if (typeof made !== 'string') return made;
+  if (made === 'no-dest' && refuse !== undefined) return { ...drop(made), made: refuse() };
   return made === 'no-dest' ? leave(host, received, service, tuple, isError) : drop(made);
 }
 

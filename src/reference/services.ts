@@ -21,6 +21,7 @@ import {
   readEnd,
   readLocalAddresses,
   readPersistence,
+  readSynProxy,
   readTunnel,
 } from './rules.js';
 import { createScheduler, type Scheduler, type SchedulerSettings } from './schedulers/index.js';
@@ -95,6 +96,7 @@ export interface Service {
   nextLocal: number;
   profile: words.ReferenceProfile;
   carry: words.ReferenceCarry | undefined;
+  synproxy: boolean;
   dests: Dest[];
   stats: words.ReferenceStats;
   rates: Rates;
@@ -159,6 +161,7 @@ export class ServiceTable {
     const scheduler = createScheduler<Dest>(name, [], settings);
     const localAddresses = readLocalAddresses(config, family);
     const carry = readCarry(config, family, []);
+    const synproxy = readSynProxy(config, family, []);
     this.#localPorts.rename([], localAddresses);
     const service: Service = {
       end,
@@ -171,6 +174,7 @@ export class ServiceTable {
       nextLocal: 0,
       profile: config.profile ?? 'linux',
       carry,
+      synproxy,
       dests: [],
       stats: noStats(),
       rates: new Rates(),
@@ -186,12 +190,13 @@ export class ServiceTable {
     const persistence = readPersistence(config, family);
     for (const { method } of dests) checkOnce(method, persistence.once);
     const carry = readCarry(config, family, dests);
+    const synproxy = readSynProxy(config, family, dests);
     // Those that are left out stay.
     const localAddresses = config.localAddresses === undefined ? before : readLocalAddresses(config, family);
     this.#localPorts.rename(before, localAddresses);
     const isNew = localAddresses.length !== before.length || localAddresses.some((each, i) => each !== before[i]);
     if (isNew) Object.assign(service, { localAddresses, nextLocal: 0 });
-    Object.assign(service, { profile: config.profile ?? 'linux', carry });
+    Object.assign(service, { profile: config.profile ?? 'linux', carry, synproxy });
     service.flags = [...(config.flags ?? [])];
     Object.assign(service, persistence);
     const name = config.scheduler ?? 'wlc';

@@ -22,6 +22,7 @@ import { IPV6_LENGTH, IPV6_MIN_MTU } from './packet/ipv6.js';
 import { findSegmentsLeft } from './packet/ipv6-extensions.js';
 import { pendingChecksum, type Unfinished } from './packet/partial.js';
 import type { Dest } from './services.js';
+import { proxiedIn } from './synproxy/proxied.js';
 import { translate, translateInto, unfinishedAfter } from './translate.js';
 import { encapsulate, tunnelMtu } from './tunnels.js';
 import type { ReferenceOutcome } from './types.js';
@@ -67,7 +68,7 @@ export function transmit(host: Host, received: Received, connection: Connection,
       const stopped = hearClient(host, packet, connection, unfinished, now);
       if (stopped !== undefined) return stopped;
       const translated = translate(packet, { destination, destinationPort }, isPartial);
-      const followed = followShift(translated, connection, 'input', isPartial);
+      const followed = followShift(proxiedIn(translated, connection, isPartial), connection, 'input', isPartial);
       return 'verdict' in followed ? followed : [followed];
     },
     reason: undefined,
@@ -89,7 +90,7 @@ export function translateToServer(
   const ends = { source, sourcePort, destination, destinationPort };
   const addressed = isNat64(connection) ? toIpv4(packet, ends, fullnat.profile) : withEnds(packet, ends);
   const translated = translateInto(packet, addressed, ends, isPartial);
-  return tellServer(translated, connection, fullnat, room, isPartial);
+  return tellServer(proxiedIn(translated, connection, isPartial), connection, fullnat, room, isPartial);
 }
 
 /** Sends a packet, or an error about one, to the dest of `connection`. */

@@ -75,6 +75,8 @@ export type ReferenceService = ReferenceServiceKey & {
   profile?: ReferenceProfile;
   /** Default: servers are not told. */
   carry?: ReferenceCarry;
+  /** Whether the director answers clients' SYNs itself, and asks a server only for who answers that. Default false. */
+  synproxy?: boolean;
 };
 
 /** How packets are put into a tunnel: ipvsadm's `--tun-type`, `--tun-port`, `--tun-[no|rem]csum`. */
@@ -206,6 +208,20 @@ export interface ReferenceSysctl {
   amemthresh?: number;
   /** Whether both ends of an established connection of TCP hear when its time is over. Default 0. */
   conn_expire_tcp_rst?: number;
+  /** Behind the SYN proxy: whether servers are asked only when clients have said something. Default 0. */
+  synproxy_defer?: number;
+  /** The largest segment that clients are told to send, over IPv4. Default 1460. */
+  synproxy_mss?: number;
+  /** The window scale that they are told. Default 7. */
+  synproxy_wscale?: number;
+  /** Default 1. */
+  synproxy_sack?: number;
+  /** Default 1. */
+  synproxy_timestamp?: number;
+  /** How often a silent server is asked again. Default 3. */
+  synproxy_retries?: number;
+  /** The how manieth identical acknowledgment in a row is dropped; 0: none. Default 10. */
+  synproxy_dup_ack?: number;
 }
 
 /** What a frame carries beside its bytes. */
@@ -281,6 +297,7 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
   /** Only where it is not `linux`. */
   profile?: ReferenceProfile;
   carry?: ReferenceCarry;
+  synproxy?: true;
   stats: ReferenceStats;
   /** The same each second, as the kernel estimates it. */
   rates: ReferenceStats;

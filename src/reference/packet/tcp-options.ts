@@ -6,7 +6,15 @@
 import { TCP_LENGTH, type TcpSegment } from './tcp.js';
 
 /** Kinds that matter here. */
-export const TCP_OPTION = { end: 0, noOperation: 1, mss: 2, sack: 5, timestamp: 8 } as const;
+export const TCP_OPTION = {
+  end: 0,
+  noOperation: 1,
+  mss: 2,
+  scale: 3,
+  sackPermitted: 4,
+  sack: 5,
+  timestamp: 8,
+} as const;
 
 /** An option; no operation has a length of 1, the end of the list is none. */
 export interface TcpOption {
