@@ -94,18 +94,18 @@ function innerPayload(
   const inner = isInnerIpv6 ? PROTOCOL.ipv6 : PROTOCOL.ipv4;
   if (tunnel.type === 'ipip') return [inner, bytes];
   // A checksum outside covers the one inside as it will be when it is finished.
-  const finished = partial === undefined ? bytes : finishChecksum(bytes, partial);
+  const finished = (): Uint8Array => (partial === undefined ? bytes : finishChecksum(bytes, partial));
   if (tunnel.type === 'gre') {
     const protocolType = isInnerIpv6 ? ETHERTYPE.ipv6 : ETHERTYPE.ipv4;
     const packet = { hasChecksum: tunnel.checksum === 'csum', protocolType, payload: bytes };
     // A checksum that is all left to the network card is never 0, like UDP's.
-    return [PROTOCOL.gre, serialiseGre(packet, finished, partial === undefined ? 0xffff : 0)];
+    return [PROTOCOL.gre, serialiseGre(packet, finished(), partial === undefined ? 0xffff : 0)];
   }
   const remoteChecksum = tunnel.checksum === 'remcsum' ? partial : undefined;
   const gue = { control: false, protocol: inner, remoteChecksum };
   const payload = serialiseGue({ ...gue, payload: bytes });
   // With remote checksum offload the inner checksum stays unfinished on the wire.
-  const summed = remoteChecksum === undefined ? serialiseGue({ ...gue, payload: finished }) : payload;
+  const summed = remoteChecksum === undefined ? serialiseGue({ ...gue, payload: finished() }) : payload;
   return [PROTOCOL.udp, serialiseUdp({ ...udpHeader(summed, tunnel), payload })];
 }
 

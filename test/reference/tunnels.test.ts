@@ -151,6 +151,12 @@ describe('a checksum still to be finished', () => {
     const { packet } = encapsulate({ packet: ip({ protocol: 132 }), partialChecksum: true }, gue);
     expect(packet.payload[8]).toBe(0);
   });
+
+  it('may be told to be in front of the packet, where that lost a header', () => {
+    const gue: Tunnel = { ...IPIP, type: 'gue', checksum: 'remcsum' };
+    const { packet } = encapsulate({ packet: unfinished, partialChecksum: { start: 12, offset: -6 } }, gue);
+    expect(toHex(packet.payload.subarray(16, 20))).toBe('000cfffa');
+  });
 });
 
 describe('the outer IPv4 header', () => {
