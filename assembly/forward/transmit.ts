@@ -205,7 +205,9 @@ function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: 
   const limit = mtu - growth;
   const told = growth != 0 && packet.isV6 ? max<u32>(limit, IPV6_MTU_MIN) : limit;
   return (
-    (isWithin(packet, limit) || fits(frame, packet, limit, told, countsHop(conn))) &&
+    (isWithin(packet, limit) ||
+      goesInPieces(packet, conn, limit) ||
+      fits(frame, packet, limit, told, countsHop(conn))) &&
     canLeave(frame, packet.ip - growth, hop)
   );
 }
@@ -213,6 +215,11 @@ function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: 
 /** Whether nothing needs to be asked: pieces of IPv6 may be longer than the whole, which lacks their headers. */
 function isWithin(packet: Scratch, mtu: u32): bool {
   return packet.totalLength <= mtu && !(packet.isV6 && packet.isReassembled);
+}
+
+/** By SNAT what came in pieces goes on in such: each was looked at when it was routed, be it one that must not be cut. */
+function goesInPieces(packet: Scratch, conn: Conn, mtu: u32): bool {
+  return conn.isSnat && packet.isReassembled && !(packet.isV6 && mustNotBeCut(packet, mtu));
 }
 
 /** TTL or hop limit - 1; an IPv4 checksum follows that and `delta`. */

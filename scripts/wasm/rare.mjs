@@ -36,6 +36,7 @@ export const RARE = [
   'assembly/forward/answer/answerMalformedOption',
   // Answers instead of forwarding, cutting, other ways to send.
   'assembly/forward/transmit/fits',
+  'assembly/forward/transmit/goesInPieces',
   'assembly/forward/transmit/refuseCut',
   'assembly/forward/transmit/transmitLocal',
   'assembly/forward/answer/answerTimeExceeded',

@@ -123,7 +123,9 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (mtu === 'tunnel-mtu') return drop(mtu);
   const growth = load.isError ? 0 : certainGrowth(connection);
   const mayCut = load.isError || (tunnelled !== undefined && host.sysctl.pmtu_disc === 0);
-  if (isTooBig(received, mtu, mayCut, growth)) {
+  // What SNAT sends was routed before.
+  const isLookedAt = method === 'snat' && received.isRouted === true;
+  if (!isLookedAt && isTooBig(received, mtu, mayCut, growth)) {
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, growth)));
   }
   if (load.isCut && isTranslated(connection)) return drop('transport-truncated');

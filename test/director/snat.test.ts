@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { fragmentsOf } from '../support/fragments.js';
 import { CPORT, NOW, portOf, restored } from '../support/fullnat.js';
-import { ACK, counting, FIN, hex, icmp, packet, RST, SYN, toHex, udp } from '../support/packets.js';
+import { ACK, counting, FIN, fixIpv4, hex, icmp, packet, RST, SYN, toHex, udp } from '../support/packets.js';
 import {
   addSnat,
   atInner,
@@ -301,6 +301,24 @@ describe.each(FAMILIES)('SNAT of IPv%i', (family) => {
     sendAll(director, answer[0]!, 'out');
     expect(reasonsOf(sendAll(director, answer[1]!, 'out'))).toEqual(['snat-out', 'fragment']);
   });
+});
+
+it('sends on in pieces what came in such that fit, whatever the whole is like', () => {
+  const narrow = { ...SNAT_NETWORK.interfaces[1], mtu: 1400 };
+  const director = snat({}, { network: { ...SNAT_NETWORK, interfaces: [SNAT_NETWORK.interfaces[0], narrow] } });
+  const uncut = fragmentsOf(fromInner(4, { protocol: 'udp', payload: counting(2000) }), [1200]);
+  for (const piece of uncut) fixIpv4(piece.fill((piece[6] ?? 0) | 0x40, 6, 7));
+  const outcomes = uncut.flatMap((piece) => sendAll(director, piece, 'in'));
+  expect(reasonsOf(outcomes)).toEqual(['fragment-held', 'snat-in', 'fragment']);
+  expect(outcomes.slice(1).map(({ frame }) => [frame.length, (frame[6] ?? 0) & 0x40])).toEqual([
+    [1220, 0],
+    [828, 0],
+  ]);
+  // With its fragment header it was longer than it leaves.
+  const alone = fragmentsOf(fromInner(6, { protocol: 'udp', payload: counting(1348) }), []);
+  expect(alone.map(({ length }) => length)).toEqual([1404]);
+  const sent = alone.flatMap((piece) => sendAll(director, piece, 'in'));
+  expect(sent.map(({ reason, frame }) => [reason, frame.length])).toEqual([['snat-in', 1396]]);
 });
 
 it('IPv4: a packet that may be cut is; options that record routers have the director', () => {
