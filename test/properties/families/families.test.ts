@@ -24,7 +24,8 @@ const COMMON: readonly ReasonName[] = [
   ...(['ipv6-payload-length', 'ipv6-extension', 'martian-source', 'martian-destination', 'fragment-overlap'] as const),
   ...(['transport-truncated', 'tunnel-malformed', 'tunnel-checksum', 'tunnel-ecn'] as const),
   ...(['fragment-duplicate', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
-  ...(['fullnat-in', 'fullnat-out', 'nat64-in', 'nat64-out', 'no-local-port', 'client-port-zero'] as const),
+  ...(['fullnat-in', 'fullnat-out', 'nat64-in', 'nat64-out', 'snat-in', 'snat-out'] as const),
+  ...(['no-local-port', 'client-port-zero'] as const),
   ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down', 'drop-packet', 'tcp-checksum'] as const),
 ];
 
