@@ -226,9 +226,12 @@ export type Command =
 
 const etherType = (packet: Uint8Array): number => ((packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800);
 
+/** Made because it was time, and by the SYN proxy for other reasons, too. */
+const TIMED: readonly string[] = ['expired-reset', 'syn-proxied', 'syn-proxy-reset'];
+
 /** Nobody promises in which order ends hear of what has ended at once: these come behind the frame that was sent. */
 function inOrder<O extends Outcome | ReferenceOutcome>(outcomes: O[]): O[] {
-  const isReset = ({ reason }: O): boolean => reason === 'expired-reset';
+  const isReset = ({ reason, made }: O): boolean => made && TIMED.includes(reason);
   const key = ({ frame }: O): string => toHex(frame);
   const resets = outcomes.filter(isReset).sort((a, b) => (key(a) < key(b) ? -1 : 1));
   const [first, ...rest] = outcomes.filter((each) => !isReset(each));

@@ -191,10 +191,11 @@ export function transportChecksum(
 export interface TransportWords extends PacketWords {
   sport: number;
   dport: number;
-  /** TCP only; the numbers are 1000 and 2000, options a multiple of four bytes. */
+  /** TCP only; the numbers are 1000 and 2000, the window 64,240, options a multiple of four bytes. */
   flags?: number;
   seq?: number;
   ack?: number;
+  window?: number;
   tcpOptions?: Uint8Array;
   payload?: Uint8Array;
   /** Instead of the right one. */
@@ -219,9 +220,9 @@ function transport(words: TransportWords, protocol: number, header: Uint8Array, 
 
 /** A packet with a TCP segment. */
 export function tcp(words: TransportWords): Uint8Array {
-  const { flags = SYN, seq = 1000, ack = 2000, tcpOptions = new Uint8Array(0) } = words;
+  const { flags = SYN, seq = 1000, ack = 2000, window = 64_240, tcpOptions = new Uint8Array(0) } = words;
   const header = join(new Uint8Array(20), tcpOptions);
-  header.set([header.length << 2, flags, 0xfa, 0xf0], 12);
+  header.set([header.length << 2, flags, window >> 8, window & 0xff], 12);
   new DataView(header.buffer).setUint32(4, seq);
   new DataView(header.buffer).setUint32(8, ack);
   return transport(words, 6, header, 16);

@@ -26,6 +26,7 @@ const COMMON: readonly ReasonName[] = [
   ...(['fragment-duplicate', 'ttl-exceeded', 'too-big', 'no-dest', 'no-route'] as const),
   ...(['fullnat-in', 'fullnat-out', 'nat64-in', 'nat64-out', 'snat-in', 'snat-out'] as const),
   ...(['no-local-port', 'client-port-zero'] as const),
+  ...(['syn-cookie', 'bad-cookie', 'syn-proxied', 'syn-proxy-wait', 'syn-proxy-reset', 'syn-proxy-ack'] as const),
   ...(['no-neighbour', 'tunnel-mtu', 'local-boundary', 'interface-down', 'drop-packet', 'tcp-checksum'] as const),
 ];
 

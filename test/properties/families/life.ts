@@ -11,7 +11,20 @@ import { Choices } from './choices.js';
 import type { Family } from './hosts.js';
 import type { LifeChoices, Step } from './steps.js';
 import { framesOf, type Known } from './traffic.js';
-import { destOf, insideOf, isSnat, KEYS, networkOf, serviceOf, snatDestOf, sysctlOf, worldOf } from './world.js';
+import {
+  behindProxy,
+  destBehindProxy,
+  destOf,
+  insideOf,
+  isSnat,
+  KEYS,
+  networkOf,
+  serviceOf,
+  snatDestOf,
+  synproxyOf,
+  sysctlOf,
+  worldOf,
+} from './world.js';
 
 /** Sent packets that errors may be about; the newest first. */
 const REMEMBERED = 8;
@@ -25,7 +38,7 @@ const TIMES = [
 const IDLE = [901_000, 91_000, 899_000, 89_000];
 
 /** A service as it is listed. */
-type Listed = ServiceKey & { dests: readonly (Required<DestKey> & { method: string })[] };
+type Listed = ServiceKey & { synproxy?: true; dests: readonly (Required<DestKey> & { method: string })[] };
 
 /** Two directors that live the same. */
 export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'both' | 'send'> {
@@ -35,13 +48,24 @@ export interface Pair extends Pick<Twins, 'network' | 'pass' | 'setNetwork' | 'b
 
 export class Life {
   readonly #twins: Pair;
+  readonly #isProxied: boolean;
   #seen: Uint8Array[] = [];
   /** Where SNAT is. */
-  #inside: Family[];
+  #inside: Family[] = [];
+  /** What is behind SYN proxies. */
+  #proxies: ServiceKey[] = [];
 
-  constructor(twins: Pair) {
+  /** @param isProxied whether its services are behind SYN proxies */
+  constructor(twins: Pair, isProxied = false) {
     this.#twins = twins;
-    this.#inside = insideOf(twins.services());
+    this.#isProxied = isProxied;
+    this.#look();
+  }
+
+  #look(): void {
+    const services = this.#twins.services();
+    this.#inside = insideOf(services);
+    this.#proxies = services.filter(({ synproxy }) => synproxy);
   }
 
   take({ kind, drawn }: Step): void {
@@ -49,13 +73,31 @@ export class Life {
     if (kind === 'time') this.#twins.pass(choices.of(TIMES));
     else if (kind === 'control') this.#control(choices);
     else if (kind === 'idle') this.#idle(choices);
+    else if (kind === 'open' && this.#isProxied) this.#shakeHands(choices);
     else this.#send(kind, choices);
+  }
+
+  /** A client calls, and goes on as far as it pleases. */
+  #shakeHands(choices: Choices): void {
+    for (const kind of choices.of([
+      ['open', 'cookie', 'asked'],
+      ['open', 'cookie', 'asked', 'talk'],
+      ['open', 'cookie'],
+      ['open'],
+      ['cookie'],
+      ['cookie', 'asked', 'talk'],
+    ] as const)) {
+      this.#send(kind, choices);
+    }
   }
 
   #send(kind: Step['kind'], choices: Choices): void {
     const twins = this.#twins;
     const { network } = twins;
-    const context = { network, connections: twins.connections(), seen: this.#seen, inside: this.#inside };
+    const context = {
+      ...{ network, connections: twins.connections(), seen: this.#seen, inside: this.#inside },
+      ...(this.#isProxied && { proxies: this.#proxies }),
+    };
     for (const arrival of framesOf(kind, choices, context)) {
       for (const outcome of twins.send(arrival)) this.#remember(outcome);
     }
@@ -84,10 +126,14 @@ export class Life {
         twins.setNetwork(networkOf(choices));
         break;
       case 1:
-        twins.both('setSysctl', sysctlOf(choices));
+        twins.both('setSysctl', { ...sysctlOf(choices), ...(this.#isProxied && synproxyOf(choices)) });
         break;
       case 2:
-        twins.both(choices.of(['addService', 'editService'] as const), serviceOf(key, choices));
+        {
+          const what = choices.of(['addService', 'editService'] as const);
+          const service = serviceOf(key, choices);
+          twins.both(what, this.#isProxied && !choices.once(8) ? behindProxy(service) : service);
+        }
         break;
       case 3:
         if (choices.once(3)) twins.both('deleteService', key);
@@ -102,7 +148,7 @@ export class Life {
       default:
         this.#changeDest(choices);
     }
-    this.#inside = insideOf(twins.services());
+    this.#look();
   }
 
   /** Of a service that there is, one that there is, or another. */
@@ -110,7 +156,8 @@ export class Life {
     const services = this.#twins.services();
     if (services.length === 0) return;
     const service = choices.of(services);
-    const dest = anyDestOf(service, choices);
+    const drawn = anyDestOf(service, choices);
+    const dest = this.#isProxied && !choices.once(8) ? destBehindProxy(service, drawn) : drawn;
     const there = choices.once(3) ? undefined : service.dests[choices.below(4)];
     const what = choices.of(['addDest', 'editDest', 'deleteDest'] as const);
     const { address, port } = (what === 'addDest' ? undefined : there) ?? (dest as Required<DestKey>);
@@ -129,7 +176,10 @@ function anyDestOf(service: Listed, choices: Choices): DestConfig {
 export function live({ world, steps }: LifeChoices, binary: Binary, tally: Tally, more: SysctlConfig = {}): void {
   const start = worldOf(new Choices(world));
   const twins = new Twins({ ...start, sysctl: { ...start.sysctl, ...more } }, binary, tally);
-  const life = new Life(twins);
+  const life = new Life(
+    twins,
+    start.services.some(({ service }) => service.synproxy),
+  );
   for (const step of steps) life.take(step);
   twins.compareState();
 }

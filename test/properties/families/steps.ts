@@ -34,8 +34,11 @@ const IDLE_WEIGHTS = {
   control: 1,
 } as const;
 
+/** What becomes of handshakes behind a SYN proxy. */
+type Proxied = 'cookie' | 'asked' | 'talk';
+
 export interface Step {
-  kind: keyof typeof WEIGHTS | keyof typeof IDLE_WEIGHTS;
+  kind: keyof typeof WEIGHTS | keyof typeof IDLE_WEIGHTS | Proxied;
   drawn: Drawn;
 }
 

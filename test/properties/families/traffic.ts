@@ -12,6 +12,7 @@ import { inPieces } from './fragments.js';
 import { conversation } from './ftp.js';
 import { type Family, familyOf, HOSTS, MAC } from './hosts.js';
 import { damaged, type Ends, type Made, otherPacket, transportPacket } from './packets.js';
+import { proxiedPacket } from './proxied.js';
 import { clientBegins, clientSays, type Says, sentSyn, serverSays } from './segments.js';
 import type { Step } from './steps.js';
 import { wrapped } from './tunnels.js';
@@ -29,6 +30,7 @@ export interface Known {
   method: string;
   localAddress?: string;
   localPort?: number;
+  state?: string;
 }
 
 /** What packets are about. */
@@ -39,10 +41,12 @@ export interface Context {
   seen: readonly Uint8Array[];
   /** The families in which servers reach others by SNAT: what they send is marked for it. */
   inside: readonly Family[];
+  /** The services behind SYN proxies, where there were any. */
+  proxies?: readonly ServiceKey[];
 }
 
 export type Wire = 'cli' | 'srv';
-type Packet = Made & { wire: Wire };
+export type Packet = Made & { wire: Wire; mark?: number };
 
 /** What services of those ports take, too. */
 const OTHER_PORTS: Record<number, readonly number[]> = { 0: [8080, 81, 0], 21: [21, 20, 40_000] };
@@ -56,14 +60,21 @@ export function framesOf(kind: Step['kind'], choices: Choices, context: Context)
   if (kind === 'idle') return lastWords(choices, context);
   const made = packetOf(kind, choices, context);
   if (made === undefined) return [];
-  const isDamaged = choices.once(10) && kind !== 'error';
+  // Of handshakes more come through.
+  const isCalm = context.proxies !== undefined && !choices.once(4);
+  const isDamaged = !isCalm && choices.once(10) && kind !== 'error';
   const inner = isDamaged ? { ...made, packet: damaged(choices, made.packet) } : made;
-  const whole = choices.once(7) ? { ...inner, ...wrapped(choices, inner), wire: made.wire } : inner;
-  const isCut = choices.once(6);
+  const whole = !isCalm && choices.once(7) ? { ...inner, ...wrapped(choices, inner), wire: made.wire } : inner;
+  const isCut = !isCalm && choices.once(6);
   const pieces = isCut ? inPieces(choices, whole.packet) : [whole.packet];
-  const mark = isMarked(kind, choices, whole, context) ? MARK : 0;
+  const mark = made.mark ?? (isMarked(kind, choices, whole, context) ? MARK : 0);
   const partialChecksum = whole.partial && !isCut && !isDamaged;
-  return pieces.map((packet) => ({ ...arrive(context.network, whole.wire, packet), notes: { mark, partialChecksum } }));
+  const arrivals = pieces.map((packet) => ({
+    ...arrive(context.network, whole.wire, packet),
+    notes: { mark, partialChecksum },
+  }));
+  const isStorm = kind === 'talk' && choices.once(4);
+  return isStorm ? [...arrivals, ...arrivals, ...arrivals] : arrivals;
 }
 
 /** Marks are for what clients ask of services, and what servers ask of others. */
@@ -72,7 +83,12 @@ function isMarked(kind: Step['kind'], choices: Choices, { packet, wire }: Packet
   return choices.once(6) && kind !== 'stray' && wire === 'cli';
 }
 
-function packetOf(kind: Step['kind'], choices: Choices, { connections, seen, inside }: Context): Packet | undefined {
+function packetOf(kind: Step['kind'], choices: Choices, context: Context): Packet | undefined {
+  const { connections, seen, inside } = context;
+  if (context.proxies !== undefined) {
+    const made = proxiedPacket(kind, choices, context);
+    if (made !== undefined) return made;
+  }
   switch (kind) {
     case 'open':
       if (inside.length > 0 && !choices.once(5)) return leaving(choices, choices.of(inside));
@@ -184,7 +200,7 @@ function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Pac
 }
 
 /** Those of a connection's packets in a direction, and where they come in. */
-function endsOf(known: Known, clientPort: number, isReply: boolean): Omit<Ends, 'protocol'> & { wire: Wire } {
+export function endsOf(known: Known, clientPort: number, isReply: boolean): Omit<Ends, 'protocol'> & { wire: Wire } {
   const { clientAddress, virtualAddress, virtualPort, destAddress, destPort, method } = known;
   if (!isReply) {
     const client = { source: clientAddress, sport: clientPort };

@@ -53,7 +53,10 @@ export function worldOf(choices: Choices): Start {
     return serviceWorld(key, choices);
   });
   const own = { network, sysctl, ecn, localPorts: portsOf(choices) };
-  if (inside.length === 0) return { ...own, services };
+  if (inside.length === 0) {
+    const start = { ...own, services };
+    return choices.once(10) ? proxiedWorld(start, choices) : start;
+  }
   const others = services.filter(({ service }) => !('fwmark' in service));
   return { ...own, services: [...inside.map((family) => snatWorld(family, choices)), ...others.slice(0, 2)] };
 }
@@ -89,6 +92,25 @@ interface WithDests {
 
 export function isSnat({ dests }: WithDests): boolean {
   return dests.some(({ method }) => method === 'snat');
+}
+
+function nameOf(key: ServiceKey): string {
+  return 'fwmark' in key ? `${key.fwmark} ${key.family}` : `${key.protocol} ${key.address} ${key.port}`;
+}
+
+/** The world with SYN proxies in front of all services that can have one; there is one at least. */
+export function proxiedWorld(start: Start, choices: Choices): Start {
+  const keys = KEYS.filter((key) => 'fwmark' in key || key.protocol === 'tcp');
+  const first = serviceWorld(choices.of(keys), choices);
+  const others = start.services.filter(({ service }) => nameOf(service) !== nameOf(first.service));
+  return {
+    ...start,
+    sysctl: { ...start.sysctl, ...synproxyOf(choices) },
+    services: [first, ...others].map(({ service, dests }) => ({
+      service: behindProxy(service),
+      dests: dests.map((dest) => destBehindProxy(service, dest)),
+    })),
+  };
 }
 
 function serviceWorld(key: ServiceKey, choices: Choices): ServiceWorld {
@@ -159,6 +181,39 @@ function portsOf(choices: Choices): LocalPortsConfig {
     { first: 2000, last: 2010, shards: 4, shard: 1 },
     { first: 1, last: 3 },
   ]);
+}
+
+/** The service behind a SYN proxy, if it can be. */
+export function behindProxy(service: ServiceConfig): ServiceConfig {
+  if (!('fwmark' in service) && service.protocol !== 'tcp') return service;
+  const { carry: _, ...rest } = service;
+  return { ...rest, synproxy: true };
+}
+
+/** A dest that a service behind a SYN proxy may have. */
+export function destBehindProxy(key: ServiceKey, dest: DestConfig): DestConfig {
+  if (!('fwmark' in key) && key.protocol !== 'tcp') return dest;
+  const { tunnel: _, ...rest } = dest;
+  const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
+  const method = dest.method === 'fullnat' ? 'fullnat' : 'nat';
+  const address = familyOf(dest.address) === family ? dest.address : (HOSTS[family].servers[0] as string);
+  return { ...rest, address, method };
+}
+
+/** The SYN proxy's switches. */
+export function synproxyOf(choices: Choices) {
+  return {
+    synproxy_defer: choices.of([0, 0, 0, 1]),
+    synproxy_mss: choices.of([1460, 536, 1300, 9000]),
+    synproxy_wscale: choices.of([7, 0, 2, 14]),
+    synproxy_sack: choices.of([1, 1, 0]),
+    synproxy_timestamp: choices.of([1, 1, 0]),
+    synproxy_retries: choices.of([3, 0, 1, 7]),
+    synproxy_dup_ack: choices.of([10, 2, 3, 0, 1]),
+    // The reference keeps nothing.
+    synproxy_max_ack_saved: 0,
+    conn_expire_tcp_rst: choices.of([0, 0, 1]),
+  };
 }
 
 /** A dest that such a service may have, now and then one that it may not. */
