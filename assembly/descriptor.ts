@@ -94,6 +94,9 @@ export class Descriptor {
   get mark(): u32 {
     return load<u32>(changetype<usize>(this), DESC_MARK);
   }
+  set mark(value: u32) {
+    store<u32>(changetype<usize>(this), value, DESC_MARK);
+  }
   /** Whether the transport checksum holds the pseudo-header sum alone. */
   get isPartial(): bool {
     return (this.flags & DescriptorFlag.PartialChecksum) != 0;

@@ -12,13 +12,14 @@ import { field } from '../superblock';
 import { Conn } from './record';
 
 // Of a chain, in front of the packet, u32 each: the next chain, 0 for none; bytes of the packet; the number behind its data; the
-// interface that received it.
+// interface that received it; its firewall mark.
 const NEXT = BLK_DATA;
 const LENGTH = BLK_DATA + 4;
 const END = BLK_DATA + 8;
 const RECEIVED_ON = BLK_DATA + 12;
+const MARK = BLK_DATA + 16;
 /** Bytes in front of the packet. */
-export const STORED_HEAD: u32 = 16;
+export const STORED_HEAD: u32 = 20;
 
 /** The chain of the first packet of a connection that waits for its server; 0: it has none. */
 export function storedOf(conn: Conn): usize {
@@ -37,6 +38,10 @@ export function storedReceivedOn(chain: usize): u32 {
   return load<u32>(chain, RECEIVED_ON);
 }
 
+export function storedMark(chain: usize): u32 {
+  return load<u32>(chain, MARK);
+}
+
 /** The number of the byte that goes on from what is stored, `first` where nothing is. */
 export function storedEnd(conn: Conn, first: u32): u32 {
   let end = first;
@@ -45,7 +50,7 @@ export function storedEnd(conn: Conn, first: u32): u32 {
 }
 
 /** Stores the packet of `length` bytes at `ip`, whose data end before the number `end`. False: there is no room. */
-export function storePacket(conn: Conn, ip: usize, length: u32, end: u32, receivedOn: u32): bool {
+export function storePacket(conn: Conn, ip: usize, length: u32, end: u32, receivedOn: u32, mark: u32): bool {
   let link = changetype<usize>(conn.extension) + EXT_PROXY_STORED;
   let count: u32 = 0;
   for (let chain = load<u32>(link); chain != 0; chain = load<u32>(link), count++) link = <usize>chain + NEXT;
@@ -56,6 +61,7 @@ export function storePacket(conn: Conn, ip: usize, length: u32, end: u32, receiv
   store<u32>(chain, length, LENGTH);
   store<u32>(chain, end, END);
   store<u32>(chain, receivedOn, RECEIVED_ON);
+  store<u32>(chain, mark, MARK);
   writeChain(chain, STORED_HEAD, ip, length);
   store<u32>(link, <u32>chain);
   return true;

@@ -251,8 +251,7 @@ function mayOpen(packet: Scratch): bool {
   return !isReset(packet) && (isSloppy || isOpening(packet));
 }
 
-/** The same where family and transport header are not known; a client behind the SYN proxy may have to wait. */
-export function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {
+function serveAny(frame: Descriptor, packet: Scratch, conn: Conn): void {
   if (conn.isProxied && !mayPassProxy(frame, packet, conn)) return;
   const whole = hasTransportHeader(packet);
   if (packet.isV6) serve<v128>(frame, packet, conn, whole);

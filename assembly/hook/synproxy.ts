@@ -18,6 +18,7 @@ import {
   STORED_HEAD,
   storedEnd,
   storedLength,
+  storedMark,
   storedOf,
   storedReceivedOn,
   storePacket,
@@ -43,7 +44,8 @@ import { portsBE } from '../wire/ports';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 import { ANY_SIZE, findOption, SACK } from '../wire/tcp-options';
 
-import { keepLocal, serveAny } from './balance';
+import { keepLocal } from './balance';
+import { input } from './input';
 import { connect, isOwnPort, mayConnect, serviceOf } from './schedule';
 
 /** Acknowledgments that come later than this behind the connection's last packet, in milliseconds, are no storm. */
@@ -170,7 +172,7 @@ function keep(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const bytes = packet.l4Length - tcp.headerLength + fin;
   const isNext = tcp.sequence == storedEnd(conn, proxiedOf(conn).number + 1);
   if ((tcp.flags & (SYN | RST | ACK)) != ACK || bytes == 0 || !isNext || !completeChecksum(frame, packet)) return false;
-  return storePacket(conn, packet.ip, packet.totalLength, tcp.sequence + bytes, packet.receivedOn);
+  return storePacket(conn, packet.ip, packet.totalLength, tcp.sequence + bytes, packet.receivedOn, frame.mark);
 }
 
 /** Judges what a server says that has not answered the SYN yet. When it does, it gets what was kept for it, too. */
@@ -182,7 +184,7 @@ export function receiveServer(frame: Descriptor, packet: Scratch, conn: Conn): v
   freeStored(stored);
 }
 
-/** Sends a client's packet on, by the room in `packet`, whose own is judged. Without a frame for it, it comes again. */
+/** Judges a client's packet as if it came now, by the room in `packet`, whose own is judged. Without a frame for it, it is lost. */
 function sendStored(cause: Descriptor, packet: Scratch, conn: Conn, chain: usize): void {
   const length = storedLength(chain);
   const made = takeFrame(cause, length);
@@ -192,7 +194,8 @@ function sendStored(cause: Descriptor, packet: Scratch, conn: Conn, chain: usize
   packet.flags = conn.isV6 ? <u32>ScratchFlag.V6 : 0;
   packet.receivedOn = storedReceivedOn(chain);
   made.inInterface = packet.receivedOn;
-  if (parsePacket(made, packet, made.address)) serveAny(made, packet, conn);
+  made.mark = storedMark(chain);
+  if (parsePacket(made, packet, made.address)) input(made, packet);
 }
 
 /** Whether a client's packet of such a connection may go on to the server; judges the frame when not. */

@@ -14,11 +14,12 @@ import { formatAddress } from './packet/address.js';
 import { PathMtus } from './path-mtu.js';
 import { Random } from './random.js';
 import { Reassembler } from './reassembly.js';
-import { receive } from './receive.js';
+import { receive, receiveIp } from './receive.js';
 import { Records } from './records.js';
 import { type Dest, type Service, ServiceTable } from './services.js';
 import { defaultTimeouts } from './states.js';
 import { askAgain } from './synproxy/asking.js';
+import type { Kept } from './synproxy/kept.js';
 import { isAsking } from './synproxy/proxied.js';
 import { type Template, TemplateTable } from './templates.js';
 import type * as words from './types.js';
@@ -127,6 +128,7 @@ export class ReferenceDirector {
         synproxy_timestamp: 1,
         synproxy_retries: 3,
         synproxy_dup_ack: 10,
+        synproxy_max_ack_saved: 3,
         ...options.sysctl,
       },
       nextIdentification: () => identification++ & 0xffff,
@@ -230,10 +232,17 @@ export class ReferenceDirector {
       .flatMap((each) => (isAsking(each) ? askAgain(this.#host, each, now) : resetsOf(this.#host, each)));
     // A copy: slices of a Buffer are not.
     const judgement = receive(this.#host, new Uint8Array(frame), inInterface, now, notes);
-    const { verdict, reason, outInterface, frame: changed, made } = judgement;
+    const { verdict, reason, outInterface, frame: changed, made, again = [] } = judgement;
     const partialChecksum = judgement.partialChecksum ?? notes.partialChecksum ?? false;
     const outcome = { verdict, reason, outInterface, frame: changed ?? frame.slice(), made: false, partialChecksum };
-    return [outcome, ...owed, ...(made ?? [])];
+    return [outcome, ...owed, ...(made ?? []), ...again.flatMap((kept) => this.#again(kept, now))];
+  }
+
+  /** What becomes of a packet that was kept. */
+  #again({ bytes, origin }: Kept, now: number): words.ReferenceOutcome[] {
+    const notes = { ...origin, link: new Uint8Array(0), partialChecksum: false, now };
+    const { verdict, reason, outInterface, frame = bytes, made = [] } = receiveIp(this.#host, bytes, notes);
+    return [{ verdict, reason, outInterface, frame, made: true, partialChecksum: false }, ...made];
   }
 
   /** Lets time pass without packets: connections expire, fragments that waited for too long, and what schedulers remember. */

@@ -17,6 +17,7 @@ import type { Random } from './random.js';
 import type { Arrival, Reassembler } from './reassembly.js';
 import type { Records } from './records.js';
 import type { ServiceTable } from './services.js';
+import type { Kept } from './synproxy/kept.js';
 import type { TemplateTable } from './templates.js';
 import type { ReferenceOutcome, ReferenceSysctl } from './types.js';
 
@@ -79,6 +80,8 @@ export interface Judgement {
   partialChecksum?: boolean;
   /** Frames that the director made because of this one. */
   made?: ReferenceOutcome[];
+  /** Packets that were kept until now, and come again. */
+  again?: readonly Kept[];
 }
 
 /** Whether IPVS looks at packets of a family. */

@@ -8,12 +8,13 @@ import { countRequest } from './counts.js';
 import { hearExpected } from './expiry.js';
 import { hearSyn, initialNumber } from './fullnat/numbers.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
-import { type IpPacket, ipLength } from './packet/ip.js';
+import { ipLength } from './packet/ip.js';
 import { isOpening, type Transport } from './ports.js';
 import { endOnce } from './schedule.js';
 import type { Service } from './services.js';
 import { hasEnded } from './states.js';
 import { type Answer, isPlainSyn, readAnswer } from './synproxy/handshake.js';
+import { keep } from './synproxy/kept.js';
 import { isAsking } from './synproxy/proxied.js';
 import { isOfStorm } from './synproxy/storm.js';
 
@@ -34,12 +35,11 @@ export function serve<Passed>(
   pass: (connection: Connection) => Passed,
   proxy?: Service,
 ): Passed | Judgement {
-  const { packet, now } = received;
   const answer = proxy && connection && readOtherAnswer(host, received, connection, transport);
   const isAgain =
     connection !== undefined && mayBeginAgain(host, connection) && (isOpening(transport) || answer !== undefined);
   if (connection !== undefined && !isAgain) {
-    if (connection.dest?.available !== false) return stopped(host, packet, connection, now) ?? pass(connection);
+    if (connection.dest?.available !== false) return stopped(host, received, connection) ?? pass(connection);
     if (host.sysctl.expire_nodest_conn === 0) return drop('dest-unavailable');
   }
   const made = open();
@@ -49,7 +49,8 @@ export function serve<Passed>(
   const judgement = 'verdict' in made ? made : pass(made);
   if (!('verdict' in made)) endOnce(host, made);
   // A timer ends the old one: until then its dest counts it, and what is told of its tuple may be of it.
-  if (connection !== undefined && !(isAgain && connection.controlled.size > 0)) host.connections.end(connection, now);
+  if (connection !== undefined && !(isAgain && connection.controlled.size > 0))
+    host.connections.end(connection, received.now);
   return judgement;
 }
 
@@ -65,9 +66,11 @@ function readOtherAnswer(
 }
 
 /** Why the SYN proxy lets a packet of a connection go no further. */
-function stopped(host: Host, packet: IpPacket, connection: Connection, now: number): Judgement | undefined {
-  if (isAsking(connection)) return drop('syn-proxy-wait');
-  return isOfStorm(host, packet, connection, now) ? drop('ack-storm') : undefined;
+function stopped(host: Host, received: Received, connection: Connection): Judgement | undefined {
+  if (isAsking(connection)) {
+    return keep(host, received, connection) ? { verdict: 'held', reason: 'syn-proxy-held' } : drop('syn-proxy-wait');
+  }
+  return isOfStorm(host, received.packet, connection, received.now) ? drop('ack-storm') : undefined;
 }
 
 /** Whether another connection may begin in the place of this one: it has ended, or its dest takes no new ones. */

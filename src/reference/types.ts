@@ -222,6 +222,8 @@ export interface ReferenceSysctl {
   synproxy_retries?: number;
   /** The how manieth identical acknowledgment in a row is dropped; 0: none. Default 10. */
   synproxy_dup_ack?: number;
+  /** How many packets of a client's first data are kept. Default 3. */
+  synproxy_max_ack_saved?: number;
 }
 
 /** What a frame carries beside its bytes. */

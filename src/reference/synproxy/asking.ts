@@ -15,13 +15,15 @@ import { requestTuple } from '../tuples.js';
 import type { ReferenceOutcome } from '../types.js';
 import { clockFor } from './cookie.js';
 import { become, isWhole } from './handshake.js';
+import { keep } from './kept.js';
 import { handshakeOptions, laterOptions, readOffer } from './options.js';
 import { type Proxied, scaledWindow, windowForClient, windowForServer } from './proxied.js';
 
 const { syn, rst, ack } = TCP_FLAG;
 
 /** The client has answered its cookie: its packet becomes a SYN to the server. */
-export function askServer(host: Host, { packet, now }: Received, connection: Connection): Judgement {
+export function askServer(host: Host, received: Received, connection: Connection): Judgement {
+  const { packet, now } = received;
   const { fullnat, destAddress, destPort } = connection;
   const { isn } = connection.proxied!;
   countRequest(ipLength(packet), connection);
@@ -31,6 +33,7 @@ export function askServer(host: Host, { packet, now }: Received, connection: Con
     const begun = initialNumber(fullnat.local, { address: destAddress, port: destPort }, host.key, now);
     Object.assign(fullnat.numbers, noNumbers(0), { syn: isn, initial: isn, delta: (begun - isn) >>> 0 });
   }
+  keep(host, received, connection);
   const leaving = sendSyn(host, connection);
   return typeof leaving === 'string' ? drop(leaving) : become('syn-proxied', leaving);
 }
@@ -111,7 +114,7 @@ function hearSynAck(host: Host, { now }: Received, connection: Connection, segme
     options: laterOptions(serverStamp === undefined ? undefined : [clock, proxied.stamp]),
   });
   const judgement = becomeOrDrop('syn-proxy-ack', leaveForServer(host, connection, third));
-  return { ...judgement, made: made('syn-proxy-ack', leave(host, update)) };
+  return { ...judgement, made: made('syn-proxy-ack', leave(host, update)), again: proxied.kept };
 }
 
 function sendSyn(host: Host, connection: Connection): Leaving {

@@ -125,7 +125,7 @@ function hearAnswer(
     window: segment.window,
     stamp: readOffer(segment).stamps?.[0] ?? 0,
     retries: sysctl.synproxy_retries,
-    ...{ serverScale: undefined, shift: 0, stampShift: 0, row: undefined },
+    ...{ serverScale: undefined, shift: 0, stampShift: 0, kept: [], row: undefined },
   };
   return Object.assign(scheduled, { proxied, ftp: undefined });
 }

@@ -9,6 +9,7 @@ import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { sackEdges, TCP_OPTION, tcpOptions } from '../packet/tcp-options.js';
 import { segmentIn, withSegment } from '../segment.js';
 import type { Agreed } from './cookie.js';
+import type { Kept } from './kept.js';
 import type { Row } from './storm.js';
 
 /** What such a connection has besides. */
@@ -29,6 +30,8 @@ export interface Proxied {
   /** What is added to the server's numbers, and to its timestamps, modulo 2^32. */
   shift: number;
   stampShift: number;
+  /** What the client has sent before its server has answered, in order. */
+  kept: Kept[];
   /** Acknowledgments of the client that are all the same. */
   row: Row | undefined;
 }
