@@ -62,11 +62,15 @@ export function writeChain(chain: usize, at: u32, from: usize, bytes: u32): void
   }
 }
 
-/** Reads the first `bytes` bytes of the chain to `to`. */
-export function readChain(chain: usize, to: usize, bytes: u32): void {
+/** Reads `bytes` bytes of the chain to `to`, behind the first `skipped`, which are no more than a block holds. */
+export function readChain(chain: usize, skipped: u32, to: usize, bytes: u32): void {
   let block = chain;
-  for (let done: u32 = 0; done < bytes; done += ROOM) {
-    memory.copy(to + done, block + BLK_DATA, min<u32>(ROOM, bytes - done));
+  let inside = skipped;
+  for (let done: u32 = 0; done < bytes; ) {
+    const part = min<u32>(ROOM - inside, bytes - done);
+    memory.copy(to + done, block + BLK_DATA + inside, part);
+    done += part;
+    inside = 0;
     block = load<u32>(block, BLK_NEXT);
   }
 }

@@ -323,7 +323,7 @@ function readRuns(datagram: Datagram, to: usize, headerLength: u32, lengths: usi
   for (let run = takeFirstRun(datagram.runs); run != 0; run = takeFirstRun(datagram.runs)) {
     for (let fragment = run; fragment != 0; fragment = following(fragment)) {
       const length = lengthOf(fragment);
-      readChain(fragment, to, front + length);
+      readChain(fragment, 0, to, front + length);
       store<u16>(lengths, length);
       lengths += 2;
       to += front + length;

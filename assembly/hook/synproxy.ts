@@ -189,7 +189,7 @@ function sendStored(cause: Descriptor, packet: Scratch, conn: Conn, chain: usize
   const length = storedLength(chain);
   const made = takeFrame(cause, length);
   if (made == null) return;
-  readChain(chain, made.address - STORED_HEAD, STORED_HEAD + length);
+  readChain(chain, STORED_HEAD, made.address, length);
   made.length = length;
   packet.flags = conn.isV6 ? <u32>ScratchFlag.V6 : 0;
   packet.receivedOn = storedReceivedOn(chain);
