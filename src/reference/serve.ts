@@ -68,7 +68,7 @@ function readOtherAnswer(
 /** Why the SYN proxy lets a packet of a connection go no further. */
 function stopped(host: Host, received: Received, connection: Connection): Judgement | undefined {
   if (isAsking(connection)) {
-    return keep(host, received, connection) ? { verdict: 'held', reason: 'syn-proxy-held' } : drop('syn-proxy-wait');
+    return keep(host, received, connection) ?? drop('syn-proxy-wait');
   }
   return isOfStorm(host, received.packet, connection, received.now) ? drop('ack-storm') : undefined;
 }

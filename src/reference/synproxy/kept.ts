@@ -5,7 +5,8 @@
  */
 import type { Connection } from '../connections.js';
 import { finished, settle } from '../emit.js';
-import type { Host, Received } from '../host.js';
+import type { Host, Judgement, Received } from '../host.js';
+import { concatenate } from '../packet/checksum.js';
 import { isIpv6 } from '../packet/ip.js';
 import { hasFlag, TCP_LENGTH, type TcpSegment } from '../packet/tcp.js';
 import { segmentIn } from '../segment.js';
@@ -20,26 +21,28 @@ export interface Kept {
   next: number;
 }
 
-/** Keeps a packet of a client, if it goes on from what was kept before; whether it does. */
-export function keep(host: Host, received: Received, connection: Connection): boolean {
+/** Keeps a packet of a client, its checksum finished, if it goes on from what was kept before. */
+export function keep(host: Host, received: Received, connection: Connection): Judgement | undefined {
   const { kept, isn } = connection.proxied!;
   const { packet, givenOptions, partialChecksum, interface: device, decapsulated, mark } = received;
   const segment = segmentIn(packet);
-  if (segment === undefined || received.arrival !== undefined) return false;
-  if (!hasFlag(segment, 'ack') || hasFlag(segment, 'syn') || hasFlag(segment, 'rst')) return false;
+  if (segment === undefined || received.arrival !== undefined) return undefined;
+  if (!hasFlag(segment, 'ack') || hasFlag(segment, 'syn') || hasFlag(segment, 'rst')) return undefined;
   const length = lengthOf(segment);
   const next = kept.at(-1)?.next ?? (isn + 1) >>> 0;
-  if (length === 0 || segment.sequence !== next || kept.length >= host.sysctl.synproxy_max_ack_saved) return false;
+  if (length === 0 || segment.sequence !== next || kept.length >= host.sysctl.synproxy_max_ack_saved) return undefined;
   // Options are filled in when it comes again.
   const settled = settle(isIpv6(packet) ? packet : { ...packet, options: givenOptions }, partialChecksum);
-  if (typeof settled === 'string') return false;
+  if (typeof settled === 'string') return undefined;
   const whole = settled.partialChecksum ? finished(settled.packet) : settled.packet;
+  const bytes = serialiseAsIs(whole);
   kept.push({
-    bytes: serialiseAsIs(whole),
+    bytes,
     origin: { interface: device, decapsulated, mark },
     next: (next + length) >>> 0,
   });
-  return true;
+  const frame = concatenate(received.link, bytes);
+  return { verdict: 'held', reason: 'syn-proxy-held', frame, partialChecksum: false };
 }
 
 /** How many numbers a segment takes. */

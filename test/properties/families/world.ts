@@ -210,8 +210,7 @@ export function synproxyOf(choices: Choices) {
     synproxy_timestamp: choices.of([1, 1, 0]),
     synproxy_retries: choices.of([3, 0, 1, 7]),
     synproxy_dup_ack: choices.of([10, 2, 3, 0, 1]),
-    // The reference keeps nothing.
-    synproxy_max_ack_saved: 0,
+    synproxy_max_ack_saved: choices.of([3, 3, 0, 1, 10]),
     conn_expire_tcp_rst: choices.of([0, 0, 1]),
   };
 }
