@@ -267,10 +267,11 @@ export function destArguments(service: ServiceKey, dest: DestKey): DestArguments
   return { address: padded(address.bytes), key: [address.family, port] };
 }
 
-/** A dest as it will be: DR and TUN send to the service's own port, whatever was given. */
+/** A dest as it will be: DR and TUN send to the service's own port, whatever port was given. */
 export function withForcedPort<D extends DestConfig>(service: ServiceKey, dest: D): D {
   assertObject('service', service);
   assertObject('dest', dest);
+  if (dest.port !== undefined) portBE(dest.port, 'server port', 0);
   return dest.method === 'nat' || dest.method === 'fullnat' || 'fwmark' in service
     ? dest
     : { ...dest, port: service.port };

@@ -222,7 +222,10 @@ export class Director implements Disposable {
   /** Index of an interface, for bursts. @throws RangeError when there is none of that name. */
   interfaceIndex(name: string): number {
     const index = this.#tables.indices.get(name);
-    if (index === undefined) throw new RangeError(`expected the name of an interface, got ${shown(name)}`);
+    if (index === undefined) {
+      const names = this.#tables.interfaces.map((one) => one.name).join(', ') || 'none';
+      throw new RangeError(`expected the name of an interface, got ${shown(name)}: the network has ${names}`);
+    }
     return index;
   }
 

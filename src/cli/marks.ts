@@ -46,6 +46,11 @@ export class Marks {
     this.#links = interfaces.map((one) => (isEthernet(one) ? 'ether' : 'raw'));
   }
 
+  /** Whether some packet may get that mark. */
+  gives(mark: number): boolean {
+    return this.#rules.some((rule) => rule.mark === mark);
+  }
+
   /** The mark of a frame at `bytes[start, end)` that was received on the interface of this index. */
   of(bytes: Uint8Array, start: number, end: number, received: number): number {
     let headers: Headers | undefined | null = null;

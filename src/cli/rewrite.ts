@@ -109,6 +109,7 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
     ...(format === undefined ? {} : { format }),
   });
   if (!quiet) noteFormats(outWords, format, io);
+  if (!quiet) noteMarks(director, marks, io);
   const progress = new Progress(quiet ? { ...io, interactive: false } : io);
   const run = { burst, marks, progress, stop: io.stop };
   const { summary, damages } = await rewrite(director, inputs, outputs, run);
@@ -118,6 +119,14 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   else if (!quiet) (toStdout ? io.err : io.out)(summaryText(summary));
   if (damages.length > 0) return reportDamage(damages, io);
   return summary.interrupted ? 130 : 0;
+}
+
+/** A service by firewall mark gets no packet without one. */
+function noteMarks(director: Director, marks: Marks, io: Io): void {
+  for (const { fwmark } of director.services()) {
+    if (fwmark === undefined || marks.gives(fwmark)) continue;
+    io.err(`ipvs-wasm: no --mark gives the firewall mark ${fwmark}: its service gets no packet\n`);
+  }
 }
 
 function reportDamage(damages: readonly CaptureError[], io: Io): number {

@@ -176,7 +176,8 @@ class Program {
 
   /** What `ipvsadm` alone does. */
   listAll(): number {
-    this.#io.out(listServices(this.#target.services(), { names: this.#names }));
+    const services = this.#target.services();
+    this.#io.out(this.#options.json ? jsonOf({ services }) : listServices(services, { names: this.#names }));
     return 0;
   }
 

@@ -36,6 +36,7 @@ describe('ipvsadm --state FILE', () => {
     await run('ipvsadm', '--state', file, '-A', '-f', '7');
     const { out } = await run('ipvsadm', '--state', file, '-L', '--json');
     expect(JSON.parse(out)).toMatchObject({ services: [{ fwmark: 7, family: 4, scheduler: 'wlc', dests: [] }] });
+    expect(await run('ipvsadm', '--state', file, '--json')).toMatchObject({ code: 0, out });
   });
 
   it('needs a file, and one that is a state', async () => {

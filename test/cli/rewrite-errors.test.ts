@@ -245,7 +245,8 @@ test('frames have the mark of their interface, for the services of marks', async
   writeFileSync(rules, '-A -f 5 -s rr\n-a -f 5 -r 10.1.0.11 -g\n');
   const given = words.with(words.indexOf('--rules') + 1, rules);
   const reasons = async (...options: string[]) => {
-    const { out } = await run('rewrite', ...given, ...options, '--json', '-o', join(folder, 'o.pcap'));
+    const { out, err } = await run('rewrite', ...given, ...options, '--json', '-o', join(folder, 'o.pcap'));
+    expect(err.includes('no --mark gives the firewall mark 5')).toBe(!options[1]?.match(/5$/));
     return (JSON.parse(out) as { fates: { reason: string }[] }).fates.map(({ reason }) => reason);
   };
   expect(await reasons('--mark', 'cli=0x5')).toEqual(['direct-route']);

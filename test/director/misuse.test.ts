@@ -277,10 +277,18 @@ describe('a value of the wrong kind is refused, with its place', () => {
       [call('setTimeouts', { tcp: '5' }), new RangeError('expected a timeout from 1 to 2678400 seconds, got "5"')],
       [call('send', frame, 'cli', 1n), new TypeError('expected a time in milliseconds as a number, got 1n')],
       [call('send', frame, 'cli'), new TypeError('expected a time in milliseconds as a number, got undefined')],
-      [call('send', frame, 1, 0), new RangeError('expected the name of an interface, got 1')],
+      [
+        call('send', frame, 1, 0),
+        new RangeError('expected the name of an interface, got 1: the network has lo, cli, srv, tunl0'),
+      ],
       [call('send', 'syn', 'cli', 0), new TypeError('expected a frame as a Uint8Array, got "syn"')],
       [call('send', frame, 'cli', 0, 7), new TypeError('notes: expected an object, got 7')],
       [call('send', frame, 'cli', 0, { mark: 1n }), new RangeError('expected a mark from 0 to 4294967295, got 1n')],
+      // DR takes no port but the service's: a wrong one is wrong all the same.
+      [
+        call('addDest', TCP_KEY, { address: SERVERS[0], method: 'dr', port: 80_800 }),
+        new RangeError('expected a server port from 0 to 65535, got 80800'),
+      ],
       [call('addService'), new TypeError('service: expected an object, got undefined')],
       [call('deleteService', 'web'), new TypeError('service: expected an object, got "web"')],
       [
