@@ -50,8 +50,8 @@ function isTaken(step: () => void): boolean {
   }
 }
 
-/** Reasons of clients' packets that may have one of the director's own in front. */
-const CLIENTS: ReadonlySet<string | undefined> = new Set(['fullnat-in', 'nat64-in']);
+/** Reasons of clients' packets that may have one of the director's own in front, or were kept until their server had answered. */
+const CLIENTS: ReadonlySet<string | undefined> = new Set(['fullnat-in', 'nat64-in', 'nat-in']);
 
 /** What became of a burst: frames by verdict and reason. */
 export interface Judged {
@@ -151,8 +151,8 @@ export class Target {
     if ([slot, of].some((room) => room !== undefined && floor >= room.from && to <= room.to)) return undefined;
     if (floor < this.#middle || to > this.#end) throw new Error(`frame ${index} left its slot: ${floor} to ${to}`);
     if (slot === undefined) {
-      // A client's packet behind one of the director's own has had another header, and may have been cut. Otherwise nothing
-      // is put in front of a frame that was made.
+      // A client's packet behind one of the director's own, or one that was kept, has had another header, and may have been cut.
+      // Otherwise nothing is put in front of a frame that was made.
       const isClients = CLIENTS.has(reasonName(burst.reason(index)));
       return isClients ? { from: floor, to, goesOn: true } : { from, to };
     }
