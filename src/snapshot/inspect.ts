@@ -12,6 +12,8 @@ export class Records {
   readonly count: number;
   readonly base: number;
   readonly used: Uint8Array;
+  /** How many are in use. */
+  readonly inUse: number;
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
   readonly #size: number;
@@ -29,6 +31,7 @@ export class Records {
     this.count = bytes.length / size;
     this.used = new Uint8Array(this.count);
     for (let i = 0; i < this.count; i++) this.used[i] = (bytes[i * size + used]! & mask) === 0 ? 0 : 1;
+    this.inUse = this.used.reduce((sum, each) => sum + each, 0);
   }
 
   /** Number of the record in use at an address. */
@@ -37,11 +40,6 @@ export class Records {
     if (this.used[index] !== used)
       fail(`${what} is ${address}, where no ${used ? '' : 'free '}record of ${this.name} is`);
     return index;
-  }
-
-  /** How many are in use. */
-  get inUse(): number {
-    return this.used.reduce((sum, each) => sum + each, 0);
   }
 
   word(index: number, field: number): number {
