@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
 import { SB_SYNPROXY_DEFER, SB_SYNPROXY_DUP_ACK } from '../../src/abi/superblock';
@@ -43,7 +42,6 @@ import { readOffer, stampOf } from '../wire/offer';
 import { portsBE } from '../wire/ports';
 import { ACK, FIN, RST, SYN, Tcp } from '../wire/tcp';
 import { ANY_SIZE, findOption, SACK } from '../wire/tcp-options';
-
 import { keepLocal } from './balance';
 import { input } from './input';
 import { connect, isOwnPort, mayConnect, serviceOf } from './schedule';

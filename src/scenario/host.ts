@@ -46,8 +46,11 @@ const ANSWER_TIME = 1_000_000_000n;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
-/** Where a datagram's checksum is (RFC 768). */
+/** Bytes of a header of UDP, and where its checksum is (RFC 768). */
+const UDP_LENGTH = 8;
 const UDP_CHECKSUM = 6;
+/** Bytes in front of what an error quotes. */
+const ICMP_LENGTH = 8;
 const ICMP6 = 58;
 const SCTP = 132;
 /** IPIP, 6in4, GRE: their receivers refuse what belongs to no tunnel. */
@@ -289,13 +292,10 @@ function roomIn({ version, whole, body }: Packet): number {
 
 /** Port unreachable about a datagram of a server without a socket. NAT leaves the quoted checksum as the server had it. */
 function isRefusedDatagram(asked: Packet, answer: Packet): boolean {
-  if (asked.protocol !== UDP) return false;
+  if (asked.protocol !== UDP || asked.body.length < UDP_LENGTH) return false;
+  const at = asked.whole.length - asked.body.length + UDP_CHECKSUM;
   const whole = asked.whole.slice();
-  const checksum = whole.length - asked.body.length + UDP_CHECKSUM;
-  whole.set(
-    answer.body.subarray(8 + checksum, 8 + checksum + 2).subarray(0, Math.max(0, whole.length - checksum)),
-    checksum,
-  );
+  whole.set(answer.body.subarray(ICMP_LENGTH + at, ICMP_LENGTH + at + 2), at);
   return isError(PORT_UNREACHABLE, { ...asked, whole }, answer);
 }
 
