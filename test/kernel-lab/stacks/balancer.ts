@@ -14,6 +14,8 @@ import { directorNetwork, type Mode, rulesOf } from './modes.js';
 export interface Arrival {
   readonly inInterface: string;
   readonly frame: Uint8Array;
+  /** Firewall mark; 0: none. */
+  readonly mark: number;
 }
 
 /** What is asked of it. Its time is the clock's. */
@@ -73,10 +75,10 @@ class CoreBalancer implements Balancer {
     const { burst } = director;
     burst.reset();
     let taken = 0;
-    for (const { inInterface, frame } of arrivals) {
+    for (const { inInterface, frame, mark } of arrivals) {
       if (burst.full || !burst.hasRoom(frame.length)) break;
       burst.reserve(frame.length, director.interfaceIndex(inInterface)).set(frame);
-      burst.commit(frame.length);
+      burst.commit(frame.length, 0, mark);
       taken++;
     }
     arrivals.splice(0, taken);
@@ -115,8 +117,8 @@ class ReferenceBalancer implements Balancer {
   process(arrivals: Arrival[]): Uint8Array[] {
     const now = Date.now();
     this.#director.advance(now);
-    return arrivals.splice(0).flatMap(({ inInterface, frame }) => {
-      const outcomes = this.#director.send(frame, inInterface, now);
+    return arrivals.splice(0).flatMap(({ inInterface, frame, mark }) => {
+      const outcomes = this.#director.send(frame, inInterface, now, { mark });
       for (const { reason } of outcomes) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
       return outcomes.filter(({ verdict }) => verdict === 'forward').map((one) => one.frame);
     });

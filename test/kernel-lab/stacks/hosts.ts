@@ -9,7 +9,7 @@ import type { Family } from '../../../src/address.js';
 import { bootGuest, type Guest, type Programs } from '../guest.js';
 import { networkScript } from '../network.js';
 import {
-  ADDRESSES,
+  askedOf,
   CLIENT_MAC,
   clientNetwork,
   HOST_INTERFACE,
@@ -60,32 +60,44 @@ async function complaintsOf(guest: Guest): Promise<string[]> {
 /** A host that fetches and sends. */
 export class Client {
   readonly #guest: Guest;
-  readonly #url: string;
+  /** What is asked, by turns. */
+  readonly #urls: readonly string[];
   readonly #files: Files;
+  #asked = 0;
 
-  static async boot(ethernet: Switch, port: number, family: Family, files: Files, heard: Deliver): Promise<Client> {
+  static async boot(
+    ethernet: Switch,
+    port: number,
+    mode: Mode,
+    family: Family,
+    files: Files,
+    heard: Deliver,
+  ): Promise<Client> {
     const guest = await bootHost(ethernet, CLIENT_MAC, port, files.mib, heard);
-    await guest.must(networkScript(clientNetwork(family)));
-    return new Client(guest, family, files);
+    await guest.must(networkScript(clientNetwork(mode, family)));
+    const urls = askedOf(mode, family).map((address) => `http://${family === 6 ? `[${address}]` : address}:${PORT}`);
+    return new Client(guest, urls, files);
   }
 
-  private constructor(guest: Guest, family: Family, files: Files) {
+  private constructor(guest: Guest, urls: readonly string[], files: Files) {
     this.#guest = guest;
+    this.#urls = urls;
     this.#files = files;
-    const { vip } = ADDRESSES[family];
-    this.#url = `http://${family === 6 ? `[${vip}]` : vip}:${PORT}`;
   }
 
   /** Fetches the file for one transfer. `sum`: its SHA-256. @throws Error when something else comes */
   async fetch(sum: string): Promise<void> {
-    await this.#expect(sum, `${this.#curl} ${this.#url}/${this.#files.large}`);
+    await this.#expect(sum, `${this.#curl} ${this.#nextUrl()}/${this.#files.large}`);
   }
 
   /** Fetches the small file by so many connections at once. `sum`: SHA-256 of all of them, one behind the other. */
   async fetchMany(count: number, sum: string): Promise<void> {
     const curl = `${this.#curl} -Z --parallel-immediate --parallel-max ${count}`;
-    const from = `'${this.#url}/slow/${this.#files.small}?[1-${count}]'`;
-    await this.#expect(sum, `${curl} ${from} -o '/run/many-#1' >&2; cat /run/many-*; rm /run/many-*`);
+    const each = this.#urls.map((url, i) => {
+      const share = Math.floor((count + i) / this.#urls.length);
+      return `'${url}/slow/${this.#files.small}?[1-${share}]' -o '/run/many-${i}-#1'`;
+    });
+    await this.#expect(sum, `${curl} ${each.join(' ')} >&2; cat /run/many-*; rm /run/many-*`);
   }
 
   /** What its stack complains of. */
@@ -96,11 +108,15 @@ export class Client {
   /** Sends a file to a server, which keeps it by this name. */
   async send(name: string): Promise<void> {
     const { folder, large } = this.#files;
-    await this.#guest.must(`${this.#curl} -T ${join(folder, large)} ${this.#url}/up/${name}`, this.#limit);
+    await this.#guest.must(`${this.#curl} -T ${join(folder, large)} ${this.#nextUrl()}/up/${name}`, this.#limit);
   }
 
   close(): void {
     this.#guest.close();
+  }
+
+  #nextUrl(): string {
+    return this.#urls[this.#asked++ % this.#urls.length] as string;
   }
 
   async #expect(sum: string, command: string): Promise<void> {

@@ -114,7 +114,7 @@ class Lab implements AsyncDisposable {
     const { maker, mode, family, impairment, seed } = this.#trial;
     const ethernet = await Switch.open(impairment, new Random(seed + 1));
     this.#ethernet = ethernet;
-    this.#middle = new Middle(ethernet, maker.make(mode, family));
+    this.#middle = new Middle(ethernet, maker.make(mode, family), mode.mark ?? 0);
     const [own = 0, ...ports] = await freePorts(1 + SERVER_MACS.length);
     const heard = (frame: Uint8Array) => this.#heard(frame);
     const toServer = (frame: Uint8Array) => {
@@ -123,7 +123,7 @@ class Lab implements AsyncDisposable {
       if (carried !== undefined) this.#told.set(`${carried.address} ${carried.port}`, carried);
     };
     const boots = [
-      Client.boot(ethernet, own, family, this.#files, heard).then((client) => {
+      Client.boot(ethernet, own, mode, family, this.#files, heard).then((client) => {
         this.#client = client;
       }),
       ...ports.map(async (port, i) => {

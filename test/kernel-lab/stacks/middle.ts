@@ -17,10 +17,15 @@ export class Middle {
   #balancer: Balancer;
   #closed = false;
 
-  constructor(ethernet: Switch, balancer: Balancer) {
+  /** `mark`: the firewall mark of what comes from clients; 0: none. */
+  constructor(ethernet: Switch, balancer: Balancer, mark: number) {
     this.#ethernet = ethernet;
     this.#balancer = balancer;
-    for (const { name, mac } of DIRECTOR) ethernet.connect(mac, (frame) => this.#take({ inInterface: name, frame }));
+    const [{ name: clients }] = DIRECTOR;
+    for (const { name, mac } of DIRECTOR) {
+      const arrives = { inInterface: name, mark: name === clients ? mark : 0 };
+      ethernet.connect(mac, (frame) => this.#take({ ...arrives, frame }));
+    }
     this.#timer = setInterval(() => this.#process(), TICK_MS);
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Family } from '../../../src/address.js';
-import type { ReferenceAddressKey, ReferenceDest, ReferenceService } from '../../../src/reference/index.js';
+import type { ReferenceDest, ReferenceService } from '../../../src/reference/index.js';
 import type { NetworkConfig } from '../../../src/types.js';
 
 /** One way to reach the servers. */
@@ -13,6 +13,8 @@ export interface Mode {
   readonly dest: Pick<ReferenceDest, 'method' | 'tunnel'>;
   /** How the service differs from others. */
   readonly service?: Pick<ReferenceService, 'profile' | 'carry'> & { readonly synproxy?: true };
+  /** The firewall mark of what clients send, who are inside and ask servers outside. Default: they ask a service. */
+  readonly mark?: number;
   /** Servers answer clients past the director, or through it as their gateway, or know its local addresses alone. */
   readonly answers: 'past' | 'through' | 'local';
   /** Family of the servers, where it is always this one, and clients are of the other. Default: the clients'. */
@@ -64,6 +66,7 @@ export const MODES: Readonly<Record<string, Mode>> = {
   nat64: nat64({}),
   'nat64-toa': nat64({ carry: 'toa' }),
   'nat64-proxy-v1': nat64({ carry: 'proxy-v1' }),
+  snat: { dest: { method: 'snat' }, mark: 7, answers: 'local' },
 };
 
 /** Ports of the service, and of the servers where a mode can change it. */
@@ -86,13 +89,14 @@ interface Addresses {
   /** The director's address at its clients and at its servers. */
   readonly own: readonly [string, string];
   readonly servers: readonly [string, string];
-  /** Those from which FullNAT comes to servers. */
+  /** Those from which FullNAT and SNAT come to servers. */
   readonly locals: readonly [string, string];
   readonly bits: number;
   /** Of an address alone. */
   readonly all: number;
-  /** Of the clients. */
+  /** Of the clients, and at the servers' side. */
   readonly clients: string;
+  readonly beyond: string;
 }
 
 export const ADDRESSES: Readonly<Record<Family, Addresses>> = {
@@ -105,6 +109,7 @@ export const ADDRESSES: Readonly<Record<Family, Addresses>> = {
     bits: 24,
     all: 32,
     clients: '10.0.0.0/24',
+    beyond: '10.1.0.0/24',
   },
   6: {
     client: 'fd00::2',
@@ -115,6 +120,7 @@ export const ADDRESSES: Readonly<Record<Family, Addresses>> = {
     bits: 64,
     all: 128,
     clients: 'fd00::/64',
+    beyond: 'fd00:1::/64',
   },
 };
 
@@ -126,6 +132,12 @@ export function isByProxy({ service }: Mode): boolean {
 /** The servers' addresses, and others at their side. */
 export function serverSide({ serverFamily }: Mode, family: Family): Addresses {
   return ADDRESSES[serverFamily ?? family];
+}
+
+/** Addresses that clients ask, at {@link PORT}. */
+export function askedOf(mode: Mode, family: Family): readonly string[] {
+  const { vip, servers } = ADDRESSES[family];
+  return mode.mark === undefined ? [vip] : servers;
 }
 
 /** The director's network. */
@@ -147,7 +159,7 @@ export function directorNetwork(mode: Mode, family: Family): NetworkConfig {
 
 /** A service and its dests, in the words of both directors. */
 export interface Rules {
-  readonly service: ReferenceService & ReferenceAddressKey;
+  readonly service: ReferenceService;
   readonly dests: readonly ReferenceDest[];
 }
 
@@ -155,6 +167,12 @@ export interface Rules {
 export function rulesOf(mode: Mode, family: Family): Rules {
   const { vip } = ADDRESSES[family];
   const { servers, locals } = serverSide(mode, family);
+  const { mark } = mode;
+  if (mark !== undefined)
+    return {
+      service: { fwmark: mark, family, scheduler: 'rr' },
+      dests: locals.map((address) => ({ address, ...mode.dest })),
+    };
   const port = mode.answers === 'past' ? PORT : SERVER_PORT;
   const localAddresses = mode.answers === 'local' ? { localAddresses: locals } : {};
   return {
@@ -164,11 +182,12 @@ export function rulesOf(mode: Mode, family: Family): Rules {
 }
 
 /** The client's network. */
-export function clientNetwork(family: Family): NetworkConfig {
-  const { client, vip, own, bits } = ADDRESSES[family];
+export function clientNetwork(mode: Mode, family: Family): NetworkConfig {
+  const { client, vip, own, bits, beyond } = ADDRESSES[family];
   const dev = HOST_INTERFACE;
   return {
     interfaces: [{ name: dev, addresses: [`${client}/${bits}`] }],
+    routes: mode.mark === undefined ? [] : [{ dst: beyond, dev, gateway: own[0] }],
     neighbours: [vip, own[0]].map((dst) => ({ dst, dev, lladdr: DIRECTOR[0].mac })),
   };
 }
