@@ -49,7 +49,7 @@ export class End {
   #next: number;
   #window = 0;
   /** The right edge of the window that it has shown, the other's next byte, and what came before that. */
-  #edge = 0;
+  #edge: number | undefined;
   #rcv = 0;
   readonly #early = new Map<number, number>();
   #finAt: number | undefined;
@@ -116,7 +116,7 @@ export class End {
   }
 
   #reset({ seq }: Segment): void {
-    if (after(seq, this.#rcv) >= 0 && after(seq, this.#edge) <= 0) this.refused = true;
+    if (after(seq, this.#rcv) >= 0 && after(seq, this.#edge!) <= 0) this.refused = true;
   }
 
   /** A segment that begins the connection. */
@@ -200,14 +200,14 @@ export class End {
     const length = payload.length + (flags & FIN ? 1 : 0);
     // One byte more may ask for a window; and the director rounds up what is left of one.
     const slack = 1 + 2 ** 14;
-    if (length > 0 && after(plus(seq, length), plus(this.#edge, slack)) > 0) {
+    if (length > 0 && after(plus(seq, length), plus(this.#edge!, slack)) > 0) {
       this.#complain(`data up to ${plus(seq, length)}, the window ends at ${this.#edge}`);
     }
     const hadEarly = this.#early.size;
     if (flags & FIN) this.#finAt = plus(seq, payload.length);
     for (let i = 0; i < payload.length; i++) {
       const at = plus(seq, i);
-      if (after(at, this.#rcv) >= 0 && after(at, this.#edge) < 0) this.#early.set(at, payload[i]!);
+      if (after(at, this.#rcv) >= 0 && after(at, this.#edge!) < 0) this.#early.set(at, payload[i]!);
     }
     for (let byte = this.#early.get(this.#rcv); byte !== undefined; byte = this.#early.get(this.#rcv)) {
       this.received.push(byte);
@@ -290,7 +290,8 @@ export class End {
   #put(words: Pick<Words, 'seq' | 'flags' | 'payload'>, options: Options, window: number): void {
     const scale = this.#isScaled && (words.flags & SYN) === 0 ? this.#habits.scale! : 0;
     const edge = plus(this.#rcv, window * 2 ** scale);
-    if ((this.#edge === 0 && window > 0) || after(edge, this.#edge) > 0) this.#edge = edge;
+    // A SYN shows one, too, but the other's numbers are not known yet.
+    if (words.flags & ACK && (this.#edge === undefined || after(edge, this.#edge) > 0)) this.#edge = edge;
     if (options.stamps !== undefined) this.#sentStamps.add(options.stamps[0]);
     this.#sentAt = this.#now;
     this.#send({ ...words, ack: words.flags & ACK ? this.#rcv : 0, window, options });
