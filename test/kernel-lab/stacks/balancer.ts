@@ -8,7 +8,7 @@ import { Director } from '../../../src/director.js';
 import { verdictName } from '../../../src/reasons.js';
 import { ReferenceDirector } from '../../../src/reference/index.js';
 import { CORE } from '../core.js';
-import { directorNetwork, type Mode, rulesOf } from './modes.js';
+import { DIRECTOR, directorNetwork, type Mode, rulesOf } from './modes.js';
 
 /** A frame that came in. */
 export interface Arrival {
@@ -24,6 +24,8 @@ export interface Balancer {
   process(arrivals: Arrival[]): Uint8Array[];
   /** Established connections. */
   established(): number;
+  /** From now on those of TCP end after so many idle seconds, and both ends are told. */
+  expireAfter(seconds: number): void;
   /** Another one, made of its snapshot. */
   restarted?(): Balancer;
   /** Frames by the reason of their verdict. */
@@ -38,6 +40,9 @@ export interface Maker {
 }
 
 const PLAN = { connections: 4096, connections6: 4096, extensions: 8192 } as const;
+
+/** What is sent when nothing came: a frame that is too short for anybody. */
+const NOTHING: Arrival = { inInterface: DIRECTOR[0].name, frame: new Uint8Array(0), mark: 0 };
 
 /** By the names of `--director`. */
 export const BALANCERS: Readonly<Record<string, Maker>> = {
@@ -95,6 +100,11 @@ class CoreBalancer implements Balancer {
     return establishedOf(this.#director.connections(Date.now()));
   }
 
+  expireAfter(seconds: number): void {
+    this.#director.setSysctl({ conn_expire_tcp_rst: 1 });
+    this.#director.setTimeouts({ tcp: seconds });
+  }
+
   restarted(): Balancer {
     const bytes = this.#director.snapshot();
     this.#director.close();
@@ -116,16 +126,23 @@ class ReferenceBalancer implements Balancer {
 
   process(arrivals: Arrival[]): Uint8Array[] {
     const now = Date.now();
-    this.#director.advance(now);
-    return arrivals.splice(0).flatMap(({ inInterface, frame, mark }) => {
+    // Frames that are just due come with what another causes, be it nothing.
+    const taken = arrivals.length > 0 ? arrivals.splice(0) : [NOTHING];
+    return taken.flatMap(({ inInterface, frame, mark }) => {
       const outcomes = this.#director.send(frame, inInterface, now, { mark });
-      for (const { reason } of outcomes) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
+      const told = frame === NOTHING.frame ? outcomes.slice(1) : outcomes;
+      for (const { reason } of told) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
       return outcomes.filter(({ verdict }) => verdict === 'forward').map((one) => one.frame);
     });
   }
 
   established(): number {
     return establishedOf(this.#director.connections(Date.now()));
+  }
+
+  expireAfter(seconds: number): void {
+    this.#director.setSysctl({ conn_expire_tcp_rst: 1 });
+    this.#director.setTimeouts({ tcp: seconds });
   }
 
   reasons(): Readonly<Record<string, number>> {

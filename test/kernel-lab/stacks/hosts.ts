@@ -22,7 +22,7 @@ import {
 } from './modes.js';
 import type { Deliver, Switch } from './switch.js';
 
-const PROGRAMS: Programs = { curl: 'curl', nginx: 'nginx' };
+const PROGRAMS: Programs = { curl: 'curl', nginx: 'nginx', bash: 'bash' };
 /** MiB of memory, and how much more for each MiB that is sent up and kept there. */
 const MEMORY = 192;
 const MEMORY_EACH = 3;
@@ -60,8 +60,8 @@ async function complaintsOf(guest: Guest): Promise<string[]> {
 /** A host that fetches and sends. */
 export class Client {
   readonly #guest: Guest;
-  /** What is asked, by turns. */
-  readonly #urls: readonly string[];
+  /** Who is asked, by turns. */
+  readonly #addresses: readonly string[];
   readonly #files: Files;
   #asked = 0;
 
@@ -75,27 +75,26 @@ export class Client {
   ): Promise<Client> {
     const guest = await bootHost(ethernet, CLIENT_MAC, port, files.mib, heard);
     await guest.must(networkScript(clientNetwork(mode, family)));
-    const urls = askedOf(mode, family).map((address) => `http://${family === 6 ? `[${address}]` : address}:${PORT}`);
-    return new Client(guest, urls, files);
+    return new Client(guest, askedOf(mode, family), files);
   }
 
-  private constructor(guest: Guest, urls: readonly string[], files: Files) {
+  private constructor(guest: Guest, addresses: readonly string[], files: Files) {
     this.#guest = guest;
-    this.#urls = urls;
+    this.#addresses = addresses;
     this.#files = files;
   }
 
   /** Fetches the file for one transfer. `sum`: its SHA-256. @throws Error when something else comes */
   async fetch(sum: string): Promise<void> {
-    await this.#expect(sum, `${this.#curl} ${this.#nextUrl()}/${this.#files.large}`);
+    await this.#expect(sum, `${this.#curl} ${urlOf(this.#nextAddress())}/${this.#files.large}`);
   }
 
   /** Fetches the small file by so many connections at once. `sum`: SHA-256 of all of them, one behind the other. */
   async fetchMany(count: number, sum: string): Promise<void> {
     const curl = `${this.#curl} -Z --parallel-immediate --parallel-max ${count}`;
-    const each = this.#urls.map((url, i) => {
-      const share = Math.floor((count + i) / this.#urls.length);
-      return `'${url}/slow/${this.#files.small}?[1-${share}]' -o '/run/many-${i}-#1'`;
+    const each = this.#addresses.map((address, i) => {
+      const share = Math.floor((count + i) / this.#addresses.length);
+      return `'${urlOf(address)}/slow/${this.#files.small}?[1-${share}]' -o '/run/many-${i}-#1'`;
     });
     await this.#expect(sum, `${curl} ${each.join(' ')} >&2; cat /run/many-*; rm /run/many-*`);
   }
@@ -108,15 +107,24 @@ export class Client {
   /** Sends a file to a server, which keeps it by this name. */
   async send(name: string): Promise<void> {
     const { folder, large } = this.#files;
-    await this.#guest.must(`${this.#curl} -T ${join(folder, large)} ${this.#nextUrl()}/up/${name}`, this.#limit);
+    await this.#guest.must(
+      `${this.#curl} -T ${join(folder, large)} ${urlOf(this.#nextAddress())}/up/${name}`,
+      this.#limit,
+    );
+  }
+
+  /** Asks for leave to send a byte, gets it, and says nothing more until the connection is reset. @throws Error when it is not */
+  async idle(): Promise<void> {
+    const text = await this.#guest.must(`bash -e <<'END'\n${idleScript(this.#nextAddress())}\nEND`, this.#limit);
+    if (!/^HTTP\/1\.1 100 .*Connection reset by peer/s.test(text)) throw new Error(`expected a reset, got:\n${text}`);
   }
 
   close(): void {
     this.#guest.close();
   }
 
-  #nextUrl(): string {
-    return this.#urls[this.#asked++ % this.#urls.length] as string;
+  #nextAddress(): string {
+    return this.#addresses[this.#asked++ % this.#addresses.length] as string;
   }
 
   async #expect(sum: string, command: string): Promise<void> {
@@ -158,7 +166,8 @@ export class Server {
         networkScript(serverNetwork(mode, family, index)),
         // Files that are sent up are kept in memory.
         'mount -t tmpfs -o size=90% run /run; mkdir /run/up',
-        'nginx -e /run/error.log -c "$LAB/nginx.conf"',
+        // What it tells of clients is no error.
+        'touch /run/info.log; nginx -e /run/error.log -c "$LAB/nginx.conf"',
       ].join('\n'),
     );
     return new Server(guest);
@@ -181,6 +190,13 @@ export class Server {
     return complaintsOf(this.#guest);
   }
 
+  /** How often the server's program has found that a client's connection was reset. */
+  async resets(): Promise<number> {
+    return Number(
+      await this.#guest.must("grep -c 'recv() failed (104: Connection reset by peer)' /run/info.log || true"),
+    );
+  }
+
   /** Addresses that asked since the start, each once. */
   async clients(): Promise<string[]> {
     const text = await this.#guest.must('sort -u /run/access.log; cat /run/error.log >&2');
@@ -190,6 +206,22 @@ export class Server {
   close(): void {
     this.#guest.close();
   }
+}
+
+function urlOf(address: string): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${PORT}`;
+}
+
+/** Two bytes are announced, and one is sent, so that both ends wait. */
+function idleScript(address: string): string {
+  const head = ['PUT /up/idle HTTP/1.1', 'Host: idle', 'Expect: 100-continue', 'Content-Length: 2', '', ''];
+  return [
+    `exec 3<>/dev/tcp/${address}/${PORT}`,
+    `printf '${head.join('\\r\\n')}' >&3`,
+    'read -r answer <&3; echo "$answer"',
+    'printf x >&3',
+    'cat <&3 || true',
+  ].join('\n');
 }
 
 function nginxConf({ folder }: Files, byProxy: boolean): string {
@@ -202,6 +234,8 @@ function nginxConf({ folder }: Files, byProxy: boolean): string {
   const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path /run/${name};`);
   return `user root;
 worker_processes 1;
+error_log /run/error.log;
+error_log /run/info.log info;
 pid /run/nginx.pid;
 events { worker_connections 1024; }
 http {

@@ -13,7 +13,7 @@ const HELP = `usage: npm run test:kernel:stacks -- [options]
 
 A client and two servers, each a Linux of its own, with the director between them. In each mode and family a file
 goes down and up by HTTP, many connections are open at once, and the director is made anew of its snapshot in the
-middle of a transfer down and one up. Needs Debian's user-mode-linux, nginx and curl.
+middle of a transfer down and one up; an idle connection, where the director translates, is reset at both ends. Needs Debian's user-mode-linux, nginx, curl and bash.
 
   --mode M,...     ${Object.keys(MODES).join(', ')}; default: all that the director knows
   --family F       4 or 6; default: both

@@ -15,7 +15,7 @@ import { freePorts } from '../wires.js';
 import type { Maker } from './balancer.js';
 import { Client, type Files, Server } from './hosts.js';
 import { Middle } from './middle.js';
-import { ADDRESSES, isByProxy, type Mode, SERVER_MACS, serverSide } from './modes.js';
+import { ADDRESSES, isByProxy, isTold, type Mode, SERVER_MACS, serverSide } from './modes.js';
 import { type Impairment, Switch } from './switch.js';
 
 const MIB = 1 << 20;
@@ -23,6 +23,11 @@ const MIB = 1 << 20;
 const SMALL = 128 << 10;
 /** How often connections are counted, ms. */
 const COUNT_MS = 100;
+/** Seconds after which the director forgets who is idle: less than any program waits. */
+const IDLE_SECONDS = 1;
+/** How often servers are asked whether they have heard of it, and how often at most. */
+const ASK_MS = 100;
+const ASKS = 50;
 
 /** What is tried. */
 export interface Trial {
@@ -50,6 +55,7 @@ export async function tryAll(trial: Trial, tell: Tell): Promise<void> {
       () => lab.down(true),
       () => lab.up(true),
     );
+  if (isTold(mode)) parts.push(() => lab.idle());
   for (const part of parts) {
     const started = performance.now();
     const text = await part();
@@ -174,6 +180,27 @@ class Lab implements AsyncDisposable {
     await counted;
     if (most < many) throw new Error(`expected ${many} connections at once, were ${most}`);
     return `${many} connections, ${most} at once`;
+  }
+
+  /** The client asks to send, is told to, and says no more: the director forgets both, and tells them. */
+  async idle(): Promise<string> {
+    this.#middle.balancer.expireAfter(IDLE_SECONDS);
+    this.#connections++;
+    const before = await this.#resets();
+    await this.#client.idle();
+    let resets = 0;
+    for (let asks = 0; asks < ASKS && resets === 0; asks++) {
+      await setTimeout(ASK_MS);
+      resets = (await this.#resets()) - before;
+    }
+    if (resets !== 1) throw new Error(`expected one server to be reset, were ${resets}`);
+    return 'an idle connection: a reset for the client, and one for its server';
+  }
+
+  /** How often servers found a connection reset. */
+  async #resets(): Promise<number> {
+    const counts = await Promise.all(this.#servers.map((server) => server.resets()));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** What the servers say who asked. */

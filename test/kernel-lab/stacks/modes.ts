@@ -129,6 +129,11 @@ export function isByProxy({ service }: Mode): boolean {
   return service?.carry?.startsWith('proxy') === true;
 }
 
+/** Whether both ends of an established connection are told when it times out: those that the director translates, by its own timeouts. */
+export function isTold({ answers, service }: Mode): boolean {
+  return answers !== 'past' && service?.profile === undefined;
+}
+
 /** The servers' addresses, and others at their side. */
 export function serverSide({ serverFamily }: Mode, family: Family): Addresses {
   return ADDRESSES[serverFamily ?? family];
