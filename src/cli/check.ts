@@ -78,11 +78,23 @@ function checkRules(text: string, file: string, dialect: Dialect): Problem[] {
     const at = { file: nameOf(file), line: i + 1 };
     noteErrors(problems, () => {
       const rule = parseRule(line, at, dialect);
-      if (rule !== undefined) rules.push(rule);
+      if (rule === undefined) return;
+      rules.push(rule);
+      problems.push(...otherPort(rule, line));
     });
   }
   // What hangs on a line that could not be read would be refused for that alone.
-  return hasError(problems) ? problems : refusalsOf(rules);
+  return hasError(problems) ? problems : [...problems, ...refusalsOf(rules)];
+}
+
+/** ipvsadm passes over the port of a server that packets reach untranslated. */
+function otherPort(rule: RuleCommand, line: string): Problem[] {
+  if (rule.command !== 'add-server' && rule.command !== 'edit-server') return [];
+  const { at, dest } = rule;
+  const [, given] = /\s(?:-r|--real-server)[\s=]*\S+:(\d+)(?:\s|$)/.exec(line) ?? [];
+  if (given === undefined || Number(given) === dest.port) return [];
+  const text = `${dest.method.toUpperCase()} keeps the port: the server gets ${dest.port}, not ${given}`;
+  return [{ at, severity: 'warning', text }];
 }
 
 /** Room for more than anyone has; what still does not fit is taken for good. */

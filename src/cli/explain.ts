@@ -18,7 +18,10 @@ import { walkText } from './walk-text.js';
 const SPEC: CommandSpec = {
   name: 'explain',
   summary: "one packet's way through the director, and why",
-  usage: ['-i NAME=FILE... --packet N --rules FILE --network FILE [OPTIONS]'],
+  usage: [
+    '-i NAME=FILE... --packet N --rules FILE --network FILE [OPTIONS]',
+    '-i NAME=FILE... --packet N --from STATE [OPTIONS]',
+  ],
   options: [
     {
       name: 'infile',

@@ -20,7 +20,10 @@ import { countFates, type RewriteSummary, summaryText } from './summary.js';
 const SPEC: CommandSpec = {
   name: 'rewrite',
   summary: 'captures and rules in, rewritten captures out',
-  usage: ['-i NAME=FILE... --rules FILE --network FILE -o FILE... [OPTIONS]'],
+  usage: [
+    '-i NAME=FILE... --rules FILE --network FILE -o FILE... [OPTIONS]',
+    '-i NAME=FILE... --from STATE -o FILE... [OPTIONS]',
+  ],
   options: [
     {
       name: 'infile',
@@ -59,7 +62,9 @@ and what left because of it (outbound); comments give verdict and reason, and on
 packet id joins a frame with all that it caused. In Wireshark: frame.comment,
 frame.packet_id.
 
-The same input, rules and seed always give the same bytes.
+The same input, rules and seed always give the same bytes. So does a second run
+that goes on from the first one's state (--state FILE, then --from FILE). Packets
+that were captured before a state's last one are judged at that one's time.
 
 Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
 processed and written, and the other captures wholly; of a damaged gzip file all
@@ -99,9 +104,9 @@ export async function rewriteCommand(argv: readonly string[], io: Io): Promise<n
   const inputs = await Inputs.open(words, director.network, canStay(director) ? director.burst : undefined);
   const read = [
     ...readFiles(inputs),
-    { file: options.need('rules'), what: 'the rules' },
-    { file: options.need('network'), what: 'the network' },
-    ...(state === undefined ? [] : [{ file: state, what: 'the state' }]),
+    ...options.all('rules').map((file) => ({ file, what: 'the rules' })),
+    ...options.all('network').map((file) => ({ file, what: 'the network' })),
+    ...[...options.all('state'), ...options.all('from')].map((file) => ({ file, what: 'the state' })),
   ];
   if (!(await inputs.start(io.stop))) return reportDamage(inputs.merger.damages, io);
   const outputs = openOutputs(outWords, director.network, read, director.burst.bytes, {

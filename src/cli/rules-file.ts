@@ -29,6 +29,7 @@ export function isKeepalived(text: string): boolean {
 export function readRules(file: string, dialect: Dialect): readonly RuleCommand[] {
   const text = readText(file);
   const name = nameOf(file);
+  if (/^\s*\{/.test(text)) throw usageError(`${name}: this is JSON, and no rules; --network takes the network`);
   if (!isKeepalived(text)) return parseRules(text, name, dialect);
   return parseKeepalived(text, { file: name, include: includedFiles }).rules;
 }

@@ -1,8 +1,9 @@
 /**
- * A director from files: `--rules`, `--network`, `--sysctl`, `--ecn`, `--seed`, `--connections`.
+ * A director from files: `--rules`, `--network`, `--sysctl`, `--ecn`, `--seed`, `--connections`; or `--from` one's state.
  *
  * @module
  */
+import { existsSync } from 'node:fs';
 import { Director, type DirectorOptions, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { applyRules, type RuleCommand } from '../rules/ipvsadm.js';
@@ -13,6 +14,7 @@ import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
 import { MADE_ROOM } from './rewrite-loop.js';
 import { DIALECT_OPTION, nameOf, parseDialect, readRules, readText } from './rules-file.js';
+import { loadState } from './state-file.js';
 
 const CONNECTIONS = 1 << 18;
 /** Those of both families still fit in 4 GiB. */
@@ -50,7 +52,17 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'seed', short: 's', value: 'N', help: 'seed of all randomness (default 0: every run is the same)' },
   { name: 'connections', value: 'N', help: `room in the connection table of each family (default ${CONNECTIONS})` },
+  {
+    name: 'from',
+    value: 'FILE',
+    help:
+      'begin with the director whose state FILE is, its rules, network and connections, in place of --rules; ' +
+      '--network, --sysctl and --connections change what they name',
+  },
 ];
+
+/** What a state has, and nothing else says. */
+const IN_THE_STATE = ['rules', 'dialect', 'ecn', 'evict', 'seed'] as const;
 
 /**
  * Makes the director that the options describe.
@@ -60,6 +72,31 @@ export const SETUP_OPTIONS: readonly OptionSpec[] = [
  * @throws {CliError} for wrong options, {@link RuleError} with file and line for rules and the network
  */
 export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director {
+  const state = options.get('from');
+  return state === undefined ? setUpAnew(options, io, held) : setUpFrom(state, options, io, held);
+}
+
+function setUpFrom(state: string, options: Options, io: Pick<Io, 'err'>, held: number): Director {
+  const other = IN_THE_STATE.find((name) => options.has(name));
+  if (other !== undefined) throw usageError(`--${other} and --from exclude each other: the state says it`);
+  if (!existsSync(state)) throw usageError(`--from ${state}: there is no such file`);
+  const room = options.get('connections');
+  const connections = room === undefined ? undefined : parseCount('connections', room, 1, MOST_CONNECTIONS);
+  const director = loadState(state, {
+    arenaBytes: ARENA_BYTES + held,
+    ...(connections === undefined ? {} : { connections, connections6: connections, extensions: 2 * connections }),
+  });
+  setSysctl(director, options.all('sysctl'));
+  const network = options.get('network');
+  if (network !== undefined) setNetwork(director, parseNetwork(readText(network), nameOf(network)), nameOf(network));
+  else if (director.network.interfaces.length === 0) {
+    throw usageError(`--from ${state}: there is no network in it: --network is needed`);
+  }
+  warnOfNoService(director, state, io);
+  return director;
+}
+
+function setUpAnew(options: Options, io: Pick<Io, 'err'>, held: number): Director {
   const rulesFile = options.need('rules');
   const networkFile = options.need('network');
   const captures = options.all('infile').some((word) => splitWord(word).file === '-') ? ['-i'] : [];
@@ -86,10 +123,13 @@ export function setUp(options: Options, io: Pick<Io, 'err'>, held = 0): Director
   setSysctl(director, options.all('sysctl'));
   setNetwork(director, network, nameOf(networkFile));
   applyRules(director, rules);
-  if (director.services().length === 0) {
-    io.err(`ipvs-wasm: ${nameOf(rulesFile)}: warning: there is no service in it, so that nothing is balanced\n`);
-  }
+  warnOfNoService(director, nameOf(rulesFile), io);
   return director;
+}
+
+function warnOfNoService(director: Director, file: string, io: Pick<Io, 'err'>): void {
+  if (director.services().length > 0) return;
+  io.err(`ipvs-wasm: ${file}: warning: there is no service in it, so that nothing is balanced\n`);
 }
 
 /** A cell for each connection of FullNAT, of SNAT or behind a SYN proxy, and the local addresses that the rules name. */

@@ -6,17 +6,17 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { naming } from '../capture/source.js';
-import { Director } from '../director.js';
+import { Director, type DirectorOptions } from '../director.js';
 import { IpvsError } from '../errors.js';
 import { usageError } from './io.js';
 import { withLock } from './lock-file.js';
 
-/** The director of a state file; a new and empty one when there is no such file. */
-export function loadState(file: string): Director {
-  if (!existsSync(file)) return Director.createSync();
+/** The director of a state file, in a larger plan if given; a new and empty one when there is no such file. */
+export function loadState(file: string, plan: DirectorOptions['plan'] = {}): Director {
+  if (!existsSync(file)) return Director.createSync({ plan });
   const bytes = naming(file, () => readFileSync(file));
   try {
-    return Director.restoreSync(bytes);
+    return Director.restoreSync(bytes, { plan });
   } catch (error) {
     if (!(error instanceof IpvsError)) throw error;
     throw new IpvsError(error.code, `${file}: ${error.message}`, { cause: error });

@@ -22,13 +22,14 @@ const UOA_TYPE = 31;
 
 /**
  * The client's address that a frame carries: `undefined` when it carries none, and for what is damaged or cut off where
- * one would be. Never throws for what is in the frame. @throws TypeError when not given bytes
+ * one would be. Never throws for what is in the frame. @throws TypeError when not given bytes; RangeError for another link
  *
  * TOA is told by kind and length together: DPVS has 254 for both families, alibaba/LVS 253 for IPv6. Both kinds are
  * free for experiments (RFC 4727 §4), so a frame that no such director sent may have an option of that form by chance.
  */
 export function decodeClient(frame: Uint8Array, link: LinkKind = 'ether'): CarriedClient | undefined {
   if (!(frame instanceof Uint8Array)) throw new TypeError('expected a frame as a Uint8Array');
+  if (link !== 'ether' && link !== 'raw') throw new RangeError(`expected a link of ether or raw, got ${String(link)}`);
   const headers = locateHeaders(frame, link);
   if (headers === undefined || !headers.isFirst) return undefined;
   return uoaOption(frame, headers) ?? transport(frame, headers);

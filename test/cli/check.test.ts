@@ -61,6 +61,17 @@ describe('ipvs-wasm check', () => {
     ]);
   });
 
+  it('warns of ports that ipvsadm passes over', async () => {
+    const servers = ['10.0.0.11:8080 -g', '10.0.0.12:80 -g', '10.0.0.13 -g', '10.0.0.14:8080 -m', '10.0.0.15:8080 -i'];
+    const rules = file('ports.txt', '-A -t 10.0.0.100:80', ...servers.map((each) => `-a -t 10.0.0.100:80 -r ${each}`));
+    expect(await run('check', rules)).toMatchObject({
+      code: 0,
+      out:
+        `${rules}:2: warning: DR keeps the port: the server gets 80, not 8080\n` +
+        `${rules}:6: warning: TUN keeps the port: the server gets 80, not 8080\n`,
+    });
+  });
+
   it('warns of servers by FullNAT that no local address leads to', async () => {
     const rules = file('laddr.txt', '-A -t 10.0.0.100:80', '-a -t 10.0.0.100:80 -r 10.1.0.11 --fullnat');
     const { code, out } = await run('check', rules);

@@ -139,6 +139,7 @@ describe('errors', () => {
     expect(await refused(...start, '--rules', badRules, '--network', network)).toMatch(`${badRules}:2:`);
     const twice = join(folder, 'twice.txt');
     writeFileSync(twice, '\n-A -t 10.0.0.100:80\n-A -t 10.0.0.100:80\n');
+    expect(await refused(...start, '--rules', network, '--network', network)).toMatch('this is JSON, and no rules');
     expect(await refused(...start, '--rules', twice, '--network', network)).toMatch(`${twice}:3:`);
     const badNetwork = join(folder, 'net.json');
     writeFileSync(badNetwork, '{\n  "addr": [\n');

@@ -250,6 +250,14 @@ describe('a damaged file', () => {
     [server('persistence_granularity 64'), '1: error: a persistence_granularity of 64 is none of IPv4'],
     [server('quorum 2'), '2: warning: a quorum of 2 is more than all weights together, 1'],
     [server('nat_mask 255.255.255.255'), '2: warning: nat_mask is not handled, the line is ignored'],
+    [
+      server('real_server 10.1.0.12 80 {\nTCP_CHECK {\nconnect_timeout soon\n}\n}'),
+      '4: error: connect_timeout: expected a number, got "soon"',
+    ],
+    [
+      server('real_server 10.1.0.12 80 {\nPING_CHECK {\nretry\nalpha\ndelay_before_retry 0.5\n}\n}'),
+      '4: error: retry: expected a number, got ""',
+    ],
     [server('real_server 10.1.0.12 80 {\nHTTP_GET {\nulr {\n}\n}\n}'), '4: error: unknown word "ulr" in HTTP_GET'],
     [
       server('real_server 10.1.0.12 80 {\nweight 70000\n}'),

@@ -177,3 +177,9 @@ it('takes any bytes, and what it finds lies within them', () => {
     { numRuns: 20_000 },
   );
 });
+
+it('refuses another kind of link', () => {
+  expect(() => decodeClient(new Uint8Array(60), 'wifi' as never)).toThrow(
+    new RangeError('expected a link of ether or raw, got wifi'),
+  );
+});

@@ -15,9 +15,10 @@ export interface KeepalivedChecker {
   readonly settings: readonly KeepalivedStatement[];
 }
 
-const TIMES = ['alpha', 'connect_timeout', 'retry', 'delay_before_retry', 'warmup', 'delay_loop'];
+const TIMES = ['connect_timeout', 'retry', 'delay_before_retry', 'warmup', 'delay_loop'];
 const TARGET = ['connect_ip', 'connect_port', 'bindto', 'bind_if', 'bind_port', 'fwmark'];
-const COMMON = [...TARGET, ...TIMES, 'log_all_failures'];
+const SWITCHES = ['alpha', 'log_all_failures'];
+const COMMON = [...TARGET, ...TIMES, ...SWITCHES];
 /** `nb_get_retry` is an old name of `retry`. */
 const HTTP = [...COMMON, 'nb_get_retry', 'http_protocol', 'fast_recovery', 'url', 'virtualhost'];
 
@@ -28,7 +29,7 @@ const CHECKERS: Readonly<Record<string, readonly string[]>> = {
   TCP_CHECK: COMMON,
   SMTP_CHECK: [...COMMON, 'helo_name', 'host'],
   DNS_CHECK: [...COMMON, 'type', 'name'],
-  MISC_CHECK: [...TIMES, 'log_all_failures', 'misc_path', 'misc_timeout', 'misc_dynamic', 'user'],
+  MISC_CHECK: [...TIMES, ...SWITCHES, 'misc_path', 'misc_timeout', 'misc_dynamic', 'user'],
   BFD_CHECK: ['name'],
   PING_CHECK: COMMON,
   UDP_CHECK: [...COMMON, 'payload', 'require_reply', 'min_reply_length', 'max_reply_length'],
@@ -54,11 +55,7 @@ const INNER: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Words of real and virtual servers about checks, and about whom to tell. */
-export const HEALTH_WORDS: readonly string[] = [
-  ...TIMES.filter((word) => word !== 'alpha'),
-  'smtp_alert',
-  'virtualhost',
-];
+export const HEALTH_WORDS: readonly string[] = [...TIMES, 'smtp_alert', 'virtualhost'];
 
 /** The checker that a statement is; `undefined` for what is none. */
 export function checkerOf(statement: KeepalivedStatement, problems: Problems): KeepalivedChecker | undefined {
@@ -78,9 +75,17 @@ function checkWords(
   for (const { at, words, block: inner } of block) {
     const name = words[0]!;
     if (!known.includes(name)) problems.error(at, `unknown word "${name}" in ${where}`);
+    else if (TIMES.includes(name)) checkNumber(at, words, problems);
     else if (inner !== undefined) {
       if (Object.hasOwn(INNER, name)) checkWords(name, inner, INNER[name]!, problems);
       else problems.error(at, `${name} has no block`);
     }
+  }
+}
+
+/** Seconds, which may have a fraction, or times. */
+function checkNumber(at: RuleSource, [name, value = '', ...others]: readonly string[], problems: Problems): void {
+  if (others.length > 0 || !/^\d+(\.\d+)?$/.test(value)) {
+    problems.error(at, `${name}: expected a number, got "${[value, ...others].join(' ')}"`);
   }
 }
