@@ -196,11 +196,6 @@ function carrierOf(service: ServiceConfig): Carry {
   const { carry } = service;
   if (carry === undefined) return Carry.None;
   const number = lookUp(CARRIERS, 'carry', carry);
-  if (service.synproxy) {
-    throw new RangeError(
-      `service.carry: expected none behind a SYN proxy (synproxy), which tells servers nothing yet, got ${carry}`,
-    );
-  }
   if ('protocol' in service && !CARRIED[service.protocol].includes(carry)) {
     const known = CARRIED[service.protocol].join(', ') || 'none';
     throw new RangeError(`service.carry: expected one that ${service.protocol} has (${known}), got ${carry}`);

@@ -484,7 +484,7 @@ function readLocal(view: DataView, at: number): Pick<ConnectionInfo, 'localAddre
 function controlsAny(view: DataView, at: number, isTemplate: boolean): boolean {
   const control = view.getUint32(at + abi.CONN_CONTROL, true);
   const isExtended = !isTemplate && (control & abi.EXTENDED) !== 0;
-  if (!isTemplate && !isExtended) return false;
+  if (!isTemplate && (!isExtended || view.getUint8(at + abi.CONN_METHOD) >= Method.FullNat)) return false;
   return view.getUint32(isTemplate ? at + abi.CONN_CONTROLS : control - abi.EXTENDED + abi.EXT_CONTROLS, true) !== 0;
 }
 

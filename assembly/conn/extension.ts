@@ -100,6 +100,11 @@ export class Extension {
   set firstData(value: u32) {
     store<u32>(changetype<usize>(this), value, EXT_FIRST_DATA);
   }
+  /** The server has sent a SYN-ACK with that number. */
+  noteAnswer(number: u32): void {
+    this.firstData = number + 1;
+    this.flags = this.flags | ExtensionFlag.Answered;
+  }
   has(flag: u32): bool {
     return (this.flags & flag) != 0;
   }

@@ -20,14 +20,11 @@ import { DF_BE, IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { ACK, PSH, TCP_MIN, Tcp } from '../wire/tcp';
-import { findOption, NOP, TIMESTAMP, TIMESTAMP_SIZE } from '../wire/tcp-options';
+import { findOption, NOP, TIMESTAMP, TIMESTAMP_SIZE, USUAL_SIZE } from '../wire/tcp-options';
 import { CHECKSUM_ZERO, UDP_SIZE, Udp } from '../wire/udp';
 import { headerSize, isUnsummed, writeHeader } from './carry-datagram';
 import { putLink } from './link';
 import { takeFrame } from './made';
-
-/** Bytes that timestamps take with the two NOPs in front of them. */
-const STAMP_SIZE: u32 = TIMESTAMP_SIZE + 2;
 
 /** Makes it: `packet` is translated, and will go on `hop`. Null: there is no room, which is counted. */
 export function makeAhead(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): Descriptor | null {
@@ -114,7 +111,7 @@ function writeFront(ip: usize, bytes: u32, packet: Scratch, conn: Conn): void {
 
 /** Bytes of the options of a segment of its own. */
 function optionsSize(packet: Scratch, conn: Conn): u32 {
-  const stamp = stampOf(packet) == 0 ? 0 : STAMP_SIZE;
+  const stamp = stampOf(packet) == 0 ? 0 : USUAL_SIZE;
   return stamp + (conn.extension.carry == Carry.Toa ? carriedSize(conn.isV6) : 0);
 }
 
@@ -144,7 +141,7 @@ function writeSegment(l4: usize, packet: Scratch, conn: Conn): void {
   if (stamp != 0) {
     memory.fill(at, <u8>NOP, 2);
     memory.copy(at + 2, stamp, TIMESTAMP_SIZE);
-    at += STAMP_SIZE;
+    at += USUAL_SIZE;
   }
   if (!isToa) writePrefix(at, conn);
 }

@@ -15,9 +15,9 @@ import { prefixSize, toaKind, writePrefix } from '../flow/carried';
 import { openGap } from '../flow/gap';
 import { isSane } from '../flow/sequence';
 import { Hop } from '../net/hop';
-import { carriedSize, writeCarried } from '../wire/carried';
+import { carriedSize, mssBeside, writeCarried } from '../wire/carried';
 import { difference16, difference32, fold, sum, update } from '../wire/checksum';
-import { ACK, DATA_OFFSET, FIN, MSS_DEFAULT, MSS_DEFAULT6, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
+import { ACK, DATA_OFFSET, FIN, RST, SYN, TCP_MIN, Tcp, URG } from '../wire/tcp';
 import {
   areUsual,
   effaceToa,
@@ -48,7 +48,7 @@ function carryToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu:
   const tells = mustTell(changetype<Tcp>(packet.l4), conn.extension);
   const isUsual = areUsual(packet.l4, header);
   if (!tells && isUsual) return Told.Done;
-  const size = carriedSize(packet.isV6);
+  const size = carriedSize(conn.isV6);
   if (isUsual && isRoom(frame, packet, hop, mtu, size)) {
     const offset = load<u16>(packet.l4, DATA_OFFSET);
     putToa(frame, packet, conn, header, size);
@@ -80,7 +80,7 @@ function mustTell(tcp: Tcp, extension: Extension): bool {
 /** Puts the option behind the fixed header; NOPs give way to it. False: there is no room even so. */
 function insertToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): bool {
   const header = changetype<Tcp>(packet.l4).headerLength;
-  const size = carriedSize(packet.isV6);
+  const size = carriedSize(conn.isV6);
   let grown = <i32>size;
   if (header + size > TCP_MAX || !isRoom(frame, packet, hop, mtu, size)) {
     const squeezed = TCP_MIN + squeezedSize(packet.l4, header) + size;
@@ -96,7 +96,7 @@ function insertToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu
 function putToa(frame: Descriptor, packet: Scratch, conn: Conn, header: u32, grown: i32): void {
   openGap(frame, packet, packet.l4 + TCP_MIN, grown);
   changetype<Tcp>(packet.l4).headerLength = header + grown;
-  writeCarried(packet.l4 + TCP_MIN, toaKind(conn), packet.isV6, conn.cportBE, conn.caddr);
+  writeCarried(packet.l4 + TCP_MIN, toaKind(conn), conn.isV6, conn.cportBE, conn.caddr);
 }
 
 /** Puts the header of the PROXY protocol in front of the first byte, until the server has acknowledged it. */
@@ -180,8 +180,7 @@ export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): voi
   const flags = tcp.flags;
   const numbers = extension.sequence(Direction.In);
   if ((flags & (SYN | ACK)) == (SYN | ACK)) {
-    extension.firstData = tcp.sequence + 1;
-    extension.flags = extension.flags | ExtensionFlag.Answered;
+    extension.noteAnswer(tcp.sequence);
     if (extension.carry == Carry.Toa) lowerMss(frame, packet, conn.isV6);
   }
   if ((flags & ACK) == 0 || !extension.has(ExtensionFlag.Begun) || extension.has(ExtensionFlag.Heard)) return;
@@ -222,15 +221,13 @@ function raiseEdges(packet: Scratch, place: u32, size: u32): u64 {
   return changed(packet, before);
 }
 
-/** MSS less what TOA takes of a client of that family: not less than that leaves of what every host takes, if it was not. */
+/** A server's MSS leaves room for TOA of a client of that family. */
 function lowerMss(frame: Descriptor, packet: Scratch, v6: bool): void {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const option = findOption(packet.l4, header, MSS, MSS_SIZE);
   if (option == 0) return;
   const mss = <u32>bswap<u16>(load<u16>(option, 2));
-  const size = carriedSize(v6);
-  const least = min<u32>(mss, (v6 ? MSS_DEFAULT6 : MSS_DEFAULT) - size);
-  const lower = <u32>max<i32>(<i32>least, <i32>mss - <i32>size);
+  const lower = mssBeside(mss, v6);
   if (lower == mss) return;
   const before = sum(packet.l4, header);
   store<u16>(option, bswap<u16>(<u16>lower), 2);

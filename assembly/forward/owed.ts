@@ -12,6 +12,7 @@ import { Conn } from '../conn/record';
 import { endConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { firstOwing, hang, remaining, unhang } from '../conn/wheel';
+import { Scratch } from '../descriptor';
 import { RST } from '../wire/tcp';
 import { takeFrame } from './made';
 import { ownHeaders, putSegment } from './own-segment';
@@ -30,7 +31,8 @@ export function sendOwed(): void {
       unhang(conn);
       hang(conn);
     } else if (isAwaiting(conn)) {
-      if (!askAgain(conn)) return;
+      // No frame is parsed yet: what there is of the first one is free.
+      if (!askAgain(Scratch.at(0), conn)) return;
     } else {
       if (owesReset(conn) && !(resetEnd(conn, Direction.Out) && resetEnd(conn, Direction.In))) return;
       endConnection(conn);

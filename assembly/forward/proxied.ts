@@ -5,6 +5,8 @@
  * @module
  */
 import { EXT_IN } from '../../src/abi/connections';
+import { ScratchFlag } from '../../src/abi/frames';
+import { Protocol } from '../../src/abi/protocol';
 import { SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -22,8 +24,11 @@ import { isSane } from '../flow/sequence';
 import { Hop, resolveAny } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countOut } from '../service/stats';
+import { countReason } from '../superblock';
 import { isStamped, NO_SCALE, OFFER_MAX, readOffer, scaleOf, stampOf, writeOffer } from '../wire/offer';
-import { ACK, RST, SYN, Tcp } from '../wire/tcp';
+import { ACK, RST, SYN, TCP_MIN, Tcp } from '../wire/tcp';
+import { USUAL_SIZE } from '../wire/tcp-options';
+import { carry, Told } from './carry';
 import { putLink } from './link';
 import { takeFrame } from './made';
 import { ownHeaders, putSegment } from './own-segment';
@@ -37,6 +42,11 @@ function firstNumber(conn: Conn): u32 {
   return toReceiver(changetype<usize>(conn.extension) + EXT_IN, proxiedOf(conn).number);
 }
 
+/** The same of its first byte of data: behind what is told in front of them. */
+function firstDataNumber(conn: Conn): u32 {
+  return toReceiver(changetype<usize>(conn.extension) + EXT_IN, proxiedOf(conn).number + 1);
+}
+
 /** Writes a segment to the server at `ip`, around its options. */
 function putForServer(
   ip: usize,
@@ -48,7 +58,7 @@ function putForServer(
   options: u32,
 ): void {
   const ports = rotl<u32>(conn.outPortsBE, 16);
-  putSegment(ip, conn.isV6, conn.replyTo, conn.daddr, ports, sequence, acknowledgement, flags, window, options);
+  putSegment(ip, conn.isServerV6, conn.replyTo, conn.daddr, ports, sequence, acknowledgement, flags, window, options);
 }
 
 /** Writes a segment to the client at `ip`, around its options; it is the first behind the cookie. */
@@ -58,16 +68,17 @@ function putForClient(ip: usize, conn: Conn, cookie: u32, flags: u32, window: u3
   putSegment(ip, conn.isV6, conn.vaddr, conn.caddr, ports, cookie + 1, next, flags, window, options);
 }
 
-/** Writes the SYN to the server at `ip`: with what the client offered, as far as it was told the same. */
-function putSyn(ip: usize, conn: Conn): void {
+/** Writes the SYN to the server at `ip`: with what the client offered, as far as it was told the same. Bytes of its options. */
+function putSyn(ip: usize, conn: Conn): u32 {
   const own = proxiedOf(conn);
   const terms = own.terms;
-  const at = ip + ownHeaders(conn.isV6);
+  const at = ip + ownHeaders(conn.isServerV6);
   const scale = scaleIn(terms);
   const options = writeOffer(at, sizeIn(terms), scale, hasSackIn(terms), isStampedIn(terms), own.stamp, 0);
   // No window of a SYN is scaled.
   const window = scale == NO_SCALE ? own.window : min<u32>(own.window << scale, WINDOW_MAX);
   putForServer(ip, conn, firstNumber(conn), 0, SYN, window, options);
+  return options;
 }
 
 /** The way to the connection's client. */
@@ -77,9 +88,12 @@ export function hopToClient(conn: Conn): Hop {
   return hop;
 }
 
-/** Where in a frame a segment to `hop` is to be written; 0, and the frame is judged, when it cannot be sent. */
-function roomIn(frame: Descriptor, packet: Scratch, hop: Hop): usize {
-  const ip = startOf(packet, ownHeaders(packet.isV6) + OFFER_MAX);
+/**
+ * Where in a frame a segment of that family to `hop` is to be written, which has so many bytes of options; 0, and the frame is
+ * judged, when it cannot be sent.
+ */
+function roomIn(frame: Descriptor, packet: Scratch, hop: Hop, v6: bool, options: u32): usize {
+  const ip = startOf(packet, ownHeaders(v6) + options);
   if (hop.kind != HopKind.Forward && hop.kind != HopKind.NoNeighbour) {
     frame.judge(Verdict.Drop, hop.kind == HopKind.Local ? Reason.LocalBoundary : Reason.NoRoute);
     return 0;
@@ -94,13 +108,40 @@ export function send(frame: Descriptor, ip: usize, hop: Hop, reason: Reason): vo
   frame.judge(Verdict.Forward, reason);
 }
 
+/**
+ * The frame is the segment at `ip` now, with so many bytes of options, which goes to the server in the client's name: it tells
+ * the server who that is, as the client's own would. `packet` is free.
+ */
+function sendForClient(
+  frame: Descriptor,
+  packet: Scratch,
+  conn: Conn,
+  hop: Hop,
+  ip: usize,
+  options: u32,
+  reason: Reason,
+): void {
+  const v6 = conn.isServerV6;
+  const mtu = changetype<Dest>(conn.dest).pathMtu(hop);
+  forgetPartial(frame);
+  frame.headroom = <u32>min<usize>(ip - frame.floor, 0xffff);
+  frame.address = ip;
+  packet.flags = v6 ? <u32>ScratchFlag.V6 : 0;
+  packet.protocol = Protocol.Tcp;
+  packet.ip = ip;
+  packet.l4 = ip + ownHeaders(v6) - TCP_MIN;
+  packet.l4Length = TCP_MIN + options;
+  frame.length = packet.totalLength;
+  // One of its own, to tell it before, would be as long.
+  if (carry(frame, packet, conn, hop, mtu) == Told.Ahead) countReason(Reason.ClientAddressLost);
+  send(frame, packet.ip, hop, reason);
+}
+
 /** Lets the client's segment become the SYN to the server. When it cannot be sent now, it is tried again. */
 export function sendSyn(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const hop = hopToServer(conn);
-  const ip = roomIn(frame, packet, hop);
-  if (ip == 0) return;
-  putSyn(ip, conn);
-  send(frame, ip, hop, Reason.SynProxied);
+  const ip = roomIn(frame, packet, hop, conn.isServerV6, OFFER_MAX);
+  if (ip != 0) sendForClient(frame, packet, conn, hop, ip, putSyn(ip, conn), Reason.SynProxied);
 }
 
 /** Judges what a server says that has not answered the SYN yet. */
@@ -130,7 +171,7 @@ export function answerServer(frame: Descriptor, packet: Scratch, conn: Conn): vo
 function resetServer(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const hop = hopToServer(conn);
   const sequence = changetype<Tcp>(packet.l4).acknowledgement;
-  const ip = roomIn(frame, packet, hop);
+  const ip = roomIn(frame, packet, hop, conn.isServerV6, 0);
   if (ip == 0) return;
   putForServer(ip, conn, sequence, 0, RST, 0, 0);
   send(frame, ip, hop, Reason.SynProxyReset);
@@ -139,7 +180,7 @@ function resetServer(frame: Descriptor, packet: Scratch, conn: Conn): void {
 /** The server refuses: so does the director. */
 function relayReset(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const hop = hopToClient(conn);
-  const ip = roomIn(frame, packet, hop);
+  const ip = roomIn(frame, packet, hop, conn.isV6, 0);
   if (ip != 0) {
     putForClient(ip, conn, proxiedOf(conn).cookie, RST | ACK, 0, 0);
     send(frame, ip, hop, Reason.SynProxyReset);
@@ -169,22 +210,24 @@ function connect(frame: Descriptor, packet: Scratch, conn: Conn): void {
   const bytes = tcp.window;
   const ahead = stamped ? ownStamp(conn) - stampOf(offer) : 0;
   establish(conn, cookie - number, ahead, scaleIn(own.terms) == NO_SCALE ? NO_SCALE : scaleOf(offer));
+  if (conn.isFull) conn.extension.noteAnswer(number);
   if (tellsEnds()) noteExpected(conn, cookie + 1, tcp.acknowledgement);
   openWindow(frame, conn, cookie, toClient(bytes, own), stamp);
 
   const hop = hopToServer(conn);
-  const ip = roomIn(frame, packet, hop);
+  const v6 = conn.isServerV6;
+  const ip = roomIn(frame, packet, hop, v6, stamped ? USUAL_SIZE : 0);
   if (ip == 0) return;
-  const options = writeOffer(ip + ownHeaders(conn.isV6), 0, NO_SCALE, false, stamped, stamp, stampOf(offer));
-  putForServer(ip, conn, firstNumber(conn) + 1, number + 1, ACK, toServer(window, own), options);
-  send(frame, ip, hop, Reason.SynProxyAck);
+  const options = writeOffer(ip + ownHeaders(v6), 0, NO_SCALE, false, stamped, stamp, stampOf(offer));
+  putForServer(ip, conn, firstDataNumber(conn), number + 1, ACK, toServer(window, own), options);
+  sendForClient(frame, packet, conn, hop, ip, options, Reason.SynProxyAck);
 }
 
 /** Neither can do without timestamps what the other does with them. */
 function refuseBoth(frame: Descriptor, conn: Conn, number: u32): void {
   resetClient(frame, conn);
   const hop = hopToServer(conn);
-  const made = hop.kind == HopKind.Forward ? takeFrame(frame, ownHeaders(conn.isV6)) : null;
+  const made = hop.kind == HopKind.Forward ? takeFrame(frame, ownHeaders(conn.isServerV6)) : null;
   if (made != null) {
     putForServer(made.address, conn, firstNumber(conn) + 1, number + 1, RST | ACK, 0, 0);
     send(made, made.address, hop, Reason.SynProxyReset);
@@ -230,23 +273,26 @@ export function refuseClient(cause: Descriptor, packet: Scratch): void {
   send(made, made.address, hop, Reason.SynProxyReset);
 }
 
-/** A server has been silent: it is asked once more, or the client is told that there is none. False: there is no room for that. */
-export function askAgain(conn: Conn): bool {
-  if (proxiedOf(conn).retries != 0) return sendAgain(conn);
+/**
+ * A server has been silent: it is asked once more, by the room in `packet`, or the client is told that there is none. False:
+ * there is no room for that.
+ */
+export function askAgain(packet: Scratch, conn: Conn): bool {
+  if (proxiedOf(conn).retries != 0) return sendAgain(packet, conn);
   if (!resetClient(null, conn)) return false;
   endConnection(conn);
   return true;
 }
 
 /** Sends the SYN once more. False: there is no room for it. */
-function sendAgain(conn: Conn): bool {
+function sendAgain(packet: Scratch, conn: Conn): bool {
   const hop = hopToServer(conn);
   if (hop.kind == HopKind.Forward) {
-    const made = takeFrame(null, ownHeaders(conn.isV6) + OFFER_MAX);
+    const made = takeFrame(null, ownHeaders(conn.isServerV6) + OFFER_MAX);
     if (made == null) return false;
-    putSyn(made.address, conn);
     made.conn = <u32>changetype<usize>(conn);
-    send(made, made.address, hop, Reason.SynProxied);
+    const options = putSyn(made.address, conn);
+    sendForClient(made, packet, conn, hop, made.address, options, Reason.SynProxied);
   }
   countRetry(conn);
   return true;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Profile } from '../../src/abi/protocol';
+import { Carry, Profile } from '../../src/abi/protocol';
 import {
   SB_HOP_BACK,
   SB_SYNPROXY_DEFER,
@@ -25,6 +25,7 @@ import { isSane } from '../flow/sequence';
 import { Hop, resolveAny } from '../net/hop';
 import { Service } from '../service/service';
 import { field, now32 } from '../superblock';
+import { mssBeside } from '../wire/carried';
 import { hasSack, isStamped, mssOf, NO_SCALE, OFFER_MAX, readOffer, scaleOf, stampOf, writeOffer } from '../wire/offer';
 import { portsBE } from '../wire/ports';
 import { ACK, MSS_DEFAULT, MSS_DEFAULT6, SYN, Tcp } from '../wire/tcp';
@@ -52,7 +53,8 @@ export function answerSyn(frame: Descriptor, packet: Scratch, service: Service):
   }
   const tcp = changetype<Tcp>(packet.l4);
   const offer = readOffer(packet.l4, tcp.headerLength);
-  const own = field(SB_SYNPROXY_MSS) - (v6 ? LONGER_HEADER : 0);
+  const most = field(SB_SYNPROXY_MSS) - (v6 ? LONGER_HEADER : 0);
+  const own = service.carry == Carry.Toa ? mssBeside(most, v6) : most;
   const said = mssOf(offer);
   const theirs = said != 0 ? said : v6 ? MSS_DEFAULT6 : MSS_DEFAULT;
   const scale = scaleOf(offer);

@@ -4,6 +4,7 @@
  * @module
  */
 import { copyAddress6 } from './ipv6';
+import { MSS_DEFAULT, MSS_DEFAULT6 } from './tcp';
 
 /** Bytes of such an option. */
 export const CARRIED4_SIZE: u32 = 8;
@@ -23,6 +24,13 @@ export const OPP_VERSION6: u32 = 0x20;
 /** Bytes of the option for an address of that family. */
 export function carriedSize(v6: bool): u32 {
   return v6 ? CARRIED6_SIZE : CARRIED4_SIZE;
+}
+
+/** An MSS less what it takes of a client of that family: not less than that leaves of what every host takes, if it was not. */
+export function mssBeside(mss: u32, v6: bool): u32 {
+  const size = carriedSize(v6);
+  const least = min<u32>(mss, (v6 ? MSS_DEFAULT6 : MSS_DEFAULT) - size);
+  return <u32>max<i32>(<i32>least, <i32>mss - <i32>size);
 }
 
 /** Writes it; `address` is where the address is. */

@@ -20,7 +20,7 @@ export const TCP_MAX: u32 = 60;
 
 /** The options of nearly every segment, as they begin: two NOPs, then timestamps, and their bytes. */
 const NOP_NOP_TIMESTAMP: u32 = 0x0a080101;
-const USUAL_SIZE: u32 = 12;
+export const USUAL_SIZE: u32 = 12;
 
 /** The first option from `at` on that is no NOP; 0 when the options end before. */
 export function nextOption(at: usize, end: usize): usize {

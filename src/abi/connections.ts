@@ -92,15 +92,15 @@ export const EXT_USED = 4;
 export const EXT_FTP = 5;
 /** FullNAT. u16: the local port. */
 export const EXT_LPORT_BE = 6;
-/** u32 each, as CONN_CONTROLS and CONN_RELEASED: what the connection controls itself. Not of FullNAT, which controls nobody. */
+/** u32 each, as CONN_CONTROLS and CONN_RELEASED: what the connection controls itself. Not by FullNAT, nor behind a SYN proxy. */
 export const EXT_CONTROLS = 8;
 export const EXT_RELEASED = 12;
 /** SEQUENCE_SIZE bytes each: how the numbers of its client's segments, and those of its server's, are adjusted. */
 export const EXT_IN = 16;
 export const EXT_OUT = 28;
-// FullNAT. u32: the number of a server's first byte of data, in place of EXT_OUT, which it has none of; u32: the record of the local address; u8 each:
+// FullNAT. u32: the number of a server's first byte of data, in place of EXT_CONTROLS; u32: the record of the local address; u8 each:
 // Profile; ExtensionFlag bits; Carry; datagrams that have named the client; ADDRESS_SIZE bytes: the local address.
-export const EXT_FIRST_DATA = 28;
+export const EXT_FIRST_DATA = 8;
 export const EXT_LOCAL = 40;
 export const EXT_PROFILE = 44;
 export const EXT_FLAGS = 45;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
+import { Method } from '../abi/protocol.js';
 import { type AllRecords, fail, type Records } from './inspect.js';
 
 interface One {
@@ -43,7 +44,7 @@ export function checkControl(all: AllRecords, waiting: number): void {
   if (expecting !== waiting) fail(`SB_NO_CPORT is ${waiting}, expected ${expecting}`);
   for (const { records, index, isTemplate, extension } of connections(all)) {
     const expected = controls.get(records.address(index)) ?? 0;
-    if (!isTemplate && extension === undefined) continue;
+    if (!isTemplate && (extension === undefined || isFull(records, index))) continue;
     const count = isTemplate
       ? records.word(index, abi.CONN_CONTROLS)
       : all.extensions.word(extension!, abi.EXT_CONTROLS);
@@ -65,6 +66,11 @@ function describe({ extensions }: AllRecords, records: Records, index: number): 
   const isExtended = !isTemplate && (control & abi.EXTENDED) !== 0;
   const extension = isExtended ? extensions.at(control - abi.EXTENDED, 'CONN_CONTROL') : undefined;
   return { records, index, isTemplate, extension };
+}
+
+/** By FullNAT or SNAT: it controls nobody, and has something else where that is noted. */
+function isFull(records: Records, index: number): boolean {
+  return records.byte(index, abi.CONN_METHOD) >= Method.FullNat;
 }
 
 function controlOf(all: AllRecords, { records, index, extension }: One): number {

@@ -102,10 +102,6 @@ describe('of the client itself', () => {
 });
 
 describe('what a service may have', () => {
-  it('behind a SYN proxy: nothing yet', () => {
-    expect(() => fullNat({ carry: 'toa', synproxy: true }, {}, ['tcp'])).toThrow(/synproxy.*got toa/);
-  });
-
   it.each([
     ['tcp', 4, 'uoa-option', /expected one that tcp has \(toa, proxy-v1, proxy-v2\), got uoa-option/],
     ['udp', 4, 'toa', /expected one that udp has \(uoa-option, uoa-protocol, proxy-v2\), got toa/],

@@ -173,16 +173,17 @@ function linkLength(frame: Uint8Array): number {
   return frame[12] === 0x81 ? 18 : 14;
 }
 
-/** Services of TCP behind a SYN proxy, some, if all dests are by NAT. */
+/** Services of TCP behind a SYN proxy, some, with dests by NAT and FullNAT. */
 function proxied(world: Start, random: Random): Start {
   const services = world.services.map(({ service, dests }) => {
-    // It does not tell servers their clients.
-    const { carry: _, ...rest } = service;
     const mayBe = !('fwmark' in service) && service.protocol === 'tcp' && random.once(2);
     return mayBe
       ? {
-          service: { ...rest, synproxy: true },
-          dests: dests.map(({ tunnel: _, ...dest }) => ({ ...dest, method: 'nat' as const })),
+          service: { ...service, synproxy: true },
+          dests: dests.map(({ tunnel: _, method, ...dest }) => ({
+            ...dest,
+            method: method === 'fullnat' ? ('fullnat' as const) : ('nat' as const),
+          })),
         }
       : { service, dests };
   });

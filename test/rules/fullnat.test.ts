@@ -130,6 +130,9 @@ describe('rules of FullNAT', () => {
     expect(ipvsadm(director, '-L -n').out).toContain('TCP  10.0.0.100:80 rr synproxy\n');
     applyRules(director, parseRules('-E -t 10.0.0.100:80 -s rr --synproxy disable'));
     expect(director.services()[0]).not.toHaveProperty('synproxy');
+    const telling = '-A -t 10.0.0.100:81 -s rr --proxy-protocol v2 --synproxy enable\n';
+    applyRules(director, parseRules(telling));
+    expect(saveRules(director.services()).split('\n')).toContain(telling.trimEnd());
     expect(() => parseRule('-A -t 10.0.0.100:80 --synproxy on')).toThrow(/expected enable or disable, got "on"/);
   });
 
@@ -199,7 +202,6 @@ describe('listings of FullNAT', () => {
 describe('what the director refuses of it', () => {
   it.each([
     ['-A -u 10.0.0.100:53 --toa', /expected one that udp has/],
-    ['-A -t 10.0.0.100:81 --toa --synproxy enable', /expected none behind a SYN proxy/],
     ['--add-laddr -t 10.0.0.100:80 --laddr fd00::1', /an address of the service's family, got fd00::1/],
     ['-a -t 10.0.0.100:80 -r 10.1.0.12 -g --weight 1', /behind a SYN proxy/],
   ])('%s is said in words of its own: ipvsadm has none', (line, reason) => {

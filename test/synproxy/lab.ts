@@ -5,6 +5,7 @@
  */
 import type { Director, Outcome } from '../../src/director.js';
 import type { DirectorOptions } from '../../src/director-options.js';
+import type { ServiceSettings } from '../../src/types.js';
 import type { Binary } from '../support/core.js';
 import {
   CLIENT,
@@ -20,7 +21,7 @@ import {
   VIP,
   VIP6,
 } from '../support/lab.js';
-import { ACK, SYN } from '../support/packets.js';
+import { ACK, hex, ip, ip6, join, SYN } from '../support/packets.js';
 import { build, type Options, parse, type Segment } from './segments.js';
 
 export const OFFER: Options = { mss: 1460, sackPermitted: true, stamps: [1000, 0], scale: 9 };
@@ -44,11 +45,15 @@ export const ENDS = [
   ['IPv6', V6],
 ] as const;
 
-/** A director with one server, by NAT or FullNAT, behind the proxy. */
-export function proxy({ vip, server, local }: Ends, options: DirectorOptions & { binary?: Binary } = {}): Director {
+/** A director with one server, by NAT or FullNAT, behind the proxy; `words` of its service. */
+export function proxy(
+  { vip, server, local }: Ends,
+  options: DirectorOptions & { binary?: Binary } = {},
+  words: ServiceSettings = {},
+): Director {
   const key = vip === VIP ? TCP_KEY : onV6(TCP_KEY);
   const method = local === undefined ? 'nat' : 'fullnat';
-  const settings = { synproxy: true, ...(local !== undefined && { localAddresses: [local] }) };
+  const settings = { synproxy: true, ...(local !== undefined && { localAddresses: [local] }), ...words };
   return lab([{ address: server, port: 8080, method }], options, settings, [key]);
 }
 
@@ -68,6 +73,33 @@ export function ofServer({ client, server, local = client }: Ends, words: Words,
   return fromServer(
     build({ ...usual, options: {}, payload: EMPTY, ...words, source: server, destination: local }, pad),
   );
+}
+
+export const isV6 = (address: string): boolean => address.includes(':');
+const bytesOf = (address: string): Uint8Array => (isV6(address) ? ip6(address) : u32(ip(address)));
+export const u32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >> 16, value >> 8, value);
+const PORTS = hex('9c400050');
+
+/** How a service names clients. */
+export type Way = Pick<ServiceSettings, 'carry' | 'profile'>;
+
+/** What names the client to a server by FullNAT: TOA, and what stands in front of its data. */
+export function toldOf({ carry, profile }: Way, { client, vip }: Ends): { toa: Uint8Array; prefix: Uint8Array } {
+  const none = { toa: EMPTY, prefix: EMPTY };
+  const v6 = isV6(client);
+  if (carry === undefined) return none;
+  if (carry === 'toa') {
+    const address = bytesOf(client);
+    const kind = v6 && profile === 'alibaba' ? 253 : 254;
+    return { ...none, toa: join(Uint8Array.of(kind, 4 + address.length), PORTS.subarray(0, 2), address) };
+  }
+  if (carry === 'proxy-v1') {
+    const line = `PROXY TCP${v6 ? 6 : 4} ${client} ${vip} 40000 80\r\n`;
+    return { ...none, prefix: new TextEncoder().encode(line) };
+  }
+  const ends = join(bytesOf(client), bytesOf(vip), PORTS);
+  const front = join(hex('0d0a0d0a000d0a515549540a21'), Uint8Array.of(v6 ? 33 : 17, 0, ends.length));
+  return { ...none, prefix: join(front, ends) };
 }
 
 /** What of outcomes left: its interface and its segment. */

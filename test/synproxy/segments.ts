@@ -12,6 +12,8 @@ export interface Options {
   stamps?: readonly [value: number, echo: number];
   /** Edges, two for each block. */
   sack?: readonly number[];
+  /** What names a client, read only: all bytes of it. */
+  toa?: Uint8Array;
 }
 
 export interface Segment {
@@ -79,7 +81,8 @@ function read(bytes: Uint8Array): Options {
     else if (bytes[at] === 8) options.stamps = [view.getUint32(at + 2), view.getUint32(at + 6)];
     else if (bytes[at] === 5) {
       options.sack = Array.from({ length: (length - 2) / 4 }, (_, i) => view.getUint32(at + 2 + 4 * i));
-    } else throw new Error(`option ${bytes[at]}`);
+    } else if (bytes[at] === 253 || bytes[at] === 254) options.toa = bytes.slice(at, at + length);
+    else throw new Error(`option ${bytes[at]}`);
     at += length;
   }
   return options;

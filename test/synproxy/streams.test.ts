@@ -6,9 +6,10 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { Director } from '../../src/director.js';
 import { moduleOf, SMALL_PLAN } from '../support/core.js';
+import { join } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { End, type Habits, type Words } from './end.js';
-import { FULL4, FULL6, ofClient, ofServer, proxy, V4, V6 } from './lab.js';
+import { FULL4, FULL6, ofClient, ofServer, proxy, toldOf, V4, V6, type Way } from './lab.js';
 import { parse } from './segments.js';
 
 const property = properties(import.meta.url);
@@ -30,8 +31,19 @@ const habits: fc.Arbitrary<Habits> = fc
   // Who scales its windows has as much room that something is left of them.
   .map((each) => ({ ...each, room: Math.max(each.room, 2 << (each.scale ?? 0)) }));
 
+const ways: readonly Way[] = [
+  {},
+  {},
+  { carry: 'toa' },
+  { carry: 'toa', profile: 'alibaba' },
+  { carry: 'proxy-v1' },
+  { carry: 'proxy-v2', profile: 'dpvs' },
+];
+
 const worlds = fc.record({
   ends: fc.constantFrom(V4, V6, FULL4, FULL6),
+  /** How servers by FullNAT are told their clients. */
+  way: fc.constantFrom(...ways),
   client: habits,
   server: habits,
   up: fc.integer({ min: 0, max: 5000 }),
@@ -75,10 +87,12 @@ interface Flying {
 type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
 
 function run(world: World): void {
-  const { ends, client: clientHabits, server: serverHabits, losses, duplicates, delay, pad, restored } = world;
+  const { ends, way, client: clientHabits, server: serverHabits, losses, duplicates, delay, pad, restored } = world;
   // A server without timestamps refuses clients that were told them.
   const sysctl = { ...world.sysctl, synproxy_timestamp: serverHabits.stamps ? 1 : 0 };
-  let director = proxy(ends, { sysctl, plan: { ...SMALL_PLAN, localAddresses: 1 }, seed: BigInt(world.seed) });
+  let director = proxy(ends, { sysctl, plan: { ...SMALL_PLAN, localAddresses: 1 }, seed: BigInt(world.seed) }, way);
+  // Whoever is told by the PROXY protocol has that in front.
+  const { prefix } = toldOf(ends.local === undefined ? {} : way, ends);
   const draw = random(world.seed);
   const flying: Flying[] = [];
   let order = 0;
@@ -108,7 +122,7 @@ function run(world: World): void {
   for (let steps = 0; steps < 40_000 && !isDone(); steps++) {
     if (client.refused || server.refused) {
       // Only with bad luck: the server never heard of its client.
-      if (losses > 0 && client.received.length === 0 && server.received.length === 0) return;
+      if (losses > 0 && client.received.length === 0 && server.received.length <= prefix.length) return;
       throw new Error(`refused: client ${client.refused}, server ${server.refused}`);
     }
     flying.sort((a, b) => a.at - b.at || a.order - b.order);
@@ -138,7 +152,7 @@ function run(world: World): void {
     burst.commit(next.frame.length);
     leave(director.process(now));
   }
-  expect(Buffer.from(server.received).equals(up)).toBe(true);
+  expect(Buffer.from(server.received).equals(join(prefix, up))).toBe(true);
   expect(Buffer.from(client.received).equals(down)).toBe(true);
   expect(isDone()).toBe(true);
 }
