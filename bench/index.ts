@@ -19,8 +19,10 @@ import { ipip } from './suites/ipip.js';
 import { lookup } from './suites/lookup.js';
 import { nat } from './suites/nat.js';
 import { nat6 } from './suites/nat6.js';
+import { nat64 } from './suites/nat64.js';
 import { parse } from './suites/parse.js';
 import { snapshot } from './suites/snapshot.js';
+import { snat } from './suites/snat.js';
 import { tunnels } from './suites/tunnels.js';
 import { header, table } from './table.js';
 
@@ -32,6 +34,8 @@ const SUITES: Record<string, Suite> = {
   nat,
   nat6,
   fullnat,
+  nat64,
+  snat,
   dr,
   ipip,
   tunnels,

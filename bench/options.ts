@@ -21,7 +21,7 @@ export interface Options {
 export const HELP = `Usage: npm run bench -- [options]
 
   --only NAME[,NAME…]   suites to run: parse, checksum, crc32c, lookup, nat, nat6, fullnat,
-                        dr, ipip, tunnels, icmp, connections, snapshot
+                        nat64, snat, dr, ipip, tunnels, icmp, connections, snapshot
   --quick               1 k and 100 k connections, bursts of 256, short rounds
   --connections N,…     connections in the table (default 1000,100000,1000000)
   --burst N,…           frames a call, 1 to 256 (default 1,32,256)

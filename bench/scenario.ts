@@ -2,7 +2,7 @@
  * One scenario for everybody: the director's network in the library's words, and the same as the rivals' world.
  *
  * Clients are 172.16.0.0 + n behind a router at 10.0.0.2; the service is 10.0.0.100:80/tcp, round
- * robin over four servers; one connection per client. Frames come in a random order of flows, each
+ * robin over four servers; one connection per client. With SNAT clients call the servers themselves. Frames come in a random order of flows, each
  * flow once a turn, so that with a million connections nearly every record is cold.
  *
  * @module
@@ -35,6 +35,10 @@ export type FurtherMode =
   | 'fullnat-in'
   | 'fullnat-out'
   | 'fullnat-toa'
+  | 'nat64-in'
+  | 'nat64-out'
+  | 'snat-in'
+  | 'snat-out'
   | 'gre-encap'
   | 'gre-csum-encap'
   | 'gue-encap'
@@ -53,7 +57,9 @@ const VIP6 = 'fd00::100';
 const GUE_PORT = 6080;
 /** On this host, without a service: where decapsulated packets go. */
 const INNER_VIP = '10.0.0.101';
-/** Of FullNAT, in turn: enough ports for a million connections to four servers. */
+/** Of the frames that SNAT takes. */
+const SNAT_MARK = 7;
+/** Of FullNAT and SNAT, in turn: enough ports for a million connections to four servers. */
 const LOCALS = [1, 2, 3, 4, 5].map((n) => `10.1.0.${n}`);
 const FIRST_LOCAL_PORT = 1024;
 const CLIENT_BASE = addressNumber('172.16.0.0');
@@ -97,7 +103,10 @@ export const NETWORK: NetworkConfig = {
   neighbours: [ROUTER, ...SERVERS, ROUTER6, ...SERVERS6],
 };
 
-const isV6 = (mode: AnyMode): boolean => mode === 'nat6-in' || mode === 'nat6-out';
+const isSnat = (mode: AnyMode): boolean => mode === 'snat-in' || mode === 'snat-out';
+const isNat64 = (mode: AnyMode): boolean => mode === 'nat64-in' || mode === 'nat64-out';
+/** Whether clients are of IPv6. */
+const isV6 = (mode: AnyMode): boolean => mode === 'nat6-in' || mode === 'nat6-out' || isNat64(mode);
 
 /** The VIP that a mode's clients call. */
 export function vipOf(mode: AnyMode): string {
@@ -110,8 +119,9 @@ export function interfaceName(number: number): string {
 }
 
 /** The library's name of the forwarding method that a mode needs. */
-export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' | 'fullnat' {
-  if (mode.startsWith('fullnat-')) return 'fullnat';
+export function methodOf(mode: AnyMode): 'nat' | 'dr' | 'tun' | 'fullnat' | 'snat' {
+  if (mode.startsWith('fullnat-') || isNat64(mode)) return 'fullnat';
+  if (isSnat(mode)) return 'snat';
   return mode === 'dr' ? 'dr' : mode.endsWith('-encap') ? 'tun' : 'nat';
 }
 
@@ -133,10 +143,15 @@ export function tunnelOf(
   }
 }
 
+/** The firewall mark of the frames that open a mode's flows, and of its own; 0: none. */
+export function markOf(mode: AnyMode): { opening: number; own: number } {
+  return { opening: isSnat(mode) ? SNAT_MARK : 0, own: mode === 'snat-in' ? SNAT_MARK : 0 };
+}
+
 /** Servers in the order of adding: address and port. */
 export function servers(mode: AnyMode): { address: string; port: number }[] {
-  const port = ['nat', 'fullnat'].includes(methodOf(mode)) ? NAT_PORT : SERVICE_PORT;
-  return (isV6(mode) ? SERVERS6 : SERVERS).map(({ dst }) => ({ address: dst, port }));
+  const port = ['nat', 'fullnat', 'snat'].includes(methodOf(mode)) ? NAT_PORT : SERVICE_PORT;
+  return (isV6(mode) && !isNat64(mode) ? SERVERS6 : SERVERS).map(({ dst }) => ({ address: dst, port }));
 }
 
 /** Client of flow `n`. */
@@ -152,9 +167,9 @@ function clientOf(mode: AnyMode, n: number): { address: string; port: number } {
     : { address, port };
 }
 
-/** Local addresses that a mode's service has. */
+/** The director's addresses from which a mode's flows come to servers. */
 export function localsOf(mode: AnyMode): readonly string[] {
-  return methodOf(mode) === 'fullnat' ? LOCALS : [];
+  return ['fullnat', 'snat'].includes(methodOf(mode)) ? LOCALS : [];
 }
 
 /** How a mode's servers are told of clients. No server has answered, so TOA is in each packet. */
@@ -162,10 +177,13 @@ export function carryOf(mode: AnyMode): 'toa' | undefined {
   return mode === 'fullnat-toa' ? 'toa' : undefined;
 }
 
-/** What the server of flow `n` sees of its client by FullNAT, when flows begin in their order: servers and addresses take turns. */
-function localOf(n: number): { address: string; port: number } {
+/** What the server of flow `n` sees of its client by FullNAT and SNAT, when flows begin in their order: servers and addresses take turns. */
+function localOf(mode: AnyMode, n: number): { address: string; port: number } {
   const turns = SERVERS.length * LOCALS.length;
-  return { address: LOCALS[n % LOCALS.length]!, port: FIRST_LOCAL_PORT + Math.floor(n / turns) };
+  const turn = n % LOCALS.length;
+  // Those of SNAT are dests: the one added last begins.
+  const address = LOCALS[isSnat(mode) ? LOCALS.length - 1 - turn : turn]!;
+  return { address, port: FIRST_LOCAL_PORT + Math.floor(n / turns) };
 }
 
 /** Server of flow `n`, in the order of adding: round robin begins with the one added last. */
@@ -193,17 +211,19 @@ export type FrameChanges = Omit<FrameSpec, 'source' | 'destination'> & { outerTo
 
 /** A frame of flow `n`. An ICMP error's is one about a packet with these changes. */
 export function frameOf(mode: AnyMode, n: number, changes: FrameChanges = {}): Arrival {
-  const vip = { address: vipOf(mode), port: SERVICE_PORT };
+  const server = servers(mode)[serverOf(n)]!;
+  const vip = isSnat(mode) ? server : { address: vipOf(mode), port: SERVICE_PORT };
   const common = { id: n & 0xffff, ...changes };
   const peer = clientOf(mode, n);
-  const server = servers(mode)[serverOf(n)]!;
   const fromServer = (bytes: Uint8Array): Arrival => {
     return { frame: framed(bytes, SRV.mac, SERVERS[serverOf(n)]!.lladdr), interface: SRV_INTERFACE };
   };
   if (mode === 'nat-out' || mode === 'nat6-out') {
     return fromServer(packet({ ...common, source: server, destination: peer }));
   }
-  if (mode === 'fullnat-out') return fromServer(packet({ ...common, source: server, destination: localOf(n) }));
+  if (mode === 'fullnat-out' || mode === 'nat64-out' || mode === 'snat-out') {
+    return fromServer(packet({ ...common, source: server, destination: localOf(mode, n) }));
+  }
   if (mode === 'icmp-out') {
     return fromServer(icmpError(server, peer, packet({ ...common, source: peer, destination: server }), common.id));
   }
@@ -222,7 +242,8 @@ export function frameOf(mode: AnyMode, n: number, changes: FrameChanges = {}): A
 
 /** A frame that opens flow `n` (SYN, or any datagram) or, with ACK, establishes it. */
 export function openingFrame(n: number, flags: number, protocol: Protocol = 'tcp', mode?: AnyMode): Uint8Array {
-  return frameOf(mode !== undefined && isV6(mode) ? 'nat6-in' : 'nat-in', n, { flags, protocol }).frame;
+  const opening = mode === undefined ? 'nat-in' : isV6(mode) ? 'nat6-in' : isSnat(mode) ? 'snat-in' : 'nat-in';
+  return frameOf(opening, n, { flags, protocol }).frame;
 }
 
 /** A repeatable order of 0..count-1 (Fisher and Yates over xorshift32). */
@@ -286,7 +307,7 @@ function connectionsOf(count: number, protocol: number, state: number): Int32Arr
 
 /** Bytes of the headers in a mode's frame, without those of a tunnel that it comes in. */
 function headersOf(mode: AnyMode): number {
-  if (isV6(mode)) return ETHERNET + IPV6 + TCP;
+  if (isV6(mode) && mode !== 'nat64-out') return ETHERNET + IPV6 + TCP;
   return ETHERNET + IPV4 + TCP + (mode.startsWith('icmp-') ? IPV4 + ICMP : 0);
 }
 

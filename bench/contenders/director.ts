@@ -9,6 +9,7 @@ import {
   type AnyMode,
   carryOf,
   localsOf,
+  markOf,
   methodOf,
   NETWORK,
   openingFrame,
@@ -37,6 +38,12 @@ interface Configurable {
 
 /** Adds the scenario's service and servers. */
 export function configure(director: Configurable, { mode }: Scenario<AnyMode>): void {
+  const { opening: fwmark } = markOf(mode);
+  if (fwmark !== 0) {
+    director.addService({ fwmark, scheduler: 'rr' });
+    for (const address of localsOf(mode)) director.addDest({ fwmark }, { address, method: 'snat' });
+    return;
+  }
   const service = { protocol: 'tcp', address: vipOf(mode), port: SERVICE_PORT } as const;
   const tunnel = tunnelOf(mode);
   const carry = carryOf(mode);
@@ -82,6 +89,7 @@ export function establishedDirector(scenario: Scenario<AnyMode>, bytes: number) 
   });
   configure(director, scenario);
   const { burst } = director;
+  const { opening: mark } = markOf(scenario.mode);
   const flush = (): void => {
     director.process(0);
     burst.reset();
@@ -89,7 +97,7 @@ export function establishedDirector(scenario: Scenario<AnyMode>, bytes: number) 
   for (const frame of openingFrames(scenario)) {
     if (burst.full) flush();
     burst.reserve(frame.length, 0).set(frame);
-    burst.commit(frame.length);
+    burst.commit(frame.length, 0, mark);
   }
   flush();
   if (director.connectionCount !== connections) {

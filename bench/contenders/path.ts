@@ -11,7 +11,7 @@ import { MapRival } from '../rivals/map.js';
 import { timeNative } from '../rivals/native.js';
 import { FIRST, TypedArrayRival } from '../rivals/typed-array.js';
 import type { Frames, World } from '../rivals/world.js';
-import { type AnyMode, interfaceName, NETWORK, type Scenario } from '../scenario.js';
+import { type AnyMode, interfaceName, markOf, NETWORK, type Scenario } from '../scenario.js';
 import { configure, establishedDirector, openingFrames } from './director.js';
 import { assertReasons, held, type Tally, WANTED_REASON, wantedVerdict } from './held.js';
 
@@ -36,6 +36,7 @@ export function ours(scenario: Scenario<AnyMode>, frames: Frames): { core: ForBu
   const { director, feeder, memory, kept } = fedDirector(scenario, frames);
   const { burst, plan } = director;
   const { length, inside } = metaOf(frames);
+  const { own: mark } = markOf(scenario.mode);
   const copy = copier(memory);
   let now = 1;
   let given = 0;
@@ -43,7 +44,7 @@ export function ours(scenario: Scenario<AnyMode>, frames: Frames): { core: ForBu
 
   const place = (size: number): void => {
     burst.reset();
-    for (let i = 0; i < size; i++) burst.place(feeder.slot(i), length, HEADROOM, inside);
+    for (let i = 0; i < size; i++) burst.place(feeder.slot(i), length, HEADROOM, inside, 0, mark);
   };
   const process = (size: number): void => {
     given += size;
@@ -146,7 +147,8 @@ export function map(scenario: Scenario, world: World): ForBurst {
 export function reference(scenario: Scenario<AnyMode>, frames: Frames): ForBurst {
   const director = new ReferenceDirector({ network: NETWORK });
   configure(director, scenario);
-  for (const frame of openingFrames(scenario)) director.send(frame, 'cli', 0);
+  const mark = markOf(scenario.mode);
+  for (const frame of openingFrames(scenario)) director.send(frame, 'cli', 0, { mark: mark.opening });
   const { feeder, arrays, inside } = views(frames);
   const name = interfaceName(inside);
   const wanted = WANTED_REASON[scenario.mode];
@@ -158,7 +160,9 @@ export function reference(scenario: Scenario<AnyMode>, frames: Frames): ForBurst
       feeder.feed(size);
       tally.given += size;
       now += size * TICK;
-      for (let i = 0; i < size; i++) if (director.send(arrays[i]!, name, now)[0]?.reason === wanted) tally.right++;
+      for (let i = 0; i < size; i++) {
+        if (director.send(arrays[i]!, name, now, { mark: mark.own })[0]?.reason === wanted) tally.right++;
+      }
     };
     return held(inProcess('reference', size, work, fill), scenario, () => ({ ...tally }));
   };
