@@ -25,6 +25,7 @@ import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
 import { input, openTunnel } from './hook/input';
+import { sendMarked } from './hook/snat';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
 import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE } from './wire/ipv4';
@@ -147,5 +148,5 @@ function judgeFullOf<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
   if (!refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol)) return false;
   if (remaining(conn) == 0 || !hasTransportHeader(packet)) return false;
   if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && returnFull<A>(frame, packet, conn);
-  return sendFull<A>(frame, packet, conn);
+  return conn.isSnat ? sendMarked<A>(frame, packet, conn) : sendFull<A>(frame, packet, conn);
 }

@@ -129,7 +129,7 @@ export class Conn {
   get isSnat(): bool {
     return this.method == Method.Snat;
   }
-  /** No packet of it goes the short way. */
+  /** No packet of it, or of SNAT none before a reply, goes the short way. */
   get goesLong(): bool {
     return this.method > <u32>Method.FullNat;
   }

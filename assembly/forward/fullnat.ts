@@ -174,14 +174,33 @@ export function sendFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): boo
     transmitFull<A>(frame, packet, conn, hop, mtu);
     return true;
   }
-  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn, numberIn(packet, conn)));
-  completeChecksum(frame, packet);
-  putLinkAt<A>(frame, start, packet.ip, hop.outInterface, hop.mac);
-  frame.judge(Verdict.Forward, Reason.FullNatIn);
+  sendChanged<A>(frame, packet, conn, hop, start, Reason.FullNatIn);
   return true;
 }
 
-/** The same for a server's. */
+/** The same by SNAT, whose dest knows no way. */
+export function sendSnat<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop): bool {
+  const dest = changetype<Dest>(conn.dest);
+  if (!dest.isAvailable || !isHopLeft<A>(packet) || packet.totalLength > hop.mtu) return false;
+  const start = linkStart(frame, packet.ip, hop.outInterface);
+  if (start == 0) return false;
+  frame.conn = <u32>changetype<usize>(conn);
+  conn.inPackets += 1;
+  countIn(dest, packet.totalLength);
+  seeSegment(packet, conn, Direction.In);
+  sendChanged<A>(frame, packet, conn, hop, start, Reason.SnatIn);
+  return true;
+}
+
+/** Rewrites a client's packet of which nobody is told, and sends it that way, with a link header at `start`. */
+function sendChanged<A>(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, start: usize, reason: Reason): void {
+  countFullHop<A>(packet, conn, translateFullIn<A>(frame, packet, conn, numberIn(packet, conn)));
+  completeChecksum(frame, packet);
+  putLinkAt<A>(frame, start, packet.ip, hop.outInterface, hop.mac);
+  frame.judge(Verdict.Forward, reason);
+}
+
+/** A server's packet, the same. */
 export function returnFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const out = conn.hopInterface;
   if (out == HOP_INTERFACE_NONE || !isHopLeft<A>(packet) || packet.totalLength > conn.hopMtu) return false;
@@ -192,7 +211,7 @@ export function returnFull<A>(frame: Descriptor, packet: Scratch, conn: Conn): b
   countFullHop<A>(packet, conn, translateFullOut<A>(frame, packet, conn));
   completeChecksum(frame, packet);
   putLinkAt<A>(frame, start, packet.ip, out, conn.hopMac);
-  frame.judge(Verdict.Forward, Reason.FullNatOut);
+  frame.judge(Verdict.Forward, conn.isSnat ? Reason.SnatOut : Reason.FullNatOut);
   return true;
 }
 

@@ -94,12 +94,12 @@ function mayRepliesPass(conn: Conn): bool {
   return field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
 }
 
-/** A connection from port 0 may not: nothing of its client's belongs to it. Nor may one with a helper, nor one by SNAT. */
+/** A connection from port 0 may not: nothing of its client's belongs to it. Nor may one with a helper, nor one by NAT64. */
 function mayBeShort(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.goesLong || conn.dest == 0 || conn.cportBE == 0) return false;
+  if (conn.isNat64 || conn.dest == 0 || conn.cportBE == 0) return false;
   if (conn.isExtended && (!conn.isFull || conn.isProxied)) return false;
-  if (routeTypeAny(v6, conn.vaddr) != RouteType.Local || isOwn(v6, conn.caddr)) return false;
+  if ((!conn.isSnat && routeTypeAny(v6, conn.vaddr) != RouteType.Local) || isOwn(v6, conn.caddr)) return false;
   // What opens a connection again is looked for on the long way.
   if (mayBeginAgain(conn)) return false;
   // Such a client is taken for a stray server.

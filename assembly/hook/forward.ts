@@ -129,7 +129,7 @@ function mayGoOn(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32): bool
 }
 
 /** The connection, not of NAT, whose server answers by way of this host, from the VIP. */
-function findPassing(packet: Scratch): Conn | null {
+export function findPassing(packet: Scratch): Conn | null {
   let ports = ISAKMP_PORTS_BE;
   let protocol: u32 = Protocol.Udp;
   if (packet.bucket != 0) {

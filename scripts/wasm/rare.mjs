@@ -60,6 +60,7 @@ export const RARE = [
   // NAT64, SNAT.
   'assembly/forward/nat64/transmit64',
   'assembly/forward/fullnat/transmitSnat',
+  'assembly/hook/snat/sendMarked<u32>',
   'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',
