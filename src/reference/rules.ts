@@ -53,10 +53,8 @@ export function readCarry(
 
 /** Whether there is a SYN proxy, with those dests. @throws RangeError where that cannot be */
 export function readSynProxy(config: words.ReferenceService, family: Family, dests: readonly Dest[]): boolean {
-  const { synproxy = false, carry } = config;
-  if (!synproxy) return false;
+  if (!config.synproxy) return false;
   if (!('fwmark' in config) && config.protocol !== 'tcp') throw new RangeError(`${config.protocol} has no SYN`);
-  if (carry !== undefined) throw new RangeError(`behind the SYN proxy nothing is carried yet, got ${carry}`);
   for (const { method, address } of dests) checkBehindProxy(method, address, family);
   return true;
 }

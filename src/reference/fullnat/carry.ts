@@ -100,11 +100,22 @@ export function tellServer(
   if (connection.protocol === 'udp') return tellByUdp(packet, connection, fullnat, room, isPartial);
   const segment = segmentIn(packet);
   if (segment === undefined) return [packet];
+  if (isInHeadersPlace(segment, fullnat.numbers)) return drop('tcp-option');
+  return tellBySegment(packet, cleaned(segment, fullnat), connection, fullnat, room, isPartial);
+}
+
+/** The same of a segment that says nothing of who the client is, but for what tells the server. */
+export function tellBySegment(
+  packet: IpPacket,
+  segment: TcpSegment,
+  connection: Connection,
+  fullnat: FullNat,
+  room: Room,
+  isPartial: boolean,
+): [IpPacket, ...IpPacket[]] | Judgement {
   const put = (changed: TcpSegment): IpPacket => withSegment(packet, changed, isPartial);
   const { carry, numbers } = fullnat;
-  if (isInHeadersPlace(segment, numbers)) return drop('tcp-option');
-  const clean = cleaned(segment, fullnat);
-  const moved = towardsServer(clean, numbers);
+  const moved = towardsServer(segment, numbers);
   if (carry === 'toa' && wantsToa(segment, fullnat.profile, numbers)) {
     return tellByToa(packet, moved, connection, fullnat, room, put);
   }

@@ -108,9 +108,13 @@ export function withLowerMss(segment: TcpSegment, family: Family): TcpSegment {
   const view = new DataView(rest.buffer);
   for (const { kind, at, length } of tcpOptions(segment).options) {
     if (kind !== TCP_OPTION.mss || length !== 4) continue;
-    const mss = view.getUint16(at + 2);
-    const least = Math.min(mss, LEAST_MSS[family] - TOA_LENGTH[family]);
-    view.setUint16(at + 2, Math.max(least, mss - TOA_LENGTH[family]));
+    view.setUint16(at + 2, lowerMss(view.getUint16(at + 2), family));
   }
   return { ...segment, rest };
+}
+
+/** What a client may be told to send in place of `mss`, so that there is room for the option. */
+export function lowerMss(mss: number, family: Family): number {
+  const least = Math.min(mss, LEAST_MSS[family] - TOA_LENGTH[family]);
+  return Math.max(least, mss - TOA_LENGTH[family]);
 }

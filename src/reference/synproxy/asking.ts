@@ -5,7 +5,7 @@
  */
 import type { Connection } from '../connections.js';
 import { countReply, countRequest } from '../counts.js';
-import { initialNumber, noNumbers } from '../fullnat/numbers.js';
+import { hearServersNumbers, initialNumber, noNumbers } from '../fullnat/numbers.js';
 import { drop, type Host, type Judgement, type Received } from '../host.js';
 import { type Leaving, leave, made, makeSegment, type SegmentEnds } from '../own.js';
 import { type IpPacket, ipLength } from '../packet/ip.js';
@@ -18,6 +18,7 @@ import { become, isWhole } from './handshake.js';
 import { keep } from './kept.js';
 import { handshakeOptions, laterOptions, readOffer } from './options.js';
 import { type Proxied, scaledWindow, windowForClient, windowForServer } from './proxied.js';
+import { leaveInClientsName } from './telling.js';
 
 const { syn, rst, ack } = TCP_FLAG;
 
@@ -31,7 +32,8 @@ export function askServer(host: Host, received: Received, connection: Connection
   host.connections.ask(connection, now);
   if (fullnat !== undefined) {
     const begun = initialNumber(fullnat.local, { address: destAddress, port: destPort }, host.key, now);
-    Object.assign(fullnat.numbers, noNumbers(0), { syn: isn, initial: isn, delta: (begun - isn) >>> 0 });
+    const numbers = { syn: isn, initial: isn, delta: (begun - isn) >>> 0 };
+    Object.assign(fullnat.numbers, noNumbers(fullnat.numbers.header), numbers);
   }
   keep(host, received, connection);
   const leaving = sendSyn(host, connection);
@@ -99,8 +101,9 @@ function hearSynAck(host: Host, { now }: Received, connection: Connection, segme
   if (host.sysctl.conn_expire_tcp_rst !== 0) {
     connection.expected = { server: segment.acknowledgment, client: (cookie + 1) >>> 0 };
   }
+  if (connection.fullnat !== undefined) hearServersNumbers(segment, connection.fullnat.numbers);
   const third = makeSegment(endsToServer(connection), {
-    sequence: initialOf(connection) + 1,
+    sequence: isn + 1,
     acknowledgment: segment.sequence + 1,
     flags: ack,
     window: windowForServer(proxied.window, proxied),
@@ -113,15 +116,15 @@ function hearSynAck(host: Host, { now }: Received, connection: Connection, segme
     window: windowForClient(segment.window, 0, proxied.scale),
     options: laterOptions(serverStamp === undefined ? undefined : [clock, proxied.stamp]),
   });
-  const judgement = becomeOrDrop('syn-proxy-ack', leaveForServer(host, connection, third));
+  const judgement = becomeOrDrop('syn-proxy-ack', leaveInClientsName(host, third, connection));
   return { ...judgement, made: made('syn-proxy-ack', leave(host, update)), again: proxied.kept };
 }
 
 function sendSyn(host: Host, connection: Connection): Leaving {
-  const { agreed, window, stamp } = connection.proxied!;
+  const { isn, agreed, window, stamp } = connection.proxied!;
   const { mss, scale, sack, stamps } = agreed;
   const packet = makeSegment(endsToServer(connection), {
-    sequence: initialOf(connection),
+    sequence: isn,
     flags: syn,
     window: scaledWindow(window, scale),
     options: handshakeOptions({
@@ -131,7 +134,7 @@ function sendSyn(host: Host, connection: Connection): Leaving {
       ...(stamps && { stamps: [stamp, 0] as const }),
     }),
   });
-  return leaveForServer(host, connection, packet);
+  return leaveInClientsName(host, packet, connection);
 }
 
 /** The number of the SYN that the server gets. */

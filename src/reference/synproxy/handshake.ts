@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection, Tuple } from '../connections.js';
+import { lowerMss } from '../fullnat/toa.js';
 import { drop, type Host, type Judgement, local, type Received } from '../host.js';
 import { leave, made, makeSegment, type SegmentEnds } from '../own.js';
 import { familyOf } from '../packet/address.js';
@@ -47,14 +48,21 @@ export function hearStranger(host: Host, received: Received, service: Service, t
   return (flags & ~fin) === ack ? hearAnswer(host, received, service, tuple, segment) : local('not-opening');
 }
 
-function answerSyn(host: Host, received: Received, { profile }: Service, tuple: Tuple, segment: TcpSegment): Judgement {
+function answerSyn(
+  host: Host,
+  received: Received,
+  { profile, carry }: Service,
+  tuple: Tuple,
+  segment: TcpSegment,
+): Judgement {
   const { key, sysctl } = host;
   const { packet, now, interface: device } = received;
   if (segmentIn(packet) === undefined) return drop('transport-truncated');
   if (!isWhole(received)) return drop('tcp-checksum');
   const offer = readOffer(segment);
   const family = familyOf(tuple.source);
-  const mss = sysctl.synproxy_mss - LONGER[family];
+  const largest = sysctl.synproxy_mss - LONGER[family];
+  const mss = carry === 'toa' ? lowerMss(largest, family) : largest;
   const stamps = offer.stamps !== undefined && sysctl.synproxy_timestamp !== 0 && profile === 'linux';
   const agreed = {
     mss: knownSize(Math.min(offer.mss || USUAL_MSS[family], mss)),
