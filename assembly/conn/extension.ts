@@ -12,12 +12,14 @@ import {
   EXT_FTP,
   EXT_IN,
   EXT_LADDR,
+  EXT_LAST_SYN,
   EXT_LOCAL,
   EXT_LPORT_BE,
   EXT_NEXT,
   EXT_OUT,
   EXT_PROFILE,
   EXT_PROXY_STORED,
+  EXT_SYN_SEEN,
   EXT_TRIES,
   EXT_USED,
   EXTENSION_SIZE,
@@ -92,6 +94,14 @@ export class Extension {
   }
   set tries(value: u32) {
     store<u8>(changetype<usize>(this), value, EXT_TRIES);
+  }
+  /** The client has sent a SYN of that number: whether the one before had another, or there was none. */
+  hearSyn(number: u32): bool {
+    const at = changetype<usize>(this);
+    if (load<u8>(at, EXT_SYN_SEEN) != 0 && load<u32>(at, EXT_LAST_SYN) == number) return false;
+    store<u8>(at, 1, EXT_SYN_SEEN);
+    store<u32>(at, number, EXT_LAST_SYN);
+    return true;
   }
   /** The number of the server's first byte of data. */
   get firstData(): u32 {

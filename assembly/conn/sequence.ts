@@ -19,11 +19,6 @@ export function setChange(sequence: usize, number: u32, change: u32): void {
   store<u32>(sequence, change, SEQ_AFTER);
 }
 
-/** Whether the last change was at that number. */
-export function isSameNumber(sequence: usize, number: u32): bool {
-  return load<u32>(sequence, SEQ_POSITION) == number;
-}
-
 /** Whether nothing has changed its length yet. */
 export function isUnchanged(sequence: usize): bool {
   return load<u64>(sequence, SEQ_BEFORE) == 0;

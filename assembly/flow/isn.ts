@@ -8,16 +8,7 @@ import { ExtensionFlag } from '../../src/abi/connections';
 import { ConnState, Profile, Protocol } from '../../src/abi/protocol';
 import { hashAny } from '../conn/hash';
 import { Conn } from '../conn/record';
-import {
-  firstByte,
-  isSameNumber,
-  noteChange,
-  setChange,
-  shiftOf,
-  toReceiver,
-  toReceiverBefore,
-  toSender,
-} from '../conn/sequence';
+import { firstByte, noteChange, setChange, shiftOf, toReceiver, toReceiverBefore, toSender } from '../conn/sequence';
 import { Direction } from '../conn/tcp-state';
 import { Scratch } from '../descriptor';
 import { now } from '../superblock';
@@ -72,16 +63,17 @@ export function restoreQuoted(l4: usize, end: usize, conn: Conn): void {
   tcp.sequence = isOfPrefix ? firstByte(numbers) : toSender(numbers, number);
 }
 
-/** A client's segment was seen by a connection that was in `state`: a SYN gets its number, the one that it had before if it comes again. */
+/**
+ * A client's segment was seen by a connection that was in `state`: a SYN gets its number, the one that it had before if it
+ * comes again.
+ */
 export function noteSyn(packet: Scratch, conn: Conn, state: u32): void {
   const tcp = changetype<Tcp>(packet.l4);
-  if ((tcp.flags & (SYN | ACK)) != SYN || ((OPENING >> state) & 1) == 0 || !isSane(packet)) return;
+  if ((tcp.flags & (SYN | ACK)) != SYN || !isSane(packet)) return;
   const own = conn.extension;
-  const number = tcp.sequence;
   // Behind a SYN proxy it was given when the client had answered.
-  if (own.isProxied || ((own.flags & ExtensionFlag.Begun) != 0 && isSameNumber(own.sequence(Direction.In), number)))
-    return;
-  begin(conn, number);
+  if (own.isProxied || !own.hearSyn(tcp.sequence)) return;
+  if (((OPENING >> state) & 1) != 0) begin(conn, tcp.sequence);
 }
 
 /** What a server has answered to the SYN before. */

@@ -98,9 +98,12 @@ export const EXT_RELEASED = 12;
 /** SEQUENCE_SIZE bytes each: how the numbers of its client's segments, and those of its server's, are adjusted. */
 export const EXT_IN = 16;
 export const EXT_OUT = 28;
-// FullNAT. u32: the number of a server's first byte of data, in place of EXT_CONTROLS; u32: the record of the local address; u8 each:
+// FullNAT. u32: the number of a server's first byte of data, in place of EXT_CONTROLS; in place of EXT_OUT, but behind a SYN proxy, u32:
+// the number of the client's last SYN; u8: 1 once there was one; u32: the record of the local address; u8 each:
 // Profile; ExtensionFlag bits; Carry; datagrams that have named the client; ADDRESS_SIZE bytes: the local address.
 export const EXT_FIRST_DATA = 8;
+export const EXT_LAST_SYN = 28;
+export const EXT_SYN_SEEN = 32;
 export const EXT_LOCAL = 40;
 export const EXT_PROFILE = 44;
 export const EXT_FLAGS = 45;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
-import type { NetworkConfig } from '../../src/types.js';
+import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
 import { icmp, SYN, tcp } from '../support/packets.js';
 import { gue } from '../support/tunnels.js';
@@ -84,5 +84,37 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     const nowhere = Uint8Array.of(0x80, 0, 0, 0, 0, 18, 0, 2);
     const [outcome] = director.send(gue(ends, inner, nowhere), 'cli', 0);
     expect([there?.reason, outcome?.reason]).toEqual(['tcp-option', 'tunnel-malformed']);
+  });
+
+  /** The numbers that the server of a connection gets of SYNs a second apart; words of others are a segment's flags. */
+  const numbersOf = (sysctl: SysctlConfig, said: readonly ('a' | 'b' | 'reset' | 'ack')[]) => {
+    const director = make();
+    director.setSysctl(sysctl);
+    director.addService({ ...KEY, scheduler: 'rr', localAddresses: ['10.1.0.1'] });
+    director.addDest(KEY, { address: '10.1.0.11', port: 80, method: 'fullnat' });
+    return said.flatMap((word, second) => {
+      const isReset = word === 'reset';
+      const ends = isReset ? { source: '10.1.0.11', destination: '10.1.0.1', sport: 80, dport: 1024 } : CLIENT;
+      const says = {
+        a: { seq: 1000, flags: SYN },
+        b: { seq: 2000, flags: SYN },
+        reset: { flags: 4 },
+        ack: { flags: 16 },
+      };
+      const [there] = director.send(tcp({ ...ends, ...says[word] }), isReset ? 'srv' : 'cli', second * 1000);
+      return says[word].flags === SYN ? [u32(there!.frame, 24)] : [];
+    });
+  };
+
+  it('a SYN that comes again has its number, be it one that got none when the connection had ended', () => {
+    const [first, second, again, a] = numbersOf({ conn_reuse_mode: 0 }, ['a', 'reset', 'b', 'b', 'a']) as number[];
+    expect([(second! - first!) >>> 0, again]).toEqual([1000, second]);
+    // Another one than the last, in SYN_RECV: by the clock of its own.
+    expect((a! - first!) >>> 0).toBe(1_000_000);
+  });
+
+  it('a SYN that comes again has its number, be it that of a connection which did not begin with one', () => {
+    const [first, again] = numbersOf({ sloppy_tcp: 1, conn_reuse_mode: 0 }, ['ack', 'reset', 'b', 'b']);
+    expect([first, again]).toEqual([2000, 2000]);
   });
 });
