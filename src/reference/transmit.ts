@@ -137,14 +137,23 @@ export function send(host: Host, received: Received, connection: Connection, loa
   if (!isTranslated(connection)) return emit(host, { ...outgoing, packet: lowered });
   const isWholeOnly = isIpv6(packet) ? arrival === undefined : (packet.flags & IP_FLAG.dontFragment) !== 0;
   const room = { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true };
-  const translated = load.translate(lowered, room, received.partialChecksum);
-  if ('verdict' in translated) {
-    // A checksum at which something is to be put in is looked at before that.
-    const settled = fullnat?.carry === undefined ? undefined : settle(lowered, partialChecksum);
-    return typeof settled === 'string' ? drop(settled) : translated;
-  }
+  const settled = settledFor(connection, received, load);
+  if (typeof settled === 'string') return emit(host, { ...outgoing, packet: lowered });
+  const own = keepsHops(fullnat?.profile) ? settled.packet : withLowerHops(settled.packet);
+  const translated = load.translate(own, room, settled.partialChecksum);
+  if ('verdict' in translated) return translated;
   const [first, second] = translated;
-  return emitBoth(host, second === undefined ? undefined : first, second ?? first, outgoing);
+  const leaving = { ...outgoing, partialChecksum: pending !== undefined && settled.partialChecksum };
+  return emitBoth(host, second === undefined ? undefined : first, second ?? first, leaving);
+}
+
+/** The packet as it is translated. Where something may be put in, what GUE left to be finished is so first: it is found by where it stands. */
+function settledFor(
+  { fullnat }: Connection,
+  { packet, partialChecksum }: Received,
+  { isError }: Load,
+): Pick<Received, 'packet' | 'partialChecksum'> | 'tunnel-malformed' {
+  return isError || fullnat?.carry === undefined ? { packet, partialChecksum } : settle(packet, partialChecksum);
 }
 
 /** A client's packet, perhaps with one of the director's ahead of it. */
@@ -332,9 +341,12 @@ function deliverHere(host: Host, received: Received, connection: Connection, loa
     const { packet, partialChecksum } = crossed;
     return { verdict: 'local', reason: 'local-dest', frame: given(received, packet), partialChecksum };
   }
-  const translated = load.translate(received.packet, room, received.partialChecksum);
+  const settled = settledFor(connection, received, load);
+  if (typeof settled === 'string') return drop(settled);
+  const translated = load.translate(settled.packet, room, settled.partialChecksum);
   if ('verdict' in translated) return translated;
-  return { verdict: 'local', reason: 'local-dest', frame: given(received, translated[0]) };
+  const partialChecksum = settled.partialChecksum !== false;
+  return { verdict: 'local', reason: 'local-dest', frame: given(received, translated[0]), partialChecksum };
 }
 
 /**

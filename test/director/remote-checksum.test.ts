@@ -96,6 +96,33 @@ describe.each(DIRECTORS)('%s', (_, make) => {
   });
 });
 
+describe.each([
+  ['core', () => createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network })],
+  ['reference', () => new ReferenceDirector({ network })],
+] as readonly [string, () => Any][])('FullNAT (%s)', (_, make) => {
+  it.each([
+    [undefined, 1024, '0a010001', '0a01000b'],
+    ['toa', 1000, '0a000002', '0a000064'],
+  ] as const)(
+    'finishes it last, but first where something may be put in: carry %s',
+    (carry, sport, source, destination) => {
+      const director = make();
+      const key = { protocol: 'tcp', address: '10.0.0.100', port: 4000 } as const;
+      director.addService({ ...key, localAddresses: ['10.1.0.1'], ...(carry && { carry }) });
+      director.addDest(key, { address: '10.1.0.11', port: 4000, method: 'fullnat' });
+      director.send(tcp({ ...CLIENT, dport: 4000, flags: SYN }), 'cli', 0);
+      // No segment to connection tracking: nothing is put into it. Its sum has addresses and ports, and goes where its flags are.
+      const given = tcp({ ...CLIENT, dport: 4000, flags: 0, payload: counting(8) });
+      const [outcome] = director.send(remote(given, 12, 32), 'cli', 0);
+      expect(outcome).toMatchObject({ verdict: 'forward', reason: 'fullnat-in' });
+      const summed = given.slice(12);
+      summed.set(hex(`${source}${destination}${sport.toString(16).padStart(4, '0')}`));
+      if (carry === undefined) summed.set(outcome!.frame.subarray(36, 38), 24);
+      expect(u16(outcome!.frame, 32)).toBe(checksum(summed));
+    },
+  );
+});
+
 // The reference leaves it to a card.
 it.each([undefined, 'toa', 'proxy-v1', 'proxy-v2'] as const)(
   'of a segment is right behind FullNAT that carries %s',
