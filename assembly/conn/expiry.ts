@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CONN_SIZE, CONN6_SIZE, ConnFlag, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/connections';
+import { CONN_SIZE, CONN6_SIZE, ConnFlag, FtpMode, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/connections';
 import {
   SB_CONN_COUNT,
   SB_CONN_HIGH,
@@ -18,10 +18,11 @@ import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';
 import { owesReset } from './expected';
+import { inOrder } from './order';
 import { isAwaiting } from './proxied';
 import { Conn } from './record';
 import { endConnection } from './table';
-import { hang, nextDown, noteTurn, owe, remaining, takeDown, unhang } from './wheel';
+import { alone, hang, nextDown, noteTurn, owe, remaining, takeDown } from './wheel';
 
 /** Longest step of the clock that keeps every age below 2^32 ms: timeouts end at 31 days. */
 const CLOCK_STEP: u64 = 1 << 30;
@@ -87,30 +88,46 @@ export function advanceClock(to: u64): void {
   }
 }
 
-/** Empties the slots that came due up to wheel tick `to`. */
+/**
+ * Empties the slots that came due up to wheel tick `to`. Who may control others waits for those, of whom some may have ended
+ * later: FTP's control connections, then templates.
+ */
 function turnWheel(to: u32): void {
   const from = field(SB_WHEEL_NOW);
   if (from == to) return;
   setField(SB_WHEEL_NOW, to);
   noteTurn(to, to - from);
-  const slots = min<u32>(to - from, WHEEL_SLOTS);
+  for (let slots = min<u32>(to - from, WHEEL_SLOTS); slots > 0; slots--) takeDown(to - slots + 1);
   let due: u32 = 0;
-  for (let i: u32 = 0; i < slots; i++) {
-    takeDown(to - i);
-    for (let address = nextDown(); address != 0; address = nextDown()) {
-      const conn = changetype<Conn>(address);
-      if (remaining(conn) != 0) {
-        hang(conn);
-      } else if (mayControl(conn)) {
-        // It waits for those that it controls, and may have ended by then.
-        conn.next = due;
-        due = <u32>address;
-      } else {
-        expire(conn);
-      }
-    }
+  let helped: u32 = 0;
+  let templates: u32 = 0;
+  for (let address = nextDown(); address != 0; address = nextDown()) {
+    const conn = changetype<Conn>(address);
+    if (remaining(conn) != 0) hang(conn);
+    else if (conn.has(ConnFlag.Template)) templates = chain(conn, templates);
+    else if (mayControl(conn) && conn.extension.ftp != FtpMode.None) helped = chain(conn, helped);
+    else due = chain(conn, due);
   }
-  if (due != 0) endControllers(due);
+  expireAll(due);
+  if (helped != 0) endControllers(helped);
+  if (templates != 0) endControllers(templates);
+}
+
+/** Puts a record that hangs nowhere in front of a list. */
+function chain(conn: Conn, list: u32): u32 {
+  conn.next = list;
+  return <u32>changetype<usize>(conn);
+}
+
+/** Ends those of a list that are due, or lets them wait, in order. */
+function expireAll(list: u32): void {
+  let due = inOrder(list);
+  while (due != 0) {
+    const conn = changetype<Conn>(<usize>due);
+    due = conn.next;
+    alone(conn);
+    expire(conn);
+  }
 }
 
 /**
@@ -122,39 +139,29 @@ function endControllers(first: u32): void {
   let ended: bool = true;
   while (list != 0) {
     const isLast = !ended;
-    ended = false;
     let left: u32 = 0;
+    let due: u32 = 0;
     while (list != 0) {
       const conn = changetype<Conn>(<usize>list);
       list = conn.next;
-      if (!isLast && controlsAny(conn)) {
-        conn.next = left;
-        left = <u32>changetype<usize>(conn);
-        continue;
-      }
-      endController(conn);
-      ended = true;
+      if (!isLast && controlsAny(conn)) left = chain(conn, left);
+      else if (!isLate(conn) || outlives(conn)) hang(conn);
+      else due = chain(conn, due);
     }
+    ended = due != 0;
+    expireAll(due);
     list = left;
   }
-}
-
-/** One of them, which does not hang anywhere. Who was due after the wheel's turn is left in it. */
-function endController(conn: Conn): void {
-  hang(conn);
-  if (!isLate(conn)) return;
-  const isLeft = outlives(conn);
-  unhang(conn);
-  if (isLeft) hang(conn);
-  else expire(conn);
 }
 
 /** Ends all connections that are due, but those that may control others: those whose slot comes next. */
 export function endDue(): void {
   takeDown(field(SB_WHEEL_NOW) + 1);
+  let due: u32 = 0;
   for (let address = nextDown(); address != 0; address = nextDown()) {
     const conn = changetype<Conn>(address);
-    if (remaining(conn) == 0 && !mayControl(conn) && !owes(conn)) endConnection(conn);
+    if (remaining(conn) == 0 && !mayControl(conn) && !owes(conn)) due = chain(conn, due);
     else hang(conn);
   }
+  expireAll(due);
 }

@@ -109,6 +109,11 @@ export function unhang(conn: Conn): void {
   const prev = conn.prev;
   changetype<Conn>(<usize>prev).next = next;
   changetype<Conn>(<usize>next).prev = prev;
+  alone(conn);
+}
+
+/** Makes `conn` a list of its own: it hangs nowhere. */
+export function alone(conn: Conn): void {
   const own = <u32>changetype<usize>(conn);
   conn.prev = own;
   conn.next = own;

@@ -318,21 +318,49 @@ export class ConnectionTable {
   }
 
   remove(connection: Connection): void {
+    this.#remove(connection);
+    this.#records.leave(connection);
+  }
+
+  /** Removes it, but for its number. */
+  #remove(connection: Connection): void {
     this.#all.delete(connection);
     this.#owing.delete(connection);
-    this.#records.leave(connection);
     connection.control?.controlled.delete(connection);
     this.#leave(connection);
     if (connection.fullnat !== undefined) this.#localPorts.free(connection.fullnat.local);
     if (connection.dest !== undefined) this.#services.unbind(connection.dest, connection.active);
   }
 
-  /** Removes what has ended by `now`, templates too, in the order in which it did; what owes its ends a word waits. */
+  /**
+   * Removes what has ended by `now`, templates too, in the order in which it did; what owes its ends a word waits. Numbers of
+   * what may control others become free last.
+   */
   expire(now: number): void {
+    const ended: [Controller[], Controller[], Controller[]] = [[], [], []];
     for (let due = this.#firstDue(); due !== undefined && this.#endOf(due) <= now; due = this.#firstDue()) {
-      if (due.controlled.size > 0) defer(due, due.expiresAt);
-      else if (this.#owes(due)) this.#owing.add(due);
-      else this.#removeEither(due);
+      if (due.controlled.size > 0) {
+        defer(due, due.expiresAt);
+      } else if (this.#owes(due)) {
+        this.#owing.add(due);
+      } else {
+        ended[controlRank(due)].push(due);
+        if (isTemplate(due)) this.#templates.remove(due);
+        else this.#remove(due);
+      }
+    }
+    for (const each of ended.flat()) this.#records.leave(each);
+  }
+
+  /** Ends whose dest was deleted: by their numbers, but what controls others after these. */
+  removeAbandoned(): void {
+    for (let isDone = false; !isDone; ) {
+      isDone = true;
+      for (const entry of this.#records.list()) {
+        if (entry.dest?.available !== false || entry.controlled.size > 0) continue;
+        this.#removeEither(entry);
+        isDone = false;
+      }
     }
   }
 
@@ -359,19 +387,24 @@ export class ConnectionTable {
   }
 
   #removeEither(entry: Controller): void {
-    if (isTemplate(entry)) this.#templates.remove(entry);
-    else this.remove(entry);
+    if (!isTemplate(entry)) {
+      this.remove(entry);
+      return;
+    }
+    this.#templates.remove(entry);
+    this.#records.leave(entry);
   }
 
-  /** What ends next; of several at once what controls nobody comes first, and of those what was made first. */
+  /** What ends next; of several at once what cannot control others comes first, and of those what has the lowest number, IPv4 first. */
   #firstDue(): Controller | undefined {
     const isEarlier = (one: Controller, other: Controller): boolean => {
-      const [at, otherAt] = [this.#endOf(one), this.#endOf(other)];
-      return at < otherAt || (at === otherAt && one.controlled.size === 0 && other.controlled.size > 0);
+      const by = this.#endOf(one) - this.#endOf(other) || one.expiresAt - other.expiresAt;
+      return (by || controlRank(one) - controlRank(other)) < 0;
     };
     let first: Controller | undefined;
-    for (const each of [...this.#all, ...this.#templates.list()]) {
-      if (this.isOwing(each)) continue;
+    for (const each of this.#records.list()) {
+      const isLiving = isTemplate(each) ? this.#templates.has(each) : this.#all.has(each);
+      if (!isLiving || this.isOwing(each)) continue;
       if (first === undefined || isEarlier(each, first)) first = each;
     }
     return first;
@@ -401,6 +434,12 @@ function take(map: Map<string, Connection[]>, name: string, connection: Connecti
 function defer(controller: Controller, now: number): void {
   controller.timeout = LONGER;
   controller.expiresAt = now + LONGER;
+}
+
+/** What may control others ends behind what it controls: FTP's control connections, then templates. */
+function controlRank(entry: Controller): 0 | 1 | 2 {
+  if (isTemplate(entry)) return 2;
+  return entry.ftp === undefined ? 0 : 1;
 }
 
 function isTemplate(controller: Controller | undefined): controller is Template {

@@ -206,12 +206,8 @@ export class ReferenceDirector {
 
   /** `expire_nodest_conn`: connections go with their dest. */
   #expireNodest(): void {
-    const { connections, templates, sysctl } = this.#host;
-    if (sysctl.expire_nodest_conn === 0) return;
-    for (const connection of connections.list()) {
-      if (connection.dest?.available === false) connections.remove(connection);
-    }
-    templates.removeAbandoned();
+    const { connections, sysctl } = this.#host;
+    if (sysctl.expire_nodest_conn !== 0) connections.removeAbandoned();
   }
 
   /**

@@ -49,6 +49,11 @@ export class Records {
     return this.#entries[family][number];
   }
 
+  /** All by number, those of IPv4 first. */
+  list(): Entry[] {
+    return [...this.#entries[4], ...this.#entries[6]].filter((each) => each !== undefined);
+  }
+
   enter(entry: Entry): void {
     const family = familyOfEntry(entry);
     this.#entries[family][this.#free[family].pop() ?? this.#entries[family].length] = entry;

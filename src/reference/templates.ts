@@ -89,18 +89,15 @@ export class TemplateTable {
     template.expiresAt = now + template.timeout;
   }
 
-  /** `expire_nodest_conn`: removes those whose dest was deleted, and that control nobody. */
-  removeAbandoned(): void {
-    for (const template of this.#all) {
-      if (!template.dest.available && template.controlled.size === 0) this.remove(template);
-    }
-  }
-
+  /** Removes it, but for its number. */
   remove(template: Template): void {
     this.#all.delete(template);
-    this.#records.leave(template);
     if (this.#valid.get(keyName(template.key)) === template) this.#valid.delete(keyName(template.key));
     this.#services.unbindTemplate(template.dest);
+  }
+
+  has(template: Template): boolean {
+    return this.#all.has(template);
   }
 
   list(): Template[] {

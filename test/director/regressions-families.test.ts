@@ -288,4 +288,31 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(fates).toEqual([['held fragment-held'], ['drop fragment-limit']]);
     }
   });
+
+  it('numbers of connections whose time is over at once become free in the order in which it was', () => {
+    const limits = { connections: 8, connections6: 8 };
+    const options = { network: NETWORK, seed: 1n };
+    const [core, reference] = [
+      createDirector(binary, { ...options, plan: { ...limits, arenaBytes: 1 << 17 } }),
+      new ReferenceDirector({ ...options, ...limits }),
+    ].map((director) => {
+      director.addService({ scheduler: 'rr', ...UDP_KEY });
+      director.addDest(UDP_KEY, NAT);
+      const call = (sport: number, now: number) => director.send(fromClient(request('udp', { sport })), 'cli', now);
+      for (const n of [0, 1, 2, 3]) call(1000 + n, n * 2000);
+      for (const n of [0, 1]) call(2000 + n, 600_000);
+      director.setSysctl({ drop_entry: 3 });
+      return Array.from({ length: 120 }, (_, second) => {
+        const now = 600_000 + second * 1000;
+        director.advance(now);
+        return director
+          .connections(now)
+          .map(({ clientPort }) => clientPort)
+          .sort();
+      });
+    });
+    expect(core).toEqual(reference);
+    // One goes before the other, and by its number.
+    expect(new Set(core!.map(({ length }) => length))).toEqual(new Set([2, 1, 0]));
+  });
 });
