@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ScratchFlag } from '../../src/abi/frames';
 import { SB_HOP_BACK, SUPERBLOCK } from '../../src/abi/superblock';
 import { RouteType } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
@@ -35,6 +36,8 @@ const TIME_AND_ADDRESS: u32 = 1;
 export const TIME_PRESPECIFIED: u32 = 3;
 
 const DAY: u64 = 86_400_000;
+/** Of an address in network order. */
+const FIRST_BYTE_BE: u32 = 0xff;
 
 /** Milliseconds since midnight UT, in network order. */
 function timeOfDayBE(): u32 {
@@ -50,9 +53,9 @@ function backAddressBE(header: Ipv4): u32 {
 }
 
 /** Fills in the options of a packet that IPVS sends on to a server: as they were when it was received. */
-export function recordArrival(header: Ipv4): void {
-  fillReceived(header);
-  header.fillChecksum();
+export function recordArrival(packet: Scratch): void {
+  fillReceived(packet);
+  packet.header.fillChecksum();
 }
 
 /**
@@ -60,7 +63,7 @@ export function recordArrival(header: Ipv4): void {
  * leaves from.
  */
 export function recordPassing(header: Ipv4, addressBE: u32): void {
-  walkOptions(header, true, addressBE, arrivalAddressBE(header));
+  walkOptions(header, true, addressBE, arrivalAddressBE(header, false));
   header.fillChecksum();
 }
 
@@ -69,29 +72,36 @@ export function recordPassing(header: Ipv4, addressBE: u32): void {
  * be set right when it leaves; that of a datagram was when it was put together.
  */
 export function recordReceived(packet: Scratch): void {
-  fillReceived(packet.header);
+  fillReceived(packet);
   if (packet.isReassembled) packet.header.fillChecksum();
 }
 
 /** Fills them in a second time, as Linux does for a packet that it finds no way for; false when they have become faulty. */
 export function recordAgain(packet: Scratch): bool {
-  return foundReason(fillReceived(packet.header)) == Reason.None;
+  return foundReason(fillReceived(packet)) == Reason.None;
 }
 
-function fillReceived(header: Ipv4): u32 {
-  const addressBE = arrivalAddressBE(header);
+function fillReceived(packet: Scratch): u32 {
+  const header = packet.header;
+  const addressBE = arrivalAddressBE(header, (packet.flags & ScratchFlag.Marked) != 0);
   return walkOptions(header, true, addressBE, addressBE);
 }
 
-/** What a packet records when it is received: that of our addresses that it is to, or the one on the way back. */
-function arrivalAddressBE(header: Ipv4): u32 {
+/** What a packet records when it is received: the address that it is to, if that is ours, be it by its mark alone, or ours on the way back. */
+function arrivalAddressBE(header: Ipv4, isMarked: bool): u32 {
   const destinationBE = header.destinationBE;
-  return routeType(destinationBE) == RouteType.Local ? destinationBE : backAddressBE(header);
+  if (routeType(destinationBE) == RouteType.Local) return destinationBE;
+  return isMarked && destinationBE != 0 && !isForMany(destinationBE) ? destinationBE : backAddressBE(header);
 }
 
 /** Whether an address is that of many: a group's, everybody's, a connected network's. */
 export function isForMany(addressBE: u32): bool {
   return addressBE == BROADCAST || isMulticast(addressBE) || routeType(addressBE) == RouteType.Broadcast;
+}
+
+/** What Linux takes to be somebody else's address: of 0.0.0.0/8 none. */
+export function isUnicast(addressBE: u32): bool {
+  return (addressBE & FIRST_BYTE_BE) != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
 /** Of an option without fault: no byte of it is wrong. */
@@ -178,11 +188,6 @@ export function recordRoute(p: usize, length: u32, fill: bool, addressBE: u32): 
     store<u8>(p, pointer + 4, POINTER);
   }
   return GOOD;
-}
-
-/** What Linux takes to be somebody else's address; for all others it fills a prespecified timestamp in. */
-function isUnicast(addressBE: u32): bool {
-  return addressBE != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
 export function timestamp(p: usize, length: u32, fill: bool, ownBE: u32): u32 {

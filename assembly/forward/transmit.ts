@@ -124,12 +124,14 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   }
   const mtu = mtuOf(conn, hop);
   const growth = conn.isFull ? min<u32>(certainGrowth(conn), mtu) : 0;
-  if (!mayPass(frame, packet, conn, hop, mtu, growth)) return;
+  if (!mayPass(frame, packet, conn, mtu, growth)) return;
+  // What a helper thinks of it does not hang on who is next on the way.
+  if (conn.method == Method.Masq && conn.isExtended && !changeIn(frame, packet, conn)) return;
+  if (!canLeave(frame, packet.ip - growth, hop)) return;
   if (!isIpv6<A>() && packet.header.headerLength != IPV4_MIN) record(packet, conn, hop);
   let delta: u64 = 0;
   let reason: Reason = Reason.DirectRoute;
   if (conn.method == Method.Masq) {
-    if (conn.isExtended && !changeIn(frame, packet, conn)) return;
     delta = translateIn<A>(frame, packet, conn);
     reason = Reason.NatIn;
   } else if (conn.isFull) {
@@ -181,7 +183,7 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
     return;
   }
   const mtu = mtuOf(conn, hop);
-  if (!mayPass(frame, packet, conn, hop, mtu, 0)) return;
+  if (!mayPass(frame, packet, conn, mtu, 0) || !canLeave(frame, packet.ip, hop)) return;
   if (packet.hasOptions) record(packet, conn, hop);
   const delta = conn.isTranslated ? translateErrorIn(frame, packet, conn) : 0;
   if (conn.isFull) countFullHopOf(packet, conn, delta);
@@ -197,18 +199,15 @@ function mtuOf(conn: Conn, hop: Hop): u32 {
 /** Fills in the options of a packet that goes on: by SNAT as a router does. */
 function record(packet: Scratch, conn: Conn, hop: Hop): void {
   if (conn.isSnat) recordPassing(packet.header, hop.sourceBE);
-  else recordArrival(packet.header);
+  else recordArrival(packet);
 }
 
-/** Whether the packet fits, or may be cut, and can leave; judges the frame when not. It will be longer by `growth`. */
-function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32, growth: u32): bool {
+/** Whether the packet fits, or may be cut; judges the frame when not. It will be longer by `growth`. */
+function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32, growth: u32): bool {
   const limit = mtu - growth;
   const told = growth != 0 && packet.isV6 ? max<u32>(limit, IPV6_MTU_MIN) : limit;
   return (
-    (isWithin(packet, limit) ||
-      goesInPieces(packet, conn, limit) ||
-      fits(frame, packet, limit, told, countsHop(conn))) &&
-    canLeave(frame, packet.ip - growth, hop)
+    isWithin(packet, limit) || goesInPieces(packet, conn, limit) || fits(frame, packet, limit, told, countsHop(conn))
   );
 }
 
@@ -261,7 +260,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
     return;
   }
   if (!canLeave(frame, packet.ip - overhead, hop)) return;
-  if (packet.hasOptions) recordArrival(packet.header);
+  if (packet.hasOptions) recordArrival(packet);
   countHopOf(packet, 0);
   const outer = encapsulate(frame, packet, hop, dest, between, remote);
   if (outer != 0) send(frame, packet, outer, hop, pathMtu, error ? Reason.IcmpIn : tunnelReason(dest));

@@ -23,6 +23,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
+import { isUnicast } from '../flow/options';
 import { hasPorts } from '../flow/parse';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
@@ -39,7 +40,6 @@ import { Dest } from '../service/dest';
 import { FTP_BE, Service } from '../service/service';
 import { countIn } from '../service/stats';
 import { field, now32 } from '../superblock';
-import { isMulticast } from '../wire/address';
 import { isMulticast6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { hasChunk } from '../wire/sctp';
@@ -234,10 +234,10 @@ function refuse(frame: Descriptor, packet: Scratch, service: Service, portBE: u3
   frame.judge(Verdict.Drop, reason);
 }
 
-/** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed. */
+/** cache_bypass: a firewall mark's service without a usable dest lets its packets go where they were addressed, of IPv4 if that is another host. */
 function mayBypass(service: Service, packet: Scratch): bool {
   if (field(SB_CACHE_BYPASS) == 0 || service.fwmark == 0 || service.isSnat) return false;
-  return packet.isV6 ? !isMulticast6(packet.destination) : !isMulticast(packet.header.destinationBE);
+  return packet.isV6 ? !isMulticast6(packet.destination) : isUnicast(packet.header.destinationBE);
 }
 
 /**

@@ -73,7 +73,8 @@ function isForUs4(frame: Descriptor, packet: Scratch): bool {
     return false;
   }
   const destinationBE = packet.header.destinationBE;
-  if (isForAll(destinationBE)) {
+  // What everybody gets may be marked for a service; who is in a group the host knows.
+  if (isMulticast(destinationBE) || (isForAll(destinationBE) && !takesMark(frame, packet))) {
     if (!packet.isFragment || gather(frame, packet)) keepLocal(frame, Reason.LocalDelivery);
     return false;
   }

@@ -123,7 +123,7 @@ function under(
   const { dest } = template;
   if (isPortless(dest, tuple)) return 'client-port-zero';
   if (connections.isFull(familyOf(tuple.source))) return 'table-full';
-  const taken = takeLocalEnd(host, service, dest, destPort, tuple);
+  const taken = takeLocalEnd(host, dest, destPort, tuple);
   if (typeof taken === 'string') return taken;
   const once = service.once && tuple.protocol === 'udp';
   return count(service, dest, connections.create(tuple, dest, now, { destPort, once, control: template, ...taken }));

@@ -11,6 +11,7 @@ import { drop, type Host, type Judgement, local, pass, type Received } from './h
 import { findMartian, isForAll } from './martians.js';
 import type { Interface } from './network.js';
 import { optionContext, processOptions } from './options.js';
+import { isMulticast } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
@@ -120,7 +121,8 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
 
   const back = host.network.route(packet.source)?.source;
   // Forwarding overwrites it; until then, in errors, it is the address on the way back.
-  const address = toUs ? packet.destination : typeof back === 'number' ? back : 0;
+  const address =
+    toUs && !isForAll(host, packet.destination) ? packet.destination : typeof back === 'number' ? back : 0;
   const options = processOptions(packet.options, optionContext(host, address, origin.now));
   if ('reason' in options) {
     const { reason, pointer } = options;
@@ -141,7 +143,9 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
 /** A packet without faults: to us, to all, or to somebody else. */
 function take(host: Host, received: Received): Judgement {
   const { packet } = received;
-  const isOwn = host.network.isLocal(packet.destination) || hasServiceMark(host, received);
+  // Who is in a group the host knows.
+  const isOwn =
+    host.network.isLocal(packet.destination) || (hasServiceMark(host, received) && !isMulticast(packet.destination));
   const isTaken = isOwn || isForAll(host, packet.destination);
   if (!isTaken) return forward(host, received);
   const keep = (whole: Received): Judgement =>

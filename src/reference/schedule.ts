@@ -8,7 +8,9 @@ import { answer } from './answer.js';
 import type { Connection, Tuple } from './connections.js';
 import { isPortless, takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
-import { type Address, familyOf } from './packet/address.js';
+import { isOfAnother } from './martians.js';
+import { type Address, familyOf, isMulticast } from './packet/address.js';
+import { isIpv6 } from './packet/ip.js';
 import { UDP_LENGTH } from './packet/udp.js';
 import { connectPersistently, count, type Refusal } from './persistence.js';
 import { asItCame } from './route-on.js';
@@ -82,7 +84,7 @@ function connectOnce(
   if (dest === undefined) return 'no-dest';
   if (isPortless(dest, tuple)) return 'client-port-zero';
   if (connections.isFull(familyOf(tuple.source))) return 'table-full';
-  const taken = takeLocalEnd(host, service, dest, dest.port || tuple.destinationPort, tuple);
+  const taken = takeLocalEnd(host, dest, dest.port || tuple.destinationPort, tuple);
   if (typeof taken === 'string') return taken;
   return count(service, dest, connections.create(tuple, dest, now, { once: isOnce(service, tuple), ...taken }));
 }
@@ -99,7 +101,8 @@ function leave(
   const { packet, interface: device } = received;
   // It was routed here: nothing goes past it, and it is answered by a router.
   if (isSnat(service)) return drop('no-dest', answer(host, 'port-unreachable', asItCame(packet), device));
-  if (!isError && sysctl.cache_bypass !== 0 && 'fwmark' in service.end) {
+  const leads = isIpv6(packet) ? !isMulticast(packet.destination) : isOfAnother(host, packet.destination);
+  if (!isError && sysctl.cache_bypass !== 0 && 'fwmark' in service.end && leads) {
     if (connections.isFull(familyOf(tuple.source))) return drop('table-full');
     return connections.create(tuple, undefined, received.now, { once: isOnce(service, tuple) });
   }

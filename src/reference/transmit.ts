@@ -14,7 +14,7 @@ import { drop, type Host, type Judgement, type Received } from './host.js';
 import { arrivalOverIpv4, isNat64, isUncut, LONGER, lengthAcross, numbered, toIpv4 } from './nat64/headers.js';
 import type { Route } from './network.js';
 import { optionContext, processOptions } from './options.js';
-import { type Address, familyOf, isLoopback } from './packet/address.js';
+import { type Address, familyOf, isLinkLocal, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
 import { IP_FLAG, type Ipv4Packet } from './packet/ipv4.js';
@@ -264,7 +264,9 @@ function tellExceeded(host: Host, received: Received): ReferenceOutcome | undefi
   const { packet, interface: device } = received;
   if (!isIpv6(packet)) return tell(host, received, 'time-exceeded', packet);
   const link = host.network.linkOf(packet.destination, device);
-  return link && answer(host, 'time-exceeded', packet, device, 0, link);
+  // Others are found without a link.
+  if (link === undefined && isLinkLocal(packet.source)) return undefined;
+  return answer(host, 'time-exceeded', packet, device, 0, link ?? device);
 }
 
 /** Linux fills in the options of such a packet a second time, and says nothing if they are faulty by then. */

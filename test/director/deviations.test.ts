@@ -64,6 +64,15 @@ test('a packet too long for its tunnel is dropped', () => {
   expect(outcomes.map(({ reason }) => reason)).toEqual(['too-big']);
 });
 
+test('marked for a service, to a group: for the host', () => {
+  director.addService({ fwmark: 7 });
+  director.addDest({ fwmark: 7 }, { address: RIP, method: 'nat' });
+  const [outcome] = director.send(segment(SYN), 'cli', T0, { mark: 7 });
+  expect(outcome?.reason).toBe('nat-in');
+  const toAll = tcp({ source: CLIENT, destination: '224.0.0.1', sport: 40_001, dport: 80, flags: SYN });
+  expect(director.send(toAll, 'cli', T0, { mark: 7 }).map(({ reason }) => reason)).toEqual(['local-delivery']);
+});
+
 describe("the director's own ICMP", () => {
   test('a client past its service hears of its packets to the server', () => {
     expect(fate(segment(SYN))).toBe('forward nat-in');

@@ -8,6 +8,7 @@ import { ReferenceDirector } from '../../src/reference/index.js';
 import type { DestConfig, FrameNotes, NetworkConfig, ServiceKey, SysctlConfig } from '../../src/types.js';
 import { BINARIES, createDirector } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
+import { segment } from '../support/ftp.js';
 import {
   CLIENT,
   CLIENT6,
@@ -25,9 +26,10 @@ import {
   sctpRequest,
   TUNNELS,
   UDP_KEY,
+  VIP,
   VIP6,
 } from '../support/lab.js';
-import { counting, fixIpv4, hex, icmp, ipv4, ipv6, join, toHex, udp } from '../support/packets.js';
+import { ACK, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, tcp, toHex, udp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
 interface Around {
@@ -314,5 +316,21 @@ describe.each(BINARIES)('%s', (binary) => {
     expect(core).toEqual(reference);
     // One goes before the other, and by its number.
     expect(new Set(core!.map(({ length }) => length))).toEqual(new Set([2, 1, 0]));
+  });
+
+  it("FTP's helper reads what its server has no MAC for, as a kernel that still asks for it", () => {
+    const key = { protocol: 'tcp', address: VIP, port: 21 } as const;
+    const network = { ...NETWORK, ip_vs_ftp: {} };
+    const ends = { source: CLIENT, destination: VIP, sport: 1000, dport: 21, flags: ACK };
+    const around = { network, sysctl: { sloppy_tcp: 1 }, services: [key], dests: [{ ...NAT, address: '10.1.0.99' }] };
+    for (const director of both(around)) {
+      const said = [
+        tcp(ends),
+        tcp({ ...ends, checksum: 0x1234 }),
+        segment({ ...ends, text: `PORT ${CLIENT.replaceAll('.', ',')},3,232\r\n`, seq: 1, ack: 1 }),
+      ];
+      const fates = said.map((packet) => director.send(fromClient(packet), 'cli', 0)[0]!.reason);
+      expect([fates, director.connections(0).length]).toEqual([['no-neighbour', 'tcp-checksum', 'no-neighbour'], 2]);
+    }
   });
 });

@@ -76,6 +76,35 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(ports).toEqual([1024, 1025, 1024, 1025]);
   });
 
+  it('of connections whose time is over at once the one that was due first gives its port back first', () => {
+    const director = make();
+    director.addService({ ...KEY, scheduler: 'rr', localAddresses: ['10.1.0.1'] });
+    director.addDest(KEY, { address: '10.1.0.11', port: 80, method: 'fullnat' });
+    const ports = [0, 2000, 200_000, 200_000].map((now, n) => {
+      const [syn] = director.send(tcp({ ...CLIENT, sport: 1000 + n, flags: SYN }), 'cli', now);
+      return u32(syn!.frame, 20) >>> 16;
+    });
+    expect(ports).toEqual([1024, 1025, 1024, 1025]);
+  });
+
+  it('a template that two services share leads to the local address of the one that has its dest', () => {
+    const director = make();
+    const every = { ...KEY, port: 0 } as const;
+    const shared = { scheduler: 'rr', persistent: 300 } as const;
+    director.addService({ ...every, ...shared, localAddresses: ['10.1.0.1'] });
+    director.addDest(every, { address: '10.1.0.11', port: 0, method: 'fullnat' });
+    director.addService({ fwmark: 7, ...shared, localAddresses: [] });
+    director.addDest({ fwmark: 7 }, { address: '10.1.0.12', port: 0, method: 'fullnat' });
+    const to0 = { ...CLIENT, dport: 0, flags: SYN };
+    const said = [
+      director.send(tcp(to0), 'cli', 0),
+      director.send(tcp({ ...to0, sport: 1001 }), 'cli', 0, { mark: 7 }),
+    ];
+    expect(said.map(([outcome]) => [outcome!.reason, u32(outcome!.frame, 12), u32(outcome!.frame, 16)])).toEqual(
+      [0, 1].map(() => ['fullnat-in', 0x0a01_0001, 0x0a01_000b]),
+    );
+  });
+
   it("a checksum that lies nowhere is found before data in a header's place", () => {
     const [director] = begun();
     const inner = tcp({ ...CLIENT, seq: 999, ack: 5, flags: 16, payload: new Uint8Array(6) });

@@ -74,7 +74,9 @@ describe.each([4, 6] as const)('a service by mark, IPv%i', (family) => {
     expect(judged(made.send(sent, 'cli', 0, { mark: 7 }))).toEqual(['forward bypass']);
     const own = frame(tcp([client, 1], [vip, 80], SYN));
     made.setSysctl({ cache_bypass: 1 });
-    expect(judged(made.send(own, 'cli', 0, { mark: 7 }))).toEqual(['drop local-boundary']);
+    // Past it over IPv4 goes what another host is asked; a live kernel answers the rest.
+    const own4 = ['drop no-dest', 'forward port-unreachable'];
+    expect(judged(made.send(own, 'cli', 0, { mark: 7 }))).toEqual(family === 4 ? own4 : ['drop local-boundary']);
   });
 });
 

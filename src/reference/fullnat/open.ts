@@ -6,7 +6,7 @@
 import type { Making, Tuple } from '../connections.js';
 import type { Host } from '../host.js';
 import { familyOf } from '../packet/address.js';
-import type { Dest, Service } from '../services.js';
+import type { Dest } from '../services.js';
 import { canCarry, headerFor } from './carry.js';
 import { poolOf } from './pools.js';
 
@@ -28,13 +28,13 @@ export function isPortless(dest: Dest, { sourcePort }: Tuple): boolean {
  */
 export function takeLocalEnd(
   { localPorts }: Host,
-  service: Service,
   dest: Dest,
   destPort: number,
   tuple: Tuple,
 ): Pick<Making, 'destAddress' | 'fullnat'> | FullNatRefusal {
   const { protocol } = tuple;
-  const { method, address } = dest;
+  // A template that two services share leads to a dest of the other one.
+  const { method, address, service } = dest;
   if (!hasLocalEnd(dest)) return {};
   const isSnat = method === 'snat';
   const destAddress = isSnat ? tuple.destination : address;
