@@ -27,9 +27,6 @@ export function assertDest(service: ServiceKey, flags: number, carry: Carry, des
     refuse(`the method nat or fullnat behind a SYN proxy (synproxy), got ${method}`);
   }
   if (method !== 'fullnat' || serviceFamily(service) === addressBytes(dest.address).family) return;
-  if (flags & ServiceFlag.SynProxy) {
-    refuse(`a server of IPv6 behind a SYN proxy (synproxy), which there is not with NAT64, got ${dest.address}`);
-  }
   if (carry === Carry.UoaOption || carry === Carry.UoaProtocol) {
     const name = carry === Carry.UoaOption ? 'uoa-option' : 'uoa-protocol';
     refuse(`a server of IPv6 with carry ${name}, which there is not with NAT64, got ${dest.address}`);

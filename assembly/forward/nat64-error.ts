@@ -11,6 +11,7 @@ import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { restoreQuoted } from '../flow/isn';
 import { forgetPartial } from '../flow/offload';
+import { restoreNumber } from '../flow/proxied';
 import { pseudoOf } from '../flow/pseudo';
 import { endOf, quotedTransport, quoteOf } from '../flow/quote';
 import { Hop } from '../net/hop';
@@ -65,6 +66,7 @@ export function transmitError64(frame: Descriptor, packet: Scratch, conn: Conn):
   const laddrBE = conn.extension.laddrBE;
   changetype<Ipv4>(l4 - IPV4_MIN).write(tos, total, 0, 0, ttl, conn.protocol, conn.daddrBE, laddrBE);
   store<u32>(l4, conn.outPortsBE);
+  if (conn.isProxied) restoreNumber(l4, l4 + length, conn);
   finishError(frame, packet, error);
   send(frame, packet, hop, isLocal ? Reason.LocalDest : Reason.IcmpIn);
 }

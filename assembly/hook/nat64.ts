@@ -7,6 +7,7 @@ import { Protocol } from '../../src/abi/protocol';
 import { SB_HOP, SB_NAT64, SUPERBLOCK } from '../../src/abi/superblock';
 import { HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { isAwaiting } from '../conn/proxied';
 import { Conn } from '../conn/record';
 import { connOf, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
@@ -24,6 +25,7 @@ import { field } from '../superblock';
 import { ICMP_SIZE, Icmp, PARAMETER_PROBLEM } from '../wire/icmp';
 import { DF_BE } from '../wire/ipv4';
 import { IPV6_SIZE } from '../wire/ipv6';
+import { receiveServer } from './synproxy';
 
 /** Sends a server's packet on to the client. */
 export function returnReply64(frame: Descriptor, packet: Scratch, conn: Conn): void {
@@ -36,6 +38,10 @@ export function returnReply64(frame: Descriptor, packet: Scratch, conn: Conn): v
   }
   if (!hasTransportHeader(packet)) {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
+    return;
+  }
+  if (isAwaiting(conn)) {
+    receiveServer(frame, packet, conn);
     return;
   }
   seeReply(packet, conn);

@@ -262,14 +262,10 @@ describe('a service of IPv6', () => {
     director.editService({ ...key, carry: 'proxy-v2' });
     const tcp = keyOf64();
     director.addService({ ...tcp, synproxy: true });
-    expect(() => director.addDest(tcp, DEST64)).toThrow('server of IPv6 behind a SYN proxy');
-    director.editService(tcp);
-    director.addDest(tcp, DEST64);
-    expect(() => director.editService({ ...tcp, synproxy: true })).toThrow('synproxy');
+    expect(() => director.addDest(tcp, { ...DEST64, method: 'nat' })).toThrow('fullnat from IPv6 to IPv4');
     const mark = { fwmark: 7, family: 6 } as const;
     director.addService({ ...mark, carry: 'uoa-protocol' });
     expect(() => director.addDest(mark, DEST64)).toThrow('carry uoa-protocol');
-    expect(() => director.replaceRules([{ service: { ...tcp, synproxy: true }, added: [DEST64] }])).toThrow('synproxy');
     const four = { protocol: 'tcp', address: '10.1.0.1', port: 80 } as const;
     director.addService(four);
     expect(() => director.addDest(four, { ...DEST64, address: 'fd00::5' })).toThrow('there is no NAT46');

@@ -200,7 +200,7 @@ function proxied(world: Start, random: Random): Start {
 function translated(world: Start, random: Random): Start {
   const services = world.services.map(({ service, dests }) => {
     const isV6 = 'fwmark' in service ? service.family === 6 : service.address.includes(':');
-    const isOther = service.synproxy || service.ops || dests.some(({ method }) => method === 'snat');
+    const isOther = service.ops || dests.some(({ method }) => method === 'snat');
     if (!isV6 || isOther || service.carry === 'uoa-protocol' || random.once(3)) return { service, dests };
     const localAddresses = [...new Set([...HOSTS[4].locals.slice(0, 2), ...(service.localAddresses ?? [])])];
     const servers = HOSTS[4].servers.slice(0, 2 * dests.length);

@@ -23,7 +23,7 @@ const RULES = `-A -t [fd00::100]:80 -s rr --toa
 /** What runIpvsadm says, and its code. */
 function ipvsadm(line: string): [code: number, err: string] {
   const director = nat64({}, {}, []);
-  applyRules(director, parseRules('-A -t [fd00::100]:80\n-A -t 10.1.0.1:80\n-A -t [fd00::100]:81 --synproxy enable'));
+  applyRules(director, parseRules('-A -t [fd00::100]:80\n-A -t 10.1.0.1:80'));
   let err = '';
   const io = {
     out: () => undefined,
@@ -65,7 +65,6 @@ describe('rules of NAT64', () => {
       /Different address family is allowed only for tunneling servers/,
     ],
     ['--add-laddr -t 10.1.0.1:80 --laddr fd00::1', /an address of the service's family/],
-    ['-a -t [fd00::100]:81 -r 10.1.0.11:8080 --fullnat', /behind a SYN proxy/],
   ])('%s is refused', (line, why) => {
     const [code, err] = ipvsadm(line);
     expect(err).toMatch(why);

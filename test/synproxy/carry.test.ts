@@ -5,20 +5,7 @@ import { decodeClient } from '../../src/toa/index.js';
 import { BINARIES } from '../support/core.js';
 import { restored } from '../support/fullnat.js';
 import { fromClient, fromServer, judged, networkWith } from '../support/lab.js';
-import {
-  ACK,
-  counting,
-  FIN,
-  hex,
-  icmp,
-  join,
-  PSH,
-  RST,
-  SYN,
-  type TransportWords,
-  tcp,
-  toHex,
-} from '../support/packets.js';
+import { ACK, counting, FIN, hex, icmp, join, PSH, RST, SYN, toHex } from '../support/packets.js';
 import {
   type Ends,
   FULL4,
@@ -26,6 +13,7 @@ import {
   ISN,
   isV6,
   left,
+  NAT64,
   ofClient,
   ofServer,
   proxy,
@@ -35,8 +23,8 @@ import {
   type Way,
   type Words,
 } from './lab.js';
+import { answered, at, OPTIONS, OWN, packetOf, packets, Talk } from './talk.js';
 
-const at = (base: number, offset: number): number => (base + offset) >>> 0;
 const WAYS: readonly Way[] = [
   { carry: 'toa', profile: 'linux' },
   { carry: 'toa', profile: 'dpvs' },
@@ -48,98 +36,12 @@ const WAYS: readonly Way[] = [
 const ENDS: readonly (readonly [string, Ends])[] = [
   ['IPv4', FULL4],
   ['IPv6', FULL6],
+  ['NAT64', NAT64],
 ];
-const CASES = ENDS.flatMap(([name, ends]) =>
-  WAYS.map((way) => [`${name}, ${way.carry}, ${way.profile}`, ends, way] as const),
-);
-
-/** What the client offers: MSS 9000, SACK, timestamps, window scale. */
-const OFFERED = { mss: 9000, sackPermitted: true, stamps: [1000, 0], scale: 9 } as const;
-/** How its server answers, with timestamps or without. */
-const answered = (isStamped: boolean) => ({
-  mss: 1460,
-  sackPermitted: true,
-  scale: 7,
-  ...(isStamped && { stamps: [900, 1005] as const }),
-});
-const OPTIONS = { plan: { connections: 256, arenaBytes: 1 << 17, localAddresses: 1 } };
-
-/** A client that has answered its cookie, with what `words` say, and what the server gets of it. */
-class Talk {
-  readonly ends: Ends;
-  readonly director: Director;
-  readonly toa: Uint8Array;
-  readonly prefix: Uint8Array;
-  readonly isStamped: boolean;
-  readonly isAlibaba: boolean;
-  readonly told: number;
-  readonly cookie: number;
-  readonly syn: Uint8Array;
-  readonly lport: number;
-  /** The first number that the server gets. */
-  readonly isn: number;
-
-  constructor(ends: Ends, way: Way, words: Words = {}, options = {}) {
-    this.ends = ends;
-    this.director = proxy(ends, { ...OPTIONS, ...options }, way);
-    ({ toa: this.toa, prefix: this.prefix } = toldOf(way, ends));
-    this.isStamped = way.profile === 'linux';
-    this.isAlibaba = way.profile === 'alibaba';
-    const answer = left(this.director.send(ofClient(ends, { options: OFFERED }), 'cli', 0))[0]!;
-    this.told = answer.options.mss!;
-    this.cookie = answer.seq;
-    const outcomes = this.#client(words, 0);
-    expect(judged(outcomes)).toEqual(['forward syn-proxied']);
-    this.syn = outcomes[0]!.frame.subarray(14);
-    const l4 = isV6(ends.server) ? 40 : 20;
-    const view = new DataView(this.syn.buffer, this.syn.byteOffset);
-    this.lport = view.getUint16(l4);
-    this.isn = view.getUint32(l4 + 4);
-  }
-
-  #client(words: Words, now: number): Outcome[] {
-    const stamps = this.isStamped ? { stamps: [1005 + now, 7] as const } : {};
-    const usual = { seq: at(ISN, 1), ack: at(this.cookie, 1), flags: ACK, window: 502, options: stamps };
-    const all = { ...usual, ...words };
-    // Timestamps as nearly all have them.
-    return this.director.send(ofClient(this.ends, all, all.options.stamps === undefined ? 0 : 2), 'cli', now);
-  }
-
-  /** A segment of the client, `from` bytes behind its first one. */
-  client(from: number, words: Words = {}): Outcome[] {
-    return this.#client({ seq: at(ISN, 1 + from), ...words }, 10);
-  }
-
-  /** A segment of the server, that acknowledges `got` bytes of what it gets. */
-  server(got: number, words: Words = {}): Outcome[] {
-    const usual = { seq: at(SERVER_ISN, 1), flags: ACK, dport: this.lport };
-    const frame = ofServer(this.ends, { ...usual, ...words, ack: at(this.isn, 1 + got) });
-    return this.director.send(frame, 'srv', 5);
-  }
-
-  /** Its answer to its SYN. */
-  connect(): Outcome[] {
-    return this.server(0, { seq: SERVER_ISN, flags: SYN | ACK, options: answered(this.isStamped) });
-  }
-
-  /** A packet that the server gets. */
-  expected(words: Partial<TransportWords>): string {
-    const { local, server } = this.ends;
-    const usual = { sport: this.lport, dport: 8080, source: local!, destination: server, ack: at(SERVER_ISN, 1) };
-    return toHex(tcp({ ...usual, flags: ACK, window: 502, ...words }));
-  }
-
-  /** Timestamps behind two NOPs, where there are some. */
-  stamps(value: number, echo: number): Uint8Array {
-    return this.isStamped ? join(hex('0101080a'), u32(value), u32(echo)) : new Uint8Array(0);
-  }
-}
-
-/** What the director's own packets are. */
-const OWN = { id: 0, df: true, ttl: 64 };
-const packetOf = ({ frame }: Outcome): string => toHex(frame.subarray(14));
-const packets = (outcomes: readonly Outcome[], out: 'cli' | 'srv'): string[] =>
-  outcomes.filter(({ outInterface }) => outInterface === out).map(packetOf);
+const CASES: readonly (readonly [string, Ends, Way])[] = [
+  ...ENDS.flatMap(([name, ends]) => WAYS.map((way) => [`${name}, ${way.carry}, ${way.profile}`, ends, way] as const)),
+  ['NAT64, nothing told', NAT64, { profile: 'linux' }],
+];
 
 describe.each(CASES)('%s', (_, ends, way) => {
   const v6 = isV6(ends.client);
@@ -153,7 +55,7 @@ describe.each(CASES)('%s', (_, ends, way) => {
     const mss = [1360, 1440, 1452, 1460].filter((each) => each <= talk.told).at(-1)!;
     const offer = join(
       Uint8Array.of(2, 4, mss >> 8, mss & 255),
-      talk.isStamped ? join(hex('0402080a'), u32(1005), u32(0)) : hex('04020101'),
+      talk.isLinux ? join(hex('0402080a'), u32(1005), u32(0)) : hex('04020101'),
       hex('01030309'),
     );
     const tcpOptions = talk.isAlibaba ? join(talk.toa, offer) : offer;
@@ -173,11 +75,8 @@ describe.each(CASES)('%s', (_, ends, way) => {
     const tcpOptions = join(toa, talk.stamps(1005, 900));
     const ack = talk.expected({ ...OWN, seq: at(isn, 1), tcpOptions, payload: prefix });
     expect(packets(outcomes, 'srv')).toEqual([ack]);
-    expect(decodeClient(outcomes[0]!.frame)).toMatchObject({
-      carrier: way.carry,
-      address: ends.client,
-      port: 40_000,
-    });
+    const client = { carrier: way.carry, address: ends.client, port: 40_000 };
+    expect([decodeClient(outcomes[0]!.frame)]).toMatchObject([way.carry === undefined ? undefined : client]);
     expect(left(outcomes.slice(1))).toMatchObject([{ out: 'cli', seq: at(cookie, 1), ack: at(ISN, 1), flags: ACK }]);
     expect(left(outcomes.slice(1))[0]!.payload).toHaveLength(0);
   });
@@ -189,12 +88,13 @@ describe.each(CASES)('%s', (_, ends, way) => {
     const more = talk.client(100, { payload: counting(7), flags: ACK | FIN });
     expect(judged(more)).toEqual(['held syn-proxy-held']);
     const outcomes = talk.connect();
-    const hops = { ttl: way.profile === 'linux' ? 63 : 64 };
-    const echo = talk.isStamped ? echoOf(outcomes) : 0;
-    const first = { ...hops, seq: at(isn, 1), flags: ACK | PSH, payload: join(prefix, payload) };
-    const last = { ...hops, seq: at(isn, 101 + prefix.length), flags: ACK | FIN, payload: counting(7) };
+    const echo = talk.isLinux ? echoOf(outcomes) : 0;
+    const sent = packets(outcomes, 'srv').slice(1);
+    const hops = talk.forwarded(sent);
+    const first = { ...hops[0], seq: at(isn, 1), flags: ACK | PSH, payload: join(prefix, payload) };
+    const last = { ...hops[1], seq: at(isn, 101 + prefix.length), flags: ACK | FIN, payload: counting(7) };
     const finToa = talk.isAlibaba ? new Uint8Array(0) : toa;
-    expect(packets(outcomes, 'srv').slice(1)).toEqual([
+    expect(sent).toEqual([
       talk.expected({ ...first, tcpOptions: join(toa, talk.stamps(1005, echo)) }),
       talk.expected({ ...last, tcpOptions: join(finToa, talk.stamps(1015, echo)) }),
     ]);
@@ -235,7 +135,7 @@ describe.each(CASES)('%s', (_, ends, way) => {
     const talk = new Talk(ends, way);
     const next = restored(talk.director);
     const frame = ofServer(ends, {
-      ...{ dport: talk.lport, ack: at(talk.isn, 1), options: answered(talk.isStamped) },
+      ...{ dport: talk.lport, ack: at(talk.isn, 1), options: answered(talk.isLinux) },
     });
     const here = talk.director.send(frame, 'srv', 5);
     expect(next.send(frame, 'srv', 5).map(({ frame: bytes }) => toHex(bytes))).toEqual(
@@ -281,8 +181,9 @@ function tooBig(source: string, destination: string, mtu: number, about: Uint8Ar
 
 describe.each(ENDS)('%s', (_, ends) => {
   const v6 = isV6(ends.client);
-  const header = v6 ? 40 : 20;
-  const router = v6 ? 'fd00:1::fe' : '10.1.0.254';
+  const isServerV6 = isV6(ends.server);
+  const [header, inner] = [v6 ? 40 : 20, isServerV6 ? 40 : 20];
+  const router = isServerV6 ? 'fd00:1::fe' : '10.1.0.254';
   const told = (director: Director, error: Uint8Array) => {
     const [outcome] = director.send(fromServer(error), 'srv', 7);
     expect(judged([outcome!])).toEqual(['forward icmp-out']);
@@ -297,17 +198,18 @@ describe.each(ENDS)('%s', (_, ends) => {
     ['proxy-v2', v6 ? 52 : 28],
   ] as const)('errors of routers: an MTU is less by what %s takes, quoted numbers are the ends’ own', (carry, size) => {
     const talk = new Talk(ends, { carry, profile: 'linux' });
-    expect(told(talk.director, tooBig(router, ends.local!, 1400, talk.syn))).toEqual({ mtu: 1400 - size, number: ISN });
+    const mtu = 1400 + header - inner - size;
+    expect(told(talk.director, tooBig(router, ends.local!, 1400, talk.syn))).toEqual({ mtu, number: ISN });
     const [ack] = talk.connect();
     expect(told(talk.director, tooBig(router, ends.local!, 1400, ack!.frame.subarray(14)))).toEqual({
-      mtu: 1400 - size,
+      mtu,
       number: at(ISN, 1),
     });
     const [reply] = talk.server(0, { payload: counting(9) });
     const error = tooBig(ends.client, ends.vip, 1400, reply!.frame.subarray(14));
     const [outcome] = talk.director.send(fromClient(error), 'cli', 8);
     expect(judged([outcome!])).toEqual(['forward icmp-in']);
-    const quoted = outcome!.frame.subarray(14 + header + 8 + header);
+    const quoted = outcome!.frame.subarray(14 + inner + 8 + inner);
     expect(new DataView(quoted.buffer, quoted.byteOffset).getUint32(4)).toBe(at(SERVER_ISN, 1));
   });
 
@@ -334,17 +236,17 @@ describe.each(ENDS)('%s', (_, ends) => {
     const [ack] = director.send(frame, 'srv', 1);
     expect(decodeClient(ack!.frame)).toMatchObject({ address: ends.client, port: 40_000 });
   });
+});
 
-  it('a dest by NAT is told nothing', () => {
-    const nat = { client: ends.client, vip: ends.vip, server: ends.server };
-    const director = proxy(nat, OPTIONS, { carry: 'toa' });
-    const [answer] = left(director.send(ofClient(nat, {}), 'cli', 0));
-    expect(answer!.options.mss).toBe(v6 ? 1420 : 1452);
-    const words = { seq: at(ISN, 1), ack: at(answer!.seq, 1), flags: ACK };
-    director.send(ofClient(nat, words), 'cli', 0);
-    const [ack] = left(director.send(ofServer(nat, { options: { mss: 1460 } }), 'srv', 1));
-    expect(ack).toMatchObject({ out: 'srv', seq: at(ISN, 1), options: {} });
-  });
+it.each(ENDS.slice(0, 2))('%s: a dest by NAT is told nothing', (_, ends) => {
+  const nat = { client: ends.client, vip: ends.vip, server: ends.server };
+  const director = proxy(nat, OPTIONS, { carry: 'toa' });
+  const [answer] = left(director.send(ofClient(nat, {}), 'cli', 0));
+  expect(answer!.options.mss).toBe(isV6(ends.client) ? 1420 : 1452);
+  const words = { seq: at(ISN, 1), ack: at(answer!.seq, 1), flags: ACK };
+  director.send(ofClient(nat, words), 'cli', 0);
+  const [ack] = left(director.send(ofServer(nat, { options: { mss: 1460 } }), 'srv', 1));
+  expect(ack).toMatchObject({ out: 'srv', seq: at(ISN, 1), options: {} });
 });
 
 it.each(['proxy-v1', 'proxy-v2'] as const)(

@@ -40,6 +40,8 @@ export const V6: Ends = { client: CLIENT6, vip: VIP6, server: SERVERS6[0] };
 /** The same by FullNAT: from the director's own addresses. */
 export const FULL4: Ends = { ...V4, local: '10.1.0.1' };
 export const FULL6: Ends = { ...V6, local: 'fd00:1::1' };
+/** By NAT64. */
+export const NAT64: Ends = { ...FULL4, client: CLIENT6, vip: VIP6 };
 export const ENDS = [
   ['IPv4', V4],
   ['IPv6', V6],

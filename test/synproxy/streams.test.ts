@@ -9,7 +9,7 @@ import { moduleOf, SMALL_PLAN } from '../support/core.js';
 import { join } from '../support/packets.js';
 import { properties } from '../support/property.js';
 import { End, type Habits, type Words } from './end.js';
-import { FULL4, FULL6, ofClient, ofServer, proxy, toldOf, V4, V6, type Way } from './lab.js';
+import { FULL4, FULL6, NAT64, ofClient, ofServer, proxy, toldOf, V4, V6, type Way } from './lab.js';
 import { parse } from './segments.js';
 
 const property = properties(import.meta.url);
@@ -41,7 +41,7 @@ const ways: readonly Way[] = [
 ];
 
 const worlds = fc.record({
-  ends: fc.constantFrom(V4, V6, FULL4, FULL6),
+  ends: fc.constantFrom(V4, V6, FULL4, FULL6, NAT64),
   /** How servers by FullNAT are told their clients. */
   way: fc.constantFrom(...ways),
   client: habits,

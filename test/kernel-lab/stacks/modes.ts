@@ -63,9 +63,14 @@ export const MODES: Readonly<Record<string, Mode>> = {
   'fullnat-proxy-v2': fullnat({ carry: 'proxy-v2' }),
   'nat-synproxy': { dest: { method: 'nat' }, service: { synproxy: true }, answers: 'through' },
   'fullnat-synproxy': fullnat({ synproxy: true }),
+  'fullnat-synproxy-toa': fullnat({ synproxy: true, carry: 'toa' }),
+  'fullnat-synproxy-proxy-v2': fullnat({ synproxy: true, carry: 'proxy-v2' }),
   nat64: nat64({}),
   'nat64-toa': nat64({ carry: 'toa' }),
   'nat64-proxy-v1': nat64({ carry: 'proxy-v1' }),
+  'nat64-synproxy': nat64({ synproxy: true }),
+  'nat64-synproxy-toa': nat64({ synproxy: true, carry: 'toa' }),
+  'nat64-synproxy-proxy-v1': nat64({ synproxy: true, carry: 'proxy-v1' }),
   snat: { dest: { method: 'snat' }, mark: 7, answers: 'local' },
 };
 
