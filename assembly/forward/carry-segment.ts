@@ -193,13 +193,14 @@ export function noteSegment(frame: Descriptor, packet: Scratch, conn: Conn): voi
     // From here on all numbers have it: half of them would be too far behind the SYN otherwise.
     if (size != 0)
       setChange(numbers, firstByte(numbers) - 1, toReceiver(numbers, firstByte(numbers)) - firstByte(numbers));
-  } else if (size != 0 && got >= 0) {
-    // A part of the header: to the client it is its SYN alone.
+  } else if (size != 0) {
+    // A part of the header, in order or out of it: to the client it is its SYN alone.
     const number = tcp.acknowledgement;
-    tcp.acknowledgement = place + size;
+    const heard = got >= 0 ? place + size : number;
+    tcp.acknowledgement = heard;
     const edges = raiseEdges(packet, place, size);
     if (!frame.isPartial) {
-      tcp.checksum = update(tcp.checksum, difference32(bswap<u32>(number), bswap<u32>(place + size)) + edges);
+      tcp.checksum = update(tcp.checksum, difference32(bswap<u32>(number), bswap<u32>(heard)) + edges);
     }
   }
 }

@@ -121,6 +121,28 @@ describe.each(['proxy-v1', 'proxy-v2'] as const)('%s', (carry) => {
       expect(one.client(14, { flags: ACK | FIN })).toMatchObject({ at: size + 14, data: '' });
     });
 
+    it('that came out of order is the client’s SYN to it, whatever else is acknowledged', () => {
+      const one = new Session(family, carry);
+      one.client(0);
+      const word = (value: number) => (value >>> 0).toString(16).padStart(8, '0');
+      const block = (from: number, to: number) => `0101050a${word(from)}${word(to)}`;
+      const tcpOptions = hex(block(one.isn + 11, one.isn + 21));
+      // The SYN is acknowledged, a part of the header, or nothing.
+      for (const [got, heard] of [
+        [0, 0],
+        [5, 0],
+        [-1, -1],
+        [-100, -100],
+      ] as const) {
+        const { ack, options, isRight } = one.server({ got, tcpOptions });
+        expect({ ack, options: toHex(options), isRight }).toEqual({
+          ack: (ISN + 1 + heard) >>> 0,
+          options: block(ISN + 1, ISN + 1),
+          isRight: true,
+        });
+      }
+    });
+
     it('leaves its place to nobody else’s bytes: data before the first byte, or with a SYN, are dropped', () => {
       const forged = counting(60, 65);
       for (const [at, says] of [
