@@ -191,9 +191,9 @@ export function transmitError(frame: Descriptor, packet: Scratch, conn: Conn): v
   send(frame, packet, packet.ip, hop, mtu, Reason.IcmpIn);
 }
 
-/** MTU of the way: NAT, DR and bypass send what is as long as what came. */
+/** MTU of the way: NAT, DR and bypass send what is as long as what came. By SNAT the dest is not where packets go. */
 function mtuOf(conn: Conn, hop: Hop): u32 {
-  return conn.dest != 0 ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
+  return conn.dest != 0 && !conn.isSnat ? changetype<Dest>(conn.dest).pathMtu(hop) : hop.mtu;
 }
 
 /** Fills in the options of a packet that goes on: by SNAT as a router does. */

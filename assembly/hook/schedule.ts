@@ -18,7 +18,7 @@ import { Dest } from '../service/dest';
 import { FTP_BE, findService, Service } from '../service/service';
 import { countConnection } from '../service/stats';
 import { field } from '../superblock';
-import { isLinkLocal6 } from '../wire/ipv6';
+import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
 import { connectPersistent } from './persist';
 
 /** FTP's data port: connections from it belong to a control connection. */
@@ -60,11 +60,16 @@ export function isMarked(frame: Descriptor, v6: bool): bool {
   return mark != 0 && markedService(v6, mark, false) != 0;
 }
 
+/** Whether an address to which packets are routed is no host's, or another one's on each link. */
+function isNobody6(address: usize): bool {
+  return isUnspecified6(address) || isLinkLocal6(address);
+}
+
 /** The service by SNAT that takes a packet which would be routed else; 0 for none. */
 export function snatService(frame: Descriptor, packet: Scratch): usize {
   const mark = frame.mark;
   const v6 = packet.isV6;
-  if (mark == 0 || !hasPorts(packet.protocol) || (v6 && isLinkLocal6(packet.destination))) return 0;
+  if (mark == 0 || !hasPorts(packet.protocol) || (v6 && isNobody6(packet.destination))) return 0;
   return markedService(v6, mark, true);
 }
 

@@ -91,7 +91,7 @@ function checkRules(text: string, file: string, dialect: Dialect): Problem[] {
 function otherPort(rule: RuleCommand, line: string): Problem[] {
   if (rule.command !== 'add-server' && rule.command !== 'edit-server') return [];
   const { at, dest } = rule;
-  const [, given] = /\s(?:-r|--real-server)[\s=]*\S+:(\d+)(?:\s|$)/.exec(line) ?? [];
+  const [, given] = /\s(?:-r|--real-server)[\s=]*(?:\[[^\]\s]*\]|[^:\s]+):(\d+)(?:\s|$)/.exec(line) ?? [];
   if (given === undefined || Number(given) === dest.port) return [];
   const text = `${dest.method.toUpperCase()} keeps the port: the server gets ${dest.port}, not ${given}`;
   return [{ at, severity: 'warning', text }];

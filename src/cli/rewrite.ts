@@ -4,6 +4,7 @@
  * @module
  */
 import { setImmediate } from 'node:timers/promises';
+import { familyOf } from '../address.js';
 import { CaptureError } from '../capture/capture-error.js';
 import type { Director } from '../director.js';
 import { Inputs, splitWord, WINDOW } from './inputs.js';
@@ -62,9 +63,11 @@ and what left because of it (outbound); comments give verdict and reason, and on
 packet id joins a frame with all that it caused. In Wireshark: frame.comment,
 frame.packet_id.
 
-The same input, rules and seed always give the same bytes. So does a second run
-that goes on from the first one's state (--state FILE, then --from FILE). Packets
-that were captured before a state's last one are judged at that one's time.
+The same input, rules and seed always give the same bytes. A second run that goes
+on from the first one's state (--state FILE, then --from FILE) does what one run
+would, but for datagrams of which some fragments came before, and clients' first
+data that a SYN proxy has kept: no state has these. Packets that were captured
+before a state's last one are judged at that one's time.
 
 Exit codes: 0 well; 1 a capture is damaged (everything before the damage was
 processed and written, and the other captures wholly; of a damaged gzip file all
@@ -154,9 +157,20 @@ function formatOption(options: Options): 'pcap' | 'pcapng' | undefined {
   throw usageError(`--format takes pcap or pcapng, not '${format}'`);
 }
 
-/** Whether frames can be judged where they were read: nothing is put in front that the record's header has no room for. */
+/**
+ * Whether frames can be judged where they were read: none becomes longer than the record's header in front of it has room
+ * for, by rules that are there or by connections of a state. Else they are copied to where there is room enough.
+ */
 function canStay(director: Director): boolean {
-  return !director.services().some(({ dests }) => dests.some(({ method }) => method === 'tun'));
+  if (director.connectionCount > 0 || director.network.ip_vs_ftp !== undefined) return false;
+  return director.services().every((service) => {
+    const isV6 = service.fwmark === undefined ? familyOf(service.address) === 6 : service.family === 6;
+    return (
+      !service.synproxy &&
+      service.carry === undefined &&
+      service.dests.every(({ method, address }) => method !== 'tun' && (familyOf(address) === 6) === isV6)
+    );
+  });
 }
 
 /** How {@link rewrite} is to run. */

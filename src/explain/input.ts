@@ -53,7 +53,8 @@ export function local(teller: Teller, offered: IpFacts): void {
   const known = connections.find((one) => isRequest(one, ip));
   const found = known === undefined ? 'none' : connectionText(known);
   teller.line(`connection ${flowOf(ip)}`, found);
-  if (teller.is('transport-truncated', 'dest-unavailable')) return void teller.end(`${word} header`);
+  if (teller.is('transport-truncated')) return void teller.end(`${word} header`);
+  if (teller.is('dest-unavailable')) return void teller.end('its server');
   if (known === undefined && !opened(teller, ip)) return;
   if (known !== undefined) stateLine(teller, ip, known);
   toServer(teller, ip, outcome.connection ?? known ?? onceConnection(teller, ip));

@@ -20,13 +20,20 @@ export function outward(teller: Teller, ip: IpFacts): boolean {
   if (service === undefined || !TRANSPORT.includes(word) || teller.is('routed')) return false;
   const known = connections.find((one) => isRequest(one, ip));
   teller.line(`connection ${flowOf(ip)}`, known === undefined ? 'none' : connectionText(known));
-  if (teller.is('transport-truncated', 'dest-unavailable')) return teller.end(`${word} header`) ?? true;
-  if (known === undefined && !opened(teller, ip, service)) return true;
-  if (known !== undefined) stateLine(teller, ip, known);
+  if (teller.is('transport-truncated')) return teller.end(`${word} header`) ?? true;
+  if (teller.is('dest-unavailable')) return teller.end('its server') ?? true;
+  // Its own server gone, it may be another's.
+  const isAnew = known !== undefined && outcome.connection !== undefined && !isSame(outcome.connection, known);
+  if ((known === undefined || isAnew) && !opened(teller, ip, service)) return true;
+  if (known !== undefined && !isAnew) stateLine(teller, ip, known);
   const connection = outcome.connection ?? known;
   if (connection !== undefined) teller.line('method snat', sourceText(connection));
   leave(teller, ip.destination);
   return true;
+}
+
+function isSame(one: ConnectionInfo, other: ConnectionInfo): boolean {
+  return one.localAddress === other.localAddress && one.localPort === other.localPort;
 }
 
 function sourceText(one: ConnectionInfo): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import { Carry, Method, Profile } from '../abi/protocol.js';
+import { Carry, Method, Profile, ServiceFlag } from '../abi/protocol.js';
 import { type Ports, portsOf, readPorts } from '../local-ports.js';
 import type { Snapshot } from './format.js';
 import { type AllRecords, fail, type Records, wordsOf } from './inspect.js';
@@ -78,7 +78,7 @@ function listed(base: number, words: Uint32Array, { services, locals }: AllRecor
 }
 
 /** Counts each address once more for each service's dest by SNAT that it is; these have nobody else beside them. */
-function countDests(users: Uint32Array, { dests, locals }: AllRecords): void {
+function countDests(users: Uint32Array, { dests, locals, services }: AllRecords): void {
   const kinds = new Map<number, boolean>();
   for (let i = 0; i < dests.count; i++) {
     if (dests.used[i] === 0) continue;
@@ -92,6 +92,11 @@ function countDests(users: Uint32Array, { dests, locals }: AllRecords): void {
     kinds.set(service, isSnat);
     if (!isSnat) continue;
     if (dests.word(i, abi.DEST_FWMARK) === 0) fail('a dest by SNAT is of no mark');
+    const owner = services.at(service, 'DEST_SERVICE');
+    const isAlone =
+      (services.word(owner, abi.SVC_FLAGS) & (ServiceFlag.OnePacket | ServiceFlag.SynProxy)) === 0 &&
+      services.byte(owner, abi.SVC_CARRY) === Carry.None;
+    if (!isAlone) fail('a dest by SNAT has a service with ops, synproxy or carry');
     const family = dests.byte(i, abi.DEST_FAMILY);
     expect('family of a dest by SNAT', family, dests.byte(i, abi.DEST_VFAMILY));
     const local = locals.at(at, 'DEST_LOCAL');

@@ -70,6 +70,10 @@ describe('ipvs-wasm check', () => {
         `${rules}:2: warning: DR keeps the port: the server gets 80, not 8080\n` +
         `${rules}:6: warning: TUN keeps the port: the server gets 80, not 8080\n`,
     });
+    const six = ['fd00::12', '[fd00::13]:80', '[fd00::14]:8080'].map((each) => `-a -t [fd00::100]:80 -r ${each} -g`);
+    const rules6 = file('ports6.txt', '-A -t [fd00::100]:80', ...six);
+    const out = `${rules6}:4: warning: DR keeps the port: the server gets 80, not 8080\n`;
+    expect(await run('check', rules6)).toMatchObject({ code: 0, out });
   });
 
   it('warns of servers by FullNAT that no local address leads to', async () => {

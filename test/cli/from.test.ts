@@ -86,7 +86,7 @@ describe('--from', () => {
   test.each([
     ['with --rules', [...rules], '--rules and --from exclude each other: the state says it'],
     ['with --seed', ['--seed', '4'], '--seed and --from exclude each other: the state says it'],
-    ['too little room', ['--connections', '0'], '--connections takes a number from 1 to 8388608'],
+    ['no room at all', ['--connections', '0'], '--connections takes a number from 1 to 8388608'],
   ])('is refused %s', async (_, words, message) => {
     const folder = scratch();
     const state = join(folder, 'lvs.state');

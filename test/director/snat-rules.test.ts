@@ -172,6 +172,9 @@ describe('a made-up snapshot', () => {
     ['a dest by SNAT that has none', 'dests', DEST_SIZE + abi.DEST_METHOD, 7, 1],
     ['a dest by SNAT of no mark', 'dests', abi.DEST_FWMARK, 0, 4],
     ['a dest by SNAT of another family', 'dests', abi.DEST_VFAMILY, 6, 1],
+    ['one-packet scheduling beside SNAT', 'services', abi.SVC_FLAGS, 4, 4],
+    ['a SYN proxy beside SNAT', 'services', abi.SVC_FLAGS, 256, 4],
+    ['carry beside SNAT', 'services', abi.SVC_CARRY, 1, 1],
     ['another address of the dest', 'dests', abi.DEST_ADDRESS, 0x01020304, 4],
     ['another count of dests', 'locals', abi.LOCAL_USERS, 2, 4],
     ['a connection by FullNAT of another server', 'conns', abi.CONN_DADDR_BE, 0x01020304, 4],
@@ -262,6 +265,21 @@ describe('a dest is asked for no way', () => {
     });
     expect(director.send(long, 'out', NOW)[0]?.reason).toBe('too-big');
     expect(out(director, { protocol: 'udp', df: true, payload: counting(800) }).reason).toBe('snat-in');
+  });
+
+  it('whose length it has learnt as a tunnel, before it was by SNAT', () => {
+    const director = snat({}, {}, []);
+    const dest = { address: '198.51.100.50' } as const;
+    director.addService(other);
+    director.addDest(other, { ...dest, method: 'tun' });
+    const send = (words: object) => director.send(fromInner(4, words), 'in', NOW, { mark: 9 })[0];
+    const error = icmp({ source: PLACES[4].router, destination: first }, 3, 4, send({})!.frame, 600);
+    expect(director.send(error, 'out', NOW)[0]?.reason).toBe('icmp-consumed');
+    const long = { flags: ACK, df: true, payload: counting(1000) };
+    expect(send(long)?.reason).toBe('too-big');
+    director.editDest(other, { ...dest, method: 'snat' });
+    expect(send({ sport: 5000 })?.reason).toBe('snat-in');
+    expect(send({ ...long, sport: 5000 })?.reason).toBe('snat-in');
   });
 
   it('nor kept from one, for what it is afterwards', () => {

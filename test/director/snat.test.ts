@@ -343,10 +343,16 @@ it('IPv4: a packet that may be cut is; options that record routers have the dire
   expect(toHex(answer.frame.subarray(20, 28))).toBe('440c0d01cb007102');
 });
 
-it('IPv6: what is for a link alone goes as without the mark', () => {
-  const routes = [{ dst: 'fe80::/64', dev: 'in' }];
+it.each([
+  ['a link alone', 'fe80::9'],
+  ['nobody', '::'],
+])('IPv6: what is for %s goes as without the mark', (_, destination) => {
+  const routes = [
+    { dst: 'fe80::/64', dev: 'in' },
+    { dst: '::/8', dev: 'in' },
+  ];
   const director = snat({}, { network: { ...SNAT_NETWORK, routes } });
-  const outcome = send(director, fromInner(6, { destination: 'fe80::9' }), 'in');
+  const outcome = send(director, fromInner(6, { destination }), 'in');
   expect(outcome).toMatchObject({ reason: 'routed', outInterface: 'in', connection: undefined });
 });
 

@@ -64,6 +64,30 @@ test('why not', () => {
   expect(told(director, fromInner(4), 'in', 'FORWARD', 0).at(-1)).toBe('routed');
 });
 
+test('its server gone', () => {
+  const director = snat({}, {}, [4], 2);
+  opened(director, 4);
+  const used = director.connections(NOW)[0]!.localAddress!;
+  director.deleteDest({ fwmark: MARK }, { address: used });
+  const ends = (packet: Uint8Array) => told(director, packet, 'in', 'FORWARD').slice(2);
+  const ended = ends(fromInner(4, { flags: ACK }));
+  expect([ended.at(-2), ended.at(-1)]).toEqual([
+    'its server: the server of its connection was deleted',
+    'dest-unavailable',
+  ]);
+  director.setSysctl({ expire_nodest_conn: 1 });
+  expect(ends(fromInner(4))).toEqual([
+    expect.stringMatching(/^connection TCP 10.1.0.11:40001 > 198.51.100.9:443: /),
+    'service mark 7: scheduler rr, 1 server',
+    'TCP flags [S]: may open a connection',
+    expect.stringMatching(/^scheduler rr: /),
+    'new connection: SYN_RECV, snat, expires in 60 s',
+    expect.stringMatching(/^method snat: source 10.1.0.11:40001 becomes /),
+    'out interface: out',
+    'snat-in',
+  ]);
+});
+
 test('errors, both ways', () => {
   const director = snat();
   const { port } = opened(director, 4);
