@@ -153,10 +153,8 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
   const { destAddress, destPort, fullnat, proxied } = connection;
   const local = fullnat && { destination: fullnat.local.address, destinationPort: fullnat.local.port };
   const ends = { destination: destAddress, ...(local && { source: local.destination }) };
-  const quoted = {
-    ...{ source: destAddress, sourcePort: destPort, ...local },
-    ...(proxied && { number: (sent: number) => (sent - proxied.shift) >>> 0 }),
-  };
+  const number = proxied && { number: (sent: number) => (sent - proxied.shift) >>> 0 };
+  const quoted = { source: destAddress, sourcePort: destPort, ...local, ...number };
   const translate = (packet: IpPacket, { mtu }: Room): [IpPacket] | Judgement => {
     if (fullnat === undefined || !isNat64(connection)) return [translateError(packet, message, quote, ends, quoted)];
     const { profile } = fullnat;
@@ -166,6 +164,7 @@ function toServer(host: Host, { received, message, quote }: Report): Judgement |
       sourcePort: destPort,
       destination: across.source,
       destinationPort: fullnat.local.port,
+      ...number,
     };
     const made = errorOverIpv4(packet, message, quote, { ends: across, quoted: about, profile, mtu });
     return made === undefined ? drop('icmp-untranslatable') : [made];

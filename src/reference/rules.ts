@@ -52,17 +52,16 @@ export function readCarry(
 }
 
 /** Whether there is a SYN proxy, with those dests. @throws RangeError where that cannot be */
-export function readSynProxy(config: words.ReferenceService, family: Family, dests: readonly Dest[]): boolean {
+export function readSynProxy(config: words.ReferenceService, dests: readonly Dest[]): boolean {
   if (!config.synproxy) return false;
   if (!('fwmark' in config) && config.protocol !== 'tcp') throw new RangeError(`${config.protocol} has no SYN`);
-  for (const { method, address } of dests) checkBehindProxy(method, address, family);
+  for (const { method } of dests) checkBehindProxy(method);
   return true;
 }
 
 /** @throws RangeError for a dest that the SYN proxy cannot ask */
-function checkBehindProxy(method: words.ReferenceMethod | undefined, address: Address, family: Family): void {
+function checkBehindProxy(method: words.ReferenceMethod | undefined): void {
   if (method !== 'nat' && method !== 'fullnat') throw new RangeError(`there is no SYN proxy by ${method}`);
-  if (familyOf(address) !== family) throw new RangeError('there is no SYN proxy by NAT64');
 }
 
 /** @throws RangeError */
@@ -141,7 +140,7 @@ export function checkForwarding(service: Service, config: words.ReferenceDest): 
   const isTunnelled = config.method === 'tun';
   checkOnce(config.method, service.once);
   checkSnat(service, config);
-  if (service.synproxy) checkBehindProxy(config.method, parseAnyAddress(config.address), service.family);
+  if (service.synproxy) checkBehindProxy(config.method);
   if (!isTunnelled && familyOf(parseAnyAddress(config.address)) !== service.family) {
     if (config.method !== 'fullnat') {
       throw new RangeError(`only tunnels and fullnat lead to another address family, got ${config.address}`);

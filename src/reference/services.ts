@@ -161,7 +161,7 @@ export class ServiceTable {
     const scheduler = createScheduler<Dest>(name, [], settings);
     const localAddresses = readLocalAddresses(config, family);
     const carry = readCarry(config, family, []);
-    const synproxy = readSynProxy(config, family, []);
+    const synproxy = readSynProxy(config, []);
     this.#localPorts.rename([], localAddresses);
     const service: Service = {
       end,
@@ -190,7 +190,7 @@ export class ServiceTable {
     const persistence = readPersistence(config, family);
     for (const { method } of dests) checkOnce(method, persistence.once);
     const carry = readCarry(config, family, dests);
-    const synproxy = readSynProxy(config, family, dests);
+    const synproxy = readSynProxy(config, dests);
     // Those that are left out stay.
     const localAddresses = config.localAddresses === undefined ? before : readLocalAddresses(config, family);
     this.#localPorts.rename(before, localAddresses);
