@@ -9,6 +9,7 @@
  */
 import type { NetworkConfig } from 'ipvs-wasm';
 import {
+  ACK_FLAG,
   addressNumber,
   addressText,
   ETHERNET,
@@ -20,6 +21,7 @@ import {
   icmpError,
   macBytes,
   packet,
+  SYN_FLAG,
   TCP,
   tunnelled,
 } from './frames.js';
@@ -206,6 +208,11 @@ export interface Arrival {
   interface: number;
 }
 
+/** The same with its firewall mark, 0: none. */
+export interface MarkedArrival extends Arrival {
+  mark: number;
+}
+
 /** How a frame differs from the usual one. */
 export type FrameChanges = Omit<FrameSpec, 'source' | 'destination'> & { outerTos?: number };
 
@@ -238,6 +245,11 @@ export function frameOf(mode: AnyMode, n: number, changes: FrameChanges = {}): A
   }
   const request = packet({ ...common, source: peer, destination: vip });
   return { frame: framed(request, CLI.mac, ROUTER.lladdr), interface: CLI_INTERFACE };
+}
+
+/** A server's answer to what opens flow `n` of SNAT. */
+export function answeringFrame(n: number): MarkedArrival {
+  return { ...frameOf('snat-out', n, { flags: SYN_FLAG | ACK_FLAG }), mark: 0 };
 }
 
 /** A frame that opens flow `n` (SYN, or any datagram) or, with ACK, establishes it. */

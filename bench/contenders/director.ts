@@ -7,8 +7,11 @@ import { type DestConfig, Director, type ServiceConfig, type ServiceKey } from '
 import { ACK_FLAG, SYN_FLAG } from '../frames.js';
 import {
   type AnyMode,
+  answeringFrame,
+  CLI_INTERFACE,
   carryOf,
   localsOf,
+  type MarkedArrival,
   markOf,
   methodOf,
   NETWORK,
@@ -54,10 +57,16 @@ export function configure(director: Configurable, { mode }: Scenario<AnyMode>): 
   }
 }
 
-/** The frames that establish all connections: every SYN, then every ACK. */
-export function* openingFrames({ connections, mode }: Scenario<AnyMode>): Generator<Uint8Array> {
+/** The frames that establish all connections: every SYN, of SNAT every answer, then every ACK. */
+export function* openingFrames({ connections, mode }: Scenario<AnyMode>): Generator<MarkedArrival> {
+  const { opening: mark } = markOf(mode);
   for (const flags of [SYN_FLAG, ACK_FLAG]) {
-    for (let n = 0; n < connections; n++) yield openingFrame(n, flags, 'tcp', mode);
+    for (let n = 0; n < connections; n++) {
+      yield { frame: openingFrame(n, flags, 'tcp', mode), interface: CLI_INTERFACE, mark };
+    }
+    // Its clients' packets go the short way from there on.
+    const answered = mark !== 0 && flags === SYN_FLAG ? connections : 0;
+    for (let n = 0; n < answered; n++) yield answeringFrame(n);
   }
 }
 
@@ -89,14 +98,13 @@ export function establishedDirector(scenario: Scenario<AnyMode>, bytes: number) 
   });
   configure(director, scenario);
   const { burst } = director;
-  const { opening: mark } = markOf(scenario.mode);
   const flush = (): void => {
     director.process(0);
     burst.reset();
   };
-  for (const frame of openingFrames(scenario)) {
+  for (const { frame, interface: inside, mark } of openingFrames(scenario)) {
     if (burst.full) flush();
-    burst.reserve(frame.length, 0).set(frame);
+    burst.reserve(frame.length, inside).set(frame);
     burst.commit(frame.length, 0, mark);
   }
   flush();

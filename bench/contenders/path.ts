@@ -147,8 +147,10 @@ export function map(scenario: Scenario, world: World): ForBurst {
 export function reference(scenario: Scenario<AnyMode>, frames: Frames): ForBurst {
   const director = new ReferenceDirector({ network: NETWORK });
   configure(director, scenario);
-  const mark = markOf(scenario.mode);
-  for (const frame of openingFrames(scenario)) director.send(frame, 'cli', 0, { mark: mark.opening });
+  for (const { frame, interface: from, mark } of openingFrames(scenario)) {
+    director.send(frame, interfaceName(from), 0, { mark });
+  }
+  const { own: mark } = markOf(scenario.mode);
   const { feeder, arrays, inside } = views(frames);
   const name = interfaceName(inside);
   const wanted = WANTED_REASON[scenario.mode];
@@ -161,7 +163,7 @@ export function reference(scenario: Scenario<AnyMode>, frames: Frames): ForBurst
       tally.given += size;
       now += size * TICK;
       for (let i = 0; i < size; i++) {
-        if (director.send(arrays[i]!, name, now, { mark: mark.own })[0]?.reason === wanted) tally.right++;
+        if (director.send(arrays[i]!, name, now, { mark })[0]?.reason === wanted) tally.right++;
       }
     };
     return held(inProcess('reference', size, work, fill), scenario, () => ({ ...tally }));
