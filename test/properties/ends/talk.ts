@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ethernet, toHex } from '../../support/packets.js';
+import { decodeClient } from '../../../src/toa/index.js';
+import { ACK, ethernet, SYN, toHex } from '../../support/packets.js';
 import type { Choices } from '../families/choices.js';
 import type { End, Meaning } from './end.js';
 import { type Ends, packetOf, read } from './wire.js';
@@ -33,6 +34,14 @@ export interface Names {
 
 type Side = 'client' | 'server';
 
+/** How the server is told who its client is. */
+export interface Telling {
+  /** What the director puts in front of the client's stream. */
+  header: Uint8Array;
+  /** By TOA: whether a segment names the client, where there is room. */
+  byToa: ((heard: Meaning) => boolean) | undefined;
+}
+
 /** A packet on its way to an end, and what it meant to whoever sent it. */
 interface Flying {
   to: Side;
@@ -44,21 +53,29 @@ interface Flying {
 
 const other = (side: Side): Side => (side === 'client' ? 'server' : 'client');
 
+/** What the director says for either end, or to it, before they have heard of each other. */
+const BEGINNING: Meaning = { flags: SYN, from: -1, upTo: -1, sack: [], data: new Uint8Array(0) };
+const COOKIE: Meaning = { ...BEGINNING, flags: SYN | ACK, upTo: 0 };
+const ANSWER: Meaning = { ...COOKIE, flags: ACK, from: 0 };
+
 export class Talk {
   readonly #director: Judge;
   readonly #names: Names;
   readonly #ends: Record<Side, End>;
-  readonly #header: Uint8Array;
+  readonly #telling: Telling;
   #flying: Flying[] = [];
+  /** What a SYN proxy has kept of the client, in order. */
+  #kept: Meaning[] = [];
+  /** The first that the client has heard. */
+  #cookie: number | undefined;
   #localPort: number | undefined;
   #now: number;
 
-  /** @param header what the director puts in front of the client's stream */
-  constructor(director: Judge, names: Names, ends: Record<Side, End>, header: Uint8Array, now: number) {
+  constructor(director: Judge, names: Names, ends: Record<Side, End>, telling: Telling, now: number) {
     this.#director = director;
     this.#names = names;
     this.#ends = ends;
-    this.#header = header;
+    this.#telling = telling;
     this.#now = now;
   }
 
@@ -134,10 +151,36 @@ export class Talk {
       name,
       this.#now,
     );
+    const isPair = outcomes[0]?.reason === 'client-address';
     for (const [i, { verdict, reason, frame }] of outcomes.entries()) {
+      const told = this.#meaningOf(reason, i === 0 || isPair, made.meaning);
+      if (told === undefined) continue;
       if (verdict !== 'forward') throw new Error(`${verdict} ${reason}: ${toHex(packet)}`);
-      const isOwn = outcomes.length > 1 && i === 0;
-      this.#flying.push({ to: other(side), packet: frame.slice(14), meaning: made.meaning, isOwn });
+      const [meaning, to = other(side)] = told;
+      this.#flying.push({ to, packet: frame.slice(14), meaning, isOwn: isPair && i === 0 });
+    }
+  }
+
+  /**
+   * What a frame of the director means, and to whom, if not to the other end of who has said something; nothing where
+   * that is for the director alone.
+   */
+  #meaningOf(reason: string, isFirst: boolean, said: Meaning): readonly [Meaning, Side?] | undefined {
+    switch (reason) {
+      case 'syn-cookie':
+        return [COOKIE, 'client'];
+      case 'syn-proxied':
+        if (isFirst && said.data.length > 0) this.#kept.push(said);
+        return [BEGINNING, 'server'];
+      case 'syn-proxy-ack':
+        return [ANSWER, isFirst ? 'server' : 'client'];
+      case 'syn-proxy-held':
+        this.#kept.push(said);
+        return undefined;
+      case 'syn-proxy-wait':
+        return undefined;
+      default:
+        return isFirst ? [said] : [this.#kept.shift()!, 'server'];
     }
   }
 
@@ -156,11 +199,25 @@ export class Talk {
     if (flying === undefined) return;
     if (!isDoubled) this.#flying.splice(at, 1);
     const { to, packet, meaning, isOwn } = flying;
-    const { ends, segment } = read(packet);
+    const { ends, segment, options } = read(packet);
     this.#expectEnds(to, ends);
+    // Who offers something else with the same SYN gets another cookie, and passes it over.
+    if (meaning === COOKIE) this.#cookie ??= segment.seq;
+    if (meaning === COOKIE && segment.seq !== this.#cookie) return;
     const heard = this.#ends[to].take(segment);
     const expected = to === 'client' ? this.#forClient(meaning) : this.#forServer(meaning, heard, isOwn);
     if (text(heard) !== text(expected)) throw new Error(`${to} heard ${text(heard)}, not ${text(expected)}`);
+    const { byToa } = this.#telling;
+    if (to === 'server' && byToa !== undefined) this.#expectToa(packet, options, byToa(heard));
+  }
+
+  #expectToa(packet: Uint8Array, { length }: Uint8Array, isDue: boolean): void {
+    const { client, clientPort } = this.#names;
+    const told = decodeClient(packet, 'raw');
+    const isTold = told?.carrier === 'toa';
+    if (isTold && (told.address !== client || told.port !== clientPort)) throw new Error(`told of ${told.address}`);
+    const isFull = length > LONGEST_OPTIONS - (client.includes(':') ? 20 : 8);
+    if (isTold !== isDue && !(isDue && isFull)) throw new Error(`${isTold ? 'told' : 'not told'}: ${toHex(packet)}`);
   }
 
   #expectEnds(to: Side, ends: Ends): void {
@@ -175,25 +232,27 @@ export class Talk {
 
   /** Of the header the client knows nothing. */
   #forClient({ upTo, sack, ...rest }: Meaning): Meaning {
-    const { length } = this.#header;
+    const { length } = this.#telling.header;
     const back = (at: number): number => Math.max(0, at - length);
     return { ...rest, upTo: back(upTo), sack: sack.map(([from, to]) => [back(from), back(to)]) };
   }
 
   /** A header may stand in front of what begins the stream. */
   #forServer(meaning: Meaning, heard: Meaning, isOwn: boolean): Meaning {
-    const { length } = this.#header;
+    const { length } = this.#telling.header;
     const { from, data } = meaning;
     const isFirst = from < 0 || length === 0;
-    if (isOwn) return { ...meaning, from: isFirst ? from : 0, data: this.#header, sack: [], flags: meaning.flags };
+    if (isOwn)
+      return { ...meaning, from: isFirst ? from : 0, data: this.#telling.header, sack: [], flags: meaning.flags };
     const hasHeader = from === 0 && heard.data.length === data.length + length;
-    if (hasHeader) return { ...meaning, data: Uint8Array.from([...this.#header, ...data]) };
+    if (hasHeader) return { ...meaning, data: Uint8Array.from([...this.#telling.header, ...data]) };
     return { ...meaning, from: isFirst ? from : from + length };
   }
 }
 
 const text = (value: object): string => JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 
+const LONGEST_OPTIONS = 40;
 const TIMESTAMP = [8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
 
 /** Beside selective acknowledgments. */
