@@ -68,7 +68,11 @@ export function input(frame: Descriptor, packet: Scratch): void {
 function isForUs4(frame: Descriptor, packet: Scratch): bool {
   const found = admit4(frame, packet);
   if (found != Reason.None) {
-    if (foundReason(found) == Reason.Ipv4Option) answerMalformedOption(frame, packet, foundPointer(found));
+    if (foundReason(found) == Reason.Ipv4Option) {
+      // Nobody answers from an address that is the host's by its mark alone.
+      if (routeType(packet.header.destinationBE) != RouteType.Local) takesMark(frame, packet);
+      answerMalformedOption(frame, packet, foundPointer(found));
+    }
     frame.judge(Verdict.Drop, foundReason(found));
     return false;
   }

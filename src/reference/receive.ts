@@ -126,7 +126,8 @@ function judgeIpv4(host: Host, packet: Ipv4Packet, origin: Origin): Judgement {
   const options = processOptions(packet.options, optionContext(host, address, origin.now));
   if ('reason' in options) {
     const { reason, pointer } = options;
-    if (pointer === undefined) return drop(reason);
+    // Nobody answers from an address that is the host's by its mark alone.
+    if (pointer === undefined || (toUs && !host.network.isLocal(packet.destination))) return drop(reason);
     const quoted = { ...packet, options: options.options };
     return drop(reason, answerProblem(host, 0, IPV4_LENGTH + pointer, quoted, origin.interface));
   }

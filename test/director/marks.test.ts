@@ -53,6 +53,14 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(fates(marked(), source, destination)).toEqual([expected]);
   });
 
+  it.each([
+    ['10.0.0.1', ['ipv4-option', 'parameter-problem']],
+    ['198.51.100.7', ['ipv4-option']],
+    ['10.1.0.12', ['ipv4-option']],
+  ])('a faulty option to %s: %s', (destination, expected) => {
+    expect(fates(marked(), '10.0.0.2', destination, hex('0707030000000000'))).toEqual(expected);
+  });
+
   it('a client of IPv6 hears of its last hop, though no way leads to where it sent', () => {
     for (const [source, told] of [
       ['fd00::2', ['time-exceeded']],
