@@ -1,5 +1,5 @@
 /**
- * The commands of iproute2, iptables and ethtool that a scenario's director was given.
+ * The commands of iproute2, tc, iptables and ethtool that a scenario's director was given.
  *
  * @module
  */
@@ -40,6 +40,10 @@ export function runCommand(around: Surroundings, command: string): boolean {
   const [program, ...rest] = command.trim().split(/\s+/);
   if (program === 'iptables' || program === 'ip6tables') {
     around.netfilter.add(rest, (name) => firstAddress(around.network, name));
+    return false;
+  }
+  if (program === 'tc') {
+    around.netfilter.addFilter(rest);
     return false;
   }
   if (program === 'modprobe' && rest[0] === 'ip_vs_ftp') {

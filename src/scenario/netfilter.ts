@@ -1,6 +1,6 @@
 /**
- * What netfilter of the captured director did to packets around IPVS: firewall marks before it, and masquerading of
- * what IPVS sends where `net.ipv4.vs.conntrack` lets it.
+ * What netfilter of the captured director did to packets around IPVS: firewall marks before it, which `tc` gives, too, and
+ * masquerading of what IPVS sends where `net.ipv4.vs.conntrack` lets it.
  *
  * @module
  */
@@ -13,6 +13,8 @@ import { fieldOf, type Packet, packetOf } from './packet.js';
 
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
+const FILTER = /^filter add dev (\S+) ingress protocol all flower src_mac (\S+) action skbedit mark (\d+)$/;
+
 type Match = (packet: Packet, inInterface: string) => boolean;
 
 /** The tables of a director, as far as its scenario's rules fill them. */
@@ -20,6 +22,8 @@ export class Netfilter {
   /** `net.ipv4.vs.conntrack`: whether IPVS's packets are tracked, which masquerading needs. */
   tracksIpvs = false;
   readonly #marks: { mark: number; matches: readonly Match[] }[] = [];
+  /** Marks that `tc` gives by sender: interface and MAC address. */
+  readonly #senders = new Map<string, number>();
   readonly #masquerades = new Map<string, string>();
   /** Sources before masquerading, by what replies carry. */
   readonly #sources = new Map<string, Uint8Array>();
@@ -41,13 +45,33 @@ export class Netfilter {
     else if (!/^-A FORWARD -m conntrack --ctstate INVALID -j (ACCEPT|DROP)$/.test(text)) throw notHandled(text);
   }
 
+  /**
+   * Adds a filter of `tc`, given in words without the program's name: `filter add dev DEV ingress protocol all flower
+   * src_mac MAC action skbedit mark N`.
+   *
+   * @throws {IpvsError} `BAD_INPUT` for what is not handled
+   */
+  addFilter(words: readonly string[]): void {
+    const text = words.join(' ');
+    if (/^qdisc add dev \S+ ingress$/.test(text)) return;
+    const [, device, mac, mark] = FILTER.exec(text) ?? [];
+    if (mac === undefined) throw new IpvsError('BAD_INPUT', `not handled by tc here: ${text}`);
+    this.#senders.set(`${device} ${mac.toLowerCase()}`, Number(mark));
+  }
+
   /** The mark of a frame that came in, 0 without one. */
   markOf(frame: Uint8Array, inInterface: string): number {
-    if (this.#marks.length === 0) return 0;
+    const sender = Array.from(frame.subarray(6, 12), (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    const own = this.#senders.get(`${inInterface} ${sender}`) ?? 0;
+    return this.#markByRules(frame, inInterface) ?? own;
+  }
+
+  #markByRules(frame: Uint8Array, inInterface: string): number | undefined {
+    if (this.#marks.length === 0) return undefined;
     const packet = packetOf(frame);
-    if (packet === undefined) return 0;
+    if (packet === undefined) return undefined;
     const found = this.#marks.filter(({ matches }) => matches.every((match) => match(packet, inInterface)));
-    return found.at(-1)?.mark ?? 0;
+    return found.at(-1)?.mark;
   }
 
   /** A frame that leaves, with its source masqueraded where a rule says so. */

@@ -64,6 +64,13 @@ test('a packet too long for its tunnel is dropped', () => {
   expect(outcomes.map(({ reason }) => reason)).toEqual(['too-big']);
 });
 
+test('by policy from a broadcast address: balanced as without marks', () => {
+  director.addService({ fwmark: 7 });
+  expect(fate(tcp({ source: '10.1.0.255', destination: VIP, sport: 40_000, dport: 80, flags: SYN }))).toBe(
+    'forward nat-in',
+  );
+});
+
 test('marked for a service, to a group: for the host', () => {
   director.addService({ fwmark: 7 });
   director.addDest({ fwmark: 7 }, { address: RIP, method: 'nat' });
@@ -74,6 +81,17 @@ test('marked for a service, to a group: for the host', () => {
 });
 
 describe("the director's own ICMP", () => {
+  test('an error to a marked address goes there', () => {
+    const ends = { source: CLIENT, destination: '192.0.2.9', sport: 40_000, dport: 80 };
+    director.addService({ fwmark: 7 });
+    director.addDest({ fwmark: 7 }, { address: RIP, method: 'dr' });
+    expect(director.send(tcp({ ...ends, flags: SYN }), 'cli', T0, { mark: 7 })[0]?.reason).toBe('direct-route');
+    const back = { source: '192.0.2.9', destination: CLIENT, sport: 80, dport: 40_000, flags: SYN | ACK, ttl: 1 };
+    const [, told] = director.send(tcp(back), 'srv', T0);
+    expect([told?.reason, told?.outInterface]).toEqual(['time-exceeded', 'cli']);
+    expect([...told!.frame.subarray(16, 20)]).toEqual([192, 0, 2, 9]);
+  });
+
   test('a client past its service hears of its packets to the server', () => {
     expect(fate(segment(SYN))).toBe('forward nat-in');
     const straight = tcp({ source: CLIENT, destination: RIP, sport: 40_000, dport: 8080, flags: ACK, ttl: 1 });

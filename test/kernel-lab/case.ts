@@ -16,7 +16,7 @@ export type Step =
       /** The kind of traffic. */
       readonly label: string;
     }
-  /** `ipvsadm …`, `ip …` or `iptables …`. */
+  /** `ipvsadm …`, `ip …`, `tc …` or `iptables …`. */
   | { readonly kind: 'command'; readonly text: string }
   /** `net/ipv4/vs/NAME=VALUE`. */
   | { readonly kind: 'sysctl'; readonly text: string }

@@ -4,10 +4,12 @@
  * @module
  */
 import { layersOf } from '../../src/decode/layers.js';
+import { macText, readU16 } from '../../src/decode/text.js';
 import type { SentFrame } from '../../src/scenario/compare.js';
 import { packetOf } from '../../src/scenario/packet.js';
 import { checksum } from '../support/packets.js';
 import { ICMP, ICMP6, SCTP, TCP, UDP } from './generate/bytes.js';
+import { MARK_MAC, MARKED } from './generate/world.js';
 import { type Identity, identitiesIn, isSameButSource } from './identity.js';
 import type { TableDifference } from './tables.js';
 import type { Emitted } from './uml.js';
@@ -26,6 +28,9 @@ export interface Compared {
   /** Ends of packets of clients that the core sent on by DR or TUN ({@link servedBy}) before this one. */
   readonly served: ReadonlySet<string>;
 }
+
+/** Port from which FTP's servers send data: nobody schedules it. */
+const FTP_DATA = 20;
 
 interface Deviation {
   readonly name: string;
@@ -98,6 +103,32 @@ const DEVIATIONS: readonly Deviation[] = [
       const [told, sentTo] = [theirs, ours].map((data) => identitiesIn(data, 'quoted.')[0]);
       const isSameClient = told?.source === sentTo?.source && told?.sourcePort === sentTo?.sourcePort;
       return isSameClient && told?.destination === from && own.has(from) && sentTo?.destination !== from;
+    },
+  },
+  {
+    // An error to the address of a service by mark alone, whose server or whoever has it sent the packet, goes to a server.
+    name: 'errors to an address by mark',
+    accounts({ emitted, sent, own }) {
+      const ours = sent.length === 1 && sent[0]?.packet.made ? packetOf(sent[0].data) : undefined;
+      if (ours === undefined || emitted.length > 1 || own.has(ours.dst)) return false;
+      const isMarked = Object.values(MARKED).some((all) => all.some((address) => address === ours.dst));
+      const quoted = (data: Uint8Array) => identitiesIn(data, 'quoted.').map(({ destination }) => destination);
+      const toClient = quoted(sent[0]!.data)[0];
+      return isMarked && emitted.every(({ data }) => quoted(data).some((destination) => destination === toClient));
+    },
+  },
+  {
+    // A packet is the host's by its mark alone, and so is the answer: as to one of its addresses.
+    name: 'answers of the host by mark',
+    accounts({ frame, emitted, sent, own }) {
+      const [asked, answer] = [frame, emitted[0]?.data].map((data) => data && packetOf(data));
+      if (asked === undefined || answer === undefined || emitted.length > 1 || sent.length > 0) return false;
+      if (own.has(asked.dst) || answer.dst !== asked.src || macText(frame, 6) !== MARK_MAC) return false;
+      // IPVS itself says that there is no server, but of none from there.
+      const [type, code] = answer.body;
+      const isNoServer = answer.protocol === ICMP ? type === 3 && code === 3 : type === 1 && code === 4;
+      const isOfIpvs = (answer.protocol === ICMP || answer.protocol === ICMP6) && isNoServer;
+      return !isOfIpvs || readU16(asked.body, 0) === FTP_DATA;
     },
   },
   {

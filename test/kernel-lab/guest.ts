@@ -42,6 +42,7 @@ const NEEDED: Programs = {
   [PROGRAM]: 'user-mode-linux',
   insmod: 'kmod',
   ip: 'iproute2',
+  tc: 'iproute2',
   ipvsadm: 'ipvsadm',
   ethtool: 'ethtool',
 };

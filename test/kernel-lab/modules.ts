@@ -24,6 +24,10 @@ const WANTED = [
   // The checksum of SCTP, and a host that answers SCTP with ABORT.
   'sctp',
   '8021q',
+  // Firewall marks.
+  'sch_ingress',
+  'cls_flower',
+  'act_skbedit',
 ];
 /** The FTP helper puts connection tracking in the way of every packet. */
 const UNWANTED = ['ip_vs_ftp'];

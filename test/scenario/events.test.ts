@@ -102,6 +102,7 @@ describe('what a scenario tells the director', () => {
       cliIn: [{ at: 10, data: finished }],
       events: [
         { at: 1, kind: 'cmd', ns: 'director', cmd: 'iptables -t mangle -A PREROUTING -p tcp -j MARK --set-mark 3' },
+        { at: 1, kind: 'cmd', ns: 'director', cmd: 'tc qdisc add dev cli ingress' },
         { at: 2, kind: 'sysctl', ns: 'director', set: 'net/ipv6/conf/all/forwarding=0' },
         { at: 3, kind: 'sysctl', ns: 'director', set: 'net/ipv4/vs/conntrack=1' },
         { at: 4, kind: 'cmd', ns: 'director', cmd: 'ip addr del 10.0.0.100/32 dev cli' },

@@ -38,6 +38,22 @@ describe('marks', () => {
     expect(ports.markOf(datagram('10.0.0.2', '10.0.0.100', 9, 53), 'cli')).toBe(0);
   });
 
+  it('are those that tc gives by sender', () => {
+    const netfilter = new Netfilter();
+    netfilter.addFilter(words('qdisc add dev cli ingress'));
+    netfilter.addFilter(
+      words(`filter add dev cli ingress protocol all flower src_mac ${C0_MAC.toUpperCase()} action skbedit mark 7`),
+    );
+    expect(netfilter.markOf(web, 'cli')).toBe(7);
+    expect(netfilter.markOf(web, 'srv')).toBe(0);
+    expect(netfilter.markOf(datagram('10.0.0.2', '10.0.0.100', 1, 80, RS1_MAC), 'cli')).toBe(0);
+    // Netfilter comes behind it.
+    netfilter.add(words('-t mangle -A PREROUTING -p tcp -j MARK --set-mark 3'), addressOf);
+    expect(netfilter.markOf(web, 'cli')).toBe(3);
+    expect(netfilter.markOf(datagram('10.0.0.2', '10.0.0.100', 1, 80), 'cli')).toBe(7);
+    expect(() => netfilter.addFilter(words('filter add dev cli ingress matchall action drop'))).toThrow(/not handled/);
+  });
+
   it('are those of the last rule that matches, and of one family', () => {
     const netfilter = marking('-p tcp -j MARK --set-mark 1', '-d fd00::/32 -j MARK --set-mark 2');
     expect(netfilter.markOf(web, 'cli')).toBe(1);

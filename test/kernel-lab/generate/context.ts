@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { addressBytes } from '../../../src/address.js';
 import type { Step, Wire } from '../case.js';
 import type { Random } from '../random.js';
 import { ether, isSix } from './bytes.js';
 import { type Flow, Flows } from './flows.js';
-import { HOSTS, MACS, type ServiceWorld, type World } from './world.js';
+import { HOSTS, MACS, MARK_MAC, type ServiceWorld, type World } from './world.js';
 
 /** A step, and the flow that the kernel's answer says more about. */
 export interface Move {
@@ -64,12 +65,27 @@ export class Context {
     const padding = random.once(6) ? random.of([1, 2, 6, 20, 46]) : 0;
     const bytes = new Uint8Array(packet.length + padding).fill(0xee);
     bytes.set(packet);
-    const sender = from ?? (inInterface === 'cli' ? CLIENT_MAC : SERVER_MAC);
+    const sender = from ?? (inInterface === 'cli' ? this.#senderOf(packet) : SERVER_MAC);
     // A tag of VLAN 0 has a priority alone (IEEE 802.1Q §9.6).
     const tag = random.once(30) ? random.below(16) << 12 : undefined;
     // The type is that of the address family, whatever the packet's version is.
     const frame = ether(MACS[inInterface], sender, bytes, undefined, tag);
     return { kind: 'frame', inInterface, frame, label };
+  }
+
+  /**
+   * A client: one whose frames have a mark where its service is by mark. What it sends there without one, and what errors say of that, is
+   * taken for others' (docs/deviations.md).
+   */
+  #senderOf(packet: Uint8Array): string {
+    const marked = this.world.services.filter(({ mark }) => mark !== undefined);
+    if (marked.length === 0) return CLIENT_MAC;
+    const isTo = marked.some(({ vip }) => {
+      const { bytes: to } = addressBytes(vip);
+      const at = isSix(vip) ? 24 : 16;
+      return Buffer.compare(packet.subarray(at, at + to.length), to) === 0;
+    });
+    return isTo || this.random.once(12) ? MARK_MAC : CLIENT_MAC;
   }
 }
 

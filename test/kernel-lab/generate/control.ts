@@ -13,6 +13,7 @@ import {
   deleteServiceRule,
   destRule,
   type Method,
+  ownPort,
   randomDest,
   type ServiceWorld,
   serviceRule,
@@ -21,8 +22,8 @@ import {
 const command = (text: string): Step => ({ kind: 'command', text });
 
 /** The same dest by another method, if it can have one. */
-function otherwise(dest: DestWorld, { family, port }: ServiceWorld, random: Random): DestWorld {
-  const isFixed = dest.port !== port || isSix(dest.address) !== (family === 6);
+function otherwise(dest: DestWorld, service: ServiceWorld, random: Random): DestWorld {
+  const isFixed = dest.port !== ownPort(service) || isSix(dest.address) !== (service.family === 6);
   return isFixed ? dest : { ...dest, method: random.of<Method>(['nat', 'dr', 'tun']) };
 }
 
@@ -45,7 +46,8 @@ function ruleChange(context: Context, service: ServiceWorld): string[] {
     case 6:
       return serviceRule(service, random, '-E');
     default:
-      return random.once(3) ? [deleteServiceRule(service)] : serviceRule(service, random);
+      // Frames of a mark without a service would still be routed to the host.
+      return random.once(3) && service.mark === undefined ? [deleteServiceRule(service)] : serviceRule(service, random);
   }
 }
 

@@ -10,7 +10,11 @@ export const FEATURES = {
   /** The last service of a family goes: the kernel's IPVS then lets all packets of the family pass. */
   lastService: false,
   /** `cache_bypass`. */
-  bypass: false,
+  bypass: true,
+  /** Marked broadcasts: the kernel finds their connections without the mark, too. */
+  markedBroadcasts: false,
+  /** Link-local addresses of IPv6 with a mark: the kernel does not take them by it. */
+  markedLinkLocal: false,
 };
 
 /** All but twos, which draws at random. */

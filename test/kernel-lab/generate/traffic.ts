@@ -10,6 +10,7 @@ import type { StepSource } from '../record.js';
 import { Context, type Kind, type Move } from './context.js';
 import { control } from './control.js';
 import { extensions } from './extensions.js';
+import { FEATURES } from './features.js';
 import { fragments } from './fragments.js';
 import { icmpErrors, unaskedErrors } from './icmp-errors.js';
 import { ipsec } from './ipsec.js';
@@ -90,6 +91,7 @@ export class Traffic implements StepSource {
   #fits({ step }: Move): boolean {
     if (step.kind !== 'frame') return true;
     if (isOfHidden(step.frame, this.#isLate) || isWithoutLength(step.frame)) return false;
+    if (this.#context.world.services.some(({ mark }) => mark !== undefined) && isAside(step.frame)) return false;
     return step.frame.length <= ETHERNET + receivedLength(this.#context.world, step.inInterface);
   }
 
@@ -112,6 +114,19 @@ function isOfHidden(frame: Uint8Array, late: boolean): boolean {
       kind === 'tcp' ? fieldOf(layer, 'tcp.flags')?.includes('S') : fieldOf(layer, 'sctp.chunk_type') === 'INIT';
     const isRefused = fieldOf(layer, `${kind}.srcport`) === '0' && !opens;
     return isRefused || (late && fieldOf(layer, `${kind}.dstport`) === '0');
+  });
+}
+
+/**
+ * Whether it is from a directed broadcast address, which Linux with rules for marks looks at (docs/deviations.md), or to an
+ * address that marks do not count for.
+ */
+function isAside(frame: Uint8Array): boolean {
+  return (packetOf(frame)?.layers ?? []).some((layer) => {
+    const isFromAll = /^10\.\d\.0\.255$/.test(fieldOf(layer, 'ip.src') ?? '');
+    const isToAll = /\.255$/.test(fieldOf(layer, 'ip.dst') ?? '');
+    const isOnLink = /^fe80:/.test(fieldOf(layer, 'ipv6.dst') ?? '');
+    return isFromAll || (isToAll && !FEATURES.markedBroadcasts) || (isOnLink && !FEATURES.markedLinkLocal);
   });
 }
 

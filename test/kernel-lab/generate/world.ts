@@ -29,6 +29,8 @@ export interface ServiceWorld {
   readonly protocol: Protocol;
   readonly vip: string;
   readonly port: number;
+  /** By firewall mark; `vip`, `port` and `protocol` are then what its clients ask for. */
+  readonly mark?: number;
   /** As added at the start; rules may change later. */
   readonly dests: readonly DestWorld[];
 }
@@ -76,6 +78,18 @@ export const HOSTS = {
   },
 } as const;
 
+/** Where clients of a mark's service send to: to the director, to others, to a group, and to everybody. */
+export const MARKED = {
+  4: [
+    ...['10.0.0.1', '10.0.0.100', '10.1.0.12', '10.0.0.4', '198.51.100.9', '224.0.0.5'],
+    ...(FEATURES.markedBroadcasts ? ['10.0.0.255', '255.255.255.255'] : []),
+  ],
+  6: ['fd00::1', 'fd00::100', 'fd00:1::12', 'fd00::4', '2001:db8:7::9', 'ff05::2'],
+} as const;
+const MARK = 7;
+/** Who sends frames that have it. */
+export const MARK_MAC = '02:00:00:00:07:02';
+
 /** The servers that everything works with. */
 export const GOOD_SERVERS = 5;
 
@@ -111,6 +125,7 @@ export function makeWorld(random: Random): World {
     ...tunnelDevices(random, families, greChecksum).map(command),
     ...(FEATURES.lastService ? [] : families.map(lasting).map(command)),
     ...services.flatMap(({ service, rules }) => [...serviceRule(service, random), ...rules]).map(command),
+    ...marking(services.map(({ service }) => service)).map(command),
   ];
   return {
     network: networkOf(families, mtu, hasDefault),
@@ -122,6 +137,20 @@ export function makeWorld(random: Random): World {
     services: services.map(({ service }) => service),
     mtu,
   };
+}
+
+/** Whose frames have a mark, and that such go to this host, which the core does for the marks of its services. */
+function marking(services: readonly ServiceWorld[]): string[] {
+  const marked = services.filter(({ mark }) => mark !== undefined);
+  if (marked.length === 0) return [];
+  return [
+    'tc qdisc add dev cli ingress',
+    `tc filter add dev cli ingress protocol all flower src_mac ${MARK_MAC} action skbedit mark ${MARK}`,
+    ...marked.flatMap(({ family }) => {
+      const ip = family === 6 ? 'ip -6' : 'ip';
+      return [`${ip} rule add fwmark ${MARK} lookup 100`, `${ip} route add local default dev lo table 100`];
+    }),
+  ];
 }
 
 const command = (text: string): Change => ({ kind: 'command', text });
@@ -207,8 +236,9 @@ function servicesOf(
   const found = new Map<string, { service: ServiceWorld; rules: string[] }>();
   for (let left = 1 + random.below(4); left > 0; left--) {
     const [family, protocol] = [random.of(families), random.of(protocols)];
-    const [vip, port] = [random.of(HOSTS[family].vips), random.of(PORTS[protocol])];
-    const base = { family, protocol, vip, port };
+    const base = random.once(4)
+      ? { family, protocol, vip: random.of<string>(MARKED[family]), port: random.of([9, 80, 53]), mark: MARK }
+      : { family, protocol, vip: random.of(HOSTS[family].vips), port: random.of(PORTS[protocol]) };
     const dests = new Map<string, DestWorld>();
     for (let n = random.of([0, 1, 1, 2, 2, 3, 4]); n > 0; n--) {
       const dest = randomDest(random, base);
@@ -224,7 +254,9 @@ function servicesOf(
 }
 
 /** A dest that a service may have. */
-export function randomDest(random: Random, { family, protocol, port }: Omit<ServiceWorld, 'dests'>): DestWorld {
+export function randomDest(random: Random, service: Omit<ServiceWorld, 'dests'>): DestWorld {
+  const { family, protocol } = service;
+  const port = ownPort(service);
   const method = random.of<Method>(['nat', 'nat', 'dr', 'tun']);
   const other: Family = family === 4 ? 6 : 4;
   const of = method === 'tun' && random.once(3) ? other : family;
@@ -233,12 +265,18 @@ export function randomDest(random: Random, { family, protocol, port }: Omit<Serv
     [12, random.of(servers.slice(0, GOOD_SERVERS))],
     [1, random.of(servers)],
     // The kernel's state machine sees what its host's TCP answers.
-    [protocol === 'udp' && method !== 'nat' ? 1 : 0, inside],
+    [protocol === 'udp' && method !== 'nat' && service.mark === undefined ? 1 : 0, inside],
   ]);
   return { address, port: method === 'nat' && random.once(2) ? 8080 : port, method };
 }
 
-export function keyOf({ protocol, vip, port }: Pick<ServiceWorld, 'protocol' | 'vip' | 'port'>): string {
+/** The port that a service's rule has. */
+export function ownPort({ port, mark }: Pick<ServiceWorld, 'port' | 'mark'>): number {
+  return mark === undefined ? port : 0;
+}
+
+export function keyOf({ family, protocol, vip, port, mark }: Omit<ServiceWorld, 'dests'>): string {
+  if (mark !== undefined) return `-f ${mark}${family === 6 ? ' -6' : ''}`;
   return `${OPTION[protocol]} ${endpoint(vip, port)}`;
 }
 
@@ -251,7 +289,8 @@ export function serviceRule(service: ServiceWorld, random: Random, what: '-A' | 
   const scheduler = random.of(SCHEDULERS);
   const given = flagsOf(scheduler).filter(() => random.once(2));
   const flags = given.length === 0 ? '' : ` -b ${given.join(',')}`;
-  return [`ipvsadm ${what} ${keyOf(service)} -s ${scheduler}${flags}`];
+  const persistent = service.mark !== undefined && random.once(3) ? ' -p 300' : '';
+  return [`ipvsadm ${what} ${keyOf(service)} -s ${scheduler}${flags}${persistent}`];
 }
 
 /** The rule of a service that is never deleted, and never used. */
