@@ -22,8 +22,10 @@ export function leaveInClientsName(host: Host, packet: IpPacket, connection: Con
   const segment = segmentIn(packet)!;
   const told = tellBySegment(packet, segment, connection, fullnat, room, false);
   const isTold = !('verdict' in told);
-  const plain = withSegment(packet, towardsServer(segment, fullnat.numbers), false);
-  const leaving = leave(host, isTold ? told[0] : plain, destAddress);
+  const moved = towardsServer(segment, fullnat.numbers);
+  // Without room for the header its place stays free.
+  const behind = withSegment(packet, { ...moved, sequence: (moved.sequence + fullnat.header.length) >>> 0 }, false);
+  const leaving = leave(host, isTold ? told[0] : behind, destAddress);
   // The header goes with the client's first byte then.
   if (!isTold || typeof leaving === 'string') fullnat.numbers.headerSent = false;
   return leaving;
