@@ -1,7 +1,7 @@
 /**
  * Runs properties: many times, with a seed that is always printed, and with the command that replays a failure.
  *
- * `PROPERTY_RUNS` (default 1000), `PROPERTY_SEED` and `PROPERTY_PATH` override; the path replays one failed case.
+ * `PROPERTY_RUNS` (default 1000), `PROPERTY_SEED` (a number, or `random`) and `PROPERTY_PATH` override; the path replays one failed case.
  *
  * @module
  */
@@ -9,33 +9,29 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, it } from 'vitest';
+import { SEED } from './seed.js';
 
 const { env } = process;
 
 /** Runs of each property. */
 export const RUNS = Number(env.PROPERTY_RUNS ?? 1000);
 
-const SEED = env.PROPERTY_SEED === undefined ? undefined : Number(env.PROPERTY_SEED);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs after which the test runner hears that the worker is alive. */
-const CHUNK = 1000;
-/** What the slowest machine may take for 1000 runs, in milliseconds. */
-const PATIENCE = 120_000;
+/** Runs after which the test runner hears that the worker is alive: it waits for a minute, also on the slowest machine. */
+const CHUNK = 250;
+/** What the slowest machine may take for those, in milliseconds. */
+const PATIENCE = 60_000;
 
 /** Properties of one test file: `property('name', fc.property(…))` declares a test. */
 export type Declare = <Ts>(name: string, property: fc.IProperty<Ts>) => void;
 
-/**
- * For the test file at `url` (its `import.meta.url`). Prints seed, runs and time once all of its tests are done. Without
- * PROPERTY_SEED the seed is `usual`, or a random one.
- */
-export function properties(url: string, usual = Math.floor(Math.random() * 0x7fffffff)): Declare {
-  const base = SEED ?? usual;
+/** For the test file at `url` (its `import.meta.url`). Prints seed, runs and time once all of its tests are done. */
+export function properties(url: string): Declare {
   const file = relative(ROOT, fileURLToPath(url));
   const done: string[] = [];
   afterAll(() => {
-    if (done.length > 0) console.log(`${file}: seed ${base}; ${done.join('; ')}`);
+    if (done.length > 0) console.log(`${file}: seed ${SEED}; ${done.join('; ')}`);
   });
   return (name, property) => {
     it(name, { timeout: PATIENCE * Math.max(1, RUNS / CHUNK) }, async () => {
@@ -43,7 +39,7 @@ export function properties(url: string, usual = Math.floor(Math.random() * 0x7ff
       const { PROPERTY_PATH: path } = env;
       for (let from = 0; from < RUNS; from += CHUNK) {
         // Each chunk has a seed of its own, so that a failure is replayed without the chunks before it.
-        const seed = (base + from / CHUNK) | 0;
+        const seed = (SEED + from / CHUNK) | 0;
         const numRuns = Math.min(CHUNK, RUNS - from);
         const details = fc.check(property, {
           seed,

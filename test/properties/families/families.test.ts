@@ -12,8 +12,7 @@ import type { Tally } from '../twins.js';
 import { live } from './life.js';
 import { lives } from './steps.js';
 
-// The same lives each time: in one of some thousands core and reference still differ, in damage that no kernel was asked about.
-const property = properties(import.meta.url, 1);
+const property = properties(import.meta.url);
 
 /** Nothing that any 1000 lives would not show. */
 const COMMON: readonly ReasonName[] = [

@@ -8,8 +8,7 @@ import type { Tally } from '../twins.js';
 import { live } from './life.js';
 import { idleLives } from './steps.js';
 
-// The same lives each time, as in families.test.ts.
-const property = properties(import.meta.url, 1);
+const property = properties(import.meta.url);
 const tally: Tally = new Map();
 let count = 0;
 
