@@ -20,6 +20,8 @@ interface Sent extends Omit<Ends, 'protocol'> {
   seq: number;
   ack: number;
   flags: number;
+  /** Bytes of data. */
+  length: number;
   /** Of its timestamps; 0: none. */
   stamp: number;
 }
@@ -137,7 +139,8 @@ function talk(choices: Choices, { connections }: Context, sent: readonly Sent[])
   const heard = sent.find((each) => isBetween(each, ends));
   if (heard === undefined) return undefined;
   const near = () => choices.of([0, 0, 1, 100, -1, 0x7fffffff]);
-  const [seq, ack] = [(heard.ack + near()) >>> 0, (heard.seq + near()) >>> 0];
+  const got = choices.of([0, heard.length]);
+  const [seq, ack] = [(heard.ack + near()) >>> 0, (heard.seq + got + near()) >>> 0];
   const stamps: readonly [number, number] | undefined = choices.once(3) ? undefined : [choices.word(), heard.stamp];
   const sack = choices.maybe(3, [
     [ack + 10, ack + 20],
@@ -147,7 +150,7 @@ function talk(choices: Choices, { connections }: Context, sent: readonly Sent[])
     ...{ seq, ack, window: choices.of(WINDOWS) },
     flags: choices.of([ACK, ACK, ACK, ACK | PSH, FIN | ACK, RST, RST | ACK, SYN, SYN | ACK, ACK | URG, 0]),
     tcpOptions: options({ stamps, sack }, choices.below(4)),
-    payload: counting(choices.of([0, 0, 0, 1, 100])),
+    payload: counting(choices.of([0, 0, 0, 1, 100, 1240])),
   });
 }
 
@@ -231,7 +234,8 @@ function readSegment(packet: Uint8Array): Sent[] {
       ...ends,
       sport: view.getUint16(0),
       dport: view.getUint16(2),
-      ...{ seq: view.getUint32(4), ack: view.getUint32(8), flags: view.getUint8(13), stamp },
+      ...{ seq: view.getUint32(4), ack: view.getUint32(8), flags: view.getUint8(13) },
+      ...{ length: view.byteLength - end, stamp },
     },
   ];
 }

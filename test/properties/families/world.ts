@@ -185,9 +185,7 @@ function portsOf(choices: Choices): LocalPortsConfig {
 
 /** The service behind a SYN proxy, if it can be. */
 export function behindProxy(service: ServiceConfig): ServiceConfig {
-  if (!('fwmark' in service) && service.protocol !== 'tcp') return service;
-  const { carry: _, ...rest } = service;
-  return { ...rest, synproxy: true };
+  return 'fwmark' in service || service.protocol === 'tcp' ? { ...service, synproxy: true } : service;
 }
 
 /** A dest that a service behind a SYN proxy may have. */
@@ -196,7 +194,8 @@ export function destBehindProxy(key: ServiceKey, dest: DestConfig): DestConfig {
   const { tunnel: _, ...rest } = dest;
   const family = 'fwmark' in key ? (key.family ?? 4) : familyOf(key.address);
   const method = dest.method === 'fullnat' ? 'fullnat' : 'nat';
-  const address = familyOf(dest.address) === family ? dest.address : (HOSTS[family].servers[0] as string);
+  const isFar = familyOf(dest.address) !== family && (method === 'nat' || family === 4);
+  const address = isFar ? (HOSTS[family].servers[0] as string) : dest.address;
   return { ...rest, address, method };
 }
 
