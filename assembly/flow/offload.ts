@@ -20,6 +20,13 @@ export function completeChecksum(frame: Descriptor, packet: Scratch): bool {
   return !frame.isPartial || fillChecksum(frame, packet);
 }
 
+/** Whether it can be: nothing is written to headers that the director goes on to read. */
+export function canComplete(frame: Descriptor, packet: Scratch): bool {
+  if (!frame.isPartial || !packet.hasRemoteChecksum) return true;
+  const at: usize = field(SB_REMOTE_START) + field(SB_REMOTE_FIELD);
+  return at >= packet.l4 && at + 2 <= packet.l4 + packet.l4Length;
+}
+
 /** The segment's checksum is to be filled in; the folded sum of its pseudo-header is `pseudo`. */
 export function beginChecksum(frame: Descriptor, packet: Scratch, pseudo: u32): void {
   frame.flags = frame.flags | DescriptorFlag.PartialChecksum;
@@ -33,7 +40,12 @@ export function forgetPartial(frame: Descriptor): void {
 }
 
 function fillChecksum(frame: Descriptor, packet: Scratch): bool {
+  const isPossible = canComplete(frame, packet);
   forgetPartial(frame);
+  if (!isPossible) {
+    frame.judge(Verdict.Drop, Reason.TunnelMalformed);
+    return false;
+  }
   const offset = checksumOffset(packet.protocol);
   const end = packet.l4 + packet.l4Length;
   let start = packet.l4;
@@ -41,11 +53,6 @@ function fillChecksum(frame: Descriptor, packet: Scratch): bool {
   if (packet.hasRemoteChecksum) {
     start = field(SB_REMOTE_START);
     at = start + field(SB_REMOTE_FIELD);
-    // Nothing is written to headers that the director goes on to read.
-    if (at < packet.l4 || at + 2 > end) {
-      frame.judge(Verdict.Drop, Reason.TunnelMalformed);
-      return false;
-    }
   } else if (offset == 0) {
     if (packet.protocol == Protocol.Sctp && packet.l4Length >= SCTP_SIZE) {
       fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));

@@ -36,8 +36,6 @@ const TIME_AND_ADDRESS: u32 = 1;
 export const TIME_PRESPECIFIED: u32 = 3;
 
 const DAY: u64 = 86_400_000;
-/** Of an address in network order. */
-const FIRST_BYTE_BE: u32 = 0xff;
 
 /** Milliseconds since midnight UT, in network order. */
 function timeOfDayBE(): u32 {
@@ -99,9 +97,9 @@ export function isForMany(addressBE: u32): bool {
   return addressBE == BROADCAST || isMulticast(addressBE) || routeType(addressBE) == RouteType.Broadcast;
 }
 
-/** What Linux takes to be somebody else's address: of 0.0.0.0/8 none. */
+/** What Linux takes to be somebody else's address. */
 export function isUnicast(addressBE: u32): bool {
-  return (addressBE & FIRST_BYTE_BE) != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
+  return addressBE != 0 && !isForMany(addressBE) && routeType(addressBE) != RouteType.Local;
 }
 
 /** Of an option without fault: no byte of it is wrong. */

@@ -27,7 +27,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { NOT_VALID, readCookie } from '../flow/cookie';
 import { isIntact } from '../flow/intact';
 import { begin } from '../flow/isn';
-import { completeChecksum } from '../flow/offload';
+import { canComplete, completeChecksum } from '../flow/offload';
 import { parsePacket } from '../flow/parse';
 import { isSane } from '../flow/sequence';
 import { takeFrame } from '../forward/made';
@@ -169,7 +169,8 @@ function keep(frame: Descriptor, packet: Scratch, conn: Conn): bool {
   const fin: u32 = (tcp.flags & FIN) != 0 ? 1 : 0;
   const bytes = packet.l4Length - tcp.headerLength + fin;
   const isNext = tcp.sequence == storedEnd(conn, proxiedOf(conn).number + 1);
-  if ((tcp.flags & (SYN | RST | ACK)) != ACK || bytes == 0 || !isNext || !completeChecksum(frame, packet)) return false;
+  if ((tcp.flags & (SYN | RST | ACK)) != ACK || bytes == 0 || !isNext || !canComplete(frame, packet)) return false;
+  completeChecksum(frame, packet);
   return storePacket(conn, packet.ip, packet.totalLength, tcp.sequence + bytes, packet.receivedOn, frame.mark);
 }
 
@@ -178,18 +179,20 @@ export function receiveServer(frame: Descriptor, packet: Scratch, conn: Conn): v
   const stored = storedOf(conn);
   answerServer(frame, packet, conn);
   if (stored == 0 || frame.conn == 0 || isAwaiting(conn)) return;
-  for (let chain = stored; chain != 0; chain = nextStored(chain)) sendStored(frame, packet, conn, chain);
+  // The first of them may end the connection, and begin another.
+  const family: u32 = conn.isV6 ? ScratchFlag.V6 : 0;
+  for (let chain = stored; chain != 0; chain = nextStored(chain)) sendStored(frame, packet, family, chain);
   freeStored(stored);
 }
 
 /** Judges a client's packet as if it came now, by the room in `packet`, whose own is judged. Without a frame for it, it is lost. */
-function sendStored(cause: Descriptor, packet: Scratch, conn: Conn, chain: usize): void {
+function sendStored(cause: Descriptor, packet: Scratch, family: u32, chain: usize): void {
   const length = storedLength(chain);
   const made = takeFrame(cause, length);
   if (made == null) return;
   readChain(chain, STORED_HEAD, made.address, length);
   made.length = length;
-  packet.flags = conn.isV6 ? <u32>ScratchFlag.V6 : 0;
+  packet.flags = family;
   packet.receivedOn = storedReceivedOn(chain);
   made.inInterface = packet.receivedOn;
   made.mark = storedMark(chain);

@@ -47,9 +47,9 @@ function leadsOut({ network, sysctl }: Host, destination: number): boolean {
   return sysctl.ip_forward !== 0 && network.route(destination) !== undefined;
 }
 
-/** Whether nothing but another host has an address of IPv4; of 0.0.0.0/8 nobody has any. */
+/** Whether nothing but another host has an address of IPv4. */
 export function isOfAnother(host: Host, address: number): boolean {
-  return address >>> 24 !== 0 && !isForAll(host, address) && !host.network.isLocal(address);
+  return !isForAll(host, address) && !host.network.isLocal(address);
 }
 
 /** Whether an address is a group's or everybody's. */

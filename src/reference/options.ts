@@ -5,7 +5,7 @@
  */
 
 import type { Host } from './host.js';
-import { isMulticast, LIMITED_BROADCAST } from './packet/address.js';
+import { isMulticast, isUnspecified, LIMITED_BROADCAST } from './packet/address.js';
 
 /** Kinds of options. */
 export const OPTION = {
@@ -165,7 +165,7 @@ function processTimestamp(
 
 /** Whether a prespecified address is one host's, and not ours: Linux takes all others for itself. */
 function isAnotherHost(address: number, context: OptionContext): boolean {
-  if (address >>> 24 === 0 || isMulticast(address) || address === LIMITED_BROADCAST) return false;
+  if (isUnspecified(address) || isMulticast(address) || address === LIMITED_BROADCAST) return false;
   return !context.isLocal(address) && context.isSubnetBroadcast?.(address) !== true;
 }
 

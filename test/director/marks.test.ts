@@ -95,7 +95,7 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     ['10.0.0.2', '10.0.0.1', ['no-dest', 'port-unreachable']],
     ['10.0.0.2', '10.0.0.255', ['no-dest']],
     ['10.0.0.2', '255.255.255.255', ['no-dest']],
-    ['10.0.0.2', '0.1.2.3', ['no-dest']],
+    ['10.0.0.2', '0.1.2.3', ['no-route']],
     ['fd00::2', 'fd00:1::12', ['bypass']],
     ['fd00::2', 'fd00::1', ['local-boundary']],
   ])('cache_bypass lets pass what one other host is asked: from %s to %s', (source, destination, expected) => {

@@ -1,10 +1,12 @@
 /** What the reference implementation, which follows docs/synproxy.md alone, has found. */
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
-import { BINARIES } from '../support/core.js';
+import { BINARIES, createDirector, SMALL_PLAN } from '../support/core.js';
 import { judged, lab, SERVERS, VIP } from '../support/lab.js';
-import { ACK, RST, SYN } from '../support/packets.js';
+import { ACK, counting, RST, SYN } from '../support/packets.js';
+import { gue } from '../support/tunnels.js';
 import { acknowledge, ask, ENDS, ISN, left, OFFER, ofClient, ofServer, open, proxy, V4 } from './lab.js';
+import { build, parse } from './segments.js';
 
 const CASES = BINARIES.flatMap((binary) => ENDS.map(([family, ends]) => [binary, family, ends] as const));
 
@@ -77,4 +79,48 @@ it.each(BINARIES)('%s: what is for no service has no cookie, whose ever its ende
   expect(judged(send({ seq: ISN + 9, options: OFFER }, 0))).toEqual(['local local-delivery']);
   const again = send({ seq: ISN + 9, options: OFFER }, 7);
   expect(judged(again)).toEqual(['forward syn-cookie']);
+});
+
+it.each(BINARIES)('%s: data whose remote checksum cannot be filled in are not kept, and judged once', (binary) => {
+  const client = '192.0.2.1';
+  const network = {
+    interfaces: [
+      { name: 'cli', kind: 'raw', addresses: ['192.0.2.254/24', `${VIP}/32`] },
+      { name: 'srv', kind: 'raw', addresses: ['10.1.0.1/24'] },
+      { name: 'tunl0', kind: 'ipip' },
+    ],
+    fou: [{ port: 6080 }],
+  } as const;
+  const plan = { ...SMALL_PLAN, extensions: 8 };
+  const director = createDirector(binary, { plan, network, sysctl: { synproxy_defer: 1 } });
+  const web = { protocol: 'tcp', address: VIP, port: 80 } as const;
+  director.addService({ ...web, scheduler: 'rr', synproxy: true });
+  director.addDest(web, { address: '10.1.0.11', port: 8080, method: 'nat' });
+  const segment = (words: object): Uint8Array => {
+    const said = {
+      sport: 40_000,
+      dport: 80,
+      seq: 100,
+      ack: 0,
+      flags: SYN,
+      window: 1000,
+      options: {},
+      payload: counting(0),
+    };
+    return build({ source: client, destination: VIP, ...said, ...words });
+  };
+  // The field lies in the header of IP.
+  const remote = Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0, 12);
+  const ends = { source: client, destination: '192.0.2.254', sport: 40_000, dport: 6080 };
+  const [answer] = director.send(segment({}), 'cli', 0);
+  const data = gue(
+    ends,
+    segment({ seq: 101, ack: parse(answer!.frame).seq + 1, flags: ACK, payload: counting(10) }),
+    remote,
+  );
+  const judgedBefore = (): bigint => Object.values(director.counters()).reduce((sum, count) => sum + count, 0n);
+  const before = judgedBefore();
+  expect(judged(director.send(data, 'cli', 1))).toEqual(['forward syn-proxied']);
+  expect(judged(director.send(data, 'cli', 1))).toEqual(['drop syn-proxy-wait']);
+  expect(judgedBefore() - before).toBe(2n);
 });

@@ -64,6 +64,24 @@ function heldBlocks(memory: WebAssembly.Memory): number {
 }
 
 describe.each(CASES)('%s', (_, ends, binary) => {
+  it('first data of a connection whose dest is gone go to the next one', () => {
+    const { director } = ready(ends, binary);
+    const { syn } = begin(director, ends, [
+      { payload: bytes(100) },
+      { seq: ISN + 101, payload: bytes(100) },
+      { seq: ISN + 201, payload: bytes(100) },
+    ]);
+    const web = { protocol: 'tcp', address: ends.vip, port: 80 } as const;
+    director.deleteDest(web, { address: ends.server, port: 8080 });
+    const next = ends.server.replace(/11$/, '12');
+    director.addDest(web, { address: next, port: 8080, method: ends.local === undefined ? 'nat' : 'fullnat' });
+    director.setSysctl({ expire_nodest_conn: 1 });
+    // The first of them asks another server, and the others are kept for that one.
+    const fates = judged(director.send(synAck(ends, syn), 'srv', 10));
+    expect(fates.slice(-3)).toEqual(['forward syn-proxied', 'held syn-proxy-held', 'held syn-proxy-held']);
+    expect(director.connections(10).map(({ destAddress }) => destAddress)).toEqual([next]);
+  });
+
   it('first data reach the server behind its SYN-ACK, and need not come again', () => {
     const { director, held } = ready(ends, binary);
     const request = bytes(900);
