@@ -17,17 +17,16 @@ import {
 import { type AddressBytes, addressBytes, type Family, formatAddress, formatEndpoint, isIPv4 } from './address.js';
 import {
   CARRIERS,
-  type DestInfo,
   ENGINES,
   FLAG_BITS,
   METHODS,
   PROFILES,
   PROTOCOLS,
   SCHEDULERS,
-  type ServiceInfo,
   TUNNEL_CHECKSUMS,
   TUNNEL_TYPES,
-} from './records.js';
+} from './record-names.js';
+import type { DestInfo, ServiceInfo } from './records.js';
 import { bitNamesOf } from './schedulers.js';
 import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
 import type {

@@ -15,6 +15,7 @@
 import * as abi from './abi/memory.js';
 import { assertTime, checkNotes, seedBytes } from './arguments.js';
 import { Burst } from './burst.js';
+import { type ConnectionInfo, readConnection } from './connections.js';
 import { Control } from './control.js';
 import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
@@ -24,8 +25,6 @@ import { buildTables, forgetWays, type NetTables, writeTables } from './net-tabl
 import { type Plan, type Region, writePlan, writePool, writeWheel } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import {
-  type ConnectionInfo,
-  readConnection,
   readService,
   readTotal,
   type ServiceInfo,
@@ -63,8 +62,9 @@ import type {
 } from './types.js';
 import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './wasm.js';
 
+export type { ConnectionInfo } from './connections.js';
 export type { DirectorOptions, RestoreOptions } from './director-options.js';
-export type { ConnectionInfo, DestInfo, ServiceInfo } from './records.js';
+export type { DestInfo, ServiceInfo } from './records.js';
 export type { ServiceRules } from './replace.js';
 export { ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from './settings.js';
 

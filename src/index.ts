@@ -6,6 +6,7 @@
 export { BURST_MAX } from './abi/memory.js';
 export { Reason, Verdict } from './abi/verdict.js';
 export type { Burst } from './burst.js';
+export type { ConnectionInfo, ConnStateName } from './connections.js';
 export {
   Director,
   type DirectorOptions,
@@ -26,15 +27,6 @@ export {
   type VerdictName,
   verdictName,
 } from './reasons.js';
-export type {
-  AddressServiceInfo,
-  ConnectionInfo,
-  ConnStateName,
-  DestInfo,
-  MarkServiceInfo,
-  ServiceInfo,
-  ServiceState,
-  Stats,
-} from './records.js';
+export type { AddressServiceInfo, DestInfo, MarkServiceInfo, ServiceInfo, ServiceState, Stats } from './records.js';
 export type * from './types.js';
 export type { Variant, WasmMemory, WasmModule, WasmSource } from './wasm.js';

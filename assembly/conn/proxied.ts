@@ -25,8 +25,8 @@ import {
 import { ConnState } from '../../src/abi/protocol';
 import { SB_SYNPROXY_RETRIES, SB_SYNPROXY_WSCALE } from '../../src/abi/superblock';
 import { field } from '../superblock';
+import { enterState, setTimeout } from './life';
 import { Conn } from './record';
-import { enterState, setTimeout } from './table';
 
 /** How long a server may be silent until the SYN is sent again, in milliseconds. */
 const PATIENCE: u32 = 3000;

@@ -6,7 +6,8 @@
  * @module
  */
 import { ConnFlag } from '../../src/abi/connections';
-import { bindTemplate, Dest, unbindTemplate } from '../service/dest';
+import { bindTemplate, unbindTemplate } from '../service/bind';
+import { Dest } from '../service/dest';
 import { now32 } from '../superblock';
 import { copyAddress6, sameAddress6 } from '../wire/ipv6';
 import { forgetCallId, hashCallId, isCallId, keepCallId, lengthOf, textOf } from './call-id';

@@ -12,18 +12,10 @@ import { Reason, Verdict } from '../../src/abi/verdict';
 import { control, hold, letLoose } from '../conn/control';
 import { freeExtension, takeExtension } from '../conn/extension';
 import { hashAny } from '../conn/hash';
+import { listen } from '../conn/life';
 import { Conn } from '../conn/record';
 import { isUnchanged, noteChange } from '../conn/sequence';
-import {
-  awaitClientPort,
-  connOf,
-  extend,
-  hideFromClient,
-  isConnection,
-  isReply,
-  listen,
-  makeConnection,
-} from '../conn/table';
+import { awaitClientPort, connOf, extend, hideFromClient, isConnection, isReply, makeConnection } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { lengthMax, openGap } from '../flow/gap';

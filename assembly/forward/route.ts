@@ -6,8 +6,8 @@
 import { SB_EXPIRE_NODEST_CONN, SB_IP_FORWARD, SB_IPV6_FORWARDING, SB_NAT_ICMP_SEND } from '../../src/abi/superblock';
 import { HOP_INTERFACE_NONE, HopKind, RouteType } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
+import { mayBeReused } from '../conn/life';
 import { Conn } from '../conn/record';
-import { mayBeReused } from '../conn/table';
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';

@@ -22,7 +22,8 @@ import {
   CELL_SIZE,
   CELL_USED,
 } from '../../src/abi/tables';
-import { Dest, holdDest, releaseDest } from '../service/dest';
+import { holdDest, releaseDest } from '../service/bind';
+import { Dest } from '../service/dest';
 import { now, now32 } from '../superblock';
 import { copyAddress6, foldAddress6, sameAddress6 } from '../wire/ipv6';
 import { hash32 } from './hash';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from './connections.js';
+import type { Connection } from './connection.js';
 
 /** Counts `bytes` from the client; a deleted dest counts no more. */
 export function countRequest(bytes: number, { dest }: Connection): void {

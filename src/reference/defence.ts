@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { ConnectionTable, Controller } from './connections.js';
+
+import type { Controller } from './connection.js';
+import type { ConnectionTable } from './connections.js';
 import type { Random } from './random.js';
 import type { Records } from './records.js';
 import type * as words from './types.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { sendBack } from './fullnat/back.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { mayOpen, readTransport, type Transport } from './ports.js';

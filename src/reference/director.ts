@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { type Connection, ConnectionTable } from './connections.js';
+
+import type { Connection } from './connection.js';
+import { ConnectionTable } from './connections.js';
 import { Defence } from './defence.js';
 import type { EcnMode } from './ecn.js';
 import { resetsOf } from './expiry.js';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Connection, isTranslated } from './connections.js';
+import { type Connection, isTranslated } from './connection.js';
 import { hasHeader } from './fullnat/numbers.js';
 import type { Host } from './host.js';
 import { leave, made, makeSegment, type SegmentEnds } from './own.js';

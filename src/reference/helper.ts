@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { type FtpAnswer, readAnswer, readCommand, writeEnd } from './ftp.js';
 import { drop, type Host, type Judgement } from './host.js';
 import { type Address, familyOf } from './packet/address.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tuple } from './connections.js';
+import type { Tuple } from './connection.js';
 import type { Host } from './host.js';
 import { isForAll } from './martians.js';
 import type { Interface } from './network.js';

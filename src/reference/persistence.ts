@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { type FullNatRefusal, isPortless, takeLocalEnd } from './fullnat/open.js';
 import type { Host } from './host.js';
 import { type Address, familyOf } from './packet/address.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tuple } from './connections.js';
+import type { Tuple } from './connection.js';
 import type { Address } from './packet/address.js';
 import type { IpPacket } from './packet/ip.js';
 import { SCTP_LENGTH, sctpChunks } from './packet/sctp.js';

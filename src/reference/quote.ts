@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tuple } from './connections.js';
+import type { Tuple } from './connection.js';
 import { type Address, addressBytes, ipv6FromBytes } from './packet/address.js';
 import { checksumIsRight, internetChecksum } from './packet/checksum.js';
 import { ICMP_TYPE, parseIcmp, serialiseIcmp } from './packet/icmp.js';

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Connection, Limits } from './connections.js';
+import type { Connection } from './connection.js';
+import type { Limits } from './connections.js';
 import { type Family, familyOf } from './packet/address.js';
 import type { Template } from './templates.js';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Connection, isTranslated } from './connections.js';
+import { type Connection, isTranslated } from './connection.js';
 import { countReply, countRequest } from './counts.js';
 import { type ErrorTranslation, sendErrorBack } from './fullnat/back.js';
 import { mtuForClient, type Room } from './fullnat/carry.js';

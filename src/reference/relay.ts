@@ -4,7 +4,7 @@
  * @module
  */
 import { answerWith } from './answer.js';
-import type { Connection } from './connections.js';
+import type { Connection } from './connection.js';
 import { countReply } from './counts.js';
 import { drop, type Host, type Judgement, local } from './host.js';
 import { ICMP_TYPE, parseIcmp } from './packet/icmp.js';

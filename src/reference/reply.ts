@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, FullNat } from './connections.js';
+import type { Connection, FullNat } from './connection.js';
 import { countReply } from './counts.js';
 import { finished } from './emit.js';
 import { hearExpected } from './expiry.js';

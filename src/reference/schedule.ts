@@ -5,7 +5,7 @@
  */
 
 import { answer } from './answer.js';
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { isPortless, takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
 import { isOfAnother } from './martians.js';

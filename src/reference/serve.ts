@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Connection, isOneWay } from './connections.js';
+import { type Connection, isOneWay } from './connection.js';
 import { countRequest } from './counts.js';
 import { hearExpected } from './expiry.js';
 import { hearSyn, initialNumber } from './fullnat/numbers.js';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { keepsHops } from './fullnat/profile.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { type Address, familyOf, isLinkLocal, isUnspecified } from './packet/address.js';

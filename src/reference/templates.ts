@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from './connections.js';
+import type { Connection } from './connection.js';
 import { type Address, formatAddress } from './packet/address.js';
 import type { Records } from './records.js';
 import type { Dest, ServiceTable } from './services.js';

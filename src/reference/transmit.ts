@@ -4,7 +4,7 @@
  * @module
  */
 import { type AnswerName, answer, answerProblem } from './answer.js';
-import { type Connection, type FullNat, isTranslated } from './connections.js';
+import { type Connection, type FullNat, isTranslated } from './connection.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
 import { certainGrowth, type Room, tellServer } from './fullnat/carry.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from './connections.js';
+import type { Connection, Tuple } from './connection.js';
 import { formatAddress } from './packet/address.js';
 
 /** That of a client's packets. */

@@ -13,7 +13,7 @@ import { portsOf, readPorts } from '../local-ports.js';
 import { checkNetworkShape } from '../net-shape.js';
 import { buildTables } from '../net-tables.js';
 import { layOut, type Plan } from '../plan.js';
-import { ENGINES, METHODS, PROTOCOLS, SCHEDULERS, TUNNEL_CHECKSUMS, TUNNEL_TYPES } from '../records.js';
+import { ENGINES, METHODS, PROTOCOLS, SCHEDULERS, TUNNEL_CHECKSUMS, TUNNEL_TYPES } from '../record-names.js';
 import { checkControl } from './check-control.js';
 import { checkLocals } from './check-locals.js';
 import type { SectionName, Snapshot } from './format.js';

@@ -6,9 +6,9 @@
  * @module
  */
 import { parseArgs } from 'node:util';
+import type { ConnectionInfo } from '../../src/connections.js';
 import { summary } from '../../src/decode.js';
 import { Director } from '../../src/director.js';
-import type { ConnectionInfo } from '../../src/records.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { type SegmentWords, segment } from '../support/ftp.js';
 import { fromClient, fromServer } from '../support/lab.js';

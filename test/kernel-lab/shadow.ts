@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { ConnectionInfo } from '../../src/connections.js';
 import { Director } from '../../src/director.js';
-import type { ConnectionInfo } from '../../src/records.js';
 import { Player } from '../../src/scenario/replay.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { type Done, eventOf } from './case.js';

@@ -4,9 +4,10 @@
  * @module
  */
 import * as abi from '../../src/abi/memory.js';
+import type { ConnectionInfo } from '../../src/connections.js';
 import { Director, type Outcome } from '../../src/director.js';
 import type { PlanOptions } from '../../src/plan.js';
-import type { ConnectionInfo, ServiceInfo } from '../../src/records.js';
+import type { ServiceInfo } from '../../src/records.js';
 import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { type Binary, createDirector, memoryFor, moduleOf, SMALL_PLAN } from '../support/core.js';
 import { toHex } from '../support/packets.js';

@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { ConnectionInfo } from '../../src/connections.js';
 import type { Director, DirectorOptions, Outcome } from '../../src/director.js';
-import type { ConnectionInfo } from '../../src/records.js';
 import type { DestConfig, FtpConfig, ServiceSettings } from '../../src/types.js';
 import type { Binary } from './core.js';
 import { CLIENT, CLIENT6, fromClient, fromServer, lab, NETWORK, SERVERS, SERVERS6, VIP, VIP6 } from './lab.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import { settle } from '../emit.js';
 import { drop, type Host, type Judgement, local, type Received } from '../host.js';
 import { isNat64 } from '../nat64/headers.js';

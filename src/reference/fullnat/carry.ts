@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, FullNat, Tuple } from '../connections.js';
+import type { Connection, FullNat, Tuple } from '../connection.js';
 import { finished } from '../emit.js';
 import { drop, type Judgement } from '../host.js';
 import { familyOf } from '../packet/address.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Making, Tuple } from '../connections.js';
+import type { Making, Tuple } from '../connection.js';
 import type { Host } from '../host.js';
 import { familyOf } from '../packet/address.js';
 import type { Dest } from '../services.js';

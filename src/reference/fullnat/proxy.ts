@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Tuple } from '../connections.js';
+import type { Tuple } from '../connection.js';
 import { addressBytes, familyOf, formatAddress } from '../packet/address.js';
 import { concatenate } from '../packet/checksum.js';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import type { Host } from '../host.js';
 import { type Address, familyOf } from '../packet/address.js';
 import { type IpPacket, isIpv6 } from '../packet/ip.js';

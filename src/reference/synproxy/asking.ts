@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import { countReply, countRequest } from '../counts.js';
 import { hearServersNumbers, initialNumber, noNumbers } from '../fullnat/numbers.js';
 import { drop, type Host, type Judgement, type Received } from '../host.js';

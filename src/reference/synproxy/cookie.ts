@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tuple } from '../connections.js';
+import type { Tuple } from '../connection.js';
 import type { Key } from '../fullnat/numbers.js';
 import { addressBytes } from '../packet/address.js';
 import { concatenate } from '../packet/checksum.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection, Tuple } from '../connections.js';
+import type { Connection, Tuple } from '../connection.js';
 import { lowerMss } from '../fullnat/toa.js';
 import { drop, type Host, type Judgement, local, type Received } from '../host.js';
 import { leave, made, makeSegment, type SegmentEnds } from '../own.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import { finished, settle } from '../emit.js';
 import type { Host, Judgement, Received } from '../host.js';
 import { concatenate } from '../packet/checksum.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import type { IpPacket } from '../packet/ip.js';
 import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { sackEdges, TCP_OPTION, tcpOptions } from '../packet/tcp-options.js';

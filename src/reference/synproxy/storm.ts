@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import type { Host } from '../host.js';
 import type { IpPacket } from '../packet/ip.js';
 import { TCP_FLAG, TCP_LENGTH, type TcpSegment } from '../packet/tcp.js';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Connection } from '../connections.js';
+import type { Connection } from '../connection.js';
 import { tellBySegment } from '../fullnat/carry.js';
 import { towardsServer } from '../fullnat/numbers.js';
 import type { Host } from '../host.js';
