@@ -43,7 +43,7 @@ import { field, netGeneration, setField } from '../superblock';
 import { BROADCAST, isLoopback, isMulticast } from '../wire/address';
 import { checkHopByHop, foundFault, foundOffset, foundProtocol } from '../wire/extension';
 import { IPV4_MIN, IPV4_SOURCE } from '../wire/ipv4';
-import { isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
+import { isLinkLocal6, isLoopback6, isMulticast6, multicastScope6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
 import { deliver, keepLocal } from './balance';
 import { routePacket } from './forward';
@@ -101,8 +101,11 @@ function isForUs6(frame: Descriptor, packet: Scratch): bool {
     answerFragment(frame, packet);
     return false;
   }
-  const forAll = isMulticast6(packet.destination);
-  if (!forAll && routeTypeAny(true, packet.destination) != RouteType.Local && !takesMark(frame, packet)) {
+  const destination = packet.destination;
+  const forAll = isMulticast6(destination);
+  // No rule's way to the host itself leads to a link-local address: that must be one by the packet's own interface.
+  const isOurs = routeTypeAny(true, destination) == RouteType.Local;
+  if (!forAll && !isOurs && (isLinkLocal6(destination) || !takesMark(frame, packet))) {
     routePacket(frame, packet);
     return false;
   }

@@ -11,7 +11,7 @@ import { drop, type Host, type Judgement, local, pass, type Received } from './h
 import { findMartian, isForAll } from './martians.js';
 import type { Interface } from './network.js';
 import { optionContext, processOptions } from './options.js';
-import { isMulticast } from './packet/address.js';
+import { isLinkLocal, isMulticast } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { ETHERNET_LENGTH, ETHERTYPE, isGroupMac, parseEthernet, TAG_LENGTH } from './packet/ethernet.js';
 import { type IpPacket, ipLength, isIpv6 } from './packet/ip.js';
@@ -159,8 +159,9 @@ function isFragmentOfIpv6(packet: IpPacket): boolean {
   return isIpv6(packet) && findFragmentHeader(packet) !== undefined;
 }
 
-/** Who marks packets for a service routes them to it, too, wherever they are addressed to. */
+/** Who marks packets for a service routes them to it, too, wherever they are addressed to: but to an address of one link (IPv6). */
 function hasServiceMark(host: Host, { packet, mark }: Pick<Received, 'packet' | 'mark'>): boolean {
+  if (isIpv6(packet) && isLinkLocal(packet.destination)) return false;
   return mark !== 0 && host.services.hasMark(mark, isIpv6(packet) ? 6 : 4);
 }
 

@@ -53,6 +53,20 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(fates(marked(), source, destination)).toEqual([expected]);
   });
 
+  it('to a link-local address: as without the mark, unless that is ours', () => {
+    const [cli, srv] = network.interfaces;
+    const linked = { interfaces: [{ ...cli!, addresses: [...cli!.addresses!, 'fe80::1/64'] }, srv!] };
+    const fatesOf = (destination: string, mark?: number): string[] => {
+      const director = marked();
+      director.setNetwork(linked);
+      const packet = udp({ source: 'fd00::2', destination, sport: 1000, dport: 9 });
+      return director.send(packet, 'cli', 0, mark === undefined ? {} : { mark }).map(({ reason }) => reason);
+    };
+    expect(fatesOf('fe80::9', 7)).toEqual(fatesOf('fe80::9'));
+    expect(fatesOf('fe80::9', 7)).not.toContain('nat-in');
+    expect(fatesOf('fe80::1', 7)).toEqual(['nat-in']);
+  });
+
   it.each([
     ['10.0.0.1', ['ipv4-option', 'parameter-problem']],
     ['198.51.100.7', ['ipv4-option']],

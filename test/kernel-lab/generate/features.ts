@@ -13,8 +13,6 @@ export const FEATURES = {
   bypass: true,
   /** Marked broadcasts: the kernel finds their connections without the mark, too. */
   markedBroadcasts: false,
-  /** Link-local addresses of IPv6 with a mark: the kernel does not take them by it. */
-  markedLinkLocal: false,
 };
 
 /** All but twos, which draws at random. */

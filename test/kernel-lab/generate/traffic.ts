@@ -117,16 +117,12 @@ function isOfHidden(frame: Uint8Array, late: boolean): boolean {
   });
 }
 
-/**
- * Whether it is from a directed broadcast address, which Linux with rules for marks looks at (docs/deviations.md), or to an
- * address that marks do not count for.
- */
+/** Whether it is from a directed broadcast address, which Linux with rules for marks looks at (docs/deviations.md), or to one. */
 function isAside(frame: Uint8Array): boolean {
   return (packetOf(frame)?.layers ?? []).some((layer) => {
     const isFromAll = /^10\.\d\.0\.255$/.test(fieldOf(layer, 'ip.src') ?? '');
     const isToAll = /\.255$/.test(fieldOf(layer, 'ip.dst') ?? '');
-    const isOnLink = /^fe80:/.test(fieldOf(layer, 'ipv6.dst') ?? '');
-    return isFromAll || (isToAll && !FEATURES.markedBroadcasts) || (isOnLink && !FEATURES.markedLinkLocal);
+    return isFromAll || (isToAll && !FEATURES.markedBroadcasts);
   });
 }
 
