@@ -23,7 +23,7 @@ export function completeChecksum(frame: Descriptor, packet: Scratch): bool {
 /** Whether it can be: nothing is written to headers that the director goes on to read. */
 export function canComplete(frame: Descriptor, packet: Scratch): bool {
   if (!frame.isPartial || !packet.hasRemoteChecksum) return true;
-  const at: usize = field(SB_REMOTE_START) + field(SB_REMOTE_FIELD);
+  const at = checksumField(packet);
   return at >= packet.l4 && at + 2 <= packet.l4 + packet.l4Length;
 }
 
@@ -46,24 +46,29 @@ function fillChecksum(frame: Descriptor, packet: Scratch): bool {
     frame.judge(Verdict.Drop, Reason.TunnelMalformed);
     return false;
   }
-  const offset = checksumOffset(packet.protocol);
   const end = packet.l4 + packet.l4Length;
-  let start = packet.l4;
-  let at = start + offset;
-  if (packet.hasRemoteChecksum) {
-    start = field(SB_REMOTE_START);
-    at = start + field(SB_REMOTE_FIELD);
-  } else if (offset == 0) {
+  const at = checksumField(packet);
+  if (!packet.hasRemoteChecksum && checksumOffset(packet.protocol) == 0) {
     if (packet.protocol == Protocol.Sctp && packet.l4Length >= SCTP_SIZE) {
       fillSctpChecksum(packet.l4, packet.l4Length, field(SB_CRC_TABLES));
     }
     return true;
-  } else if (at + 2 > end) {
-    return true;
   }
+  if (at + 2 > end) return true;
+  const start = sumStart(packet);
   const checksum = finish(sum(start, <u32>(end - start)));
   store<u16>(at, checksum == 0 ? CHECKSUM_ZERO : checksum);
   return true;
+}
+
+/** Where the bytes begin that an unfinished checksum is of. */
+export function sumStart(packet: Scratch): usize {
+  return packet.hasRemoteChecksum ? <usize>field(SB_REMOTE_START) : packet.l4;
+}
+
+/** Where an unfinished checksum goes. */
+export function checksumField(packet: Scratch): usize {
+  return sumStart(packet) + (packet.hasRemoteChecksum ? field(SB_REMOTE_FIELD) : checksumOffset(packet.protocol));
 }
 
 /** Where in the transport header the checksum is; 0 for a protocol without. */

@@ -6,11 +6,11 @@
  */
 
 import { EcnMode, Protocol, TunnelChecksum, TunnelType } from '../../src/abi/protocol';
-import { SB_ECN_MODE, SB_PMTU_DISC, SB_REMOTE_FIELD, SB_REMOTE_START } from '../../src/abi/superblock';
+import { SB_ECN_MODE, SB_PMTU_DISC } from '../../src/abi/superblock';
 import { Reason } from '../../src/abi/verdict';
 import { hashAny } from '../conn/hash';
 import { Descriptor, Scratch } from '../descriptor';
-import { checksumOffset, completeChecksum, forgetPartial } from '../flow/offload';
+import { checksumField, checksumOffset, completeChecksum, forgetPartial, sumStart } from '../flow/offload';
 import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { field, nextIpId } from '../superblock';
@@ -179,10 +179,7 @@ function putGue(gue: usize, packet: Scratch, protocol: u32, remote: bool): void 
     header.setPlain(protocol);
     return;
   }
-  const left = packet.hasRemoteChecksum;
-  const start = (left ? field(SB_REMOTE_START) : <u32>packet.l4) - <u32>packet.ip;
-  const offset = left ? field(SB_REMOTE_FIELD) : checksumOffset(packet.protocol);
-  header.setRemoteChecksum(protocol, start, start + offset);
+  header.setRemoteChecksum(protocol, <u32>(sumStart(packet) - packet.ip), <u32>(checksumField(packet) - packet.ip));
 }
 
 /** UDP header at `udp`, behind the IP header at `outer`; `length` bytes from there to the end. */
