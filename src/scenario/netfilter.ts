@@ -61,9 +61,13 @@ export class Netfilter {
 
   /** The mark of a frame that came in, 0 without one. */
   markOf(frame: Uint8Array, inInterface: string): number {
+    return this.#markByRules(frame, inInterface) ?? this.#markBySender(frame, inInterface);
+  }
+
+  #markBySender(frame: Uint8Array, inInterface: string): number {
+    if (this.#senders.size === 0) return 0;
     const sender = Array.from(frame.subarray(6, 12), (byte) => byte.toString(16).padStart(2, '0')).join(':');
-    const own = this.#senders.get(`${inInterface} ${sender}`) ?? 0;
-    return this.#markByRules(frame, inInterface) ?? own;
+    return this.#senders.get(`${inInterface} ${sender}`) ?? 0;
   }
 
   #markByRules(frame: Uint8Array, inInterface: string): number | undefined {
