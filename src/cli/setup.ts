@@ -84,9 +84,8 @@ function setUpFrom(state: string, options: Options, io: Pick<Io, 'err'>, held: n
   const connections = room === undefined ? undefined : parseCount('connections', room, 1, MOST_CONNECTIONS);
   const director = loadState(state, {
     arenaBytes: ARENA_BYTES + held,
-    ...(connections === undefined
-      ? {}
-      : { connections, connections6: connections, extensions: cells(state, connections) }),
+    // Enough extensions for all connections to have one.
+    ...(connections === undefined ? {} : { connections, connections6: connections, extensions: 2 * connections }),
   });
   setSysctl(director, options.all('sysctl'));
   const network = options.get('network');
@@ -96,14 +95,6 @@ function setUpFrom(state: string, options: Options, io: Pick<Io, 'err'>, held: n
   }
   warnOfNoService(director, state, io);
   return director;
-}
-
-/** As many extensions as the state has, and enough for all connections to have one. */
-function cells(state: string, connections: number): number {
-  const director = loadState(state);
-  const { count } = director.plan.extensions;
-  director.close();
-  return Math.max(count, 2 * connections);
 }
 
 function setUpAnew(options: Options, io: Pick<Io, 'err'>, held: number): Director {
