@@ -92,8 +92,11 @@ function serveClient(frame: Descriptor, packet: Scratch, ref: u32, service: usiz
 
 /** A packet of a connection, or one in whose place it opens another. */
 function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): void {
-  if (!mayOpenAgain(frame, packet, conn, service)) {
-    if (conn.method == Method.Bypass || changetype<Dest>(conn.dest).isAvailable) {
+  const isOver = mayBeginAgain(conn);
+  const isLost = conn.method != Method.Bypass && !changetype<Dest>(conn.dest).isAvailable;
+  const isGuess = (isOver || isLost) && bringsCookie(frame, packet, conn, service);
+  if (!isOver || !(isGuess || isOpening(packet))) {
+    if (!isLost) {
       if (isWaiting(conn) && conn.method == Method.Masq) fillClientPort(conn, portsBE(packet.l4) & 0xffff);
       checkAddresses(conn);
       serveAny(frame, packet, conn);
@@ -111,19 +114,13 @@ function serveKnown(frame: Descriptor, packet: Scratch, conn: Conn, service: usi
     answerSyn(frame, packet, changetype<Service>(proxy));
     return;
   }
-  // A cookie that opens nothing ends nothing, either.
-  const isGuess = bringsCookie(frame, packet, conn, service);
   // Its dest counts the old connection while another is chosen, in the kernel a timer ends it; it makes no room before.
   hold(conn);
   if (isIpsec(packet)) keepLocal(frame, Reason.LocalDelivery);
   else schedule(frame, packet, service);
   letLoose(conn);
+  // A cookie that opens nothing ends nothing, either.
   if (!isGuess || frame.conn != 0) dismiss(frame, conn);
-}
-
-/** Whether the packet opens another connection in place of this one. */
-function mayOpenAgain(frame: Descriptor, packet: Scratch, conn: Conn, service: usize): bool {
-  return mayBeginAgain(conn) && (isOpening(packet) || bringsCookie(frame, packet, conn, service));
 }
 
 /** Ends a connection in whose place another may have been made; one that controls others is only not found any more. */
