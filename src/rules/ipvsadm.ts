@@ -70,10 +70,12 @@ export function parseRule(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const { word } = error;
+    const hint = dialect !== 'dpvs' && isRead(words, 'dpvs') ? DPVS_HINT : '';
     if (error instanceof NoCommandError) {
-      return fail(word, `expected a command such as -A or -a first, got ${word ? `"${word.text}"` : 'nothing'}`);
+      const got = word ? `"${word.text}"` : 'nothing';
+      return fail(word, `expected a command such as -A or -a first, got ${got}${hint}`);
     }
-    return fail(word, detailed(error.message.trimEnd(), word));
+    return fail(word, detailed(error.message.trimEnd(), word) + hint);
   }
   const { options, service } = read;
   if (read.command.endsWith('-daemon')) {
@@ -90,6 +92,19 @@ export function parseRule(
     return fail(pe, `${REFUSALS.noScheduler}: expected the engine sip, got "${pe.text}"`);
   }
   return ruleOf(read, at);
+}
+
+const DPVS_HINT = ": in DPVS's words, which the dialect dpvs takes";
+
+/** Whether a dialect takes these words. */
+function isRead(words: readonly Word[], dialect: Dialect): boolean {
+  try {
+    readCommandLine(words, NO_NAMES, dialect);
+    return true;
+  } catch (error) {
+    if (error instanceof UsageError) return false;
+    throw error;
+  }
 }
 
 /** Splits a line on blanks; `#` starts a comment wherever it stands. */

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRule, parseRules, RuleError } from '../../src/rules/ipvsadm.js';
 
+const IN_DPVS = ": in DPVS's words, which the dialect dpvs takes";
+
 const at = { file: 'rules.txt', line: 7 };
 
 function refusal(line: string): RuleError {
@@ -27,6 +29,10 @@ describe('refusals', () => {
     ['-A -t', 4, '-t: missing argument'],
     ['-a -t 10.0.0.100:80 -r 10.1.0.11 --ipip=1', 34, '--ipip=1: option does not take an argument'],
     ['-A -t 10.0.0.100:80 -q', 21, '-q: unknown option'],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -b', 34, `-b: missing argument${IN_DPVS}`],
+    ['-a -t 10.0.0.100:80 -r 10.1.0.11 -b -w 1', 40, `unexpected argument 1${IN_DPVS}`],
+    ['-P -z 10.1.0.1 -t 10.0.0.100:80', 1, `expected a command such as -A or -a first, got "-P"${IN_DPVS}`],
+    ['-A -f 7 -J', 9, '-J: unknown option'],
     [
       '-A -t fd00:0:0:0:0:0:0:1:80',
       7,
