@@ -14,8 +14,11 @@ export type ConnStateName = (typeof STATE_NAMES)[number] | 'ASSURED';
 
 /** A connection, or the template of a client's connections. */
 export interface ConnectionInfo {
-  /** `ip`: a template of a service by firewall mark, whose virtual address is the mark. */
-  protocol: ProtocolName | 'ip';
+  /**
+   * `ip`: a template of a service by firewall mark, whose virtual address is the mark. `icmp`, `icmpv6`: queries by SNAT, whose
+   * identifiers stand as ports of client and director; those of the server are 0.
+   */
+  protocol: ProtocolName | 'icmp' | 'icmpv6' | 'ip';
   clientAddress: string;
   clientPort: number;
   virtualAddress: string;
@@ -45,7 +48,12 @@ export interface ConnectionInfo {
 const LONGER = 60_000;
 
 /** Those and what a template may have instead. */
-const CONN_PROTOCOLS: Readonly<Record<ConnectionInfo['protocol'], number>> = { ...PROTOCOLS, ip: 0 };
+const CONN_PROTOCOLS: Readonly<Record<ConnectionInfo['protocol'], number>> = {
+  ...PROTOCOLS,
+  icmp: Protocol.Icmp,
+  icmpv6: Protocol.Icmpv6,
+  ip: 0,
+};
 
 /** Those and what a connection may have instead. */
 const CONN_METHODS: Readonly<Record<ConnectionInfo['method'], Method>> = { ...METHODS, bypass: Method.Bypass };

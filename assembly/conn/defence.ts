@@ -7,7 +7,7 @@
  * @module
  */
 import { CONN_SIZE, CONN6_SIZE, ConnFlag } from '../../src/abi/connections';
-import { ConnState, Protocol, ServiceFlag } from '../../src/abi/protocol';
+import { ConnState, ServiceFlag } from '../../src/abi/protocol';
 import {
   SB_AM_DROPRATE,
   SB_AMEMTHRESH,
@@ -130,7 +130,7 @@ function dropEntries(base: u32, planned: u32, high: u32, size: u32): void {
 function mayDrop(conn: Conn): bool {
   if (controlsAny(conn)) return false;
   if (conn.has(ConnFlag.Template)) return isOfOnce(conn) ? isSeldom(conn) : conn.state != ASSURED;
-  if (conn.protocol != Protocol.Tcp && conn.protocol != Protocol.Sctp) return isSeldom(conn);
+  if (!conn.hasStates) return isSeldom(conn);
   switch (conn.state) {
     case ConnState.SynRecv:
     case ConnState.SynAck:

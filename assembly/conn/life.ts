@@ -18,8 +18,8 @@ import { hang, kindOf, unhang } from './wheel';
 /** Puts `conn` into `state`: its timeout, and its place in the dest's active or inactive count. */
 export function enterState(conn: Conn, state: u32): void {
   const before = kindOf(conn);
-  // UDP never becomes active.
-  if (state != conn.state && conn.protocol != Protocol.Udp && conn.dest != 0) {
+  // With one state it never becomes active.
+  if (state != conn.state && conn.hasStates && conn.dest != 0) {
     const inactive = conn.has(ConnFlag.Inactive);
     const active = conn.protocol == Protocol.Sctp ? isActiveSctp(state) : isActiveTcp(state);
     if (active == inactive) {
@@ -80,5 +80,5 @@ export function timeoutOf(state: u32): u32 {
   return load<u32>(<usize>SUPERBLOCK + ((<usize>state) << 2), SB_TIMEOUTS);
 }
 
-/** State of a UDP connection, whatever passes. */
+/** State of a connection of UDP, or of queries, whatever passes. */
 export const UDP_STATE: u32 = ConnState.Udp;

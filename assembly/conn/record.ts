@@ -32,7 +32,7 @@ import {
   ConnFlag,
   EXTENDED,
 } from '../../src/abi/connections';
-import { Method } from '../../src/abi/protocol';
+import { Method, Protocol } from '../../src/abi/protocol';
 import { sameAddress6 } from '../wire/ipv6';
 import { Extension } from './extension';
 
@@ -104,6 +104,11 @@ export class Conn {
   }
   set protocol(value: u32) {
     store<u8>(changetype<usize>(this), value, CONN_PROTOCOL);
+  }
+  /** TCP or SCTP: UDP, and queries of ICMP, have one state. */
+  get hasStates(): bool {
+    const protocol = this.protocol;
+    return protocol == Protocol.Tcp || protocol == Protocol.Sctp;
   }
   get state(): u32 {
     return load<u8>(changetype<usize>(this), CONN_STATE);

@@ -30,6 +30,7 @@ import { bindDest, unbindDest } from '../service/bind';
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
+import { hasPorts } from '../wire/ports';
 import { beginControl, letGo } from './control';
 import { makeRoom } from './evict';
 import { livesOn } from './expiry';
@@ -139,7 +140,7 @@ export function makeConnection(
 ): usize {
   const snat = dest != null && dest.method == Method.Snat;
   const full = snat || (dest != null && dest.method == Method.FullNat);
-  if (full && (portsBE & 0xffff) == 0) return Reason.ClientPortZero;
+  if (full && (portsBE & 0xffff) == 0 && hasPorts(protocol)) return Reason.ClientPortZero;
   const once = isOnce && !full;
   const nat = full || (dest != null && dest.method == Method.Masq && !once);
   const helped = nat && !full && protocol == Protocol.Tcp && isHelped(portsBE >> 16);
@@ -197,7 +198,7 @@ export function makeConnection(
   conn.timeout = INITIAL_TIMEOUT;
   hang(conn);
   if (once) return address;
-  if (conn.cportBE != 0) insertEntry(hash, address);
+  if (conn.cportBE != 0 || full) insertEntry(hash, address);
   // Nothing looks for a request from port 0 but the reply of a server that is not translated.
   else if (nat) conn.flags |= ConnFlag.Hidden;
   else insertFirst(conn, hash, address);

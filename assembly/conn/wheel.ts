@@ -22,7 +22,7 @@ import {
   WHEEL_SHIFT,
   WHEEL_SLOTS,
 } from '../../src/abi/connections';
-import { ConnState, Protocol } from '../../src/abi/protocol';
+import { ConnState } from '../../src/abi/protocol';
 import { SB_WHEEL, SB_WHEEL_FIRST, SB_WHEEL_NOW, SUPERBLOCK } from '../../src/abi/superblock';
 import { field, now32 } from '../superblock';
 import { ASSURED, controlsAny } from './control';
@@ -49,7 +49,7 @@ const KINDS: u64 =
 export function kindOf(conn: Conn): u32 {
   if (controlsAny(conn)) return Kind.Kept;
   if (conn.has(ConnFlag.Template)) return conn.state == ASSURED ? Kind.Datagram : Kind.HalfOpen;
-  if (conn.protocol == Protocol.Udp) return Kind.Datagram;
+  if (!conn.hasStates) return Kind.Datagram;
   return <u32>(KINDS >> (conn.state << 1)) & 3;
 }
 

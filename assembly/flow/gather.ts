@@ -3,13 +3,15 @@
  *
  * @module
  */
+
 import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
 import { SB_PIECE_COUNT } from '../../src/abi/superblock';
 import { Descriptor, Scratch } from '../descriptor';
 import { field } from '../superblock';
+import { hasPorts } from '../wire/ports';
 import { forgetPartial } from './offload';
-import { hasPorts, parsePacket } from './parse';
+import { parsePacket } from './parse';
 import { mayConcern } from './quote';
 import { reassemble } from './reassembly';
 

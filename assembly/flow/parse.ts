@@ -18,7 +18,7 @@ import { field } from '../superblock';
 import { foundFragment, foundOffset, foundProtocol, walkExtensions } from '../wire/extension';
 import { IPV4_MIN, Ipv4 } from '../wire/ipv4';
 import { IPV6_SIZE, Ipv6 } from '../wire/ipv6';
-import { PORTS_SIZE, portsBE } from '../wire/ports';
+import { hasPorts, PORTS_SIZE, portsBE } from '../wire/ports';
 import { parseLink } from './link';
 
 /** Starts on the frame that the host gave. The address of its IP header; 0 when it is judged already, as is `scratch.ip`. */
@@ -120,11 +120,6 @@ function locateBehind(scratch: Scratch, total: u32): void {
 function setHash(scratch: Scratch, hash: u64): void {
   scratch.hash = hash;
   scratch.bucket = homeBucket(hash);
-}
-
-/** Protocols whose header begins with two ports. */
-export function hasPorts(protocol: u32): bool {
-  return protocol == Protocol.Tcp || protocol == Protocol.Udp || protocol == Protocol.Sctp;
 }
 
 /** Whether a whole IPv6 packet starts at `ip`: Reason.None, or what is wrong with it. */

@@ -23,8 +23,8 @@ import { ICMP_SIZE, Icmp, isRelated } from '../wire/icmp';
 import { isError6 } from '../wire/icmpv6';
 import { IPV4_DESTINATION, IPV4_MIN, IPV4_SOURCE, Ipv4 } from '../wire/ipv4';
 import { IPV6_DESTINATION, IPV6_SIZE, IPV6_SOURCE, Ipv6 } from '../wire/ipv6';
-import { PORTS_SIZE, portsBE } from '../wire/ports';
-import { hasPorts } from './parse';
+import { hasPorts, PORTS_SIZE, portsBE } from '../wire/ports';
+import { findMessage, icmpOf, isQuery, isQueryReply } from './query';
 import { findForClient, findIsakmp, findUntranslated, ISAKMP_PORTS_BE } from './tuple';
 
 /** A right Internet checksum makes the sum of all it covers this. */
@@ -166,7 +166,7 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
     if (transport + PORTS_SIZE > end) return 0;
     ports = portsBE(transport);
   } else {
-    if (!isIpsec) return 0;
+    if (!isIpsec) return reversed && protocol == icmpOf(v6) ? findQuery(v6, ip, transport, end) : 0;
     // They go where the ISAKMP of their two ends went.
     protocol = Protocol.Udp;
   }
@@ -180,4 +180,13 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
   }
   if (untranslated) return findUntranslated(v6, source, destination, ports, protocol);
   return isIpsec ? findIsakmp(v6, source, destination) : findForClient(v6, source, destination, ports, protocol);
+}
+
+/** The entry for what would answer the quoted query at `transport`, or what the quoted reply there answers. */
+function findQuery(v6: bool, ip: usize, transport: usize, end: usize): u32 {
+  if (transport + ICMP_SIZE > end) return 0;
+  const icmp = changetype<Icmp>(transport);
+  const asks = isQuery(v6, icmp);
+  if (!asks && !isQueryReply(v6, icmp)) return 0;
+  return findMessage(v6, quotedDestination(v6, ip), quotedSource(v6, ip), icmp.identifierBE, asks);
 }

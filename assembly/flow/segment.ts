@@ -44,13 +44,12 @@ function isHeardAlready(packet: Scratch, conn: Conn): bool {
 }
 
 function moveState(packet: Scratch, conn: Conn, direction: Direction): void {
-  const protocol = conn.protocol;
-  if (protocol == Protocol.Udp) {
+  if (!conn.hasStates) {
     enterState(conn, UDP_STATE);
     if (direction == Direction.Out && conn.control != 0) assure(conn);
     return;
   }
-  const isTcp = protocol == Protocol.Tcp;
+  const isTcp = conn.protocol == Protocol.Tcp;
   if (isTcp && direction == Direction.Out && isHeardAlready(packet, conn)) {
     if (conn.state == ConnState.Established && isNoted(conn)) noteAcknowledged(packet, conn, direction);
     return;

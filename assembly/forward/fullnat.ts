@@ -5,6 +5,7 @@
  *
  * @module
  */
+
 import { Carry, Profile, Protocol } from '../../src/abi/protocol';
 import { HOP_INTERFACE_NONE, HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -20,7 +21,9 @@ import { Dest } from '../service/dest';
 import { countIn } from '../service/stats';
 import { countReason } from '../superblock';
 import { difference32, difference128, update } from '../wire/checksum';
+import { Icmp, putIdentifier } from '../wire/icmp';
 import { copyAddress6 } from '../wire/ipv6';
+import { hasPorts } from '../wire/ports';
 import { Tcp } from '../wire/tcp';
 import { makeAhead, sendAhead } from './ahead';
 import { carry, certainGrowth, noteAnswer, Told } from './carry';
@@ -95,19 +98,32 @@ export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Co
   return addresses;
 }
 
-/** Writes both ports; the checksum follows these, and what addresses and numbers add to its sum. */
+/**
+ * Writes both ports, of a query of ICMP or its reply the identifier; the checksum follows these, and what addresses and numbers
+ * add to its sum.
+ */
 export function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
-  store<u32>(packet.l4, to);
+  const protocol = packet.protocol;
   const ports = difference32(from, to);
   if (frame.isPartial) {
     // It covers addresses alone yet.
+    store<u32>(packet.l4, to);
     updateBegun(frame, packet, addresses);
-  } else if (packet.protocol == Protocol.Tcp) {
+  } else if (protocol == Protocol.Tcp) {
+    store<u32>(packet.l4, to);
     const tcp = changetype<Tcp>(packet.l4);
     tcp.checksum = update(tcp.checksum, addresses + ports + numbers);
-  } else {
+  } else if (hasPorts(protocol)) {
+    store<u32>(packet.l4, to);
     updateOther(packet, addresses, ports, from != to);
+  } else {
+    // One of two ports is an identifier, the other is 0.
+    putIdentifier(changetype<Icmp>(packet.l4), packet.isV6 ? addresses : 0, joined(from), joined(to));
   }
+}
+
+function joined(ports: u32): u32 {
+  return (ports | (ports >> 16)) & 0xffff;
 }
 
 /** Whether a connection's packets count as forwarded by a router. */

@@ -1,22 +1,24 @@
 /**
  * What NAT changes in an ICMP or ICMPv6 error about a connection: its own address, and address and port of the packet it
- * quotes; by FullNAT both addresses and ports. The quoted TTL and transport checksum stay as they are, as in the kernel; the error's checksum is computed anew.
+ * quotes; by FullNAT both addresses and ports. The quoted TTL and transport checksum stay as they are, as in the kernel, but that of a
+ * query by SNAT, which follows; the error's checksum is computed anew.
  *
  * @module
  */
+
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';
 import { restoreQuoted } from '../flow/isn';
 import { forgetPartial } from '../flow/offload';
-import { hasPorts } from '../flow/parse';
 import { restoreNumber } from '../flow/proxied';
 import { endOf, quotedDestination, quotedProtocol, quotedSource, quotedTransport, quoteOf } from '../flow/quote';
-import { difference32, finish, pseudoHeader6, sum } from '../wire/checksum';
-import { DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, Icmp } from '../wire/icmp';
+import { difference32, difference128, finish, pseudoHeader6, sum } from '../wire/checksum';
+import { DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, Icmp, putIdentifier } from '../wire/icmp';
 import { PACKET_TOO_BIG } from '../wire/icmpv6';
 import { IPV4_MTU_MIN, Ipv4 } from '../wire/ipv4';
 import { copyAddress6, IPV6_MTU_MIN } from '../wire/ipv6';
+import { hasPorts } from '../wire/ports';
 import { Udp } from '../wire/udp';
 import { carriedGrowth } from './carry';
 
@@ -32,6 +34,8 @@ export function translateErrorIn(frame: Descriptor, packet: Scratch, conn: Conn)
     changetype<Udp>(ports).sourcePortBE = conn.dportBE;
     if (conn.isFull) changetype<Udp>(ports).destinationPortBE = conn.extension.lportBE;
     if (conn.isProxied) restoreNumber(ports, endOf(packet), conn);
+  } else if (conn.isSnat) {
+    putQuotedQuery(packet, conn.caddr, conn.extension.laddr, conn.cportBE, conn.extension.lportBE);
   }
   const delta = conn.isFull ? putAddress(packet, packet.source, conn.extension.laddr) : 0;
   if (conn.isFull) putAddress(packet, quotedDestination(packet.isV6, quote), conn.extension.laddr);
@@ -53,6 +57,8 @@ export function translateErrorOut(frame: Descriptor, packet: Scratch, conn: Conn
       changetype<Udp>(ports).sourcePortBE = conn.cportBE;
       restoreQuoted(ports, endOf(packet), conn);
     }
+  } else if (conn.isSnat) {
+    putQuotedQuery(packet, conn.extension.laddr, conn.caddr, conn.extension.lportBE, conn.cportBE);
   }
   if (conn.isFull) lessenMtu(packet, carriedGrowth(conn));
   const delta = conn.isFull ? putAddress(packet, packet.destination, conn.caddr) : 0;
@@ -96,6 +102,13 @@ function quotedPorts(packet: Scratch): usize {
   const quote = quoteOf(packet);
   const end = endOf(packet);
   return hasPorts(quotedProtocol(packet.isV6, quote, end)) ? quotedTransport(packet.isV6, quote, end) : 0;
+}
+
+/** The identifier of a quoted query, or reply, of which an address, too, becomes another; its checksum is there as well. */
+function putQuotedQuery(packet: Scratch, from: usize, to: usize, fromBE: u32, toBE: u32): void {
+  const v6 = packet.isV6;
+  const transport = quotedTransport(v6, quoteOf(packet), endOf(packet));
+  putIdentifier(changetype<Icmp>(transport), v6 ? difference128(from, to) : 0, fromBE, toBE);
 }
 
 /** The checksums of the quoted header and of the message. */

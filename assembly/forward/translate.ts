@@ -32,7 +32,7 @@ export function hasTransportHeader(packet: Scratch): bool {
     case Protocol.Sctp:
       return packet.l4Length >= SCTP_SIZE;
     default:
-      // AH and ESP: nothing of them is looked at.
+      // AH and ESP: nothing of them is looked at. A query of ICMP is none without.
       return true;
   }
 }

@@ -8,6 +8,7 @@ import { Method, Protocol } from '../../src/abi/protocol';
 import {
   SB_CACHE_BYPASS,
   SB_EXPIRE_NODEST_CONN,
+  SB_FULLNAT,
   SB_HOP,
   SB_SLOPPY_SCTP,
   SB_SLOPPY_TCP,
@@ -24,7 +25,7 @@ import { isIpv6 } from '../flow/family';
 import { completeChecksum } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
 import { isUnicast } from '../flow/options';
-import { hasPorts } from '../flow/parse';
+import { findMessage, isQuery, isQueryReply, messageOf, noteTuple } from '../flow/query';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
@@ -40,8 +41,9 @@ import { Dest } from '../service/dest';
 import { FTP_BE, Service } from '../service/service';
 import { countIn } from '../service/stats';
 import { field, now32 } from '../superblock';
+import { Icmp } from '../wire/icmp';
 import { isMulticast6 } from '../wire/ipv6';
-import { portsBE } from '../wire/ports';
+import { hasPorts, portsBE } from '../wire/ports';
 import { hasChunk } from '../wire/sctp';
 import { UDP_SIZE } from '../wire/udp';
 import { returnReply } from './fullnat';
@@ -54,7 +56,7 @@ import { answeredBy, bringsCookie, mayPassProxy, openProxied, receiveServer } fr
 export function deliver(frame: Descriptor, packet: Scratch): void {
   if (hasPorts(packet.protocol) || isIpsec(packet)) {
     balance(frame, packet);
-  } else if (!icmpIn(frame, packet)) {
+  } else if (!icmpIn(frame, packet) && !takeQuery(frame, packet, false)) {
     keepLocal(frame, Reason.LocalDelivery);
   }
 }
@@ -77,9 +79,36 @@ function balance(frame: Descriptor, packet: Scratch): void {
 
 /** SNAT: judges a packet, no reply, that would be routed else; `ref` is its connection's, 0 for none. False: it is routed. */
 export function sendOut(frame: Descriptor, packet: Scratch, ref: u32): bool {
+  if (!hasPorts(packet.protocol)) return false;
   const service = snatService(frame, packet);
   if (service == 0 || isStray(packet)) return false;
   serveClient(frame, packet, ref, service);
+  return true;
+}
+
+/**
+ * SNAT: judges a query of ICMP that would be routed else and is marked, or is of a connection to what became an address of this
+ * host, or a reply to one. False: it is the host's, or routed.
+ */
+export function takeQuery(frame: Descriptor, packet: Scratch, passing: bool): bool {
+  const icmp = messageOf(packet);
+  if (icmp == null) return false;
+  const v6 = packet.isV6;
+  const answers = isQueryReply(v6, icmp);
+  if (!answers && !isQuery(v6, icmp)) return false;
+  const service = passing && !answers ? snatService(frame, packet) : 0;
+  if (passing && !answers && service == 0) return false;
+  const isKnown = field(SB_FULLNAT) != 0;
+  const ref = isKnown ? findMessage(v6, packet.source, packet.destination, icmp.identifierBE, answers) : 0;
+  if (ref == 0 && service == 0) return false;
+  // Only GUE's remote kind leaves one of ICMP to be filled in.
+  if (!completeChecksum(frame, packet)) return true;
+  if (answers) {
+    returnReply(frame, packet, connOf(ref));
+  } else {
+    noteTuple(packet);
+    serveClient(frame, packet, ref, service);
+  }
   return true;
 }
 
@@ -168,13 +197,17 @@ function schedule(frame: Descriptor, packet: Scratch, service: usize): void {
     frame.judge(Verdict.Drop, Reason.TransportTruncated);
     return;
   }
-  const portBE = portsBE(packet.l4) >> 16;
-  const address = service != 0 ? service : serviceOf(frame, packet.isV6, packet.destination, packet.protocol, portBE);
+  const address = service != 0 || !hasPorts(packet.protocol) ? service : serviceFor(frame, packet);
   if (address == 0) {
     keepLocal(frame, Reason.LocalDelivery);
     return;
   }
   open(frame, packet, changetype<Service>(address));
+}
+
+/** The service of where the packet is addressed, or of its mark; 0 for none. */
+function serviceFor(frame: Descriptor, packet: Scratch): usize {
+  return serviceOf(frame, packet.isV6, packet.destination, packet.protocol, portsBE(packet.l4) >> 16);
 }
 
 /** Makes a connection to the service, for a packet that may open one. */
@@ -189,7 +222,7 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     else keepLocal(frame, Reason.NotOpening);
     return;
   }
-  const ports = portsBE(packet.l4);
+  const ports = hasPorts(packet.protocol) ? portsBE(packet.l4) : changetype<Icmp>(packet.l4).identifierBE;
   // FTP's data come from port 20 to clients: what goes out from there is like any.
   if (!mayConnect(frame, isSnat ? 0 : ports)) return;
   const made = connectTo(service, packet, ports);
@@ -243,7 +276,7 @@ function mayBypass(service: Service, packet: Scratch): bool {
  */
 function mayOpen(packet: Scratch): bool {
   const protocol = packet.protocol;
-  if (protocol == Protocol.Udp) return true;
+  if (protocol != Protocol.Tcp && protocol != Protocol.Sctp) return true;
   const isSloppy = field(protocol == Protocol.Tcp ? SB_SLOPPY_TCP : SB_SLOPPY_SCTP) != 0;
   return !isReset(packet) && (isSloppy || isOpening(packet));
 }

@@ -30,7 +30,7 @@ import { countOut } from '../service/stats';
 import { field, now32 } from '../superblock';
 import { isLinkLocal6, isUnspecified6 } from '../wire/ipv6';
 import { portsBE } from '../wire/ports';
-import { sendOut } from './balance';
+import { sendOut, takeQuery } from './balance';
 import { returnReply } from './fullnat';
 import { icmpPassing } from './icmp';
 import { connectOut } from './persist';
@@ -70,7 +70,7 @@ export function routePacket(frame: Descriptor, packet: Scratch): void {
   }
   // From here on the kernel's FORWARD hook has the packet, and with it IPVS.
   if (packet.isFragment && gathersOnTheWay(packet) && !gather(frame, packet)) return;
-  if (icmpPassing(frame, packet, hop)) return;
+  if (icmpPassing(frame, packet, hop) || takeQuery(frame, packet, true)) return;
   let passing: Conn | null = null;
   let isMade = false;
   const ref = findByTuple(packet);

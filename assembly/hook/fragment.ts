@@ -8,13 +8,13 @@ import { Protocol } from '../../src/abi/protocol';
 import { RouteType } from '../../src/abi/tables';
 import { Reason } from '../../src/abi/verdict';
 import { Descriptor, Scratch } from '../descriptor';
-import { hasPorts } from '../flow/parse';
 import { endsOdd, isIncomplete } from '../flow/reassembly';
 import { answerParameterProblem } from '../forward/answer';
 import { routeTypeAny } from '../net/hop';
 import { foundFragment, foundProtocol, isLaterFragment6, walkExtensions } from '../wire/extension';
 import { HEADER_FIELD, INCOMPLETE_HEADERS } from '../wire/icmpv6';
 import { IPV6_PAYLOAD_LENGTH } from '../wire/ipv6';
+import { hasPorts } from '../wire/ports';
 
 /** Answers a fragment to this host that was not taken in; nothing when there is nothing to be said about it. */
 export function answerFragment(frame: Descriptor, packet: Scratch): void {

@@ -15,7 +15,6 @@ import { Conn } from '../conn/record';
 import { connOf, isConnection, isReply } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
 import { recordPassing } from '../flow/options';
-import { hasPorts } from '../flow/parse';
 import {
   endOf,
   findQuoted,
@@ -40,7 +39,7 @@ import { FTP_BE, Service } from '../service/service';
 import { countIn, countOut } from '../service/stats';
 import { field } from '../superblock';
 import { ICMP_SIZE } from '../wire/icmp';
-import { portsBE } from '../wire/ports';
+import { hasPorts, portsBE } from '../wire/ports';
 import { returnError } from './fullnat';
 import { returnProblem } from './nat64';
 import { connect, endIfOnce, FTP_DATA_BE, serviceOf } from './schedule';

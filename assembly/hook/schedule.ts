@@ -12,7 +12,6 @@ import { mustDropPacket } from '../conn/defence';
 import { Conn } from '../conn/record';
 import { endConnection, isConnection, makeConnection } from '../conn/table';
 import { Descriptor, Scratch } from '../descriptor';
-import { hasPorts } from '../flow/parse';
 import { pickDest } from '../sched/index';
 import { Dest } from '../service/dest';
 import { FTP_BE, findService, Service } from '../service/service';
@@ -65,11 +64,11 @@ function isNobody6(address: usize): bool {
   return isUnspecified6(address) || isLinkLocal6(address);
 }
 
-/** The service by SNAT that takes a packet which would be routed else; 0 for none. */
+/** The service by SNAT that takes a packet with a tuple which would be routed else; 0 for none. */
 export function snatService(frame: Descriptor, packet: Scratch): usize {
   const mark = frame.mark;
   const v6 = packet.isV6;
-  if (mark == 0 || !hasPorts(packet.protocol) || (v6 && isNobody6(packet.destination))) return 0;
+  if (mark == 0 || (v6 && isNobody6(packet.destination))) return 0;
   return markedService(v6, mark, true);
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { difference16, update } from './checksum';
 
 const TYPE: usize = 0;
 const CODE: usize = 1;
@@ -12,6 +13,9 @@ const REST: usize = 4;
 export const ICMP_SIZE: u32 = 8;
 
 export const ECHO_REPLY: u32 = 0;
+export const ECHO_REQUEST: u32 = 8;
+export const TIMESTAMP_REQUEST: u32 = 13;
+export const TIMESTAMP_REPLY: u32 = 14;
 export const DESTINATION_UNREACHABLE: u32 = 3;
 export const SOURCE_QUENCH: u32 = 4;
 export const REDIRECT: u32 = 5;
@@ -62,6 +66,21 @@ export class Icmp {
   set rest(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), REST);
   }
+
+  /** Of a query and its reply, of ICMPv6, too: whose they are. */
+  get identifierBE(): u32 {
+    return load<u16>(changetype<usize>(this), REST);
+  }
+
+  set identifierBE(value: u32) {
+    store<u16>(changetype<usize>(this), value, REST);
+  }
+}
+
+/** Writes the identifier of a query or its reply; the checksum follows it, and what `addresses` add to its sum. */
+export function putIdentifier(icmp: Icmp, addresses: u64, fromBE: u32, toBE: u32): void {
+  icmp.identifierBE = toBE;
+  icmp.checksum = update(icmp.checksum, addresses + difference16(fromBE, toBE));
 }
 
 /** The last type that RFC 792 and its successors know as no error. */

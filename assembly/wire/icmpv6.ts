@@ -9,6 +9,9 @@ export const PACKET_TOO_BIG: u32 = 2;
 export const TIME_EXCEEDED6: u32 = 3;
 export const PARAMETER_PROBLEM6: u32 = 4;
 
+export const ECHO_REQUEST6: u32 = 128;
+export const ECHO_REPLY6: u32 = 129;
+
 // destination unreachable
 export const NO_ROUTE: u32 = 0;
 export const PROHIBITED: u32 = 1;

@@ -11,7 +11,7 @@ import { hopsAndLength, leave, whole } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import { routeText, wayTo } from './routes.js';
 import type { Teller } from './teller.js';
-import { flowOf, isTranslated, local, longer, server, turned, versions, virtual } from './words.js';
+import { flowOf, isTranslated, local, longer, server, turned, updated, versions, virtual } from './words.js';
 
 /** Tells the rest of such a packet's way; false when it is none. */
 export function returned(teller: Teller, ip: IpFacts): boolean {
@@ -47,7 +47,7 @@ function client({ clientAddress, clientPort }: ConnectionInfo): string {
 
 function replyText(one: ConnectionInfo, ip: IpFacts): string {
   if (one.method === 'snat') {
-    return `destination ${local(one)} becomes ${client(one)}, numbers of TCP and checksums updated`;
+    return `destination ${local(one)} becomes ${client(one)}, ${updated(one)}`;
   }
   return `${versions(ip.version, one.clientAddress)}source ${server(one)} becomes ${virtual(one)}, destination ${local(one)} becomes ${client(one)}, numbers of TCP and checksums updated`;
 }

@@ -46,6 +46,7 @@ export interface IpFacts {
   readonly dontFragment: boolean;
   /** Identification and first byte of a fragment. */
   readonly fragment: { readonly id: string; readonly offset: number } | undefined;
+  /** Of a query of ICMP its identifier, of its reply 0. */
   readonly sourcePort: number | undefined;
   readonly destinationPort: number | undefined;
   /** `[S]`, `[SA]`, …; absent when it is not TCP. */
@@ -106,6 +107,7 @@ function ipFacts(layers: readonly Layer[]): IpFacts | undefined {
   const icmp = own.find(({ kind }) => kind === 'icmp' || kind === 'icmpv6');
   const transport = own.find(({ kind }) => kind === 'tcp' || kind === 'udp' || kind === 'sctp');
   const port = (name: string) => number(text(transport, `${transport?.kind}.${name}`));
+  const ends = icmp && queryEnds(icmp);
   const version = ip.kind === 'ip' ? 4 : 6;
   const last = headers.at(-1);
   const next = last === undefined ? get(version === 4 ? 'proto' : 'nxt') : text(last, EXTENSIONS[last.kind]![1]);
@@ -120,8 +122,8 @@ function ipFacts(layers: readonly Layer[]): IpFacts | undefined {
     totalLength: version === 4 ? (number(get('len')) ?? 0) : 40 + (number(get('plen')) ?? 0),
     dontFragment: version === 6 || (get('flags')?.includes('DF') ?? false),
     fragment: fragmentOf(ip, headers),
-    sourcePort: port('srcport'),
-    destinationPort: port('dstport'),
+    sourcePort: ends?.[0] ?? port('srcport'),
+    destinationPort: ends?.[1] ?? port('dstport'),
     tcpFlags: text(transport, 'tcp.flags'),
     chunks: transport?.kind === 'sctp' ? textsOf(transport, 'sctp.chunk_type') : undefined,
     icmp: icmp && icmpFacts(icmp, within),
@@ -141,6 +143,26 @@ function fragmentOf(ip: Layer, headers: readonly Layer[]): IpFacts['fragment'] {
   // One that is all of its packet (RFC 6946) is taken as such.
   if (header === undefined || (offset === 0 && text(header, 'ipv6.fraghdr.more') === '0')) return undefined;
   return { id: text(header, 'ipv6.fraghdr.ident') ?? '', offset };
+}
+
+/** Types that are queries, and those that are replies to them. */
+const QUERIES: Readonly<Record<string, readonly [queries: readonly string[], replies: readonly string[]]>> = {
+  icmp: [
+    ['8', '13'],
+    ['0', '14'],
+  ],
+  icmpv6: [['128'], ['129']],
+};
+
+/** A query's identifier in place of its source port, a reply's in place of its destination port; the other is 0. */
+function queryEnds(layer: Layer): readonly [source: number, destination: number] | undefined {
+  const { kind } = layer;
+  const identifier = number(text(layer, kind === 'icmp' ? 'icmp.ident' : 'icmpv6.echo.identifier'));
+  const [queries, replies] = QUERIES[kind] ?? [[], []];
+  const type = text(layer, `${kind}.type`) ?? '';
+  if (identifier === undefined || text(layer, `${kind}.code`) !== '0') return undefined;
+  if (queries.includes(type)) return [identifier, 0];
+  return replies.includes(type) ? [0, identifier] : undefined;
 }
 
 function icmpFacts(layer: Layer, quoted: IpFacts | undefined): IcmpFacts {

@@ -9,7 +9,7 @@ import { opened, stateLine, TRANSPORT } from './input.js';
 import { leave } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import type { Teller } from './teller.js';
-import { connectionText, flowOf, isRequest, isService, isSnat, local } from './words.js';
+import { connectionText, flowOf, isRequest, isService, isSnat, local, updated } from './words.js';
 
 /** Tells the rest of such a packet's way, once it is known to be no reply; false when it is none. */
 export function outward(teller: Teller, ip: IpFacts): boolean {
@@ -17,7 +17,7 @@ export function outward(teller: Teller, ip: IpFacts): boolean {
   const word = protocolWord(ip);
   const service = services.find((one) => isSnat(one) && isService(one, ip, mark));
   // Routed as it is: it is of a server's own connection, or for a link alone.
-  if (service === undefined || !TRANSPORT.includes(word) || teller.is('routed')) return false;
+  if (service === undefined || !mayTake(ip) || teller.is('routed')) return false;
   const known = connections.find((one) => isRequest(one, ip));
   teller.line(`connection ${flowOf(ip)}`, known === undefined ? 'none' : connectionText(known));
   if (teller.is('transport-truncated')) return teller.end(`${word} header`) ?? true;
@@ -32,10 +32,15 @@ export function outward(teller: Teller, ip: IpFacts): boolean {
   return true;
 }
 
+/** Whether SNAT is for such a packet: with ports, or a query. */
+function mayTake(ip: IpFacts): boolean {
+  return TRANSPORT.includes(protocolWord(ip)) || (ip.icmp !== undefined && ip.destinationPort === 0);
+}
+
 function isSame(one: ConnectionInfo, other: ConnectionInfo): boolean {
   return one.localAddress === other.localAddress && one.localPort === other.localPort;
 }
 
 function sourceText(one: ConnectionInfo): string {
-  return `source ${formatEndpoint(one.clientAddress, one.clientPort)} becomes ${local(one)}, numbers of TCP and checksums updated`;
+  return `source ${formatEndpoint(one.clientAddress, one.clientPort)} becomes ${local(one)}, ${updated(one)}`;
 }

@@ -53,7 +53,7 @@ export function flowOf(ip: IpFacts): string {
 }
 
 function isProtocol({ protocol }: { protocol: string }, ip: IpFacts): boolean {
-  return protocol.toUpperCase() === protocolWord(ip);
+  return protocol.toUpperCase() === protocolWord(ip).toUpperCase();
 }
 
 /** Whether a packet belongs to a service: by its mark, else by address and port. */
@@ -117,11 +117,16 @@ export function serviceText(one: ServiceInfo): string {
   return `${one.protocol.toUpperCase()} ${formatEndpoint(one.address, one.port)}`;
 }
 
-/** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again. */
+/** What is updated in a connection's packets besides addresses and ports. */
+export function updated({ protocol }: ConnectionInfo): string {
+  return protocol === 'icmp' || protocol === 'icmpv6' ? 'checksum updated' : 'numbers of TCP and checksums updated';
+}
+
+/** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again, but by SNAT: that is an identifier. */
 export function isRequest(one: ConnectionInfo, ip: IpFacts): boolean {
   return (
     isProtocol(one, ip) &&
-    one.clientPort !== 0 &&
+    (one.clientPort !== 0 || one.method === 'snat') &&
     one.clientAddress === ip.source &&
     one.clientPort === ip.sourcePort &&
     one.virtualAddress === ip.destination &&

@@ -78,8 +78,8 @@ export type ListedService = SavedService & {
 
 /** A connection. */
 export interface ListedConnection {
-  /** `ip`: a template of a service by firewall mark. */
-  readonly protocol: ProtocolName | 'ip';
+  /** `ip`: a template of a service by firewall mark; `icmp`, `icmpv6`: queries by SNAT. */
+  readonly protocol: ProtocolName | 'icmp' | 'icmpv6' | 'ip';
   readonly clientAddress: string;
   readonly clientPort: number;
   readonly virtualAddress: string;

@@ -13,7 +13,14 @@ import type { ServiceKey } from '../types.js';
 import type { ListedConnection } from './listed.js';
 
 /** IP protocol numbers, by which listings sort. */
-const PROTOCOL_NUMBER: Record<ListedConnection['protocol'], number> = { ip: 0, tcp: 6, udp: 17, sctp: 132 };
+const PROTOCOL_NUMBER: Record<ListedConnection['protocol'], number> = {
+  ip: 0,
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  icmpv6: 58,
+  sctp: 132,
+};
 
 interface Endpoint {
   readonly address: string;

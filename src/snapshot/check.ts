@@ -6,7 +6,7 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import { Method, Scheduler, STATE_COUNT } from '../abi/protocol.js';
+import { Method, Protocol, Scheduler, STATE_COUNT } from '../abi/protocol.js';
 import { REASON_COUNT } from '../abi/verdict.js';
 import { IpvsError } from '../errors.js';
 import { portsOf, readPorts } from '../local-ports.js';
@@ -243,8 +243,10 @@ function checkConnections(plan: Plan, all: AllRecords, held: Uint32Array): void 
       if (((flags & abi.ConnFlag.V6) !== 0) !== (records === all.conns6))
         fail(`CONN_FLAGS is ${flags} in ${records.name}`);
       const protocol = records.byte(i, abi.CONN_PROTOCOL);
-      if (!PROTOCOL_VALUES.has(protocol) && !(isTemplate && protocol === 0)) fail(`CONN_PROTOCOL is ${protocol}`);
       const method = records.byte(i, abi.CONN_METHOD);
+      const isQuery = protocol === (records === all.conns6 ? Protocol.Icmpv6 : Protocol.Icmp);
+      const isOther = isTemplate ? protocol === 0 : isQuery && method === Method.Snat;
+      if (!PROTOCOL_VALUES.has(protocol) && !isOther) fail(`CONN_PROTOCOL is ${protocol}`);
       if (!CONN_METHOD_VALUES.has(method)) fail(`CONN_METHOD is ${method}`);
       if (records.byte(i, abi.CONN_STATE) >= STATE_COUNT) fail(`CONN_STATE is ${records.byte(i, abi.CONN_STATE)}`);
       checkInterface(plan, 'CONN_HOP_INTERFACE', records.word(i, abi.CONN_HOP_INTERFACE - 2) >>> 16);
