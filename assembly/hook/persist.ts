@@ -20,7 +20,7 @@ import { FTP_BE, Service } from '../service/service';
 import { countConnection } from '../service/stats';
 import { field, now32 } from '../superblock';
 import { copyAddress6 } from '../wire/ipv6';
-import { portsBE } from '../wire/ports';
+import { hasPorts, portsBE } from '../wire/ports';
 import { findCallId } from '../wire/sip';
 import { UDP_SIZE } from '../wire/udp';
 import { isOnce } from './schedule';
@@ -47,7 +47,8 @@ export function connectPersistent(
   end: usize,
 ): usize {
   const portBE = portsBE >> 16;
-  const isOwnPort = portBE == service.portBE;
+  // The port 0 of a query is none.
+  const isOwnPort = portBE == service.portBE && hasPorts(protocol);
   const isFtp = service.portBE == FTP_BE;
   const key = templateKey();
   if (!nameClient(key, service, v6, client, protocol, payload, end)) return Reason.NoCallId;

@@ -61,6 +61,10 @@ export const RARE = [
   'assembly/forward/nat64/transmit64',
   'assembly/forward/fullnat/transmitSnat',
   'assembly/hook/snat/sendMarked<u32>',
+  'assembly/hook/fullnat/returnReply',
+  'assembly/hook/balance/takeQuery',
+  'assembly/flow/query/findMessage',
+  'assembly/wire/icmp/putIdentifier',
   'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',

@@ -68,16 +68,16 @@ describe.each(FAMILIES)('SNAT of IPv%i', (family) => {
     expect(service.dests[0]).toMatchObject({ address: own[0], port: 0, method: 'snat', stats, activeConnections: 1 });
   });
 
-  it('leaves alone what has no mark, and what is no TCP, UDP or SCTP', () => {
+  it('leaves alone what has no mark, and what is no TCP, UDP, SCTP or query', () => {
     const director = snat();
     opened(director, family);
     const says = { flags: ACK };
     const [routed] = director.send(fromInner(family, says), 'in', NOW);
     expect(routed?.reason).toBe('routed');
     expect(toHex(routed!.frame)).toBe(toHex(fromInner(family, { ...says, ttl: 63 })));
-    const echo = family === 4 ? 8 : 128;
+    const reply = family === 4 ? 0 : 129;
     for (const frame of [
-      icmp({ source: inner, destination: outer }, echo, 0, counting(8)),
+      icmp({ source: inner, destination: outer }, reply, 0, counting(8)),
       packet({ source: inner, destination: outer }, 50, counting(16)),
       packet({ source: inner, destination: outer }, 47, counting(16)),
     ]) {
