@@ -29,11 +29,19 @@ export const LAYERS = [
   // service, sched and conn never see a packet: neither its descriptor nor what works on it.
   ['service', ['assembly/service/'], ['abi', 'superblock', 'net', 'assembly/wire/ipv6'], []],
   ['sched', ['assembly/sched/'], ['abi', 'superblock', 'service', 'assembly/wire/ipv6'], []],
-  // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with.
+  // Of TCP and SCTP, conn knows the flag bits and chunks that its state machines are fed with, of the others who has ports.
   [
     'conn',
     ['assembly/conn/'],
-    ['abi', 'superblock', 'service', 'assembly/wire/tcp', 'assembly/wire/sctp', 'assembly/wire/ipv6'],
+    [
+      'abi',
+      'superblock',
+      'service',
+      'assembly/wire/tcp',
+      'assembly/wire/sctp',
+      'assembly/wire/ports',
+      'assembly/wire/ipv6',
+    ],
     [],
   ],
   [

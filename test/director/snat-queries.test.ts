@@ -6,7 +6,7 @@ import { listConnections } from '../../src/rules/index.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { NOW, restored } from '../support/fullnat.js';
 import { counting, icmp, type PacketWords, packet, toHex } from '../support/packets.js';
-import { addSnat, MARK, markOf, PLACES, SNAT_NETWORK, send, sendAll, snat } from '../support/snat.js';
+import { addSnat, MARK, markOf, PLACES, SNAT_NETWORK, send, sendAll, serviceOf, snat } from '../support/snat.js';
 
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
@@ -67,7 +67,7 @@ describe.each(FAMILIES)('queries of ICMP by SNAT, IPv%i', (family) => {
       ...{ destAddress: outer, destPort: 0, method: 'snat', state: 'UDP', expires: 300, inPackets: 5 },
       ...{ localAddress: own[0], localPort: id },
     });
-    expect(director.services().find((each) => each.family === family)).toMatchObject({
+    expect(serviceOf(director, family)).toMatchObject({
       stats: { connections: 1n, inPackets: 5n, outPackets: 4n },
       dests: [{ activeConnections: 0, inactiveConnections: 1 }],
     });
