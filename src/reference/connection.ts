@@ -7,6 +7,7 @@ import type { Expected } from './expiry.js';
 import { type Numbers, noNumbers } from './fullnat/numbers.js';
 import type { LocalEnd } from './fullnat/pools.js';
 import type { Address } from './packet/address.js';
+import type { Message } from './queries.js';
 import type { SequenceShift } from './sequences.js';
 import type { Dest } from './services.js';
 import type { ConnectionState } from './states.js';
@@ -16,7 +17,7 @@ import type * as words from './types.js';
 
 /** One connection: client, virtual and real end. */
 export interface Connection {
-  protocol: words.ReferenceProtocol;
+  protocol: words.ReferenceConnectionProtocol;
   clientAddress: Address;
   clientPort: number;
   virtualAddress: Address;
@@ -88,13 +89,15 @@ export interface Making {
 
 /** Addresses and ports of a packet. */
 export interface Tuple {
-  protocol: words.ReferenceProtocol;
+  protocol: words.ReferenceConnectionProtocol;
   source: Address;
   sourcePort: number;
   destination: Address;
   destinationPort: number;
   /** Whether it is of AH or ESP, which FullNAT does not take. */
   isSecured?: boolean;
+  /** Of ICMP: who asks sends queries alone, who is asked replies. */
+  message?: Message;
 }
 
 /** By how much what controls connections outlives its time, again and again. */

@@ -26,6 +26,7 @@ import type { Records } from './records.js';
 import type { Dest, ServiceTable } from './services.js';
 import {
   type ConnectionState,
+  firstState,
   isActiveState,
   nextState,
   type StateTimeouts,
@@ -84,14 +85,16 @@ export class ConnectionTable {
 
   /**
    * The connection of a packet from the client, else one that waits to hear of the client's port. Linux never finds one from
-   * port 0: each packet may open another.
+   * port 0: each packet may open another. As an identifier of ICMP 0 is like any other.
    */
   findRequest(tuple: Tuple): Connection | undefined {
+    if (tuple.message === 'reply') return undefined;
+    const isPortless = tuple.sourcePort === 0 && tuple.message === undefined;
     const at = (sourcePort: number, awaitsPort: boolean): Connection | undefined =>
       this.#requests
         .get(tupleName({ ...tuple, sourcePort }))
         ?.find((each) => each.awaitsPort === awaitsPort && takes(each, tuple));
-    return (tuple.sourcePort === 0 ? undefined : at(tuple.sourcePort, false)) ?? at(0, true);
+    return (isPortless ? undefined : at(tuple.sourcePort, false)) ?? at(0, true);
   }
 
   /** The connection of a packet from the virtual end to the client, as of a server that is not translated. */
@@ -102,6 +105,7 @@ export class ConnectionTable {
 
   /** The connection of a packet from the server. */
   findReply(tuple: Tuple): Connection | undefined {
+    if (tuple.message === 'query') return undefined;
     return this.#replies.get(tupleName(tuple))?.find((each) => takes(each, tuple));
   }
 
@@ -130,7 +134,7 @@ export class ConnectionTable {
       dest,
       destAddress: making.destAddress ?? dest?.address ?? (familyOf(tuple.source) === 6 ? 0n : 0),
       destPort: dest === undefined ? 0 : (making.destPort ?? (dest.port || tuple.destinationPort)),
-      state: tuple.protocol === 'udp' ? 'UDP' : 'NONE',
+      state: firstState(tuple.protocol),
       active: false,
       timeout: FIRST_TIMEOUT,
       expiresAt: now + FIRST_TIMEOUT,

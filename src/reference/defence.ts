@@ -97,9 +97,8 @@ export class Defence {
 
   #mayEnd(entry: Controller, now: number): boolean {
     if ('assured' in entry) return entry.dest.service.once ? this.#isTurn(entry, now) : !entry.assured;
-    const { protocol, state } = entry;
-    if (protocol === 'udp') return this.#isTurn(entry, now);
-    if (state === 'ESTABLISHED') return this.#isTurn(entry, now);
+    const { state } = entry;
+    if (state === 'UDP' || state === 'ESTABLISHED') return this.#isTurn(entry, now);
     return ['SYN_RECV', 'SYNACK', 'INIT1', 'INIT'].includes(state);
   }
 

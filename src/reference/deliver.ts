@@ -24,9 +24,10 @@ export function deliver(host: Host, received: Received): Judgement {
   const { packet } = received;
   const upper = upperLayer(packet);
   if (upper === undefined) return local('local-delivery');
-  if (isIcmp(packet, upper)) return judgeOwnError(host, received, upper.bytes);
   const transport = readTransport(packet);
-  if (transport === undefined) return local('local-delivery');
+  if (transport === undefined) {
+    return isIcmp(packet, upper) ? judgeOwnError(host, received, upper.bytes) : local('local-delivery');
+  }
   if (transport.tuple === undefined) return drop('transport-truncated');
   const connection = host.connections.findRequest(transport.tuple);
   if (connection === undefined) {

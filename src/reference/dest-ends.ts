@@ -5,7 +5,7 @@
  */
 import type { Address } from './packet/address.js';
 import type { Dest, Tunnel } from './services.js';
-import type { ReferenceProtocol } from './types.js';
+import type { ReferenceConnectionProtocol } from './types.js';
 
 /** What decides where a dest is found. */
 type Way = Pick<Dest, 'method' | 'tunnel'>;
@@ -18,7 +18,7 @@ export class DestEnds {
   #translated: Dest[] = [];
 
   /** The dest by NAT at `address`:`port`; of several the one that was last given the method. */
-  nat(protocol: ReferenceProtocol, address: Address, port: number): Dest | undefined {
+  nat(protocol: ReferenceConnectionProtocol, address: Address, port: number): Dest | undefined {
     return this.#translated.find((dest) => {
       const { end } = dest.service;
       return ('fwmark' in end || end.protocol === protocol) && dest.address === address && dest.port === port;

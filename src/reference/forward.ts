@@ -31,9 +31,11 @@ function passIpvs(host: Host, received: Received): Passed | Judgement {
   const { packet, now } = received;
   const upper = upperLayer(packet);
   if (upper === undefined) return { packet, reason: 'routed' };
-  if (isIcmp(packet, upper) && !upper.isLaterFragment) return judgePassingError(host, received, upper.bytes);
   const transport = readTransport(packet);
-  if (transport === undefined) return { packet, reason: 'routed' };
+  if (transport === undefined) {
+    const isMessage = isIcmp(packet, upper) && !upper.isLaterFragment;
+    return isMessage ? judgePassingError(host, received, upper.bytes) : { packet, reason: 'routed' };
+  }
   const service = findSnat(host, received, transport);
   if (transport.tuple === undefined) {
     return service === undefined ? { packet, reason: 'routed' } : drop('transport-truncated');

@@ -7,6 +7,7 @@ import type { Connection, Tuple } from './connection.js';
 import { type FullNatRefusal, isPortless, takeLocalEnd } from './fullnat/open.js';
 import type { Host } from './host.js';
 import { type Address, familyOf } from './packet/address.js';
+import { isOfQueries } from './queries.js';
 import type { Dest, Persistence, Service } from './services.js';
 import { readCallId } from './sip.js';
 import type { Template, TemplateKey } from './templates.js';
@@ -34,7 +35,8 @@ export function connectPersistently(
 ): Connection | Refusal {
   const { connections, templates } = host;
   const port = 'fwmark' in service.end ? 0 : service.end.port;
-  const isOwnPort = tuple.destinationPort === port;
+  // Who asks nobody's port asks by the mark.
+  const isOwnPort = tuple.destinationPort === port && !isOfQueries(tuple.protocol);
   const usesPort = isOwnPort && port !== FTP_PORT;
   const callId = callIdOf(persistence, tuple, message);
   if (callId === null) return 'no-call-id';

@@ -9,13 +9,14 @@ import type { IpPacket } from './packet/ip.js';
 import { SCTP_LENGTH, sctpChunks } from './packet/sctp.js';
 import { parseTcp, TCP_FLAG, TCP_LENGTH } from './packet/tcp.js';
 import { UDP_LENGTH } from './packet/udp.js';
+import { messageTuple, readMessage } from './queries.js';
 import { sctpEvent, type TransportEvent } from './states.js';
-import type { ReferenceProtocol } from './types.js';
+import type { ReferenceConnectionProtocol, ReferenceProtocol } from './types.js';
 import { UPPER, upperLayer } from './upper.js';
 
 /** The transport header of a packet, as far as it is there. */
 export interface Transport {
-  protocol: ReferenceProtocol;
+  protocol: ReferenceConnectionProtocol;
   /** `undefined` when not even the ports are there. AH and ESP have those of the key exchange that they follow. */
   tuple: Tuple | undefined;
   /** Whether it is AH or ESP. */
@@ -49,7 +50,7 @@ export function isSecurityProtocol(protocol: number): boolean {
 
 /**
  * The ends of a connection by the first bytes behind the IP headers; `undefined` where a transport is too short for its
- * ports, or the protocol has no connections.
+ * ports, or the protocol has no connections, or the message of ICMP.
  */
 export function readTuple(
   { source, destination }: { source: Address; destination: Address },
@@ -66,13 +67,15 @@ export function readTuple(
       isSecured: true,
     };
   }
+  const message = readMessage({ source }, protocol, bytes);
+  if (message !== undefined) return messageTuple({ source, destination }, message, bytes);
   const name = transportName(protocol);
   if (name === undefined || bytes.length < 4) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { protocol: name, source, sourcePort: view.getUint16(0), destination, destinationPort: view.getUint16(2) };
 }
 
-/** `undefined` when the packet is none that could belong to a connection. */
+/** `undefined` when the packet is none that could belong to a connection: of ICMP each but whole queries and replies. */
 export function readTransport(packet: IpPacket): Transport | undefined {
   const upper = upperLayer(packet);
   if (upper === undefined) return undefined;
@@ -81,8 +84,13 @@ export function readTransport(packet: IpPacket): Transport | undefined {
   if (isSecurityProtocol(protocol)) {
     return { protocol: 'udp', tuple, isSecured: true, truncated: false, event: undefined, chunk: undefined };
   }
+  if (isLaterFragment) return undefined;
+  if (tuple?.message !== undefined) {
+    const { protocol } = tuple;
+    return { protocol, tuple, isSecured: false, truncated: false, event: 'datagram', chunk: undefined };
+  }
   const name = transportName(protocol);
-  if (name === undefined || isLaterFragment) return undefined;
+  if (name === undefined) return undefined;
   const truncated = bytes.length < HEADER_LENGTH[name];
   const base = { protocol: name, tuple, isSecured: false, truncated, chunk: undefined };
   if (name === 'udp') return { ...base, event: 'datagram' };

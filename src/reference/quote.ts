@@ -14,6 +14,7 @@ import { IPV6_LENGTH } from './packet/ipv6.js';
 import { findUpper, findUpperBehindCut } from './packet/ipv6-extensions.js';
 import { pendingChecksum, type Unfinished } from './packet/partial.js';
 import { readTuple, transportName } from './ports.js';
+import { readMessage, withIdentifier } from './queries.js';
 import { type Ends, UPPER, withEnds, withUpperLayer } from './upper.js';
 
 /** What is left of a quoted packet. */
@@ -117,13 +118,20 @@ export function quotedHeader({ bytes, offset }: Quote): Ipv4Packet {
   };
 }
 
-/** The same connection seen from the other end. */
+/** The same connection seen from the other end, which answers queries, or asks them. */
 export function reversed(tuple: Tuple): Tuple {
-  const { source: destination, sourcePort: destinationPort } = tuple;
-  return { ...tuple, source: tuple.destination, sourcePort: tuple.destinationPort, destination, destinationPort };
+  const { source: destination, sourcePort: destinationPort, message } = tuple;
+  return {
+    ...tuple,
+    source: tuple.destination,
+    sourcePort: tuple.destinationPort,
+    destination,
+    destinationPort,
+    ...(message && { message: message === 'query' ? 'reply' : 'query' }),
+  };
 }
 
-/** New ends of a quoted packet; a port only where it has ports. What is left out stays. */
+/** New ends of a quoted packet; a port only where it has ports, or an identifier for one. What is left out stays. */
 export interface QuoteChange {
   source?: Address;
   sourcePort?: number;
@@ -135,7 +143,7 @@ export interface QuoteChange {
 
 /**
  * An error packet with other ends, outside and in what it quotes. The checksums of the message and of IPv4 headers are
- * made anew; that of the quoted transport stays as it was.
+ * made anew; that of the quoted transport stays as it was, but of ICMP it follows what changed.
  */
 export function translateError(
   packet: IpPacket,
@@ -169,8 +177,15 @@ function changeQuote(quote: Quote, change: QuoteChange): Uint8Array {
 }
 
 /** What is left behind the headers of a quoted packet, with other ports and another number. */
-export function changedTransport(quote: Quote, { sourcePort, destinationPort, number }: QuoteChange): Uint8Array {
+export function changedTransport(quote: Quote, change: QuoteChange): Uint8Array {
+  const { sourcePort, destinationPort, number } = change;
   const bytes = quote.bytes.slice(quote.offset);
+  const message = readMessage(quote, quote.protocol, bytes);
+  const identifier = message === 'query' ? sourcePort : destinationPort;
+  if (message !== undefined && identifier !== undefined) {
+    const { source = quote.source, destination = quote.destination } = change;
+    return withIdentifier(bytes, identifier, quote, { source, destination }, false);
+  }
   const view = new DataView(bytes.buffer);
   if (hasPorts(quote)) {
     if (sourcePort !== undefined) view.setUint16(0, sourcePort);

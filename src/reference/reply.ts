@@ -19,7 +19,7 @@ import type { Transport } from './ports.js';
 import { segmentIn, withSegment } from './segment.js';
 import { hearAsked } from './synproxy/asking.js';
 import { isAsking, proxiedOut } from './synproxy/proxied.js';
-import { translate, translateInto } from './translate.js';
+import { isBegun, translate, translateInto } from './translate.js';
 import { withEnds } from './upper.js';
 
 /**
@@ -45,7 +45,7 @@ export function passReply(
   host.connections.pass(connection, 'output', isHeardAlready(connection, packet) ? undefined : transport.event, now);
   hearExpected(host, packet, connection, 'output', state);
   const { virtualAddress: source, virtualPort: sourcePort, clientAddress, clientPort, fullnat } = connection;
-  const isPartial = partialChecksum !== false || heard.isBegun;
+  const isPartial = isBegun(packet, partialChecksum) || heard.isBegun;
   if (fullnat !== undefined) {
     const ends = { source, sourcePort, destination: clientAddress, destinationPort: clientPort };
     const addressed = isNat64(connection) ? toIpv6(packet, ends) : withEnds(packet, ends);

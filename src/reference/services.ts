@@ -8,6 +8,7 @@ import type { LocalPorts } from './fullnat/pools.js';
 import type { Network } from './network.js';
 import { type Address, type Family, familyOf, isUnicast } from './packet/address.js';
 import type { Path } from './path-mtu.js';
+import { isOfQueries } from './queries.js';
 import { Rates } from './rates.js';
 import {
   checkForwarding,
@@ -325,9 +326,10 @@ export class ServiceTable {
 
   /**
    * The service for a packet that the host takes in: that of its mark if not by SNAT, else the one for exactly its destination, else FTP's for what may be one of
-   * its data connections, else the one for every port.
+   * its data connections, else the one for every port. Queries of ICMP have none.
    */
-  find(mark: number, protocol: words.ReferenceProtocol, address: Address, port: number): Service | undefined {
+  find(mark: number, protocol: words.ReferenceConnectionProtocol, address: Address, port: number): Service | undefined {
+    if (isOfQueries(protocol)) return undefined;
     const marked = this.#marked(mark, familyOf(address), false);
     const at = (port: number) => this.#services.get(endName({ protocol, address, port }));
     const mayBeData = protocol === 'tcp' && (port === FTP_DATA_PORT || port >= FIRST_UNPRIVILEGED);

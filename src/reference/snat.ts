@@ -14,11 +14,14 @@ import { asItCame, type Passed } from './route-on.js';
 import { schedule } from './schedule.js';
 import { follow, serve } from './serve.js';
 import type { Service } from './services.js';
+import { isBegun } from './translate.js';
 import { translateToServer, transmit } from './transmit.js';
 
 /** The service by SNAT that takes a packet on its way to another host; `undefined`: it goes as it is. */
-export function findSnat(host: Host, { packet, mark }: Received, { isSecured }: Transport): Service | undefined {
-  return isSecured || isNobody(packet.destination) ? undefined : host.services.findSnat(mark, isIpv6(packet) ? 6 : 4);
+export function findSnat(host: Host, { packet, mark }: Received, { isSecured, tuple }: Transport): Service | undefined {
+  // Who answers a query was not asked by SNAT.
+  if (isSecured || tuple?.message === 'reply' || isNobody(packet.destination)) return undefined;
+  return host.services.findSnat(mark, isIpv6(packet) ? 6 : 4);
 }
 
 /** Whether an address to which packets are routed is no host's, or another one's on each link. */
@@ -67,6 +70,6 @@ function leaveAsLocal(
   const { packet, partialChecksum } = received;
   const kept = keepsHops(fullnat.profile) ? asItCame(packet) : packet;
   const room = { mtu: 0, mayCut: false, mayBeTwo: false };
-  const translated = translateToServer(kept, connection, fullnat, room, partialChecksum !== false);
+  const translated = translateToServer(kept, connection, fullnat, room, isBegun(packet, partialChecksum));
   return 'verdict' in translated ? translated : { packet: translated[0], reason: 'snat-in' };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { TCP_FLAG } from './packet/tcp.js';
+import type { ReferenceConnectionProtocol } from './types.js';
 
 /** The TCP states in the order of the columns below. */
 export const TCP_STATES = [
@@ -46,6 +47,11 @@ export type SctpState = (typeof SCTP_STATES)[number];
 
 /** State of any connection; AH and ESP have none of their own: they follow a UDP one. */
 export type ConnectionState = TcpState | SctpState | 'UDP';
+
+/** The state of a connection of which nothing was seen. Queries of ICMP have UDP's. */
+export function firstState(protocol: ReferenceConnectionProtocol): ConnectionState {
+  return protocol === 'tcp' || protocol === 'sctp' ? 'NONE' : 'UDP';
+}
 
 /** `input-only`: client to server where no answer has ever been seen, as with DR and TUN. */
 export type Direction = 'input' | 'output' | 'input-only';

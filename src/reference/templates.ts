@@ -12,7 +12,7 @@ import type * as words from './types.js';
 /** What a template is found by. */
 export interface TemplateKey {
   /** `ip`: any, of a firewall mark. */
-  protocol: words.ReferenceProtocol | 'ip';
+  protocol: words.ReferenceConnectionProtocol | 'ip';
   /** The client's address, as far as the service looks at it. */
   client: Address;
   /** The virtual address, or a firewall mark in its first four bytes. */

@@ -9,7 +9,8 @@ import type { Unfinished } from './packet/partial.js';
 import { parseSctp, serialiseSctp } from './packet/sctp.js';
 import { parseTcp, serialiseTcp } from './packet/tcp.js';
 import { parseUdp, serialiseUdp } from './packet/udp.js';
-import { type Ends, UPPER, upperLayer, withEnds, withUpperLayer } from './upper.js';
+import { readMessage, withIdentifier } from './queries.js';
+import { type Ends, UPPER, type UpperLayer, upperLayer, withEnds, withUpperLayer } from './upper.js';
 
 /** New addresses and ports; what is left out stays. */
 export interface Translation extends Ends {
@@ -26,7 +27,8 @@ interface Segment {
 
 /**
  * The packet with other ends. The transport checksum keeps whatever error it had; a UDP datagram without a checksum
- * leaves with a right one, and so does an SCTP packet whose port changes, as from Linux.
+ * leaves with a right one, and so does an SCTP packet whose port changes, as from Linux. Of a query of ICMP, or a reply, the
+ * identifier is the port of who asks; other messages get addresses alone.
  *
  * @param isPartial the transport checksum is only begun, and stays so: it covers no ports yet
  * @throws RangeError when the header of TCP, UDP or SCTP is cut short
@@ -50,14 +52,32 @@ export function translateInto<P extends IpPacket>(
   if (protocol === UPPER.tcp) return put(translateTcp(before, addressed, to, isPartial));
   if (protocol === UPPER.udp) return put(translateUdp(before, addressed, to, isPartial));
   if (protocol === UPPER.sctp) return put(translateSctp(bytes, to, isPartial));
+  const message = readMessage(packet, protocol, bytes);
+  const identifier = message === 'query' ? to.sourcePort : to.destinationPort;
+  if (message !== undefined && identifier !== undefined) {
+    return put(withIdentifier(bytes, identifier, packet, addressed, isPartial));
+  }
   return addressed;
 }
 
-/** What is left to be finished of a packet that was translated: checksums of SCTP and ICMP are computed anew, those behind UOA finished. */
+/**
+ * What is left to be finished of a packet that was translated: checksums of SCTP and of errors are computed anew, those behind
+ * UOA finished.
+ */
 export function unfinishedAfter(packet: IpPacket, unfinished: Unfinished): Unfinished {
-  const protocol = upperLayer(packet)?.protocol ?? 0;
-  const isNew = ([UPPER.sctp, UPPER.icmp, UPPER.icmpv6, UPPER.option] as number[]).includes(protocol);
+  const upper = upperLayer(packet);
+  if (isQuery(packet, upper)) return isBegun(packet, unfinished) && unfinished;
+  const isNew = ([UPPER.sctp, UPPER.icmp, UPPER.icmpv6, UPPER.option] as number[]).includes(upper?.protocol ?? 0);
   return isNew ? false : unfinished;
+}
+
+/** Whether the checksum of a packet's transport is only begun. That of a query is no network card's, but may be GUE's. */
+export function isBegun(packet: IpPacket, unfinished: Unfinished): boolean {
+  return unfinished !== false && !(unfinished === true && isQuery(packet, upperLayer(packet)));
+}
+
+function isQuery(packet: IpPacket, upper: UpperLayer | undefined): boolean {
+  return upper !== undefined && readMessage(packet, upper.protocol, upper.bytes) !== undefined;
 }
 
 function translateTcp(before: Segment, after: IpPacket, to: Translation, isPartial: boolean): Uint8Array {

@@ -23,7 +23,7 @@ import { findSegmentsLeft } from './packet/ipv6-extensions.js';
 import { pendingChecksum, type Unfinished } from './packet/partial.js';
 import type { Dest } from './services.js';
 import { proxiedIn } from './synproxy/proxied.js';
-import { translate, translateInto, unfinishedAfter } from './translate.js';
+import { isBegun, translate, translateInto, unfinishedAfter } from './translate.js';
 import { encapsulate, tunnelMtu } from './tunnels.js';
 import type { ReferenceOutcome } from './types.js';
 import { withEnds } from './upper.js';
@@ -63,7 +63,7 @@ export function transmit(host: Host, received: Received, connection: Connection,
   const { now } = received;
   return send(host, received, connection, {
     translate: (packet, room, unfinished) => {
-      const isPartial = unfinished !== false;
+      const isPartial = isBegun(packet, unfinished);
       if (fullnat !== undefined) return translateToServer(packet, connection, fullnat, room, isPartial);
       const stopped = hearClient(host, packet, connection, unfinished, now);
       if (stopped !== undefined) return stopped;

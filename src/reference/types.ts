@@ -7,6 +7,9 @@
 /** Transport protocol of a service. */
 export type ReferenceProtocol = 'tcp' | 'udp' | 'sctp';
 
+/** Protocol of a connection: `icmp` and `icmpv6` are queries, which only leave by SNAT. */
+export type ReferenceConnectionProtocol = ReferenceProtocol | 'icmp' | 'icmpv6';
+
 /** Forwarding method: ipvsadm's `-m`, `-g` and `-i`, and FullNAT and SNAT, which Linux does not have. */
 export type ReferenceMethod = 'nat' | 'dr' | 'tun' | 'fullnat' | 'snat';
 
@@ -309,7 +312,7 @@ export type ReferenceServiceInfo = (ReferenceAddressKey | Required<ReferenceMark
 /** A connection as it stands; one that goes past its service has no dest: `0.0.0.0` or `::`, port 0. */
 export interface ReferenceConnectionInfo {
   /** `ip`: a template of a firewall mark, which stands in its virtual address. */
-  protocol: ReferenceProtocol | 'ip';
+  protocol: ReferenceConnectionProtocol | 'ip';
   clientAddress: string;
   clientPort: number;
   virtualAddress: string;

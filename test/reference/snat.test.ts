@@ -136,14 +136,14 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
 
   it('leaves alone what has no mark, no ports, or is for the director or for many', () => {
     const made = snat();
-    const echo = packet(
+    const solicitation = packet(
       inside,
       outside,
       family === 4 ? 1 : 58,
-      Uint8Array.of(family === 4 ? 8 : 128, 0, 0, 0, 0, 0, 0, 0),
+      Uint8Array.of(family === 4 ? 10 : 133, 0, 0, 0, 0, 0, 0, 0),
     );
     const secured = packet(inside, outside, 50, new Uint8Array(16));
-    for (const each of [echo, secured]) {
+    for (const each of [solicitation, secured]) {
       const [outcome] = leave(made, each);
       expect(outcome).toMatchObject({ verdict: 'forward', reason: 'routed' });
       expect(endsOf(packetIn(outcome!))).toEqual(addresses(inside, outside));

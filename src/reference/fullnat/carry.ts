@@ -14,7 +14,7 @@ import { IPV6_MIN_MTU } from '../packet/ipv6.js';
 import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { parseUdp, serialiseUdp } from '../packet/udp.js';
 import { grownSum, segmentIn, withSegment } from '../segment.js';
-import type { ReferenceCarry, ReferenceProtocol } from '../types.js';
+import type { ReferenceCarry, ReferenceConnectionProtocol } from '../types.js';
 import { UPPER, upperLayer, withUpperLayer } from '../upper.js';
 import { isInHeadersPlace, needsHeader, towardsServer } from './numbers.js';
 import { proxyBinary, proxyText } from './proxy.js';
@@ -42,10 +42,12 @@ export interface Room {
 }
 
 /** By protocol, what may carry the client's address. */
-const CARRIERS: Record<ReferenceProtocol, readonly ReferenceCarry[]> = {
+const CARRIERS: Record<ReferenceConnectionProtocol, readonly ReferenceCarry[]> = {
   tcp: ['toa', 'proxy-v1', 'proxy-v2'],
   udp: ['uoa-option', 'uoa-protocol', 'proxy-v2'],
   sctp: [],
+  icmp: [],
+  icmpv6: [],
 };
 
 const LARGEST = { 4: 0xffff, 6: 0xffff + 40 } as const;
@@ -54,7 +56,7 @@ const LARGEST = { 4: 0xffff, 6: 0xffff + 40 } as const;
 const MOST_DATAGRAMS = 3;
 
 /** Whether packets of that protocol can carry the address so. */
-export function canCarry(protocol: ReferenceProtocol, carry: ReferenceCarry): boolean {
+export function canCarry(protocol: ReferenceConnectionProtocol, carry: ReferenceCarry): boolean {
   return CARRIERS[protocol].includes(carry);
 }
 

@@ -6,6 +6,7 @@
 import type { Making, Tuple } from '../connection.js';
 import type { Host } from '../host.js';
 import { familyOf } from '../packet/address.js';
+import { isOfQueries } from '../queries.js';
 import type { Dest } from '../services.js';
 import { canCarry, headerFor } from './carry.js';
 import { poolOf } from './pools.js';
@@ -18,9 +19,9 @@ function hasLocalEnd({ method }: Dest): boolean {
   return method === 'fullnat' || method === 'snat';
 }
 
-/** Nobody finds a connection from port 0, so that each of its packets would take another local port. */
-export function isPortless(dest: Dest, { sourcePort }: Tuple): boolean {
-  return sourcePort === 0 && hasLocalEnd(dest);
+/** Nobody finds a connection from port 0, so that each of its packets would take another local port; but one of queries. */
+export function isPortless(dest: Dest, { protocol, sourcePort }: Tuple): boolean {
+  return sourcePort === 0 && hasLocalEnd(dest) && !isOfQueries(protocol);
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Address, addressBytes, type Family, familyOf, formatAddress } from '../packet/address.js';
-import type { ReferenceProtocol } from '../types.js';
+import type { ReferenceConnectionProtocol } from '../types.js';
 import { UPPER } from '../upper.js';
 
 /** The ports that connections may have: those from `first` to `last` that are `shard` modulo `shards`. */
@@ -140,7 +140,7 @@ export class LocalPorts {
 }
 
 /** Which pool a server's connections have their ports from: those that share one are told apart by their ports. */
-export function poolOf(protocol: ReferenceProtocol, address: Address, port: number): number {
+export function poolOf(protocol: ReferenceConnectionProtocol, address: Address, port: number): number {
   const bytes = addressBytes(address);
   let folded = port ^ UPPER[protocol];
   for (let at = 0; at < bytes.length; at += 2) folded ^= (bytes[at]! << 8) | bytes[at + 1]!;
