@@ -9,6 +9,7 @@ import {
   FIN,
   fixIpv4,
   hex,
+  icmp,
   join,
   type PacketWords,
   packet,
@@ -140,6 +141,30 @@ export function transportPacket(choices: Choices, ends: Ends, says?: (flags: num
 function segment(choices: Choices, all: TransportWords, says: ((flags: number) => Says) | undefined): Uint8Array {
   const flags = choices.of(FLAGS);
   return tcp({ ...all, flags, ...says?.(flags) });
+}
+
+/** A query of ICMP, or the reply to one; now and then another message, or with a wrong checksum. */
+export function queryPacket(
+  choices: Choices,
+  source: string,
+  destination: string,
+  identifier: number,
+  isReply: boolean,
+): Made {
+  const [query, reply] =
+    familyOf(source) === 6
+      ? [[128], [129]]
+      : [
+          [8, 8, 13],
+          [0, 0, 14],
+        ];
+  const type = choices.of(isReply !== choices.once(12) ? reply : query);
+  const body = counting(payloadLength(choices), choices.below(256));
+  const rest = identifier * 0x10000 + choices.below(3);
+  const words = ipWords(choices, source, destination);
+  const whole = icmp(words, type, choices.once(16) ? 1 : 0, body, rest);
+  if (choices.once(8)) whole[whole.length - 1] = (whole.at(-1) ?? 0) ^ 1;
+  return { packet: whole, partial: false };
 }
 
 /** ESP or AH between two ends, or a protocol that nobody knows. */

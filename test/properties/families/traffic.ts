@@ -11,7 +11,7 @@ import { errorAbout } from './errors.js';
 import { inPieces } from './fragments.js';
 import { conversation } from './ftp.js';
 import { type Family, familyOf, HOSTS, MAC } from './hosts.js';
-import { damaged, type Ends, type Made, otherPacket, transportPacket } from './packets.js';
+import { damaged, type Ends, type Made, otherPacket, queryPacket, transportPacket } from './packets.js';
 import { proxiedPacket } from './proxied.js';
 import { clientBegins, clientSays, type Says, sentSyn, serverSays } from './segments.js';
 import type { Step } from './steps.js';
@@ -177,19 +177,30 @@ function leaving(choices: Choices, family: Family): Packet {
     destination: choices.of(choices.once(4) ? others : [clients[0], clients[0], clients[1], clients[2]]) as string,
     dport: choices.of([80, 80, 80, 53]),
   };
-  return { ...transportPacket(choices, ends, () => clientBegins(choices)), wire: wireOf(source) };
+  const wire = wireOf(source);
+  if (choices.once(3)) {
+    // Whoever answers is answered as well.
+    const identifier = choices.of([0, 1, 1, 77]);
+    return { ...queryPacket(choices, source, ends.destination, identifier, choices.once(10)), wire };
+  }
+  return { ...transportPacket(choices, ends, () => clientBegins(choices)), wire };
 }
 
 /** From the client or from the server of a connection, or what goes with it. */
 function about(choices: Choices, known: Known, seen: readonly Uint8Array[]): Packet {
   const { protocol, clientAddress, virtualPort, destAddress, destPort } = known;
   // Of some that FTP agreed on it is not known yet.
-  const clientPort = known.clientPort || choices.of(PORTS);
+  const isKnown = known.clientPort !== 0 || protocol.startsWith('icmp');
+  const clientPort = isKnown ? known.clientPort : choices.of(PORTS);
   const { localAddress = clientAddress } = known;
-  const isReply = choices.once(2) && destPort !== 0 && familyOf(destAddress) === familyOf(localAddress);
+  const hasReplies = destPort !== 0 || protocol.startsWith('icmp');
+  const isReply = choices.once(2) && hasReplies && familyOf(destAddress) === familyOf(localAddress);
   const { wire, source, sport, destination, dport } = endsOf(known, clientPort, isReply);
   // ISAKMP: what it agrees upon comes as AH and ESP.
   if (virtualPort === 500 && choices.once(2)) return { ...otherPacket(choices, source, destination), wire };
+  if (protocol === 'icmp' || protocol === 'icmpv6') {
+    return { ...queryPacket(choices, source, destination, isReply ? dport : sport, isReply), wire };
+  }
   const ends = { protocol: protocol as Ends['protocol'], source, destination, sport, dport };
   const asSent = { source: destination, destination: source, sport: dport, dport: sport };
   const says = (flags: number): Says => {
