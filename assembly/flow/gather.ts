@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { ScratchFlag } from '../../src/abi/frames';
 import { Protocol } from '../../src/abi/protocol';
 import { SB_PIECE_COUNT } from '../../src/abi/superblock';

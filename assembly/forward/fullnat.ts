@@ -5,7 +5,6 @@
  *
  * @module
  */
-
 import { Carry, Profile, Protocol } from '../../src/abi/protocol';
 import { HOP_INTERFACE_NONE, HopKind } from '../../src/abi/tables';
 import { Reason, Verdict } from '../../src/abi/verdict';
@@ -20,7 +19,7 @@ import { Hop } from '../net/hop';
 import { Dest } from '../service/dest';
 import { countIn } from '../service/stats';
 import { countReason } from '../superblock';
-import { difference32, difference128, update } from '../wire/checksum';
+import { difference32, difference128, fold, update } from '../wire/checksum';
 import { Icmp, putIdentifier } from '../wire/icmp';
 import { copyAddress6 } from '../wire/ipv6';
 import { hasPorts } from '../wire/ports';
@@ -104,26 +103,34 @@ export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Co
  */
 export function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
   const protocol = packet.protocol;
+  if (!hasPorts(protocol)) {
+    // One of two ports is an identifier, the other is 0.
+    putIdentifierOf(frame, packet, packet.isV6 ? addresses : 0, joined(from), joined(to));
+    return;
+  }
+  store<u32>(packet.l4, to);
   const ports = difference32(from, to);
   if (frame.isPartial) {
     // It covers addresses alone yet.
-    store<u32>(packet.l4, to);
     updateBegun(frame, packet, addresses);
   } else if (protocol == Protocol.Tcp) {
-    store<u32>(packet.l4, to);
     const tcp = changetype<Tcp>(packet.l4);
     tcp.checksum = update(tcp.checksum, addresses + ports + numbers);
-  } else if (hasPorts(protocol)) {
-    store<u32>(packet.l4, to);
-    updateOther(packet, addresses, ports, from != to);
   } else {
-    // One of two ports is an identifier, the other is 0.
-    putIdentifier(changetype<Icmp>(packet.l4), packet.isV6 ? addresses : 0, joined(from), joined(to));
+    updateOther(packet, addresses, ports, from != to);
   }
 }
 
 function joined(ports: u32): u32 {
   return (ports | (ports >> 16)) & 0xffff;
+}
+
+function putIdentifierOf(frame: Descriptor, packet: Scratch, addresses: u64, fromBE: u32, toBE: u32): void {
+  const icmp = changetype<Icmp>(packet.l4);
+  if (frame.isPartial) {
+    icmp.identifierBE = toBE;
+    icmp.checksum = fold(<u64>icmp.checksum + addresses);
+  } else putIdentifier(icmp, addresses, fromBE, toBE);
 }
 
 /** Whether a connection's packets count as forwarded by a router. */

@@ -5,7 +5,6 @@
  *
  * @module
  */
-
 import { Protocol } from '../../src/abi/protocol';
 import { Conn } from '../conn/record';
 import { Descriptor, Scratch } from '../descriptor';

@@ -22,7 +22,7 @@ import { connOf, fillClientPort, isConnection, isReply, isWaiting, makeConnectio
 import { Direction } from '../conn/tcp-state';
 import { Descriptor, Scratch } from '../descriptor';
 import { isIpv6 } from '../flow/family';
-import { completeChecksum } from '../flow/offload';
+import { completeChecksum, forgetPartial } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
 import { isUnicast } from '../flow/options';
 import { findMessage, isQuery, isQueryReply, messageOf, noteTuple } from '../flow/query';
@@ -101,8 +101,8 @@ export function takeQuery(frame: Descriptor, packet: Scratch, passing: bool): bo
   const isKnown = field(SB_FULLNAT) != 0;
   const ref = isKnown ? findMessage(v6, packet.source, packet.destination, icmp.identifierBE, answers) : 0;
   if (ref == 0 && service == 0) return false;
-  // Only GUE's remote kind leaves one of ICMP to be filled in.
-  if (!completeChecksum(frame, packet)) return true;
+  // No network card fills one of ICMP in, but GUE's remote kind may have left it.
+  if (!packet.hasRemoteChecksum) forgetPartial(frame);
   if (answers) {
     returnReply(frame, packet, connOf(ref));
   } else {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tuple } from './connections.js';
+import type { Tuple } from './connection.js';
 import { type Address, addressBytes } from './packet/address.js';
 import { carryChecksum, concatenate, residue } from './packet/checksum.js';
 import { ICMP_LENGTH } from './packet/icmp.js';
