@@ -45,6 +45,7 @@ export function assembled(teller: Teller, ip: IpFacts): IpFacts | undefined {
       ? [after?.sourcePort, after?.destinationPort]
       : isRequest
         ? [connection.clientPort, connection.virtualPort]
-        : [connection.destPort, connection.clientPort];
-  return { ...ip, sourcePort, destinationPort, tcpFlags: after?.tcpFlags, chunks: after?.chunks };
+        : [connection.destPort, connection.localPort ?? connection.clientPort];
+  const { tcpFlags, chunks, icmp = ip.icmp, message = ip.message } = after ?? ip;
+  return { ...ip, sourcePort, destinationPort, tcpFlags, chunks, icmp, message };
 }

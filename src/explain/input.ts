@@ -49,8 +49,8 @@ export function local(teller: Teller, offered: IpFacts): void {
     ipsec(teller, ip);
     return;
   }
-  if (!TRANSPORT.includes(word)) return void teller.end(word);
   const known = connections.find((one) => isRequest(one, ip));
+  if (!TRANSPORT.includes(word) && known === undefined) return void teller.end(word);
   const found = known === undefined ? 'none' : connectionText(known);
   teller.line(`connection ${flowOf(ip)}`, found);
   if (teller.is('transport-truncated')) return void teller.end(`${word} header`);

@@ -49,6 +49,8 @@ export interface IpFacts {
   /** Of a query of ICMP its identifier, of its reply 0. */
   readonly sourcePort: number | undefined;
   readonly destinationPort: number | undefined;
+  /** Which of both a message of ICMP is. */
+  readonly message: 'query' | 'reply' | undefined;
   /** `[S]`, `[SA]`, …; absent when it is not TCP. */
   readonly tcpFlags: string | undefined;
   /** Chunk types of SCTP; absent when it is not SCTP. */
@@ -107,7 +109,7 @@ function ipFacts(layers: readonly Layer[]): IpFacts | undefined {
   const icmp = own.find(({ kind }) => kind === 'icmp' || kind === 'icmpv6');
   const transport = own.find(({ kind }) => kind === 'tcp' || kind === 'udp' || kind === 'sctp');
   const port = (name: string) => number(text(transport, `${transport?.kind}.${name}`));
-  const ends = icmp && queryEnds(icmp);
+  const message = icmp && messageOf(icmp);
   const version = ip.kind === 'ip' ? 4 : 6;
   const last = headers.at(-1);
   const next = last === undefined ? get(version === 4 ? 'proto' : 'nxt') : text(last, EXTENSIONS[last.kind]![1]);
@@ -122,8 +124,7 @@ function ipFacts(layers: readonly Layer[]): IpFacts | undefined {
     totalLength: version === 4 ? (number(get('len')) ?? 0) : 40 + (number(get('plen')) ?? 0),
     dontFragment: version === 6 || (get('flags')?.includes('DF') ?? false),
     fragment: fragmentOf(ip, headers),
-    sourcePort: ends?.[0] ?? port('srcport'),
-    destinationPort: ends?.[1] ?? port('dstport'),
+    ...(message ?? { sourcePort: port('srcport'), destinationPort: port('dstport'), message }),
     tcpFlags: text(transport, 'tcp.flags'),
     chunks: transport?.kind === 'sctp' ? textsOf(transport, 'sctp.chunk_type') : undefined,
     icmp: icmp && icmpFacts(icmp, within),
@@ -155,14 +156,14 @@ const QUERIES: Readonly<Record<string, readonly [queries: readonly string[], rep
 };
 
 /** A query's identifier in place of its source port, a reply's in place of its destination port; the other is 0. */
-function queryEnds(layer: Layer): readonly [source: number, destination: number] | undefined {
+function messageOf(layer: Layer): Pick<IpFacts, 'sourcePort' | 'destinationPort' | 'message'> | undefined {
   const { kind } = layer;
   const identifier = number(text(layer, kind === 'icmp' ? 'icmp.ident' : 'icmpv6.echo.identifier'));
   const [queries, replies] = QUERIES[kind] ?? [[], []];
   const type = text(layer, `${kind}.type`) ?? '';
   if (identifier === undefined || text(layer, `${kind}.code`) !== '0') return undefined;
-  if (queries.includes(type)) return [identifier, 0];
-  return replies.includes(type) ? [0, identifier] : undefined;
+  if (queries.includes(type)) return { sourcePort: identifier, destinationPort: 0, message: 'query' };
+  return replies.includes(type) ? { sourcePort: 0, destinationPort: identifier, message: 'reply' } : undefined;
 }
 
 function icmpFacts(layer: Layer, quoted: IpFacts | undefined): IcmpFacts {

@@ -34,7 +34,7 @@ export function outward(teller: Teller, ip: IpFacts): boolean {
 
 /** Whether SNAT is for such a packet: with ports, or a query. */
 function mayTake(ip: IpFacts): boolean {
-  return TRANSPORT.includes(protocolWord(ip)) || (ip.icmp !== undefined && ip.destinationPort === 0);
+  return TRANSPORT.includes(protocolWord(ip)) || ip.message === 'query';
 }
 
 function isSame(one: ConnectionInfo, other: ConnectionInfo): boolean {

@@ -159,6 +159,8 @@ function forward(teller: Teller, offered: IpFacts): void {
     const error = errorOut(teller, ip);
     if (teller.is('icmp-checksum', 'transport-truncated')) return void teller.end(ip.icmp.text);
     if (error !== undefined) teller.line(`method ${error.method}`, error.text);
+  } else if (ip.message !== undefined) {
+    if (outward(teller, ip)) return;
   } else if (ip.sourcePort !== undefined) {
     const reply = connections.find((one) => isReply(one, ip));
     if (reply === undefined && outward(teller, ip)) return;

@@ -122,11 +122,11 @@ export function updated({ protocol }: ConnectionInfo): string {
   return protocol === 'icmp' || protocol === 'icmpv6' ? 'checksum updated' : 'numbers of TCP and checksums updated';
 }
 
-/** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again, but by SNAT: that is an identifier. */
+/** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again, but as an identifier. */
 export function isRequest(one: ConnectionInfo, ip: IpFacts): boolean {
   return (
-    isProtocol(one, ip) &&
-    (one.clientPort !== 0 || one.method === 'snat') &&
+    isAsked(one, ip) &&
+    (one.clientPort !== 0 || ip.message !== undefined) &&
     one.clientAddress === ip.source &&
     one.clientPort === ip.sourcePort &&
     one.virtualAddress === ip.destination &&
@@ -143,7 +143,7 @@ export function isReply(one: ConnectionInfo, ip: IpFacts): boolean {
 export function isTranslated(one: ConnectionInfo, ip: IpFacts): boolean {
   const { localAddress = one.clientAddress, localPort = one.clientPort } = one;
   return (
-    isProtocol(one, ip) &&
+    isAsked(one, ip) &&
     localAddress === ip.source &&
     localPort === ip.sourcePort &&
     one.destAddress === ip.destination &&
@@ -151,10 +151,19 @@ export function isTranslated(one: ConnectionInfo, ip: IpFacts): boolean {
   );
 }
 
+/** Whether a packet is of a connection's protocol, and no reply to a query: only servers send these. */
+function isAsked(one: ConnectionInfo, ip: IpFacts): boolean {
+  return isProtocol(one, ip) && ip.message !== 'reply';
+}
+
+const ANSWERED = { query: 'reply', reply: 'query' } as const;
+
 /** The packet with its ends the other way round. */
 export function turned(ip: IpFacts): IpFacts {
   const { source, sourcePort, destination, destinationPort } = ip;
-  return { ...ip, source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
+  const message = ip.message && ANSWERED[ip.message];
+  const ends = { source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort };
+  return { ...ip, ...ends, message };
 }
 
 /** The server of a connection among those of the services. */

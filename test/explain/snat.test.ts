@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { explainPacket } from '../../src/explain.js';
+import { fragmentsOf } from '../support/fragments.js';
 import { NOW } from '../support/fullnat.js';
-import { ACK, icmp } from '../support/packets.js';
-import { atInner, atOuter, fromInner, fromOuter, MARK, opened, PLACES, snat } from '../support/snat.js';
+import { ACK, counting, icmp, type PacketWords } from '../support/packets.js';
+import { atInner, atOuter, fromInner, fromOuter, MARK, opened, PLACES, SNAT_NETWORK, snat } from '../support/snat.js';
 
 const { inner, outer, own, router } = PLACES[4];
 
@@ -103,4 +104,62 @@ test('errors, both ways', () => {
     'out interface: out',
     'icmp-in',
   ]);
+});
+
+/** An echo request of C with that identifier; of type 0 a reply. */
+const echo = (identifier: number, type = 8, words: Partial<PacketWords> = {}): Uint8Array =>
+  icmp({ source: inner, destination: outer, ...words }, type, 0, counting(64), identifier * 0x10000);
+
+test('a query in fragments, by the one that makes it whole', () => {
+  const director = snat();
+  const [first, second] = fragmentsOf(echo(7, 8, { ttl: 64 }), [32]);
+  expect(told(director, first!, 'in', 'FORWARD').at(-1)).toBe('fragment-held');
+  director.send(first!, 'in', NOW, { mark: MARK });
+  const lines = told(director, second!, 'in', 'FORWARD');
+  expect(lines).toContain('connection ICMP 10.1.0.11:7 > 198.51.100.9:0: none');
+  expect(lines).toContain('new connection: UDP, snat, expires in 300 s');
+  expect(lines).toContain('method snat: source 10.1.0.11:7 becomes 203.0.113.1:1024, checksum updated');
+});
+
+test('and its reply', () => {
+  const director = snat();
+  director.send(echo(7), 'in', NOW, { mark: MARK });
+  const [first, second] = fragmentsOf(echo(1024, 0, { source: outer, destination: own[0], ttl: 64 }), [32]);
+  director.send(first!, 'out', NOW);
+  const lines = told(director, second!, 'out', 'INPUT');
+  expect(lines).toContain(
+    'connection ICMP reply 198.51.100.9:0 > 203.0.113.1:1024: UDP, service 198.51.100.9:0 (snat)',
+  );
+  expect(lines).toContain('method snat: destination 203.0.113.1:1024 becomes 10.1.0.11:7, checksum updated');
+});
+
+test('a reply of a client, of a connection of its queries with the same ends or not, is routed as it is', () => {
+  const director = snat();
+  director.send(echo(0), 'in', NOW, { mark: MARK });
+  expect(told(director, echo(0, 0), 'in', 'FORWARD')).toEqual([
+    'TTL 64: becomes 63',
+    'length 92, MTU 1500: fits',
+    'out interface: out',
+    'routed',
+  ]);
+});
+
+test('a query without a mark is looked up nowhere', () => {
+  expect(told(snat(), echo(7), 'in', 'FORWARD', 0).slice(2)).toEqual(['out interface: out', 'routed']);
+});
+
+test('a query to whom became the director', () => {
+  const director = snat();
+  director.send(echo(7), 'in', NOW, { mark: MARK });
+  const interfaces = SNAT_NETWORK.interfaces.map((one) =>
+    one.name === 'out' ? { ...one, addresses: [...one.addresses, `${outer}/32`] } : one,
+  );
+  director.setNetwork({ ...SNAT_NETWORK, interfaces });
+  expect(told(director, echo(7), 'in', 'INPUT', 0)).toEqual([
+    'connection ICMP 10.1.0.11:7 > 198.51.100.9:0: UDP, server 198.51.100.9:0 (snat)',
+    'route to 198.51.100.9: the chosen server is this host',
+    'local-dest',
+  ]);
+  // Nobody asked this one.
+  expect(told(director, echo(8), 'in', 'INPUT', 0).at(-1)).toBe('local-delivery');
 });
