@@ -11,6 +11,7 @@ import { isReply } from '../conn/table';
 import { Scratch } from '../descriptor';
 import { ECHO_REPLY, ECHO_REQUEST, ICMP_SIZE, Icmp, TIMESTAMP_REPLY, TIMESTAMP_REQUEST } from '../wire/icmp';
 import { ECHO_REPLY6, ECHO_REQUEST6 } from '../wire/icmpv6';
+import { hasPorts, portsBE } from '../wire/ports';
 import { findTuple } from './tuple';
 
 /** Whether the message, whose header is there, is a query. */
@@ -43,9 +44,13 @@ export function findMessage(v6: bool, source: usize, destination: usize, identif
   return isReply(ref) == answering ? ref : 0;
 }
 
+/** Both ports of a packet that may open a connection; of a query its identifier, as the source's. */
+export function tuplePortsBE(packet: Scratch): u32 {
+  return hasPorts(packet.protocol) ? portsBE(packet.l4) : changetype<Icmp>(packet.l4).identifierBE;
+}
+
 /** Gives a query its tuple, which was not looked for when it was parsed. */
 export function noteTuple(packet: Scratch): void {
-  const identifier = changetype<Icmp>(packet.l4).identifierBE;
-  packet.hash = hashAny(packet.isV6, packet.source, packet.destination, identifier, packet.protocol);
+  packet.hash = hashAny(packet.isV6, packet.source, packet.destination, tuplePortsBE(packet), packet.protocol);
   packet.bucket = homeBucket(packet.hash);
 }

@@ -33,7 +33,7 @@ const RIGHT: u32 = 0xffff;
 /** Whether the packet is ICMP of its family, and may be about a connection: else nobody looks at it. */
 export function isIcmp(packet: Scratch): bool {
   const v6 = packet.isV6;
-  return packet.protocol == (v6 ? Protocol.Icmpv6 : Protocol.Icmp) && mayConcern(v6);
+  return packet.protocol == icmpOf(v6) && mayConcern(v6);
 }
 
 /** Whether extension headers of IPv6 reach beyond the packet, and name ICMPv6 behind them. */
@@ -166,7 +166,7 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
     if (transport + PORTS_SIZE > end) return 0;
     ports = portsBE(transport);
   } else {
-    if (!isIpsec) return reversed && protocol == icmpOf(v6) ? findQuery(v6, ip, transport, end) : 0;
+    if (!isIpsec) return reversed && protocol == icmpOf(v6) ? findQuotedMessage(v6, ip, transport, end) : 0;
     // They go where the ISAKMP of their two ends went.
     protocol = Protocol.Udp;
   }
@@ -183,7 +183,7 @@ function seekQuoted(v6: bool, ip: usize, end: usize, reversed: bool, untranslate
 }
 
 /** The entry for what would answer the quoted query at `transport`, or what the quoted reply there answers. */
-function findQuery(v6: bool, ip: usize, transport: usize, end: usize): u32 {
+function findQuotedMessage(v6: bool, ip: usize, transport: usize, end: usize): u32 {
   if (transport + ICMP_SIZE > end) return 0;
   const icmp = changetype<Icmp>(transport);
   const asks = isQuery(v6, icmp);

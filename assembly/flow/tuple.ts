@@ -19,11 +19,10 @@ export const ISAKMP_PORTS_BE: u32 = 0xf401f401;
 
 /**
  * `ref`, or 0 for a connection from port 0 by a packet of its client: Linux keeps that port for connections that wait for
- * theirs, and never finds another. One by SNAT from there is of a query, whose port is an identifier.
+ * theirs, and never finds another.
  */
 function byClient(ref: u32): u32 {
-  if (ref == 0 || isReply(ref) || connOf(ref).cportBE != 0) return ref;
-  return isWaiting(connOf(ref)) || connOf(ref).isSnat ? ref : 0;
+  return ref != 0 && !isReply(ref) && connOf(ref).cportBE == 0 && !isWaiting(connOf(ref)) ? 0 : ref;
 }
 
 /** The entry of the index for a packet in either direction, 0 when there is none, or the packet has no tuple. */

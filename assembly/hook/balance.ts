@@ -25,7 +25,7 @@ import { isIpv6 } from '../flow/family';
 import { completeChecksum, forgetPartial } from '../flow/offload';
 import { isOpening, isReset } from '../flow/opening';
 import { isUnicast } from '../flow/options';
-import { findMessage, isQuery, isQueryReply, messageOf, noteTuple } from '../flow/query';
+import { findMessage, isQuery, isQueryReply, messageOf, noteTuple, tuplePortsBE } from '../flow/query';
 import { seeSegment } from '../flow/segment';
 import { findByTuple, isIpsec } from '../flow/tuple';
 import { answerPortUnreachable } from '../forward/answer';
@@ -41,7 +41,6 @@ import { Dest } from '../service/dest';
 import { FTP_BE, Service } from '../service/service';
 import { countIn } from '../service/stats';
 import { field, now32 } from '../superblock';
-import { Icmp } from '../wire/icmp';
 import { isMulticast6 } from '../wire/ipv6';
 import { hasPorts, portsBE } from '../wire/ports';
 import { hasChunk } from '../wire/sctp';
@@ -96,10 +95,13 @@ export function takeQuery(frame: Descriptor, packet: Scratch, passing: bool): bo
   const v6 = packet.isV6;
   const answers = isQueryReply(v6, icmp);
   if (!answers && !isQuery(v6, icmp)) return false;
-  const service = passing && !answers ? snatService(frame, packet) : 0;
-  if (passing && !answers && service == 0) return false;
-  const isKnown = field(SB_FULLNAT) != 0;
-  const ref = isKnown ? findMessage(v6, packet.source, packet.destination, icmp.identifierBE, answers) : 0;
+  let service: usize = 0;
+  if (passing && !answers) {
+    service = snatService(frame, packet);
+    if (service == 0) return false;
+  }
+  const areThere = field(SB_FULLNAT) != 0;
+  const ref = areThere ? findMessage(v6, packet.source, packet.destination, icmp.identifierBE, answers) : 0;
   if (ref == 0 && service == 0) return false;
   // No network card fills one of ICMP in, but GUE's remote kind may have left it.
   if (!packet.hasRemoteChecksum) forgetPartial(frame);
@@ -222,7 +224,7 @@ function open(frame: Descriptor, packet: Scratch, service: Service): void {
     else keepLocal(frame, Reason.NotOpening);
     return;
   }
-  const ports = hasPorts(packet.protocol) ? portsBE(packet.l4) : changetype<Icmp>(packet.l4).identifierBE;
+  const ports = tuplePortsBE(packet);
   // FTP's data come from port 20 to clients: what goes out from there is like any.
   if (!mayConnect(frame, isSnat ? 0 : ports)) return;
   const made = connectTo(service, packet, ports);

@@ -64,7 +64,7 @@ function isNobody6(address: usize): bool {
   return isUnspecified6(address) || isLinkLocal6(address);
 }
 
-/** The service by SNAT that takes a packet with a tuple which would be routed else; 0 for none. */
+/** The service by SNAT that takes a packet with ports, or a query, which would be routed else; 0 for none. */
 export function snatService(frame: Descriptor, packet: Scratch): usize {
   const mark = frame.mark;
   const v6 = packet.isV6;
