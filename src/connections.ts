@@ -6,6 +6,7 @@
 import * as abi from './abi/memory.js';
 import { ConnFlag, Family } from './abi/memory.js';
 import { ConnState, Method, Protocol } from './abi/protocol.js';
+import type { Plan, Region } from './plan.js';
 import { addressAt, METHODS, nameOf, PROTOCOLS, STATE_NAMES } from './record-names.js';
 import type { MethodName, PersistenceEngineName, ProtocolName } from './types.js';
 
@@ -60,6 +61,21 @@ const CONN_METHODS: Readonly<Record<ConnectionInfo['method'], Method>> = { ...ME
 
 function connMethodOf(value: number): ConnectionInfo['method'] {
   return value === Method.Nat64 ? 'fullnat' : nameOf(CONN_METHODS, value);
+}
+
+/** All connections that are not due at `now` (ms), in the order of their records. */
+export function readConnections(view: DataView, plan: Plan, now: number): ConnectionInfo[] {
+  const found: ConnectionInfo[] = [];
+  const read = ({ base }: Region, size: number, highField: number): void => {
+    const high = view.getUint32(abi.SUPERBLOCK + highField, true);
+    for (let i = 0; i < high; i++) {
+      const connection = readConnection(view, base + i * size, now);
+      if (connection !== undefined) found.push(connection);
+    }
+  };
+  read(plan.conns, abi.CONN_SIZE, abi.SB_CONN_HIGH);
+  read(plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
+  return found;
 }
 
 /**

@@ -15,14 +15,14 @@
 import * as abi from './abi/memory.js';
 import { assertTime, checkNotes, seedBytes } from './arguments.js';
 import { Burst } from './burst.js';
-import { type ConnectionInfo, readConnection } from './connections.js';
+import { type ConnectionInfo, readConnection, readConnections } from './connections.js';
 import { Control } from './control.js';
 import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
 import { portsOf, writePorts } from './local-ports.js';
 import { checkNetworkShape } from './net-shape.js';
 import { buildTables, forgetWays, type NetTables, writeTables } from './net-tables.js';
-import { type Plan, type Region, writePlan, writePool, writeWheel } from './plan.js';
+import { type Plan, writePlan, writePool, writeWheel } from './plan.js';
 import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
 import {
   readService,
@@ -363,17 +363,7 @@ export class Director implements Disposable {
   /** All connections that are not due at `now` (ms), in no particular order. */
   connections(now: number): ConnectionInfo[] {
     this.#assertOpen();
-    const found: ConnectionInfo[] = [];
-    const read = ({ base }: Region, size: number, highField: number): void => {
-      const high = this.#view.getUint32(abi.SUPERBLOCK + highField, true);
-      for (let i = 0; i < high; i++) {
-        const connection = readConnection(this.#view, base + i * size, now);
-        if (connection !== undefined) found.push(connection);
-      }
-    };
-    read(this.plan.conns, abi.CONN_SIZE, abi.SB_CONN_HIGH);
-    read(this.plan.conns6, abi.CONN6_SIZE, abi.SB_CONN6_HIGH);
-    return found;
+    return readConnections(this.#view, this.plan, now);
   }
 
   /** Number of connections, of both families. */
