@@ -11,7 +11,7 @@ import { Descriptor, Scratch } from '../descriptor';
 import { endsOdd, isIncomplete } from '../flow/reassembly';
 import { answerParameterProblem } from '../forward/answer';
 import { routeTypeAny } from '../net/hop';
-import { foundFragment, foundProtocol, isLaterFragment6, walkExtensions } from '../wire/extension';
+import { foundFragment, foundProtocol, isLaterFragment6, protocolBehindCut, walkExtensions } from '../wire/extension';
 import { HEADER_FIELD, INCOMPLETE_HEADERS } from '../wire/icmpv6';
 import { IPV6_PAYLOAD_LENGTH } from '../wire/ipv6';
 import { hasPorts } from '../wire/ports';
@@ -28,8 +28,9 @@ export function answerFragment(frame: Descriptor, packet: Scratch): void {
     if (hasPorts(protocol) || protocol == Protocol.Icmpv6) return;
     answerParameterProblem(frame, packet, INCOMPLETE_HEADERS, 0);
   } else if (endsOdd(packet.ip, found, total)) {
-    // IPVS, which comes before the host, drops what of an ICMPv6 message is not its beginning.
+    // IPVS, which comes before the host, drops what of an ICMPv6 message is not its beginning, or ends before it.
     if (foundProtocol(found) == Protocol.Icmpv6 && isLaterFragment6(packet.ip + foundFragment(found))) return;
+    if (protocolBehindCut(packet.ip, packet.ip + total) == Protocol.Icmpv6) return;
     answerParameterProblem(frame, packet, HEADER_FIELD, <u32>IPV6_PAYLOAD_LENGTH);
   }
 }

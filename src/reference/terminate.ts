@@ -34,7 +34,10 @@ export function leaveTunnel(host: Host, received: Received): Arrival | Judgement
   if (isGue ? !isGuePort(host, packet, upper.bytes) : !isTunnelProtocol(upper.protocol)) return undefined;
   // A checksum outside that is only begun is finished now: it is verified next.
   const outer = isGue && received.partialChecksum ? finished(packet) : packet;
-  const device = tunnelDevice(host, packet, isGue ? (upper.bytes[GUE_PROTOCOL] ?? 0) : upper.protocol);
+  const carried = isGue ? (upper.bytes[GUE_PROTOCOL] ?? 0) : upper.protocol;
+  // Of what is in GUE only IP is taken out.
+  if (isGue && carried === UPPER.gre) return undefined;
+  const device = tunnelDevice(host, packet, carried);
   if (device === undefined) return undefined;
   const inner = decapsulate(outer);
   if (typeof inner === 'string') return drop(inner);

@@ -223,6 +223,20 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces, ['forward routed', 'forward fragment']);
   });
 
+  it('GUE that carries GRE is left to the host', () => {
+    const outer = { source: CLIENT, destination: '10.0.0.1', sport: 40_000, dport: FOU_PORT };
+    const inner = gre({ source: CLIENT, destination: '10.0.0.1' }, request('udp')).subarray(20);
+    const packet = udp({ ...outer, payload: join(Uint8Array.of(0, 47, 0, 0), inner) });
+    expectLast({ network: TUNNELS }, [fromClient(packet)], ['local local-delivery']);
+  });
+
+  it('nobody hears of a first fragment that ends within an extension header before ICMPv6, but of one before another', () => {
+    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
+    const cut = (next: number) => fromClient(piece6(60, 0, true, Uint8Array.of(next, 0, 1, 4, 0, 0, 0)));
+    expectLast(around, [cut(58)], ['drop fragment-malformed']);
+    expectLast(around, [cut(6)], ['drop fragment-malformed', 'forward parameter-problem']);
+  });
+
   it('a sender of IPv6 hears about its later fragments, too', () => {
     const later = piece6(17, 8, false, counting(24), 1, SERVERS6[1]);
     expectLast({}, [fromClient(later)], ['drop ttl-exceeded', 'forward time-exceeded']);
