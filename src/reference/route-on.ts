@@ -93,15 +93,15 @@ function leave(
   const { interface: device } = received;
   const begun = received.partialChecksum;
   const partialChecksum = reason === 'routed' ? begun : unfinishedAfter(packet, begun);
-  // A whole that must not be cut was not sent like this, and will not be: its fragments were.
-  if (arrival?.family === 4 && arrival.dontFragment && reason !== 'snat-in') {
-    const quoted = isIpv6(packet) ? packet : withChecksum(packet);
-    return drop('too-big', answer(host, 'fragmentation-needed', quoted, device, route.mtu));
-  }
   // The address that the packet leaves from is recorded: its new source if it was given one, but by SNAT.
   const isRouters = reason === 'snat-in' || packet.source === received.packet.source;
   const leavesFrom = isRouters ? route.source : packet.source;
   const leaving = recorded(packet, received, leavesFrom);
+  // A whole that must not be cut was not sent like this, and will not be: its fragments were.
+  if (arrival?.family === 4 && arrival.dontFragment && reason !== 'snat-in') {
+    const quoted = isIpv6(leaving) ? leaving : withChecksum(leaving);
+    return drop('too-big', answer(host, 'fragmentation-needed', quoted, device, route.mtu));
+  }
   return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
 }
 
