@@ -58,10 +58,13 @@ export function answerTimeExceeded(frame: Descriptor, packet: Scratch, link: u32
   else answer4(frame, packet, TIME_EXCEEDED, 0, 0, Reason.TimeExceeded);
 }
 
-/** Sends fragmentation needed (3/4) or packet too big (2/0) with the MTU of the next hop (RFC 1191 §4, RFC 4443 §3.2). */
-export function answerTooBig(frame: Descriptor, packet: Scratch, mtu: u32): void {
+/**
+ * Sends fragmentation needed (3/4) or packet too big (2/0) with the MTU of the next hop (RFC 1191 §4, RFC 4443 §3.2); the
+ * packet's options may be `filled` already.
+ */
+export function answerTooBig(frame: Descriptor, packet: Scratch, mtu: u32, filled: bool = false): void {
   if (packet.isV6) answer6(frame, packet, v6.PACKET_TOO_BIG, 0, mtu, Reason.FragmentationNeeded);
-  else answer4(frame, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, mtu, Reason.FragmentationNeeded);
+  else answer4(frame, packet, DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, mtu, Reason.FragmentationNeeded, filled);
 }
 
 /** Sends port unreachable (3/3; 1/4). */
@@ -105,7 +108,15 @@ function answerUnreachable(frame: Descriptor, packet: Scratch, code: u32, code6:
 }
 
 /** Makes an error about an IPv4 packet and sends it to where that came from, if it may and can be sent. */
-function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest: u32, reason: Reason): void {
+function answer4(
+  cause: Descriptor,
+  packet: Scratch,
+  type: u32,
+  code: u32,
+  rest: u32,
+  reason: Reason,
+  filled: bool = false,
+): void {
   const offending = packet.header;
   if (offending.isLaterFragment || isAboutError(packet) || isForMany(offending.destinationBE)) return;
   // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
@@ -115,7 +126,7 @@ function answer4(cause: Descriptor, packet: Scratch, type: u32, code: u32, rest:
   let options: u32 = 0;
   let toBE = offending.sourceBE;
   if (echoes) {
-    recordReceived(packet);
+    if (!filled) recordReceived(packet);
     if (reason == Reason.HostUnreachable && !recordAgain(packet)) return;
     options = gatherEcho(offending, reason == Reason.ParameterProblem ? rest >> 24 : offending.headerLength);
     toBE = echoTo();

@@ -272,7 +272,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
  */
 export function passOn(frame: Descriptor, packet: Scratch, hop: Hop, reason: Reason): void {
   if (!packet.isV6 && packet.isReassembled && (packet.header.fragmentBE & DF_BE) != 0) {
-    answerTooBig(frame, packet, hop.mtu);
+    answerTooBig(frame, packet, hop.mtu, true);
     frame.judge(Verdict.Drop, Reason.TooBig);
     return;
   }

@@ -223,23 +223,38 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces, ['forward routed', 'forward fragment']);
   });
 
-  it('what came in pieces that must not be cut is quoted as it would have left, with the address recorded that it leaves from', () => {
-    const pieces = [
-      '4700003c000060004006f9650a0000020a01004d070704000000000000500051000003e8000007d05002faf03d5700004f5054494f4e53207369703a',
-      '47000033000040044006196b0a0000020a01004d070704000000000061205349502f322e300d0a43616c6c2d49443a20610d0a',
-    ].map((packet) => fromClient(hex(packet)));
-    for (const director of both({})) {
-      const [held, dropped, told] = pieces.flatMap((frame) => director.send(frame, 'cli', 0));
-      expect([held?.reason, dropped?.reason, told?.reason]).toEqual([
-        'fragment-held',
-        'too-big',
-        'fragmentation-needed',
-      ]);
-      // Record route: in the answer, and in what it quotes.
-      const from = (at: number) => toHex(told!.frame.subarray(14 + at, 14 + at + 7));
-      expect([from(20), from(28 + 8 + 20)]).toEqual(['0707080a010001', '0707080a010001']);
-    }
-  });
+  it.each([
+    ['no room for another', '07070400000000', '0707080a010001'],
+    ['room', '070b040000000000000000', '070b080a01000100000000'],
+  ])(
+    'what came in pieces that must not be cut is quoted as it would have left, its way recorded once: %s',
+    (_, given, left) => {
+      const options = hex(`${given}00`);
+      const whole = udp({
+        source: CLIENT,
+        destination: '10.1.0.77',
+        sport: 1,
+        dport: 2,
+        options,
+        payload: counting(40),
+      });
+      whole[6]! |= 0x40;
+      const pieces = fragmentsOf(fixIpv4(whole), [24]).map((piece) => {
+        piece[6]! |= 0x40;
+        return fromClient(fixIpv4(piece));
+      });
+      for (const director of both({})) {
+        const [held, dropped, told] = pieces.flatMap((frame) => director.send(frame, 'cli', 0));
+        expect([held?.reason, dropped?.reason, told?.reason]).toEqual([
+          'fragment-held',
+          'too-big',
+          'fragmentation-needed',
+        ]);
+        const quoted = told!.frame.subarray(14 + 20 + options.length + 8);
+        expect(toHex(quoted.subarray(20, 20 + options.length - 1))).toBe(left);
+      }
+    },
+  );
 
   it('GUE that carries GRE is left to the host', () => {
     const outer = { source: CLIENT, destination: '10.0.0.1', sport: 40_000, dport: FOU_PORT };
