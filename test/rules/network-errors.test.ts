@@ -2,16 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RuleError } from '../../src/rules/ipvsadm.js';
 import { networkFromJson, parseNetwork } from '../../src/rules/network.js';
-
-const eth0 = {
-  ifname: 'eth0',
-  flags: ['BROADCAST', 'UP', 'LOWER_UP'],
-  mtu: 1500,
-  operstate: 'UP',
-  link_type: 'ether',
-  address: '02:00:00:00:00:01',
-  addr_info: [{ family: 'inet', local: '10.0.0.1', prefixlen: 24, scope: 'global' }],
-};
+import { ETH0 } from './network.js';
 
 describe('errors in a text', () => {
   const place = (text: string) => {
@@ -25,7 +16,7 @@ describe('errors in a text', () => {
     }
     throw new Error('taken');
   };
-  const text = (route: string) => `{\n "addr": [${JSON.stringify(eth0)}],\n "route": [\n  ${route}\n ]\n}\n`;
+  const text = (route: string) => `{\n "addr": [${JSON.stringify(ETH0)}],\n "route": [\n  ${route}\n ]\n}\n`;
 
   it('name file, line, column and path', () => {
     expect(place(text('{"dst":"10.0.0.0/33","dev":"eth0"}'))).toEqual([

@@ -1,29 +1,10 @@
 /** Interfaces of what iproute2 printed. */
 import { describe, expect, it } from 'vitest';
-import { IpvsError } from '../../src/errors.js';
 import { networkFromJson } from '../../src/rules/network.js';
+import { ETH0, type Json, LO, refusal } from './network.js';
 
-type Json = Record<string, unknown>;
-
-const lo = {
-  ifname: 'lo',
-  flags: ['LOOPBACK', 'UP'],
-  mtu: 65536,
-  operstate: 'UNKNOWN',
-  link_type: 'loopback',
-  address: '00:00:00:00:00:00',
-};
-const eth0 = {
-  ifname: 'eth0',
-  flags: ['BROADCAST', 'UP', 'LOWER_UP'],
-  mtu: 1500,
-  operstate: 'UP',
-  link_type: 'ether',
-  address: '02:00:00:00:00:01',
-  addr_info: [{ family: 'inet', local: '10.0.0.1', prefixlen: 24, scope: 'global' }],
-};
 const vlan = {
-  ...eth0,
+  ...ETH0,
   ifname: 'eth0.10',
   link: 'eth0',
   addr_info: [{ family: 'inet', local: '10.10.0.1', prefixlen: 24 }],
@@ -40,21 +21,10 @@ const ether = {
 
 const interfacesOf = (addr: Json[], link?: Json[]) => networkFromJson({ addr, ...(link && { link }) }).interfaces;
 
-function refusal(value: unknown): string {
-  try {
-    networkFromJson(value, 'net.json');
-  } catch (error) {
-    expect(error).toBeInstanceOf(IpvsError);
-    expect((error as IpvsError).code).toBe('BAD_INPUT');
-    return (error as IpvsError).message;
-  }
-  throw new Error(`taken: ${JSON.stringify(value)}`);
-}
-
 describe('interfaces', () => {
   it('come from addr alone or from link alone', () => {
-    expect(interfacesOf([lo, eth0])[1]).toEqual(ether);
-    const { addr_info: _, ...bare } = eth0;
+    expect(interfacesOf([LO, ETH0])[1]).toEqual(ether);
+    const { addr_info: _, ...bare } = ETH0;
     expect(networkFromJson({ link: [bare] }).interfaces).toEqual([{ ...ether, addresses: [] }]);
   });
 
@@ -63,7 +33,7 @@ describe('interfaces', () => {
     const both = interfacesOf(
       [plain],
       [
-        { ...eth0, addr_info: undefined },
+        { ...ETH0, addr_info: undefined },
         { ...vlan, addr_info: undefined },
       ],
     );
@@ -74,7 +44,7 @@ describe('interfaces', () => {
   });
 
   it('are up when the flag says so and the state does not object', () => {
-    const up = (given: Json) => interfacesOf([{ ...eth0, ...given }])[0]!.up;
+    const up = (given: Json) => interfacesOf([{ ...ETH0, ...given }])[0]!.up;
     expect(up({})).toBe(true);
     expect(up({ operstate: 'UNKNOWN' })).toBe(true);
     expect(up({ flags: undefined })).toBe(true);
@@ -86,8 +56,8 @@ describe('interfaces', () => {
 
   it('know VLANs, raw interfaces and tunnels, and leave out what they cannot be', () => {
     const kinds = interfacesOf([
-      lo,
-      eth0,
+      LO,
+      ETH0,
       vlan,
       { ifname: 'wg0', mtu: 1420, link_type: 'none', address: undefined },
       { ifname: 'tunl0', mtu: 1480, link_type: 'ipip', address: '0.0.0.0', flags: ['NOARP', 'UP'] },
@@ -117,7 +87,7 @@ describe('interfaces', () => {
       { family: 'inet6', local: 'fd00::1', prefixlen: 64 },
       { family: 'mpls', local: '7' },
     ];
-    expect(interfacesOf([{ ...eth0, addr_info }])[0]!.addresses).toEqual(['10.5.0.1/32', 'fd00::1/64']);
+    expect(interfacesOf([{ ...ETH0, addr_info }])[0]!.addresses).toEqual(['10.5.0.1/32', 'fd00::1/64']);
   });
 
   it.each<[unknown, string]>([
@@ -129,54 +99,54 @@ describe('interfaces', () => {
       'net.json: routes: expected one of addr, link, route, neigh, fou, ip_vs_ftp, got "routes"',
     ],
     [{ addr: {} }, 'net.json: addr: expected a list, got {}'],
-    [{ addr: [lo, 'eth0'] }, 'net.json: addr[1]: expected an object, got "eth0"'],
+    [{ addr: [LO, 'eth0'] }, 'net.json: addr[1]: expected an object, got "eth0"'],
     [
-      { addr: [{ ...eth0, ifname: undefined }] },
+      { addr: [{ ...ETH0, ifname: undefined }] },
       'net.json: addr[0].ifname: expected the name of an interface, got nothing',
     ],
-    [{ addr: [eth0, lo, eth0] }, 'net.json: addr[2]: expected each interface once, got "eth0" again'],
+    [{ addr: [ETH0, LO, ETH0] }, 'net.json: addr[2]: expected each interface once, got "eth0" again'],
     [
-      { addr: [{ ...eth0, link_type: undefined }] },
+      { addr: [{ ...ETH0, link_type: undefined }] },
       'net.json: addr[0].link_type: expected a link type such as ether, got nothing',
     ],
     [
-      { addr: [{ ...eth0, address: '02:00' }] },
+      { addr: [{ ...ETH0, address: '02:00' }] },
       'net.json: addr[0].address: expected a MAC such as 02:00:00:00:00:01, got "02:00"',
     ],
     [
-      { addr: [{ ...eth0, address: undefined }] },
+      { addr: [{ ...ETH0, address: undefined }] },
       'net.json: addr[0].address: expected a MAC as a string, got undefined',
     ],
-    [{ addr: [{ ...eth0, mtu: '1500' }] }, 'net.json: addr[0].mtu: expected an MTU of 68 to 65536, got "1500"'],
-    [{ addr: [{ ...eth0, mtu: 67 }] }, 'net.json: addr[0].mtu: expected an MTU of 68 to 65536, got 67'],
-    [{ addr: [{ ...eth0, flags: 'UP' }] }, 'net.json: addr[0].flags: expected a list, got "UP"'],
+    [{ addr: [{ ...ETH0, mtu: '1500' }] }, 'net.json: addr[0].mtu: expected an MTU of 68 to 65536, got "1500"'],
+    [{ addr: [{ ...ETH0, mtu: 67 }] }, 'net.json: addr[0].mtu: expected an MTU of 68 to 65536, got 67'],
+    [{ addr: [{ ...ETH0, flags: 'UP' }] }, 'net.json: addr[0].flags: expected a list, got "UP"'],
     [
-      { addr: [{ ...eth0, addr_info: [{ family: 'inet', local: 'x', prefixlen: 24 }] }] },
+      { addr: [{ ...ETH0, addr_info: [{ family: 'inet', local: 'x', prefixlen: 24 }] }] },
       'net.json: addr[0].addr_info[0].local: expected an IPv4 address such as 10.0.0.1, got "x"',
     ],
     [
-      { addr: [{ ...eth0, addr_info: [{ family: 'inet', local: '10.0.0.1', prefixlen: 33 }] }] },
+      { addr: [{ ...ETH0, addr_info: [{ family: 'inet', local: '10.0.0.1', prefixlen: 33 }] }] },
       'net.json: addr[0].addr_info[0].prefixlen: expected a prefix length of 0 to 32, got 33',
     ],
     [
-      { addr: [{ ...eth0, addr_info: [{ family: 'inet6', local: '10.0.0.1', prefixlen: 64 }] }] },
+      { addr: [{ ...ETH0, addr_info: [{ family: 'inet6', local: '10.0.0.1', prefixlen: 64 }] }] },
       'net.json: addr[0].addr_info[0].local: expected an IPv6 address such as fd00::1, got "10.0.0.1"',
     ],
     [{ addr: [vlan] }, 'net.json: addr[0].link: expected the name of an Ethernet interface, got "eth0"'],
     [
-      { addr: [eth0, { ...vlan, link: undefined }] },
+      { addr: [ETH0, { ...vlan, link: undefined }] },
       "net.json: addr[1].link: expected the name of the VLAN's parent, got nothing",
     ],
     [
-      { addr: [eth0], link: [{ ...vlan, linkinfo: { info_kind: 'vlan', info_data: { id: 4095 } } }] },
+      { addr: [ETH0], link: [{ ...vlan, linkinfo: { info_kind: 'vlan', info_data: { id: 4095 } } }] },
       'net.json: link[0].linkinfo.info_data.id: expected a VLAN ID of 1 to 4094, got 4095',
     ],
     [
-      { addr: [eth0, { ...vlan, linkinfo: { info_kind: 'vlan' } }] },
+      { addr: [ETH0, { ...vlan, linkinfo: { info_kind: 'vlan' } }] },
       'net.json: addr[1].linkinfo.info_data: expected an object, got nothing',
     ],
     [
-      { addr: [eth0, { ...vlan, linkinfo: { info_kind: 'vlan', info_data: { protocol: '802.1ad', id: 5 } } }] },
+      { addr: [ETH0, { ...vlan, linkinfo: { info_kind: 'vlan', info_data: { protocol: '802.1ad', id: 5 } } }] },
       'net.json: addr[1].linkinfo.info_data.protocol: expected 802.1Q, got "802.1ad": not handled by this version',
     ],
   ])('refuse %j', (value, message) => {

@@ -1,42 +1,14 @@
+/** Routes, neighbours and GUE ports of what iproute2 printed. */
 import { describe, expect, it } from 'vitest';
-import { IpvsError } from '../../src/errors.js';
 import { networkFromJson } from '../../src/rules/network.js';
+import { ETH0, type Json, LO, refusal } from './network.js';
 
-type Json = Record<string, unknown>;
-
-const lo = {
-  ifname: 'lo',
-  flags: ['LOOPBACK', 'UP'],
-  mtu: 65536,
-  operstate: 'UNKNOWN',
-  link_type: 'loopback',
-  address: '00:00:00:00:00:00',
-};
 const eth0 = {
-  ifname: 'eth0',
-  flags: ['BROADCAST', 'UP', 'LOWER_UP'],
-  mtu: 1500,
-  operstate: 'UP',
-  link_type: 'ether',
-  address: '02:00:00:00:00:01',
-  addr_info: [
-    { family: 'inet', local: '10.0.0.1', prefixlen: 24, scope: 'global' },
-    { family: 'inet6', local: 'fd00::1', prefixlen: 64, scope: 'global' },
-  ],
+  ...ETH0,
+  addr_info: [...ETH0.addr_info, { family: 'inet6', local: 'fd00::1', prefixlen: 64, scope: 'global' }],
 };
-const routesOf = (...route: Json[]) => networkFromJson({ addr: [lo, eth0], route }).routes;
-const neighboursOf = (...neigh: Json[]) => networkFromJson({ addr: [lo, eth0], neigh }).neighbours;
-
-function refusal(value: unknown): string {
-  try {
-    networkFromJson(value, 'net.json');
-  } catch (error) {
-    expect(error).toBeInstanceOf(IpvsError);
-    expect((error as IpvsError).code).toBe('BAD_INPUT');
-    return (error as IpvsError).message;
-  }
-  throw new Error(`taken: ${JSON.stringify(value)}`);
-}
+const routesOf = (...route: Json[]) => networkFromJson({ addr: [LO, eth0], route }).routes;
+const neighboursOf = (...neigh: Json[]) => networkFromJson({ addr: [LO, eth0], neigh }).neighbours;
 
 describe('routes', () => {
   it('keep what forwarding needs', () => {
@@ -171,7 +143,7 @@ describe('routes', () => {
     const gre0 = { ifname: 'gre0', mtu: 1476, link_type: 'gre' };
     const ib0 = { ifname: 'ib0', mtu: 2044, link_type: 'infiniband' };
     const first = { dst: '10.0.0.0/24', dev: 'eth0' };
-    expect(refusal({ addr: [lo, eth0, gre0, ib0], route: [first, route] })).toBe(`net.json: route[1].${message}`);
+    expect(refusal({ addr: [LO, eth0, gre0, ib0], route: [first, route] })).toBe(`net.json: route[1].${message}`);
   });
 
   it('that the kernel adds for the addresses of tunnels are passed over', () => {
@@ -229,12 +201,12 @@ describe('neighbours', () => {
     [{ dst: '10.0.0.2', dev: 'eth0', state: ['REACHABLE'] }, 'lladdr: expected a MAC as a string, got undefined'],
     [{ dst: '10.0.0.2', dev: 'eth0', lladdr: '1' }, 'lladdr: expected a MAC such as 02:00:00:00:00:01, got "1"'],
   ])('refuse %j', (neighbour, message) => {
-    expect(refusal({ addr: [lo, eth0], neigh: [neighbour] })).toBe(`net.json: neigh[0].${message}`);
+    expect(refusal({ addr: [LO, eth0], neigh: [neighbour] })).toBe(`net.json: neigh[0].${message}`);
   });
 });
 
 describe('GUE ports', () => {
-  const fouOf = (...fou: Json[]) => networkFromJson({ addr: [lo, eth0], fou }).fou;
+  const fouOf = (...fou: Json[]) => networkFromJson({ addr: [LO, eth0], fou }).fou;
 
   it('keep port and family', () => {
     expect(fouOf()).toBeUndefined();
@@ -259,6 +231,6 @@ describe('GUE ports', () => {
     [{ gue: null }, '.port: expected a port of 1 to 65535, got nothing'],
     [{ port: 6080, gue: null, family: 'mpls' }, '.family: expected inet or inet6, got "mpls"'],
   ])('refuse %j', (fou, message) => {
-    expect(refusal({ addr: [lo, eth0], fou: [fou] })).toBe(`net.json: fou[0]${message}`);
+    expect(refusal({ addr: [LO, eth0], fou: [fou] })).toBe(`net.json: fou[0]${message}`);
   });
 });

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { prefixBytes } from '../../src/address.js';
 import { networkFromJson, networkFromScenario, parseNetwork } from '../../src/rules/network.js';
 import { fixture, kernelFile, SCENARIOS } from './model.js';
-
-type Json = Record<string, unknown>;
+import type { Json } from './network.js';
 
 describe('what iproute2 printed', () => {
   it('becomes a network', () => {
