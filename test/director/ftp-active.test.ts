@@ -1,12 +1,9 @@
 /** FTP's helper for NAT: active mode, which commands it takes, and the entries that it makes. */
 import { describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/core.js';
-import { left, Session, type SessionOptions } from '../support/ftp.js';
+import { left, PASSIVE, Session, type SessionOptions, textOf } from '../support/ftp.js';
 import { CLIENT, judged, SERVERS, VIP } from '../support/lab.js';
 import { ACK, SYN } from '../support/packets.js';
-
-const text = (outcome: ReturnType<typeof left>): string => (typeof outcome === 'string' ? outcome : outcome.text);
-const PASSIVE = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
 
 describe.each(BINARIES)('%s', (binary) => {
   const opened = (options: SessionOptions = {}) => new Session({ binary, ...options }).open();
@@ -21,7 +18,7 @@ describe.each(BINARIES)('%s', (binary) => {
       'eprt !1!010.0.0.2!37005!',
     ])('%j goes on as it is, and the server may call', (command) => {
       const session = opened();
-      expect(text(left(session.toServer({ text: command })))).toBe(command);
+      expect(textOf(left(session.toServer({ text: command })))).toBe(command);
       expect(session.calls()).toEqual([CALL]);
       const call = session.toClient({ sport: 20, dport: 37_005, flags: SYN });
       expect(left(call)).toMatchObject({ source: VIP, sport: 20, dport: 37_005, right: true });
@@ -61,7 +58,7 @@ describe.each(BINARIES)('%s', (binary) => {
       const session = opened();
       session.toServer({ text: 'PASV\r\n' });
       session.toServer({ text: 'PORT 10,0,0,2,144,141\r\n' });
-      expect(text(left(session.toClient({ text: PASSIVE })))).toBe(PASSIVE);
+      expect(textOf(left(session.toClient({ text: PASSIVE })))).toBe(PASSIVE);
     });
 
     it.each([
@@ -83,7 +80,7 @@ describe.each(BINARIES)('%s', (binary) => {
       'EPSV ALL\r\nEPRT |1|10.0.0.2|37005|',
     ])('is not taken: %j', (command) => {
       const session = opened();
-      expect(text(left(session.toServer({ text: command })))).toBe(command);
+      expect(textOf(left(session.toServer({ text: command })))).toBe(command);
       expect(session.calls()).toEqual([]);
     });
 

@@ -1,13 +1,10 @@
 /** FTP's helper for NAT of IPv6: commands and replies, and the addresses in them. */
 import { describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/core.js';
-import { left, Session, type SessionOptions } from '../support/ftp.js';
+import { EXTENDED, left, PASSIVE, Session, type SessionOptions, textOf } from '../support/ftp.js';
 import { CLIENT6, SERVERS6 } from '../support/lab.js';
 import { ACK, SYN } from '../support/packets.js';
 
-const text = (outcome: ReturnType<typeof left>): string => (typeof outcome === 'string' ? outcome : outcome.text);
-const PASSIVE = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
-const EXTENDED = '229 Entering Extended Passive Mode (|||40000|)\r\n';
 const WAITING6 = `${CLIENT6} 0 > 40000 > ${SERVERS6[0]} 40000 LISTEN`;
 
 describe.each(BINARIES)('%s', (binary) => {
@@ -75,7 +72,7 @@ describe.each(BINARIES)('%s', (binary) => {
     ])('no address: %j', (address) => {
       const session = opened6();
       const reply = `229 (|2|${address}|40000|)\r\n`;
-      expect(text(session.reply('EPSV\r\n', reply))).toBe(reply);
+      expect(textOf(session.reply('EPSV\r\n', reply))).toBe(reply);
       expect(session.calls()).toEqual([]);
     });
 
@@ -91,7 +88,7 @@ describe.each(BINARIES)('%s', (binary) => {
       '%j is not of it',
       (command) => {
         const session = opened6();
-        for (const reply of [PASSIVE, EXTENDED]) expect(text(session.reply(command, reply))).toBe(reply);
+        for (const reply of [PASSIVE, EXTENDED]) expect(textOf(session.reply(command, reply))).toBe(reply);
         expect(session.calls()).toEqual([]);
       },
     );

@@ -1,14 +1,19 @@
 /** FTP's helper for NAT (ip_vs_ftp): passive mode, which commands and replies it takes, and the entries that it makes. */
 import { describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/core.js';
-import { CLIENT_ISN, left, SERVER_ISN, Session, type SessionOptions } from '../support/ftp.js';
+import {
+  CLIENT_ISN,
+  EXTENDED,
+  left,
+  PASSIVE,
+  SERVER_ISN,
+  Session,
+  type SessionOptions,
+  textOf,
+  WAITING,
+} from '../support/ftp.js';
 import { CLIENT, judged, SERVERS, VIP } from '../support/lab.js';
 import { ACK, FIN, SYN } from '../support/packets.js';
-
-const text = (outcome: ReturnType<typeof left>): string => (typeof outcome === 'string' ? outcome : outcome.text);
-const PASSIVE = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
-const EXTENDED = '229 Entering Extended Passive Mode (|||40000|)\r\n';
-const WAITING = `${CLIENT} 0 > 40000 > ${SERVERS[0]} 40000 LISTEN`;
 
 describe.each(BINARIES)('%s', (binary) => {
   const opened = (options: SessionOptions = {}) => new Session({ binary, ...options }).open();
@@ -61,7 +66,7 @@ describe.each(BINARIES)('%s', (binary) => {
       ['with more numbers behind', 'PASV\r\n', '227 (10,1,0,11,156,64,7)\r\n', '227 (10,0,0,100,156,64,7)\r\n'],
     ])('%s', (_, command, reply, expected) => {
       const session = opened();
-      expect(text(session.reply(command, reply))).toBe(expected);
+      expect(textOf(session.reply(command, reply))).toBe(expected);
       expect(session.calls()).toEqual([WAITING]);
     });
 
@@ -80,21 +85,21 @@ describe.each(BINARIES)('%s', (binary) => {
       ['the number alone', 'PASV\r\n', '227 '],
     ])('is not taken: %s', (_, command, reply) => {
       const session = opened();
-      expect(text(session.reply(command, reply))).toBe(reply);
+      expect(textOf(session.reply(command, reply))).toBe(reply);
       expect(session.calls()).toEqual([]);
     });
 
     it('waits for its reply past others', () => {
       const session = opened();
       session.reply('PASV\r\n', '220 later\r\n');
-      expect(text(left(session.toClient({ text: PASSIVE })))).toContain('10,0,0,100');
+      expect(textOf(left(session.toClient({ text: PASSIVE })))).toContain('10,0,0,100');
     });
 
     it('one reply is taken, until the next command', () => {
       const session = opened();
       session.reply('PASV\r\n', PASSIVE);
-      expect(text(left(session.toClient({ text: PASSIVE })))).toBe(PASSIVE);
-      expect(text(session.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
+      expect(textOf(left(session.toClient({ text: PASSIVE })))).toBe(PASSIVE);
+      expect(textOf(session.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
       expect(session.calls()).toEqual([WAITING]);
     });
 
@@ -136,7 +141,7 @@ describe.each(BINARIES)('%s', (binary) => {
       expect(session.calls()).toEqual([]);
       const closing = opened();
       closing.toServer({ text: 'PASV\r\n', flags: ACK | FIN });
-      expect(text(left(closing.toClient({ text: PASSIVE })))).toBe(PASSIVE);
+      expect(textOf(left(closing.toClient({ text: PASSIVE })))).toBe(PASSIVE);
     });
 
     it('a client that calls from port 0 is one, and its entry is found by nobody then', () => {
@@ -186,7 +191,7 @@ describe.each(BINARIES)('%s', (binary) => {
       ['a reply to PASV', 'EPSV\r\n', PASSIVE],
     ])('is not taken: %s', (_, command, reply) => {
       const session = opened();
-      expect(text(session.reply(command, reply))).toBe(reply);
+      expect(textOf(session.reply(command, reply))).toBe(reply);
       expect(session.calls()).toEqual([]);
     });
   });

@@ -6,6 +6,7 @@ import {
   begun,
   CLIENT_ISN,
   left,
+  PASSIVE,
   SERVER_ISN,
   type SegmentWords,
   Session,
@@ -15,10 +16,9 @@ import {
 import { fromServer, judged, SERVERS } from '../support/lab.js';
 import { ACK, FIN, RST, SYN } from '../support/packets.js';
 
-/** 47 bytes, of which the service's address makes 48. */
-const REPLY = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
+/** PASSIVE has 47 bytes, of which the service's address makes 48. */
 const GROWTH = 1;
-const NEXT = SERVER_ISN + REPLY.length;
+const NEXT = SERVER_ISN + PASSIVE.length;
 const SHORT = '227 (1,1,1,1,9,9)\r\n';
 const SHORT_GROWTH = 3;
 
@@ -36,7 +36,7 @@ describe.each(BINARIES)('%s', (binary) => {
   const grown = (more: SessionOptions = {}) => {
     const session = new Session({ binary, ...more }).open();
     session.toServer({ text: 'PASV\r\n' });
-    session.toClient({ text: REPLY });
+    session.toClient({ text: PASSIVE });
     return session;
   };
   const toClient = (session: Session, words: SegmentWords) => left(session.toClient(words));
@@ -92,7 +92,7 @@ describe.each(BINARIES)('%s', (binary) => {
   it('a reply that is sent again is rewritten again only after a command, and counts once', () => {
     const session = grown();
     session.toServer({ text: 'PASV\r\n' });
-    expect(toClient(session, { text: REPLY })).toMatchObject({ seq: SERVER_ISN, right: true });
+    expect(toClient(session, { text: PASSIVE })).toMatchObject({ seq: SERVER_ISN, right: true });
     expect(toClient(session, { seq: NEXT })).toMatchObject({ seq: NEXT + GROWTH });
   });
 
@@ -125,8 +125,8 @@ describe.each(BINARIES)('%s', (binary) => {
     const session = new Session({ binary }).open();
     session.toServer({ text: 'PASV\r\n' });
     const seq = 0xffff_fff0;
-    expect(toClient(session, { seq, text: REPLY })).toMatchObject({ seq, right: true });
-    const next = (seq + REPLY.length) >>> 0;
+    expect(toClient(session, { seq, text: PASSIVE })).toMatchObject({ seq, right: true });
+    const next = (seq + PASSIVE.length) >>> 0;
     expect(toClient(session, { seq: next })).toMatchObject({ seq: next + GROWTH, right: true });
     expect(toServer(session, { ack: next + GROWTH })).toMatchObject({ ack: next, right: true });
     expect(toServer(session, { ack: seq })).toMatchObject({ ack: seq, right: true });
@@ -188,8 +188,8 @@ describe.each(BINARIES)('%s', (binary) => {
       const session = new Session({ binary }).open();
       const bytes = () => session.director.services()[0]?.stats.outBytes ?? 0n;
       const before = bytes();
-      session.reply('PASV\r\n', REPLY);
-      expect(bytes() - before).toBe(BigInt(40 + REPLY.length + GROWTH));
+      session.reply('PASV\r\n', PASSIVE);
+      expect(bytes() - before).toBe(BigInt(40 + PASSIVE.length + GROWTH));
     });
 
     it.each([
@@ -199,7 +199,7 @@ describe.each(BINARIES)('%s', (binary) => {
     ])('to %i bytes of data and one, DF %s: %s', (length, df, expected) => {
       const session = new Session({ binary }).open();
       session.toServer({ text: 'PASV\r\n' });
-      const text = REPLY.padEnd(length, 'x');
+      const text = PASSIVE.padEnd(length, 'x');
       expect(judged(session.toClient({ text, df })).join(', ')).toBe(expected);
     });
 
@@ -207,7 +207,7 @@ describe.each(BINARIES)('%s', (binary) => {
       const session = new Session({ binary }).open();
       session.toServer({ text: 'PASV\r\n' });
       const ends = { source: SERVERS[0], destination: session.client, sport: 21, dport: 37_000 };
-      const text = REPLY.padEnd(200, 'x');
+      const text = PASSIVE.padEnd(200, 'x');
       const pieces = fragmentsOf(segment({ ...ends, seq: SERVER_ISN, ack: CLIENT_ISN, text }), [80, 120]);
       const outcomes = pieces.flatMap((piece) => session.director.send(fromServer(piece), 'srv', 0));
       const lengths = outcomes.filter(({ verdict }) => verdict === 'forward').map(({ frame }) => frame.length - 34);
@@ -250,7 +250,7 @@ describe.each(BINARIES)('%s', (binary) => {
     session.toServer({ text: 'PASV\r\n' });
     const ends = { source: SERVERS[0], destination: session.client, sport: 21, dport: 37_000 };
     for (const [words, seq] of [
-      [{ seq: SERVER_ISN, text: REPLY }, SERVER_ISN],
+      [{ seq: SERVER_ISN, text: PASSIVE }, SERVER_ISN],
       [{ seq: NEXT, text: 'abc' }, NEXT + GROWTH],
     ] as const) {
       const whole = segment({ ...ends, ack: CLIENT_ISN, ...words });

@@ -1,14 +1,9 @@
 /** FTP's helper for NAT: whose connections are read, and what becomes of their segments else. */
 import { describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/core.js';
-import { type left, Session, type SessionOptions } from '../support/ftp.js';
-import { CLIENT, judged, SERVERS, VIP, VIP6 } from '../support/lab.js';
+import { EXTENDED, PASSIVE, Session, type SessionOptions, textOf, WAITING } from '../support/ftp.js';
+import { judged, SERVERS, VIP, VIP6 } from '../support/lab.js';
 import { RST, SYN } from '../support/packets.js';
-
-const text = (outcome: ReturnType<typeof left>): string => (typeof outcome === 'string' ? outcome : outcome.text);
-const PASSIVE = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
-const EXTENDED = '229 Entering Extended Passive Mode (|||40000|)\r\n';
-const WAITING = `${CLIENT} 0 > 40000 > ${SERVERS[0]} 40000 LISTEN`;
 
 describe.each(BINARIES)('%s', (binary) => {
   const opened = (options: SessionOptions = {}) => new Session({ binary, ...options }).open();
@@ -16,16 +11,16 @@ describe.each(BINARIES)('%s', (binary) => {
   describe('whose connections are read', () => {
     it('none without the helper', () => {
       const session = opened({ ftp: undefined });
-      expect(text(session.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
+      expect(textOf(session.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
       session.toServer({ text: 'PORT 10,0,0,2,144,141\r\n' });
       expect(session.calls()).toEqual([]);
     });
 
     it('those of its ports', () => {
       const session = opened({ port: 2121, ftp: { ports: [21, 2121] } });
-      expect(text(session.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
+      expect(textOf(session.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
       const other = opened({ port: 2122, ftp: { ports: [21, 2121] } });
-      expect(text(other.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
+      expect(textOf(other.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
     });
 
     it('those of NAT', () => {
@@ -38,12 +33,12 @@ describe.each(BINARIES)('%s', (binary) => {
       const session = opened({ ftp: undefined });
       const { network } = session.director;
       session.director.setNetwork({ ...network, ip_vs_ftp: {} });
-      expect(text(session.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
+      expect(textOf(session.reply('PASV\r\n', PASSIVE))).toBe(PASSIVE);
       const other = opened();
       const { ip_vs_ftp, ...without } = other.director.network;
       expect(ip_vs_ftp).toEqual({});
       other.director.setNetwork(without);
-      expect(text(other.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
+      expect(textOf(other.reply('PASV\r\n', PASSIVE))).toContain('10,0,0,100');
     });
 
     it('a service of port 0 or of a mark, too', () => {

@@ -78,11 +78,11 @@ export function left(outcomes: readonly Outcome[]): Left | string {
   const [source, destination] = isV6 ? [words(8), words(24)] : [dots(12), dots(16)];
   const zeroed = tcp.slice();
   zeroed.set([0, 0], 16);
-  const expected = transportChecksum({ source: full(source), destination: full(destination) }, 6, zeroed);
+  const expected = transportChecksum({ source, destination }, 6, zeroed);
   const length = isV6 ? view.getUint16(4) + 40 : view.getUint16(2);
   const sum = isV6 ? 0 : headerSum(bytes.subarray(0, at));
   return {
-    source: full(source),
+    source,
     sport: view.getUint16(at),
     dport: view.getUint16(at + 2),
     seq: view.getUint32(at + 4),
@@ -93,7 +93,8 @@ export function left(outcomes: readonly Outcome[]): Left | string {
   };
 }
 
-const full = (address: string): string => address;
+/** The data of what left, or what became of it else. */
+export const textOf = (outcome: Left | string): string => (typeof outcome === 'string' ? outcome : outcome.text);
 
 function headerSum(header: Uint8Array): number {
   const view = new DataView(header.buffer, header.byteOffset);
@@ -119,7 +120,13 @@ export const CONTROL_PORT = 37_000;
 export const CLIENT_ISN = 1000;
 export const SERVER_ISN = 5000;
 
-/** A control connection that is established, unless `open` is false. */
+/** Replies of the server. */
+export const PASSIVE = '227 Entering Passive Mode (10,1,0,11,156,64).\r\n';
+export const EXTENDED = '229 Entering Extended Passive Mode (|||40000|)\r\n';
+/** The entry that waits for the client after either. */
+export const WAITING = `${CLIENT} 0 > 40000 > ${SERVERS[0]} 40000 LISTEN`;
+
+/** A control connection, from when it is opened. */
 export class Session {
   readonly director: Director;
   readonly client: string;
