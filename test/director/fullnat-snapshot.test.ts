@@ -4,11 +4,23 @@ import * as abi from '../../src/abi/memory.js';
 import { Director } from '../../src/director.js';
 import { decode, encode, type SectionName } from '../../src/snapshot/format.js';
 import { moduleOf } from '../support/core.js';
-import { answer, DPORT, ENDS, fullNat, keyOf, NOW, PLAN, read, request, restored, send } from '../support/fullnat.js';
+import {
+  answer,
+  DPORT,
+  ENDS,
+  FAMILIES,
+  fullNat,
+  keyOf,
+  NOW,
+  PLAN,
+  read,
+  request,
+  restored,
+  send,
+} from '../support/fullnat.js';
 import { ACK, RST } from '../support/packets.js';
 
 const LOCAL_PORTS = { first: 5000, last: 5005 };
-const FAMILIES = [4, 6] as const;
 
 /** Some connections of both families in mid-life, ports that were freed in another order, and a turn that is not the first one's. */
 function lived() {

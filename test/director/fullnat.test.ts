@@ -6,6 +6,7 @@ import {
   CPORT,
   DPORT,
   ENDS,
+  FAMILIES,
   FULLNAT_NETWORK,
   fullNat,
   keyOf,
@@ -18,8 +19,6 @@ import {
   VPORT,
 } from '../support/fullnat.js';
 import { ACK, counting, FIN, icmp, join, SYN } from '../support/packets.js';
-
-const FAMILIES = [4, 6] as const;
 
 describe.each(FAMILIES)('FullNAT of IPv%i', (family) => {
   const { client, vip, server, local, router } = ENDS[family];

@@ -20,9 +20,8 @@ import {
   VIP,
   type Words64,
 } from '../support/nat64.js';
-import { ACK, counting, hex, join, PSH, SYN, toHex } from '../support/packets.js';
+import { ACK, counting, hex, join, PSH, SYN, toHex, u32 } from '../support/packets.js';
 
-const u32 = (number: number): number => number >>> 0;
 const TOA = `fe149c41fd00${'00'.repeat(13)}02`;
 const V1 = new TextEncoder().encode(`PROXY TCP6 ${CLIENT} ${VIP} ${CPORT} ${VPORT}\r\n`);
 const v2 = (protocol: 1 | 2) =>

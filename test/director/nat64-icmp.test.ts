@@ -1,7 +1,7 @@
 /** NAT64: ICMP errors in the other family, byte by byte. */
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/director.js';
-import { NOW } from '../support/fullnat.js';
+import { NOW, PROTOCOLS } from '../support/fullnat.js';
 import {
   atClient,
   atServer,
@@ -22,10 +22,7 @@ import {
   VIP,
   type Words64,
 } from '../support/nat64.js';
-import { ACK, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, toHex } from '../support/packets.js';
-
-const u32 = (number: number): number => number >>> 0;
-const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
+import { ACK, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, toHex, u32 } from '../support/packets.js';
 
 /** A director with a connection, and what an error is about at each end; `delta`: of the client's numbers. */
 function begun(words: Words64 = {}, settings = {}, options = {}) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Director, Outcome } from '../../src/director.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { NOW } from '../support/fullnat.js';
+import { reasonsOf } from '../support/lab.js';
 import {
   atClient,
   atServer,
@@ -15,11 +16,9 @@ import {
   send64,
   sendAll,
 } from '../support/nat64.js';
-import { ACK, counting, toHex } from '../support/packets.js';
+import { ACK, counting, toHex, u32 } from '../support/packets.js';
 
-const u32 = (number: number): number => number >>> 0;
 const hexOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ frame }) => toHex(frame));
-const reasonsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ reason }) => reason);
 /** The MTU that an ICMPv6 error tells, or one of ICMP. */
 const toldBy = ({ frame }: Outcome): number =>
   new DataView(frame.buffer, frame.byteOffset).getUint32(frame[0]! >> 4 === 6 ? 44 : 24);

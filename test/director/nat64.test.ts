@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Director } from '../../src/director.js';
 import { moduleOf } from '../support/core.js';
-import { NOW, type Protocol } from '../support/fullnat.js';
+import { NOW, PROTOCOLS, type Protocol } from '../support/fullnat.js';
 import {
   atClient,
   atServer,
@@ -24,10 +24,7 @@ import {
   sendAll,
   VIP,
 } from '../support/nat64.js';
-import { ACK, counting, hex, join, SYN, toHex } from '../support/packets.js';
-
-const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
-const u32 = (number: number): number => number >>> 0;
+import { ACK, counting, hex, join, SYN, toHex, u32 } from '../support/packets.js';
 
 describe.each(PROTOCOLS)('a packet of %s', (protocol) => {
   it('becomes one of IPv4 with the same TOS, a hop less and nothing else, and its answer one of IPv6', () => {

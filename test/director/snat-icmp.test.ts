@@ -1,7 +1,7 @@
 /** SNAT: ICMP errors about its connections, and traceroute through it. */
 import { describe, expect, it } from 'vitest';
-import { NOW } from '../support/fullnat.js';
-import { ACK, counting, icmp, toHex } from '../support/packets.js';
+import { FAMILIES, NOW, PROTOCOLS } from '../support/fullnat.js';
+import { ACK, counting, icmp, toHex, u32 } from '../support/packets.js';
 import {
   atInner,
   atOuter,
@@ -17,8 +17,6 @@ import {
   snat,
 } from '../support/snat.js';
 
-const FAMILIES = [4, 6] as const;
-const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 type Word = readonly [type: number, code: number];
 /** Type and code of host unreachable, time exceeded, and too big. */
 const WORDS: Readonly<Record<4 | 6, readonly [Word, Word, Word]>> = {
@@ -33,7 +31,6 @@ const WORDS: Readonly<Record<4 | 6, readonly [Word, Word, Word]>> = {
     [2, 0],
   ],
 };
-const u32 = (number: number): number => number >>> 0;
 
 /** A quoted packet as the other end knows it, with the checksum that it has. */
 function quoted(packet: Uint8Array, as: Uint8Array, protocol: (typeof PROTOCOLS)[number]): Uint8Array {

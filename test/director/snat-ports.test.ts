@@ -1,6 +1,6 @@
 /** SNAT: the ports of its addresses, by whom they are shared, and until when. */
 import { describe, expect, it } from 'vitest';
-import { NOW, restored } from '../support/fullnat.js';
+import { FAMILIES, NOW, restored } from '../support/fullnat.js';
 import { ACK, counting, RST } from '../support/packets.js';
 import {
   addSnat,
@@ -14,10 +14,8 @@ import {
   SNAT_NETWORK,
   send,
   snat,
+  TWO_PORTS,
 } from '../support/snat.js';
-
-const FAMILIES = [4, 6] as const;
-const TWO = { localPorts: { first: 5000, last: 5001 } };
 
 describe.each(FAMILIES)('ports of SNAT, IPv%i', (family) => {
   const { inner, outer, own } = PLACES[family];
@@ -27,7 +25,7 @@ describe.each(FAMILIES)('ports of SNAT, IPv%i', (family) => {
   };
 
   it('are given once for each protocol and place outside, and the scheduler is asked but once', () => {
-    const director = snat({}, TWO, [4, 6], 2);
+    const director = snat({}, TWO_PORTS, [4, 6], 2);
     const given = [1, 2, 3, 4, 5].map((sport) => open(director, { sport }));
     expect(given).toEqual([`${own[1]} 5000`, `${own[0]} 5000`, `${own[1]} 5001`, `${own[0]} 5001`, 'no-local-port']);
     // Another protocol, and another host, have ports of their own.
@@ -43,7 +41,7 @@ describe.each(FAMILIES)('ports of SNAT, IPv%i', (family) => {
   });
 
   it('are those of FullNAT at the same address', () => {
-    const director = snat({}, TWO);
+    const director = snat({}, TWO_PORTS);
     const key = { protocol: 'tcp', address: own[1], port: OPORT } as const;
     director.addService({ ...key, scheduler: 'rr', localAddresses: [own[0]] });
     director.addDest(key, { address: outer, port: OPORT, method: 'fullnat' });
@@ -57,7 +55,7 @@ describe.each(FAMILIES)('ports of SNAT, IPv%i', (family) => {
   });
 
   it('stay with an address until its last connection ends', () => {
-    const director = snat({}, { ...TWO, plan: { localAddresses: 2 } }, [family]);
+    const director = snat({}, { ...TWO_PORTS, plan: { localAddresses: 2 } }, [family]);
     const mark = markOf(family);
     open(director);
     director.deleteDest(mark, { address: own[0] });
@@ -102,7 +100,7 @@ describe.each(FAMILIES)('ports of SNAT, IPv%i', (family) => {
   });
 
   it('come back in the order in which they were given, and need an extension each', () => {
-    const director = snat({}, { ...TWO, plan: { extensions: 1 } }, [family]);
+    const director = snat({}, { ...TWO_PORTS, plan: { extensions: 1 } }, [family]);
     expect([open(director), open(director, { sport: 2 })]).toEqual([`${own[0]} 5000`, 'table-full']);
     for (const [i, port] of [5001, 5000, 5001].entries()) {
       director.advance(NOW + 1e6 * (i + 1));

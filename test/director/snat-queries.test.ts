@@ -4,15 +4,23 @@ import type { Director } from '../../src/director.js';
 import { explainPacket } from '../../src/explain.js';
 import { listConnections } from '../../src/rules/index.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { NOW, restored } from '../support/fullnat.js';
+import { FAMILIES, type Family, NOW, restored } from '../support/fullnat.js';
+import { reasonsOf } from '../support/lab.js';
 import { counting, icmp, type PacketWords, packet, toHex } from '../support/packets.js';
-import { addSnat, MARK, markOf, PLACES, SNAT_NETWORK, send, sendAll, serviceOf, snat } from '../support/snat.js';
+import {
+  addSnat,
+  MARK,
+  markOf,
+  PLACES,
+  SNAT_NETWORK,
+  send,
+  sendAll,
+  serviceOf,
+  snat,
+  TWO_PORTS,
+} from '../support/snat.js';
 
-const FAMILIES = [4, 6] as const;
-type Family = (typeof FAMILIES)[number];
-const TWO = { localPorts: { first: 5000, last: 5001 } };
 const ECHO = { 4: { request: 8, reply: 0, protocol: 1 }, 6: { request: 128, reply: 129, protocol: 58 } } as const;
-const reasonsOf = (outcomes: readonly { reason: string }[]): string[] => outcomes.map(({ reason }) => reason);
 
 type Says = Partial<PacketWords> & { id?: number; seq?: number; data?: Uint8Array; type?: number; code?: number };
 
@@ -191,7 +199,7 @@ describe.each(FAMILIES)('queries of ICMP by SNAT, IPv%i', (family) => {
   });
 
   it('find no identifier where all are given, and those that ended are given again', () => {
-    const director = snat({}, TWO);
+    const director = snat({}, TWO_PORTS);
     expect([opened(director, family, { id: 1 }), opened(director, family, { id: 2 })]).toEqual([5000, 5001]);
     expect(send(director, ask(family, { id: 3 }), 'in').reason).toBe('no-local-port');
     const later = NOW + 300_000;

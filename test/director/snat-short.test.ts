@@ -1,7 +1,7 @@
 /** SNAT: what has to be looked at of each packet, be its connection known and its network the same. */
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
-import { NOW } from '../support/fullnat.js';
+import { FAMILIES, NOW } from '../support/fullnat.js';
 import { ACK, counting, RST, SYN, toHex } from '../support/packets.js';
 import {
   addSnat,
@@ -20,8 +20,6 @@ import {
   sendAll,
   snat,
 } from '../support/snat.js';
-
-const FAMILIES = [4, 6] as const;
 
 describe.each(FAMILIES)('a known connection of IPv%i', (family) => {
   const { inner, outer, own } = PLACES[family];

@@ -1,8 +1,9 @@
 /** SNAT: what is taken, where it goes and how it looks, byte by byte. */
 import { describe, expect, it } from 'vitest';
 import { fragmentsOf } from '../support/fragments.js';
-import { CPORT, NOW, portOf, restored } from '../support/fullnat.js';
-import { ACK, counting, FIN, fixIpv4, hex, icmp, packet, RST, SYN, toHex, udp } from '../support/packets.js';
+import { CPORT, FAMILIES, NOW, PROTOCOLS, portOf, restored } from '../support/fullnat.js';
+import { reasonsOf } from '../support/lab.js';
+import { ACK, counting, FIN, fixIpv4, hex, icmp, packet, RST, SYN, toHex, u32, udp } from '../support/packets.js';
 import {
   addSnat,
   atInner,
@@ -21,11 +22,6 @@ import {
   serviceOf,
   snat,
 } from '../support/snat.js';
-
-const FAMILIES = [4, 6] as const;
-const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
-const u32 = (number: number): number => number >>> 0;
-const reasonsOf = (outcomes: readonly { reason: string }[]): string[] => outcomes.map(({ reason }) => reason);
 
 describe.each(FAMILIES)('SNAT of IPv%i', (family) => {
   const { inner, inside, outer, own } = PLACES[family];

@@ -9,7 +9,8 @@ import { createDirector, moduleOf, SMALL_PLAN } from './core.js';
 import { ACK, checksum, ip6, pseudoHeader, SYN, type TransportWords, tcp, udp } from './packets.js';
 import { sctp } from './sctp.js';
 
-export type Family = 4 | 6;
+export const FAMILIES = [4, 6] as const;
+export type Family = (typeof FAMILIES)[number];
 
 export interface Ends {
   readonly client: string;
@@ -48,7 +49,8 @@ export const FULLNAT_NETWORK: NetworkConfig = {
   ],
 };
 
-export type Protocol = 'tcp' | 'udp' | 'sctp';
+export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
 
 export const keyOf = (family: Family, protocol: Protocol = 'tcp') =>
   ({ protocol, address: ENDS[family].vip, port: VPORT }) as const;
@@ -59,8 +61,8 @@ export const PLAN = { ...SMALL_PLAN, extensions: 64, localAddresses: 4 };
 export function fullNat(
   settings: Partial<ServiceConfig> = {},
   options: DirectorOptions = {},
-  protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'],
-  families: readonly Family[] = [4, 6],
+  protocols: readonly Protocol[] = PROTOCOLS,
+  families: readonly Family[] = FAMILIES,
 ): Director {
   const plan = { ...PLAN, ...options.plan };
   const made = createDirector('release', { network: FULLNAT_NETWORK, ...options, plan });

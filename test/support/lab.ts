@@ -64,6 +64,14 @@ export const TCP_KEY = { protocol: 'tcp', address: VIP, port: 80 } as const;
 export const UDP_KEY = { protocol: 'udp', address: VIP, port: 53 } as const;
 export const SCTP_KEY = { protocol: 'sctp', address: VIP, port: 3868 } as const;
 
+/** The first server by each method; by NAT on a port of its own. */
+export const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const satisfies DestConfig;
+export const DR = { address: SERVERS[0], method: 'dr' } as const satisfies DestConfig;
+export const TUN = { address: SERVERS[0], method: 'tun' } as const satisfies DestConfig;
+export const NAT6 = { address: SERVERS6[0], port: 8080, method: 'nat' } as const satisfies DestConfig;
+export const DR6 = { address: SERVERS6[0], method: 'dr' } as const satisfies DestConfig;
+export const TUN6 = { address: SERVERS6[0], method: 'tun' } as const satisfies DestConfig;
+
 /** The network with interfaces changed, by name. */
 export function networkWith(changes: Record<string, object>): NetworkConfig {
   return { ...NETWORK, interfaces: NETWORK.interfaces.map((each) => ({ ...each, ...changes[each.name] })) };
@@ -134,6 +142,9 @@ export function fromServer(packet: Uint8Array): Uint8Array {
 export function judged(outcomes: readonly Outcome[]): string[] {
   return outcomes.map(({ verdict, reason }) => `${verdict} ${reason}`);
 }
+
+/** The reason of each outcome. */
+export const reasonsOf = (outcomes: readonly { reason: string }[]): string[] => outcomes.map(({ reason }) => reason);
 
 /** The server that a NAT packet went to, by the last number of its address; what became of it when it went nowhere. */
 export function serverOf(outcomes: readonly Outcome[]): number | string {

@@ -254,3 +254,6 @@ export function ethernet(to: string, from: string, payload: Uint8Array, type = 0
   const words = tag === undefined ? [type] : [0x8100, tag, type];
   return join(hex(to), hex(from), Uint8Array.from(words.flatMap((word) => [word >> 8, word & 255])), payload);
 }
+
+/** A number modulo 2³², as those of TCP are. */
+export const u32 = (number: number): number => number >>> 0;

@@ -6,7 +6,7 @@
 import type { Director, DirectorOptions, Outcome, ServiceInfo } from '../../src/director.js';
 import type { DestConfig, NetworkConfig, ServiceConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from './core.js';
-import { CPORT, type Family, NOW, type Protocol } from './fullnat.js';
+import { CPORT, FAMILIES, type Family, NOW, type Protocol } from './fullnat.js';
 import { ACK, SYN, type TransportWords, tcp, udp } from './packets.js';
 import { sctp } from './sctp.js';
 
@@ -46,13 +46,16 @@ export const MARK = 7;
 /** The port that is asked for outside. */
 export const OPORT = 443;
 
+/** Options: an address has two ports. */
+export const TWO_PORTS = { localPorts: { first: 5000, last: 5001 } };
+
 export const markOf = (family: Family) => ({ fwmark: MARK, family }) as const;
 
 /** `count` dests by SNAT in a service of each of these families, the newest the second of PLACES' own; `settings` of them all. */
 export function snat(
   settings: Partial<ServiceConfig> = {},
   options: DirectorOptions = {},
-  families: readonly Family[] = [4, 6],
+  families: readonly Family[] = FAMILIES,
   count = 1,
 ): Director {
   const plan = { ...SMALL_PLAN, extensions: 64, localAddresses: 4, ...options.plan };
