@@ -27,7 +27,7 @@ export const at = (base: number, offset: number): number => (base + offset) >>> 
 /** What the client offers: MSS 9000, SACK, timestamps, window scale. */
 const OFFERED = { mss: 9000, sackPermitted: true, stamps: [1000, 0], scale: 9 } as const;
 /** How its server answers, with timestamps or without. */
-export const answered = (isStamped: boolean) => ({
+const answered = (isStamped: boolean) => ({
   mss: 1460,
   sackPermitted: true,
   scale: 7,
@@ -63,7 +63,7 @@ export class Talk {
     const answer = left(this.director.send(ofClient(ends, { options: OFFERED }), 'cli', 0))[0]!;
     this.told = answer.options.mss!;
     this.cookie = answer.seq;
-    const outcomes = this.#client(words, 0);
+    const outcomes = this.#client(words, 0, this.director);
     expect(judged(outcomes)).toEqual(['forward syn-proxied']);
     this.syn = outcomes[0]!.frame.subarray(14);
     const l4 = isV6(ends.server) ? 40 : 20;
@@ -72,29 +72,29 @@ export class Talk {
     this.isn = view.getUint32(l4 + 4);
   }
 
-  #client(words: Words, now: number): Outcome[] {
+  #client(words: Words, now: number, to: Director): Outcome[] {
     const stamps = this.isLinux ? { stamps: [1005 + now, 7] as const } : {};
     const usual = { seq: at(ISN, 1), ack: at(this.cookie, 1), flags: ACK, window: 502, options: stamps };
     const all = { ...usual, ...words };
     // Timestamps as nearly all have them.
-    return this.director.send(ofClient(this.ends, all, all.options.stamps === undefined ? 0 : 2), 'cli', now);
+    return to.send(ofClient(this.ends, all, all.options.stamps === undefined ? 0 : 2), 'cli', now);
   }
 
   /** A segment of the client, `from` bytes behind its first one. */
-  client(from: number, words: Words = {}): Outcome[] {
-    return this.#client({ seq: at(ISN, 1 + from), ...words }, 10);
+  client(from: number, words: Words = {}, to = this.director): Outcome[] {
+    return this.#client({ seq: at(ISN, 1 + from), ...words }, 10, to);
   }
 
   /** A segment of the server, that acknowledges `got` bytes of what it gets. */
-  server(got: number, words: Words = {}): Outcome[] {
+  server(got: number, words: Words = {}, to = this.director): Outcome[] {
     const usual = { seq: at(SERVER_ISN, 1), flags: ACK, dport: this.lport };
     const frame = ofServer(this.ends, { ...usual, ...words, ack: at(this.isn, 1 + got) });
-    return this.director.send(frame, 'srv', 5);
+    return to.send(frame, 'srv', 5);
   }
 
   /** Its answer to its SYN. */
-  connect(): Outcome[] {
-    return this.server(0, { seq: SERVER_ISN, flags: SYN | ACK, options: answered(this.isLinux) });
+  connect(to = this.director): Outcome[] {
+    return this.server(0, { seq: SERVER_ISN, flags: SYN | ACK, options: answered(this.isLinux) }, to);
   }
 
   /** A packet that the server gets. */
