@@ -1,52 +1,24 @@
-/** Queries of ICMP by SNAT: pings and timestamps, their replies, and errors about either (RFC 5508 §3). */
+/** Queries of ICMP by SNAT: pings and timestamps, and their replies (RFC 5508 §3). */
 import { describe, expect, it } from 'vitest';
 import { poolOf } from '../../src/reference/fullnat/pools.js';
 import {
   type IpPacket,
-  icmpv6ChecksumIsRight,
   internetChecksum,
   isIpv6,
   parseAnyAddress,
   parseIcmp,
   type ReferenceOutcome,
-  serialiseIcmp,
-  serialiseIcmpv6,
   serialiseIp,
 } from '../../src/reference/index.js';
 import { pseudoHeader } from '../../src/reference/packet/checksum.js';
 import { serialiseGue } from '../../src/reference/packet/gue.js';
 import { judged } from './builders.js';
-import { ENDS, fragment4, fragment6, frame, icmpError, NETWORK, packet, tcp, udp, type Words } from './builders6.js';
+import { ENDS, fragment4, fragment6, frame, icmpError, NETWORK, packet, tcp, udp } from './builders6.js';
 import { addresses, endsOf, hopsOf, keyOf, NOW, packetIn, SYN } from './fullnat.js';
+import { ECHO, error, identifierOf, isRight, message, PROTOCOL, queriesOf } from './queries.js';
 import { arrive, LOCALS, leave, MARK, markOf, snat, TALKERS } from './snat.js';
 
-const PROTOCOL = { 4: 1, 6: 58 } as const;
-const ECHO = { 4: [8, 0], 6: [128, 129] } as const;
 const TIMESTAMP = [13, 14] as const;
-const UNREACHABLE = { 4: [3, 1, 0], 6: [1, 3, 0] } as const;
-
-/** A message with a right checksum. */
-function message(
-  from: string,
-  to: string,
-  type: number,
-  identifier: number,
-  { data = 12, code = 0, ...words }: Words & { data?: number; code?: number } = {},
-): IpPacket {
-  const [source, destination] = [parseAnyAddress(from), parseAnyAddress(to)];
-  const payload = Uint8Array.from({ length: data }, (_, i) => i + 1);
-  const said = { type, code, rest: identifier * 0x10000 + 7, payload };
-  const isV6 = typeof source === 'bigint';
-  const bytes = isV6 ? serialiseIcmpv6(said, source, destination) : serialiseIcmp(said);
-  return packet(from, to, PROTOCOL[isV6 ? 6 : 4], bytes, words);
-}
-
-const identifierOf = ({ payload }: IpPacket): number => parseIcmp(payload).rest >>> 16;
-
-function isRight({ source, destination, payload }: IpPacket): boolean {
-  if (typeof source === 'bigint') return icmpv6ChecksumIsRight(payload, source, destination);
-  return internetChecksum(payload) === 0;
-}
 
 /** In GUE to the director, which is to finish the checksum of the message. */
 function inGue(inner: IpPacket): IpPacket {
@@ -62,15 +34,13 @@ function inGue(inner: IpPacket): IpPacket {
 const given = (outcomes: ReferenceOutcome[]): number[] => outcomes.map((each) => identifierOf(packetIn(each)));
 
 describe.each([4, 6] as const)('IPv%i', (family) => {
-  const { inside, outside, far } = TALKERS[family];
-  const [local, other] = LOCALS[family];
-  const second = family === 4 ? '10.1.0.12' : 'fd00:1::12';
-  const [query, reply] = ECHO[family];
-  const header = family === 4 ? 20 : 40;
+  const { inside, outside, far, local, other, second, query, reply, header, ask, answer } = queriesOf(family);
   const protocol = family === 4 ? 'icmp' : 'icmpv6';
-  const ask = (identifier: number, to: string = outside, from: string = inside) => message(from, to, query, identifier);
-  const answer = (identifier: number, from: string = outside, to: string = local) =>
-    message(from, to, reply, identifier);
+  const pool = poolOf(protocol, parseAnyAddress(outside), 0);
+  /** A port of UDP there whose pool is that of identifiers. */
+  const port = Array.from({ length: 0x100 }, (_, i) => i + 1).find(
+    (each) => poolOf('udp', parseAnyAddress(outside), each) === pool,
+  )!;
 
   it('leaves from the local end, and comes back to the one who asks', () => {
     const made = snat();
@@ -112,7 +82,7 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
   });
 
   /** Whether those who are asked have their identifiers from different pools. */
-  const poolsDiffer = poolOf(protocol, parseAnyAddress(outside), 0) !== poolOf(protocol, parseAnyAddress(far), 0);
+  const poolsDiffer = pool !== poolOf(protocol, parseAnyAddress(far), 0);
 
   it('has 0 for an identifier like any other', () => {
     const made = snat();
@@ -131,10 +101,6 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
   });
 
   it('shares pools with what has ports, by its own protocol and port 0', () => {
-    const pool = poolOf(protocol, parseAnyAddress(outside), 0);
-    const port = Array.from({ length: 0x100 }, (_, i) => i + 1).find(
-      (each) => poolOf('udp', parseAnyAddress(outside), each) === pool,
-    )!;
     const made = snat();
     leave(made, udp([inside, 9], [outside, port]));
     expect(given(leave(made, ask(9)))).toEqual([1025]);
@@ -366,75 +332,7 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     expect([identifierOf(packetIn(outcome!)), isRight(packetIn(outcome!))]).toEqual([1024, true]);
   });
 
-  /** From anybody, about what was sent. */
-  function error(from: string, to: string, about: IpPacket, cutAt?: number, damage = 0): IpPacket {
-    const [type, code, rest] = UNREACHABLE[family];
-    const made = icmpError([from, to], [type, code, rest], serialiseIp(about).slice(0, cutAt), { ttl: 9 });
-    made.payload[2]! ^= damage;
-    return made;
-  }
-
-  /** What an error quotes. */
-  const quoteOf = ({ payload }: IpPacket) => [...payload.slice(8)];
-  /** As it is quoted: nobody makes the header's checksum of IPv4 anew for what is not sent. */
-  const quoted = (about: IpPacket, cutAt?: number) => quoteOf(error(far, far, about, cutAt));
-
-  it.each([undefined, header + 8, header + 11])('brings errors about queries to who asked: %o bytes', (cutAt) => {
-    const made = snat();
-    leave(made, ask(77));
-    for (const from of [outside, far]) {
-      const [outcome] = arrive(made, error(from, local, message(local, outside, query, 1024), cutAt));
-      expect(outcome).toMatchObject({ verdict: 'forward', reason: 'icmp-out', outInterface: 'srv' });
-      const told = packetIn(outcome!);
-      expect([endsOf(told), hopsOf(told), isRight(told)]).toEqual([addresses(from, inside), 8, true]);
-      // Its checksum is that of what was asked.
-      expect(quoteOf(told)).toEqual(quoted(ask(77), cutAt));
-    }
-    expect(judged(arrive(made, error(far, local, message(local, outside, query, 1024), cutAt, 1)))).toEqual([
-      'drop icmp-checksum',
-    ]);
-    const stats = { inPackets: 1n, outPackets: 2n };
-    expect(made.services().find((each) => 'fwmark' in each && each.family === family)).toMatchObject({ stats });
-  });
-
-  it.each([
-    [0, undefined],
-    [MARK, header + 8],
-  ])('sends errors about replies out as from the local end: mark %i, %o bytes', (mark, cutAt) => {
-    const made = snat();
-    leave(made, ask(77));
-    for (const from of [inside, second]) {
-      const [outcome] = leave(made, error(from, outside, message(outside, inside, reply, 77), cutAt), mark);
-      expect(outcome).toMatchObject({ verdict: 'forward', reason: 'icmp-in', outInterface: 'cli' });
-      const told = packetIn(outcome!);
-      expect([endsOf(told), hopsOf(told), isRight(told)]).toEqual([addresses(local, outside), 7, true]);
-      expect(quoteOf(told)).toEqual(quoted(message(outside, local, reply, 1024), cutAt));
-    }
-  });
-
-  it('has nothing to do with errors about anything else', () => {
-    const made = snat({}, { sysctl: { schedule_icmp: 1 } });
-    leave(made, ask(77));
-    const about = [
-      message(local, outside, reply, 1024),
-      message(local, outside, query, 1024, { code: 1 }),
-      message(local, outside, query, 1025),
-      message(local, far, query, 1024),
-    ];
-    for (const each of about) expect(judged(arrive(made, error(far, local, each)))).toEqual(['local local-delivery']);
-    const short = error(far, local, message(local, outside, query, 1024), header + 7);
-    expect(judged(arrive(made, short))).toEqual(['local local-delivery']);
-    for (const each of [message(outside, inside, query, 77), message(outside, inside, reply, 78)]) {
-      expect(judged(leave(made, error(inside, outside, each)))).toEqual(['forward routed']);
-    }
-    expect(made.connections(NOW)).toHaveLength(1);
-  });
-
   it('shares the pools of FullNAT', () => {
-    const pool = poolOf(protocol, parseAnyAddress(outside), 0);
-    const port = Array.from({ length: 0x100 }, (_, i) => i + 1).find(
-      (each) => poolOf('udp', parseAnyAddress(outside), each) === pool,
-    )!;
     const made = snat({}, { localAddresses: 2 });
     const key = keyOf(family, 'udp');
     made.addService({ ...key, localAddresses: [local] });
