@@ -3,12 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { BURST_MAX, HEADROOM } from '../../src/abi/memory.js';
 import type { Director } from '../../src/director.js';
 import { reasonName, verdictName } from '../../src/reasons.js';
-import type { DestConfig, NetworkConfig } from '../../src/types.js';
+import type { NetworkConfig } from '../../src/types.js';
 import { BINARIES } from '../support/core.js';
-import { CLIENT, fromClient, fromServer, judged, lab, MAC, NETWORK, request, SERVERS } from '../support/lab.js';
+import { CLIENT, fromClient, fromServer, judged, lab, MAC, NAT, NETWORK, request, SERVERS } from '../support/lab.js';
 import { ACK, checksum, ethernet, SYN, tcp, toHex } from '../support/packets.js';
 
-const NAT: DestConfig = { address: SERVERS[0], port: 8080, method: 'nat' };
 const full = expect.objectContaining({ code: 'BURST_FULL' });
 const CLI = 1;
 

@@ -5,9 +5,20 @@
  */
 import type { Director } from '../../src/director.js';
 import { fragmentsOf } from '../support/fragments.js';
-import { CLIENT, CLIENT6, fromClient, networkWith, request, request6, SERVERS } from '../support/lab.js';
+import {
+  CLIENT,
+  CLIENT6,
+  fromClient,
+  NAT,
+  NAT6,
+  networkWith,
+  request,
+  request6,
+  SERVERS,
+  TUN,
+} from '../support/lab.js';
 import { counting, fixIpv4, ipv4, ipv6, udp } from '../support/packets.js';
-import { type Case, NAT, NAT6, TUN } from './cases.js';
+import type { Case } from './cases.js';
 
 const payload = counting(64);
 const datagram = request('udp', { payload });

@@ -8,19 +8,24 @@ import type { DestConfig } from '../../src/types.js';
 import {
   CLIENT,
   CLIENT6,
+  DR,
   FOU_PORT,
   fromClient,
   fromServer,
+  NAT,
+  NAT6,
   request,
   request6,
   SERVERS,
   SERVERS6,
+  TUN,
+  TUN6,
   VIP,
   VIP6,
 } from '../support/lab.js';
 import { ACK, hex, icmp, ipv4, tcp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
-import { type Case, DR, NAT, NAT6, open, open6, reply, reply6, TUN, TUN6 } from './cases.js';
+import { type Case, open, open6, reply, reply6 } from './cases.js';
 
 /** Somebody on the way to the servers. */
 const ROUTER = '10.1.0.254';

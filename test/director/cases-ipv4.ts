@@ -6,19 +6,22 @@
 import { segment } from '../support/ftp.js';
 import {
   CLIENT,
+  DR,
   fromClient,
   fromServer,
   MAC,
+  NAT,
   NETWORK,
   networkWith,
   request,
   SERVERS,
   TCP_KEY,
+  TUN,
   UDP_KEY,
   VIP,
 } from '../support/lab.js';
 import { ACK, ethernet, fixIpv4, hex, icmp, ipv4, RST, SYN, tcp, udp } from '../support/packets.js';
-import { type Case, DR, NAT, open, reply, TUN } from './cases.js';
+import { type Case, open, reply } from './cases.js';
 
 const words = { source: CLIENT, destination: '10.0.0.100' };
 const changed = (change: (packet: Uint8Array) => void, fix = true): Uint8Array => {

@@ -6,9 +6,11 @@
 import {
   CLIENT,
   CLIENT6,
+  DR6,
   fromClient,
   fromServer,
   MAC,
+  NAT6,
   networkWith,
   onV6,
   request6,
@@ -17,12 +19,13 @@ import {
   SERVERS6,
   sctpRequest,
   TCP_KEY,
+  TUN6,
   VIP,
   VIP6,
 } from '../support/lab.js';
 import { ACK, ethernet, hex, type Ipv6Words, icmp, ipv4, ipv6, join, RST, SYN, tcp, udp } from '../support/packets.js';
 import { ABORT, DATA, INIT } from '../support/sctp.js';
-import { type Case, DR6, NAT6, open6, reply6, TUN6 } from './cases.js';
+import { type Case, open6, reply6 } from './cases.js';
 
 const words = { source: CLIENT6, destination: VIP6 };
 const OPTIONS = 0;

@@ -9,6 +9,8 @@ import {
   CLIENT6,
   FOU_PORT,
   fromClient,
+  NAT,
+  NAT6,
   networkWith,
   onV6,
   request,
@@ -16,11 +18,13 @@ import {
   SERVERS,
   SERVERS6,
   TCP_KEY,
+  TUN,
+  TUN6,
   TUNNELS,
 } from '../support/lab.js';
 import { icmp, udp } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
-import { type Case, NAT, NAT6, TUN, TUN6 } from './cases.js';
+import type { Case } from './cases.js';
 
 const toUs = { source: CLIENT, destination: '10.0.0.1' };
 const toUs6 = { source: CLIENT6, destination: 'fd00::1' };

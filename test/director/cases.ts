@@ -24,14 +24,6 @@ export interface Case {
   notes?: FrameNotes;
 }
 
-export const NAT: DestConfig = { address: SERVERS[0], port: 8080, method: 'nat' };
-export const DR: DestConfig = { address: SERVERS[0], method: 'dr' };
-export const TUN: DestConfig = { address: SERVERS[0], method: 'tun' };
-
-export const NAT6: DestConfig = { address: SERVERS6[0], port: 8080, method: 'nat' };
-export const DR6: DestConfig = { address: SERVERS6[0], method: 'dr' };
-export const TUN6: DestConfig = { address: SERVERS6[0], method: 'tun' };
-
 /** The client opens its TCP connection. */
 export const open = (director: Director): void => {
   director.send(fromClient(request('tcp')), 'cli', 0);

@@ -2,12 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
-import { CLIENT, fromClient, lab, networkWith, request, SERVERS, TCP_KEY } from '../support/lab.js';
+import { CLIENT, fromClient, lab, NAT, networkWith, request, SERVERS, TCP_KEY } from '../support/lab.js';
 import { ipv4, udp } from '../support/packets.js';
 
 /** Room for 40 bytes of the packet. */
 const NETWORK = networkWith({ cli: { mtu: 68 } });
-const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const nops = (length: number) => new Uint8Array(length).fill(1);
 
 type Sysctl = { schedule_icmp: number };

@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
-import { CLIENT, fromClient, lab, NETWORK, networkWith, request, SERVERS, TCP_KEY } from '../support/lab.js';
+import { CLIENT, DR, fromClient, lab, NETWORK, networkWith, request, TCP_KEY } from '../support/lab.js';
 import { hex, tcp, toHex } from '../support/packets.js';
 
-const DR = { address: SERVERS[0], method: 'dr' } as const;
 /** 00:00:01 UT. */
 const NOW = 1000;
 const FAR = '192.0.2.1';

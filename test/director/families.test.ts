@@ -11,6 +11,7 @@ import {
   judged,
   lab,
   lab6,
+  NAT6,
   onV6,
   request,
   request6,
@@ -19,6 +20,7 @@ import {
   SERVERS6,
   sctpRequest,
   TCP_KEY,
+  TUN,
   UDP_KEY,
   VIP,
   VIP6,
@@ -26,8 +28,6 @@ import {
 import { ACK, tcp, udp } from '../support/packets.js';
 import { ABORT, COOKIE_ACK, COOKIE_ECHO, crc32c, INIT, INIT_ACK, sctp } from '../support/sctp.js';
 
-const NAT6: DestConfig = { address: SERVERS6[0], port: 8080, method: 'nat' };
-const TUN: DestConfig = { address: SERVERS[0], method: 'tun' };
 const MARK = { fwmark: 7 } as const;
 const MARK6 = { fwmark: 7, family: 6 } as const;
 

@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
-import { CLIENT, fromClient, lab, NETWORK, request, SERVERS, TCP_KEY, VIP } from '../support/lab.js';
+import { CLIENT, fromClient, lab, NAT, NETWORK, request, SERVERS, TCP_KEY, VIP } from '../support/lab.js';
 import { hex, tcp, toHex } from '../support/packets.js';
 
-const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const judged = (outcomes: readonly { verdict: string; reason: string }[]) =>
   outcomes.map(({ verdict, reason }) => `${verdict} ${reason}`);
 const REFUSED = ['drop ipv4-option', 'forward parameter-problem'];

@@ -4,9 +4,8 @@
 import { describe, expect, it } from 'vitest';
 import { Director } from '../../src/director.js';
 import { memoryFor } from '../support/core.js';
-import { CLIENT, fromClient, judged, lab, NETWORK, request, SERVERS, TCP_KEY } from '../support/lab.js';
+import { CLIENT, fromClient, judged, lab, NAT, NETWORK, request, SERVERS, TCP_KEY } from '../support/lab.js';
 
-const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const coded = (code: string) => expect.objectContaining({ code });
 
 describe('a burst', () => {

@@ -10,6 +10,8 @@ import {
   fromClient,
   fromServer,
   lab,
+  NAT,
+  NAT6,
   NETWORK,
   onV6,
   request,
@@ -23,9 +25,7 @@ import {
 } from '../support/lab.js';
 import { ACK, ipv4, ipv6, SYN, tcp, udp } from '../support/packets.js';
 
-const NAT: DestConfig = { address: SERVERS[0], port: 8080, method: 'nat' };
 const NAT2: DestConfig = { address: SERVERS[1], port: 8080, method: 'nat' };
-const NAT6: DestConfig = { address: SERVERS6[0], port: 8080, method: 'nat' };
 const KEYS = [TCP_KEY, UDP_KEY, onV6(TCP_KEY), onV6(UDP_KEY)];
 
 /** Core and reference in the lab, with a default route and these dests, each at the services of its family. */

@@ -7,11 +7,23 @@ import { REASONS, type ReasonName, reasonName, verdictName } from '../../src/rea
 import { BINARIES, type Binary } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { fullNat, answer as fullNatAnswer, request as fullNatRequest, read } from '../support/fullnat.js';
-import { fromClient, judged, lab, NETWORK, onV6, request, request6, TCP_KEY, UDP_KEY } from '../support/lab.js';
+import {
+  fromClient,
+  judged,
+  lab,
+  NAT,
+  NETWORK,
+  onV6,
+  request,
+  request6,
+  TCP_KEY,
+  TUN,
+  UDP_KEY,
+} from '../support/lab.js';
 import { atServer, fromClient as fromClient6, fromServer, LOCAL, nat64, SERVER, send64 } from '../support/nat64.js';
 import { ACK, counting, FIN, hex, icmp, SYN } from '../support/packets.js';
 import { fromOuter, opened, send as sendSnat, snat } from '../support/snat.js';
-import { type Case, NAT, TUN } from './cases.js';
+import type { Case } from './cases.js';
 import { CASES_FRAGMENTS } from './cases-fragments.js';
 import { CASES_ICMP } from './cases-icmp.js';
 import { CASES_4 } from './cases-ipv4.js';

@@ -15,6 +15,7 @@ import {
   judged,
   lab,
   MAC,
+  NAT,
   NETWORK,
   networkWith,
   onV6,
@@ -27,7 +28,6 @@ import {
 } from '../support/lab.js';
 import { ACK, checksum, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, SYN, tcp, toHex } from '../support/packets.js';
 
-const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 const reply = (words = {}): Uint8Array =>
   fromServer(tcp({ source: SERVERS[0], destination: CLIENT, sport: 8080, dport: 40_000, flags: SYN | ACK, ...words }));
 

@@ -9,6 +9,7 @@ import {
   fromServer,
   judged,
   lab,
+  NAT,
   NETWORK,
   request,
   SERVERS,
@@ -16,8 +17,6 @@ import {
   VIP,
 } from '../support/lab.js';
 import { ACK, SYN, tcp } from '../support/packets.js';
-
-const NAT = { address: SERVERS[0], port: 8080, method: 'nat' } as const;
 
 const reply = (destination: string = CLIENT, source: string = SERVERS[0], flags = SYN | ACK) =>
   tcp({ source, destination, sport: 8080, dport: 40_000, flags });

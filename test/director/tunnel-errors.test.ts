@@ -13,12 +13,12 @@ import {
   request6,
   SERVERS,
   TCP_KEY,
+  TUN,
   VIP,
 } from '../support/lab.js';
 import { ACK, icmp, tcp, toHex } from '../support/packets.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
-const TUN: DestConfig = { address: SERVERS[0], method: 'tun' };
 const ROUTER = '10.1.0.254';
 const reply = tcp({ source: VIP, destination: CLIENT, sport: 80, dport: 40_000, flags: ACK });
 
