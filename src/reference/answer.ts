@@ -5,11 +5,11 @@
  */
 import { countReply } from './counts.js';
 import { type Echo, echo, signEcho } from './echo.js';
-import { type Host, watches } from './host.js';
+import { type Host, type Received, watches } from './host.js';
 import { isForAll } from './martians.js';
 import type { Interface, Route } from './network.js';
 import { optionContext } from './options.js';
-import { isMulticast, isUnspecified } from './packet/address.js';
+import { familyOf, isMulticast, isUnspecified } from './packet/address.js';
 import { ICMP_LENGTH, ICMP_TYPE, isIcmpError, serialiseIcmp } from './packet/icmp.js';
 import { ICMPV6_TYPE, isIcmpv6Error, serialiseIcmpv6 } from './packet/icmpv6.js';
 import { type IpPacket, ipLength, isIpv6, serialiseIp } from './packet/ip.js';
@@ -73,6 +73,19 @@ export function answer(
   const [type, code, type6, code6] = ERRORS[name];
   const words = isIpv6(packet) ? { type: type6, code: code6 } : { type, code };
   return answerWith(host, { reason: name, ...words, rest: mtu }, packet, device, serialiseAsIs(packet), link);
+}
+
+/** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
+export function tell(
+  host: Host,
+  received: Received,
+  name: AnswerName,
+  quoted: IpPacket,
+  mtu = 0,
+): ReferenceOutcome | undefined {
+  const { destination } = received.packet;
+  if (familyOf(destination) === 4 && !host.network.isLocal(destination)) return undefined;
+  return answer(host, name, quoted, received.interface, mtu);
 }
 
 /** A parameter problem; `pointer` counts bytes from the start of the IP header. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { tell } from './answer.js';
 import type { Connection, Tuple } from './connection.js';
 import { sendBack } from './fullnat/back.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
@@ -16,7 +17,7 @@ import { isStray } from './stray.js';
 import { askServer } from './synproxy/asking.js';
 import { hearStranger } from './synproxy/handshake.js';
 import { isAsking } from './synproxy/proxied.js';
-import { given, tell, transmit } from './transmit.js';
+import { given, transmit } from './transmit.js';
 import { isIcmp, upperLayer } from './upper.js';
 
 /** Judges a packet that is addressed to the director, or has the mark of a service. */

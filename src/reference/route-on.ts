@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { answer, answerWith } from './answer.js';
+import { type AnswerName, answer, answerWith, tell } from './answer.js';
 import { emit } from './emit.js';
 import { gather } from './gather.js';
 import { drop, type Host, type Judgement, type Received, watches } from './host.js';
@@ -15,6 +15,7 @@ import { ICMPV6_TYPE } from './packet/icmpv6.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, withHops } from './packet/ip.js';
 import { IP_FLAG, isFragment, withChecksum } from './packet/ipv4.js';
 import { unfinishedAfter } from './translate.js';
+import type { ReferenceOutcome } from './types.js';
 import { UPPER } from './upper.js';
 
 /** Protocols whose fragments IPVS wants whole when they pass. */
@@ -38,6 +39,8 @@ interface Going {
   keepsHops?: boolean;
   /** Whether it is made as short as it has to be. */
   isShortened?: boolean;
+  /** Whether the host had taken it in. */
+  isTaken?: boolean;
 }
 
 /**
@@ -50,15 +53,17 @@ export function routeOn(
   received: Received,
   destination: Address,
   pass: (passing: Received, mtu: number) => Passed | Judgement,
-  { keepsHops = false, isShortened = false }: Going = {},
+  going: Going = {},
 ): Judgement {
+  const { keepsHops = false, isShortened = false } = going;
   const { interface: device, isRouted = false } = received;
   // One that is routed for the second time has had its hop counted; its sender is told of it as it came.
   const hops = hopsOf(received.packet) + Number(isRouted);
   const packet = isRouted ? withHops(received.packet, hops) : received.packet;
+  const say = speaker(host, received, going);
   const route = host.network.route(destination, device);
-  if (route === undefined) return drop('no-route', answer(host, 'net-unreachable', packet, device));
-  if (hops <= 1) return drop('ttl-exceeded', answer(host, 'time-exceeded', packet, device));
+  if (route === undefined) return drop('no-route', say('net-unreachable', packet));
+  if (hops <= 1) return drop('ttl-exceeded', say('time-exceeded', packet));
   if (isIpv6(packet) && isBoundToLink(packet.source) && route.interface !== device) {
     return drop('martian-source', answerWith(host, BEYOND_SCOPE, packet, device));
   }
@@ -66,10 +71,10 @@ export function routeOn(
   const crosses = familyOf(destination) !== familyOf(packet.destination);
   const mtu = crosses ? route.mtu - LONGER : route.mtu;
   if (!isShortened && isTooBig(received, mtu, crosses)) {
-    return drop('too-big', answer(host, 'fragmentation-needed', packet, device, mtu));
+    return drop('too-big', say('fragmentation-needed', packet, mtu));
   }
   const counted = { ...received, packet: withHops(packet, keepsHops ? hops : hops - 1), isRouted: true };
-  const go = (whole: Received): Judgement => leave(host, whole, route, pass(whole, route.mtu), isShortened);
+  const go = (whole: Received): Judgement => leave(host, whole, route, pass(whole, route.mtu), going);
   return wantsWhole(host, packet) ? gather(host, counted, go) : go(counted);
 }
 
@@ -78,19 +83,12 @@ function wantsWhole(host: Host, packet: IpPacket): boolean {
   return !isIpv6(packet) && isFragment(packet) && watches(host, 4) && WHOLE.includes(packet.protocol);
 }
 
-function leave(
-  host: Host,
-  received: Received,
-  route: Route,
-  passed: Passed | Judgement,
-  isShortened: boolean,
-): Judgement {
+function leave(host: Host, received: Received, route: Route, passed: Passed | Judgement, going: Going): Judgement {
   if ('verdict' in passed) return passed;
-  if (isIpv6(passed.packet) && !isIpv6(received.packet)) return leaveAcross(host, received, route, passed, isShortened);
+  if (isIpv6(passed.packet) && !isIpv6(received.packet)) return leaveAcross(host, received, route, passed, going);
   const { packet, reason, arrival = received.arrival } = passed;
   // Longer by what FTP's helper has put into it: nobody is told, as it comes from the director itself by now.
   if (reason === 'nat-out' && isTooBig({ ...received, packet }, route.mtu)) return drop('too-big');
-  const { interface: device } = received;
   const begun = received.partialChecksum;
   const partialChecksum = reason === 'routed' ? begun : unfinishedAfter(packet, begun);
   // The address that the packet leaves from is recorded: its new source if it was given one, but by SNAT.
@@ -100,7 +98,7 @@ function leave(
   // A whole that must not be cut was not sent like this, and will not be: its fragments were.
   if (arrival?.family === 4 && arrival.dontFragment && reason !== 'snat-in') {
     const quoted = isIpv6(leaving) ? leaving : withChecksum(leaving);
-    return drop('too-big', answer(host, 'fragmentation-needed', quoted, device, route.mtu));
+    return drop('too-big', speaker(host, received, going)('fragmentation-needed', quoted, route.mtu));
   }
   return emit(host, { packet: leaving, reason, route, mtu: route.mtu, arrival, partialChecksum });
 }
@@ -111,13 +109,19 @@ function leaveAcross(
   { packet: before, arrival: came, partialChecksum }: Received,
   route: Route,
   { packet, reason, partialChecksum: begun = partialChecksum }: Passed,
-  isShortened: boolean,
+  { isShortened = false }: Going,
 ): Judgement {
   const { mtu } = route;
   const arrival = isShortened ? undefined : arrivalOverIpv6(came, mtu);
   const identification = isIpv6(before) ? 0 : before.identification;
   const left = unfinishedAfter(packet, begun);
   return emit(host, { packet, reason, route, mtu, arrival, identification, partialChecksum: left });
+}
+
+/** Tells the sender: of what the host had taken in as {@link tell} does, of what it passes on as a router. */
+function speaker(host: Host, received: Received, { isTaken = false }: Going) {
+  return (name: AnswerName, quoted: IpPacket, mtu = 0): ReferenceOutcome | undefined =>
+    isTaken ? tell(host, received, name, quoted, mtu) : answer(host, name, quoted, received.interface, mtu);
 }
 
 /** A packet that was routed, with the hops that it came with. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { answer } from './answer.js';
+import { answer, tell } from './answer.js';
 import type { Connection, Tuple } from './connection.js';
 import { isPortless, takeLocalEnd } from './fullnat/open.js';
 import { drop, type Host, type Judgement, local, type Received } from './host.js';
@@ -16,7 +16,6 @@ import { connectPersistently, count, type Refusal } from './persistence.js';
 import { asItCame } from './route-on.js';
 import { isSnat } from './rules.js';
 import type { Dest, Service } from './services.js';
-import { tell } from './transmit.js';
 import type { ReferenceOutcome } from './types.js';
 import { upperLayer } from './upper.js';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type AnswerName, answer, answerProblem } from './answer.js';
+import { answer, answerProblem, tell } from './answer.js';
 import { type Connection, type FullNat, isTranslated } from './connection.js';
 import { emit, finished, needsCutting, type Shipment, settle } from './emit.js';
 import { flowPort } from './flow-port.js';
@@ -244,19 +244,6 @@ function withMade(told: Judgement, { verdict, reason, outInterface, frame, made 
   if (verdict !== 'forward' || frame === undefined) return drop(reason);
   const { partialChecksum = false } = own;
   return { ...told, made: [{ verdict, reason, outInterface, frame, made: true, partialChecksum }, ...made] };
-}
-
-/** The ICMP error about a packet that was taken in. What is taken in by its mark alone has no address to send from. */
-export function tell(
-  host: Host,
-  received: Received,
-  name: AnswerName,
-  quoted: IpPacket,
-  mtu = 0,
-): ReferenceOutcome | undefined {
-  const { destination } = received.packet;
-  if (familyOf(destination) === 4 && !host.network.isLocal(destination)) return undefined;
-  return answer(host, name, quoted, received.interface, mtu);
 }
 
 /** Linux takes a link-local client to be on the link that the packet's destination belongs to. */

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { FAMILIES, NOW, PROTOCOLS } from '../support/fullnat.js';
 import { ACK, counting, icmp, toHex, u32 } from '../support/packets.js';
 import {
+  addSnat,
   atInner,
   atOuter,
   fromInner,
   fromOuter,
   MARK,
+  markOf,
   opened,
   PLACES,
   type Says,
@@ -122,6 +124,28 @@ describe.each(FAMILIES)('an error of IPv%i', (family) => {
     expect([there?.reason, told?.reason, told?.outInterface]).toEqual(['too-big', 'fragmentation-needed', 'in']);
     const [back, other] = sendAll(director, fromOuter(family, port, long), 'out');
     expect([back?.reason, other?.reason, other?.outInterface]).toEqual(['too-big', 'fragmentation-needed', 'out']);
+  });
+
+  it('comes from no address that a mark alone makes the director’s; IPv6 has another to say it from', () => {
+    const elsewhere = family === 4 ? '203.0.113.9' : 'fd00:2::9';
+    const director = snat({}, {}, [family]);
+    director.deleteDest(markOf(family), { address: own[0] });
+    addSnat(director, family, { address: elsewhere });
+    const { port } = opened(director, family, { protocol: 'udp' });
+    const back = (says: Says) => fromOuter(family, port, { protocol: 'udp', destination: elsewhere, ...says });
+    const reasons = (says: Says, mark: number) =>
+      director.send(back(says), 'out', NOW, { mark }).map((one) => one.reason);
+    const spent = { ttl: 1 };
+    const long = { df: true, payload: counting(1600) };
+    // Without any dest its mark brings a packet to the director.
+    director.deleteDest(markOf(family), { address: elsewhere });
+    for (const [says, reason, told] of [
+      [spent, 'ttl-exceeded', 'time-exceeded'],
+      [long, 'too-big', 'fragmentation-needed'],
+    ] as const) {
+      expect(reasons(says, 0)).toEqual([reason, told]);
+      expect(reasons(says, MARK)).toEqual(family === 4 ? [reason] : [reason, told]);
+    }
   });
 
   it('of no connection opens none with schedule_icmp, and is routed', () => {

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { type IpPacket, internetChecksum, isIpv6, parseIcmp, parseIp, serialiseIp } from '../../src/reference/index.js';
 import { judged } from './builders.js';
-import { checksumIsRight, fragment4, icmpError, tcp, udp } from './builders6.js';
+import { checksumIsRight, fragment4, frame, icmpError, tcp, udp } from './builders6.js';
 import { ACK, addresses, endsOf, hopsOf, NOW, packetIn, SYN, segment } from './fullnat.js';
-import { arrive, LOCALS, leave, snat, TALKERS } from './snat.js';
+import { arrive, LOCALS, leave, MARK, markOf, snat, TALKERS } from './snat.js';
 import { hex, toHex } from './support.js';
 
 const UNREACHABLE = { 4: [3, 1, 0], 6: [1, 3, 0] } as const;
@@ -71,6 +71,26 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
       expect([endsOf(told), hopsOf(told)]).toEqual([addresses(local, outside), 7]);
       expect(quoted(told)).toEqual(ends([outside, 80], [local, 1024], 7000));
       if (isIpv6(told)) expect(checksumIsRight(told)).toBe(true);
+    }
+  });
+
+  it('comes from no address that a mark alone makes the director’s; IPv6 has another to say it from', () => {
+    const elsewhere = family === 4 ? '10.0.0.77' : 'fd00::77';
+    const made = snat();
+    made.deleteDest(markOf(family), { address: local });
+    made.addDest(markOf(family), { address: elsewhere, method: 'snat' });
+    leave(made, segment([inside, 40_001], [outside, 80], { flags: SYN, seq: 100 }));
+    // Without any dest its mark brings a packet to the director.
+    made.deleteDest(markOf(family), { address: elsewhere });
+    const spent = segment([outside, 80], [elsewhere, 1024], { flags: SYN | ACK }, { ttl: 1 });
+    const long = segment([outside, 80], [elsewhere, 1024], { data: new Uint8Array(1500) }, { flags: 2 });
+    for (const [packet, ...reasons] of [
+      [spent, 'drop ttl-exceeded', 'forward time-exceeded'],
+      [long, 'drop too-big', 'forward fragmentation-needed'],
+    ] as const) {
+      const told = (mark: number) => judged(made.send(frame(packet, 'cli'), 'cli', NOW, { mark }));
+      expect(told(0)).toEqual(reasons);
+      expect(told(MARK)).toEqual(family === 4 ? reasons.slice(0, 1) : reasons);
     }
   });
 

@@ -76,8 +76,10 @@ function goBack(
   pass: Parameters<typeof routeOn>[3],
   way: Parameters<typeof routeOn>[4],
 ): Judgement {
-  if (!host.network.isLocal(clientAddress)) return routeOn(host, received, clientAddress, pass, way);
   const { packet, isRouted = false, partialChecksum } = received;
+  if (!host.network.isLocal(clientAddress)) {
+    return routeOn(host, received, clientAddress, pass, { ...way, isTaken: !isRouted });
+  }
   const passed = pass({ ...received, packet: withHops(packet, hopsOf(packet) + Number(isRouted)) }, LONGEST);
   if ('verdict' in passed) return passed;
   const frame = given(received, passed.packet);
