@@ -92,8 +92,8 @@ export function identify(
   const { end } = service;
   const address = parseAnyAddress(config.address);
   const usual = 'fwmark' in end ? 0 : end.port;
-  // Only NAT and FullNAT can change the port; a key without a method must name the dest's own port.
-  const forced = config.method === 'dr' || config.method === 'tun';
+  // Only NAT and FullNAT can change a service's port; a key without a method must name the dest's own port.
+  const forced = !('fwmark' in end) && (config.method === 'dr' || config.method === 'tun');
   const port = forced ? usual : (config.port ?? usual);
   return [`${endName(end)} -> ${formatAddress(address)} ${port}`, address, port];
 }

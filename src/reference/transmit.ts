@@ -129,6 +129,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
     return drop('too-big', tell(host, received, 'fragmentation-needed', lowered, lessened(packet, mtu, growth)));
   }
   if (load.isCut && isTranslated(connection)) return drop('transport-truncated');
+  // Numbers and what tells the server hang on it; what a helper thinks of a packet does not.
+  if (fullnat !== undefined && lacksNeighbour(host, route, packet)) return drop('no-neighbour');
   const { isRouted = false } = received;
   const arrival = load.isError ? received.arrival : arrivalAfter(received.arrival, connection);
   const shipment = { route, mtu: linkMtu, partialChecksum, arrival, isRerouted: isRouted && !isIpv6(packet) };
@@ -184,7 +186,7 @@ function sendAcross(host: Host, received: Received, connection: Connection, load
     return drop('too-big', tell(host, received, 'fragmentation-needed', lower(packet), told));
   }
   if (load.isCut) return drop('transport-truncated');
-  if (host.network.depart(route, serialiseIp(packet)) === 'no-neighbour') return drop('no-neighbour');
+  if (lacksNeighbour(host, route, packet)) return drop('no-neighbour');
   const room = { mtu, mayCut: !load.isError && arrival !== undefined, mayBeTwo: true };
   const crossed = cross(host, received, connection, load, lower, room);
   if ('verdict' in crossed) return crossed;
@@ -213,6 +215,10 @@ function cross(
   if (ipLength(own) > LONGEST || isIpv6(own)) return drop('too-big');
   const number = numbered(host, own, fullnat!.profile, load.isError ? undefined : arrival);
   return { ...settled, ahead: second === undefined ? undefined : first, packet: number };
+}
+
+function lacksNeighbour({ network }: Host, route: Route, packet: IpPacket): boolean {
+  return network.depart(route, serialiseIp(packet)) === 'no-neighbour';
 }
 
 /** A packet that has not come to its last destination yet is not translated (RFC 7915 §5.1). */

@@ -46,6 +46,14 @@ const narrow = (mtu: number): NetworkConfig => ({
   interfaces: FULLNAT_NETWORK.interfaces.map((each) => (each.name === 'srv' ? { ...each, mtu } : each)),
 });
 
+/** Servers are on a link of which no neighbour is known. */
+const onEthernet: NetworkConfig = {
+  ...FULLNAT_NETWORK,
+  interfaces: FULLNAT_NETWORK.interfaces.map((each) =>
+    each.name === 'srv' ? { ...each, kind: 'ether', mac: '02:00:00:00:01:01' } : each,
+  ),
+};
+
 class Session {
   readonly director: Director;
   readonly family: Family;
@@ -155,6 +163,10 @@ describe.each(['proxy-v1', 'proxy-v2'] as const)('%s', (carry) => {
         expect(one.all(at, says).map(({ reason }) => reason)).toEqual(['tcp-option']);
         expect(one.client(0)).toMatchObject({ at: 0, data: header });
       }
+      // Who is next on the way comes first.
+      const lost = new Session(family, carry);
+      lost.director.setNetwork(onEthernet);
+      expect(lost.all(-1, { payload: forged }).map(({ reason }) => reason)).toEqual(['no-neighbour']);
       // A keepalive's byte is none of them.
       expect(new Session(family, carry).client(-1, { payload: counting(1) })).toMatchObject({ at: -1 });
     });

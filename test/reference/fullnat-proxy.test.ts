@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTcp, parseUdp, type ReferenceCarry, serialiseIp } from '../../src/reference/index.js';
 import { decodeClient } from '../../src/toa/index.js';
 import { judged } from './builders.js';
-import { checksumIsRight, ENDS, frame, icmpError, udp } from './builders6.js';
+import { checksumIsRight, ENDS, frame, icmpError, NETWORK, udp } from './builders6.js';
 import { ACK, fullnat, LOCAL, NOW, packetIn, SYN, SYN_ACK, segment, Talk } from './fullnat.js';
 import { hex, toHex } from './support.js';
 
@@ -89,6 +89,15 @@ describe.each([
     const behind = talkOf();
     behind.client({ seq: 1001, ack: 5001 });
     expect(behind.client({ flags: RST, seq: 1001 }).segment.sequence).toBe(plus(behind.isn, 1 + length));
+  });
+
+  it('leaves its place to nobody else’s bytes, once it is known who is next on the way', () => {
+    const forged = { seq: 1000, ack: 5001, data: hex('aabbcc') };
+    const talk = talkOf();
+    const reason = () => judged(talk.director.send(frame(segment([client, PORT], [vip, 80], forged)), 'cli', NOW));
+    expect(reason()).toEqual(['drop tcp-option']);
+    talk.director.setNetwork({ ...NETWORK, neighbours: [] });
+    expect(reason()).toEqual(['drop no-neighbour']);
   });
 
   it('carries urgent data along', () => {

@@ -36,6 +36,13 @@ describe.each([4, 6] as const)('a service by mark, IPv%i', (family) => {
     expect(made.connections(0)).toMatchObject([{ virtualPort: 80, destPort: 8080 }]);
   });
 
+  it.each(['nat', 'dr'] as const)('keeps the port of a dest by %s, edited too', (method) => {
+    const made = director({ method, port: 8080 });
+    made.editDest(key, { address: server, method: 'dr', port: 8080, weight: 3 });
+    expect(made.services()[0]?.dests).toMatchObject([{ port: 8080, method: 'dr', weight: 3 }]);
+    expect(() => made.editDest(key, { address: server, method: 'dr' })).toThrow('no dest');
+  });
+
   it('comes before one by address, and leaves other marks alone', () => {
     const made = director({});
     const other = { protocol: 'tcp', address: vip, port: 80 } as const;

@@ -221,7 +221,10 @@ export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   const often = method === 'tun' ? 3 : method === 'fullnat' && family === 6 ? 2 : 40;
   const mixes = choices.once(often);
   const { servers } = HOSTS[mixes ? (family === 4 ? 6 : 4) : family];
-  const own = 'fwmark' in key ? 0 : key.port;
+  const isMarked = 'fwmark' in key;
+  const own = isMarked ? 0 : key.port;
+  // Of services by address DR and TUN have the service's.
+  const mayDiffer = isMarked || (own !== 0 && (method === 'nat' || method === 'fullnat'));
   const [upperThreshold, lowerThreshold] = choices.of([
     [0, 0],
     [0, 0],
@@ -231,7 +234,7 @@ export function destOf(key: ServiceKey, choices: Choices): DestConfig {
   ]) as [number, number];
   return {
     address: choices.once(8) ? choices.of(servers) : choices.of(servers.slice(0, GOOD_SERVERS)),
-    port: (method === 'nat' || method === 'fullnat') && own !== 0 && choices.once(2) ? 8080 : own,
+    port: mayDiffer && choices.once(isMarked ? 4 : 2) ? 8080 : own,
     method,
     weight: choices.of([1, 1, 1, 2, 3, 5, 0]),
     upperThreshold,
