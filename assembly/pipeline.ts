@@ -25,6 +25,7 @@ import { routeReply } from './forward/route';
 import { hasTransportHeader } from './forward/translate';
 import { serve } from './hook/balance';
 import { input, openTunnel } from './hook/input';
+import { isMarked } from './hook/schedule';
 import { sendMarked } from './hook/snat';
 import { Dest } from './service/dest';
 import { field, netGeneration } from './superblock';
@@ -127,7 +128,10 @@ function judgeShort<A>(frame: Descriptor, packet: Scratch, taken: u32): bool {
   }
   if (!refMatches(ref, v6, source, destination, portsBE(packet.l4), packet.protocol)) return false;
   if (remaining(conn) == 0 || !hasTransportHeader(packet)) return false;
-  if (isReply(ref)) return field(SB_REPLIES_TAKEN) == taken && routeReply<A>(frame, packet, conn);
+  if (isReply(ref)) {
+    // What has the mark of a service is taken in, and not routed.
+    return field(SB_REPLIES_TAKEN) == taken && !isMarked(frame, v6) && routeReply<A>(frame, packet, conn);
+  }
   if (!changetype<Dest>(conn.dest).isAvailable) return false;
   serve<A>(frame, packet, conn, true);
   return true;

@@ -68,6 +68,24 @@ describe.each(DIRECTORS)('%s', (_, make) => {
   });
 
   it.each([
+    ['10.0.0.1', '10.1.0.11', '10.0.0.2'],
+    ['fd00::1', 'fd00:1::11', 'fd00::2'],
+  ])(
+    'a server’s reply by NAT is for the host itself with the mark of a service, whatever went before: of %s',
+    (vip, server, client) => {
+      const director = marked();
+      const key = { protocol: 'udp', address: vip, port: 9 } as const;
+      director.addService(key);
+      director.addDest(key, { address: server, method: 'nat' });
+      const request = udp({ source: client, destination: vip, sport: 1000, dport: 9 });
+      expect(director.send(request, 'cli', 0)[0]!.reason).toBe('nat-in');
+      const reply = udp({ source: server, destination: client, sport: 9, dport: 1000 });
+      const reasons = [0, 7, 0, 0, 7, 8].map((mark) => director.send(reply, 'srv', 0, { mark })[0]!.reason);
+      expect(reasons).toEqual(['nat-out', 'local-client', 'nat-out', 'nat-out', 'local-client', 'nat-out']);
+    },
+  );
+
+  it.each([
     ['10.0.0.1', ['ipv4-option', 'parameter-problem']],
     ['198.51.100.7', ['ipv4-option']],
     ['10.1.0.12', ['ipv4-option']],
