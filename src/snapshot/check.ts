@@ -247,6 +247,7 @@ function checkConnections(plan: Plan, all: AllRecords, held: Uint32Array): void 
       const isQuery = protocol === (records === all.conns6 ? Protocol.Icmpv6 : Protocol.Icmp);
       const isOther = isTemplate ? protocol === 0 : isQuery && method === Method.Snat;
       if (!PROTOCOL_VALUES.has(protocol) && !isOther) fail(`CONN_PROTOCOL is ${protocol}`);
+      if (isQuery && !isTemplate) checkQuery(records, i);
       if (!CONN_METHOD_VALUES.has(method)) fail(`CONN_METHOD is ${method}`);
       if (records.byte(i, abi.CONN_STATE) >= STATE_COUNT) fail(`CONN_STATE is ${records.byte(i, abi.CONN_STATE)}`);
       checkInterface(plan, 'CONN_HOP_INTERFACE', records.word(i, abi.CONN_HOP_INTERFACE - 2) >>> 16);
@@ -271,6 +272,12 @@ function checkConnections(plan: Plan, all: AllRecords, held: Uint32Array): void 
     expect('DEST_HELD', dests.word(i, abi.DEST_HELD), held[i]!);
     checkInterface(plan, 'DEST_HOP', dests.word(i, abi.DEST_HOP) >>> 16);
   }
+}
+
+/** A query's connection has a port on its client's side alone: its identifier. */
+function checkQuery(records: Records, index: number): void {
+  expect('CONN_VPORT_BE', records.word(index, abi.CONN_CPORT_BE) >>> 16, 0);
+  expect('CONN_DPORT_BE', records.word(index, abi.CONN_DPORT_BE) & 0xffff, 0);
 }
 
 /** Entries of the index, once each. */

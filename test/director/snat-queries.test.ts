@@ -1,8 +1,11 @@
 /** SNAT: queries of ICMP (RFC 5508 §3), their replies, and errors about them, byte by byte. */
 import { describe, expect, it } from 'vitest';
-import type { Director } from '../../src/director.js';
+import * as abi from '../../src/abi/memory.js';
+import { Director } from '../../src/director.js';
 import { explainPacket } from '../../src/explain.js';
 import { listConnections } from '../../src/rules/index.js';
+import { decode, encode } from '../../src/snapshot/format.js';
+import { moduleOf } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { FAMILIES, type Family, NOW, restored } from '../support/fullnat.js';
 import { reasonsOf } from '../support/lab.js';
@@ -225,6 +228,23 @@ describe.each(FAMILIES)('queries of ICMP by SNAT, IPv%i', (family) => {
       });
     }
     expect(copy.connections(NOW)).toEqual(director.connections(NOW));
+  });
+
+  it('have no port outside, in a made-up snapshot neither', () => {
+    const director = snat({}, {}, [family]);
+    opened(director, family);
+    const name = family === 4 ? 'conns' : 'conns6';
+    const made = (port: number): Uint8Array => {
+      const snapshot = decode(director.snapshot());
+      const { bytes } = snapshot.sections[name];
+      // Of the same pool.
+      for (const field of [abi.CONN_VPORT_BE, abi.CONN_DPORT_BE]) bytes.fill(port, field, field + 2);
+      return encode(snapshot);
+    };
+    const restore = (port: number) => Director.restoreSync(made(port), { wasm: moduleOf('release') });
+    expect(restore(0).connections(NOW)).toEqual(director.connections(NOW));
+    const refused = { code: 'BAD_SNAPSHOT', message: expect.stringContaining('CONN_VPORT_BE') };
+    expect(() => restore(77)).toThrow(expect.objectContaining(refused));
   });
 
   it('without a usable dest are dropped, and their client told; with a dest that is gone, too', () => {
