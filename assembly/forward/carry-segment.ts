@@ -36,16 +36,16 @@ import { isRoom, Told } from './carry';
 
 /** Lets a client's segment tell the server who sent it. */
 export function carrySegment(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
-  if (!isSane(packet)) return Told.Done;
-  return conn.extension.carry == Carry.Toa
-    ? carryToa(frame, packet, conn, hop, mtu)
-    : carryPrefix(frame, packet, conn, hop, mtu);
+  if (conn.extension.carry == Carry.Toa) return carryToa(frame, packet, conn, hop, mtu);
+  return isSane(packet) ? carryPrefix(frame, packet, conn, hop, mtu) : Told.Done;
 }
 
 function carryToa(frame: Descriptor, packet: Scratch, conn: Conn, hop: Hop, mtu: u32): Told {
   const header = changetype<Tcp>(packet.l4).headerLength;
   const length = packet.l4Length;
-  const tells = mustTell(changetype<Tcp>(packet.l4), conn.extension);
+  if (header < TCP_MIN || header > length) return Told.Done;
+  // Nobody names himself in what is no segment, either.
+  const tells = isSane(packet) && mustTell(changetype<Tcp>(packet.l4), conn.extension);
   const isUsual = areUsual(packet.l4, header);
   if (!tells && isUsual) return Told.Done;
   const size = carriedSize(conn.isV6);

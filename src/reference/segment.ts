@@ -22,18 +22,32 @@ export function coveredByTcp({ source, destination }: IpPacket, bytes: Uint8Arra
 const POSSIBLE_FLAGS = new Set(['S', 'SU', 'SA', 'R', 'RA', 'A', 'AU', 'FA', 'FAU']);
 
 /** Whether connection tracking takes it for a segment: nothing else is adjusted. */
-export function isPossible({ flags, offsetAndReserved }: TcpSegment, length: number): boolean {
+export function isPossible(segment: TcpSegment, length: number): boolean {
+  const names = [...'FSRAU'].filter((_, i) => (segment.flags & [1, 2, 4, 16, 32][i]!) !== 0).join('');
+  return hasHeader(segment, length) && POSSIBLE_FLAGS.has(names);
+}
+
+/** Whether its header is there as long as it says. */
+function hasHeader({ offsetAndReserved }: TcpSegment, length: number): boolean {
   const offset = (offsetAndReserved >>> 4) * 4;
-  const names = [...'FSRAU'].filter((_, i) => (flags & [1, 2, 4, 16, 32][i]!) !== 0).join('');
-  return offset >= TCP_LENGTH && offset <= length && POSSIBLE_FLAGS.has(names);
+  return offset >= TCP_LENGTH && offset <= length;
 }
 
 /** The segment in a packet, if it is one. */
 export function segmentIn(packet: IpPacket): TcpSegment | undefined {
+  return segmentThat(isPossible, packet);
+}
+
+/** The same, whatever its flags say. */
+export function anySegmentIn(packet: IpPacket): TcpSegment | undefined {
+  return segmentThat(hasHeader, packet);
+}
+
+function segmentThat(holds: typeof isPossible, packet: IpPacket): TcpSegment | undefined {
   const upper = upperLayer(packet);
   if (upper?.protocol !== UPPER.tcp || upper.isLaterFragment || upper.bytes.length < TCP_LENGTH) return undefined;
   const segment = parseTcp(upper.bytes);
-  return isPossible(segment, upper.bytes.length) ? segment : undefined;
+  return holds(segment, upper.bytes.length) ? segment : undefined;
 }
 
 /**

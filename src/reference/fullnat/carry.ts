@@ -13,7 +13,7 @@ import { IPV4_MIN_MTU } from '../packet/ipv4.js';
 import { IPV6_MIN_MTU } from '../packet/ipv6.js';
 import { hasFlag, type TcpSegment } from '../packet/tcp.js';
 import { parseUdp, serialiseUdp } from '../packet/udp.js';
-import { grownSum, segmentIn, withSegment } from '../segment.js';
+import { anySegmentIn, grownSum, segmentIn, withSegment } from '../segment.js';
 import type { ReferenceCarry, ReferenceConnectionProtocol } from '../types.js';
 import { UPPER, upperLayer, withUpperLayer } from '../upper.js';
 import { isInHeadersPlace, needsHeader, towardsServer } from './numbers.js';
@@ -101,9 +101,15 @@ export function tellServer(
 ): [IpPacket, ...IpPacket[]] | Judgement {
   if (connection.protocol === 'udp') return tellByUdp(packet, connection, fullnat, room, isPartial);
   const segment = segmentIn(packet);
-  if (segment === undefined) return [packet];
+  if (segment === undefined) return [unnamed(packet, fullnat, isPartial)];
   if (isInHeadersPlace(segment, fullnat.numbers)) return drop('tcp-option');
   return tellBySegment(packet, cleaned(segment, fullnat), connection, fullnat, room, isPartial);
+}
+
+/** What is no segment: a client does not name itself in that, either. */
+function unnamed(packet: IpPacket, { carry }: FullNat, isPartial: boolean): IpPacket {
+  const segment = carry === 'toa' ? anySegmentIn(packet) : undefined;
+  return segment === undefined ? packet : withSegment(packet, withoutToa(segment), isPartial);
 }
 
 /** The same of a segment that says nothing of who the client is, but for what tells the server. */
