@@ -80,8 +80,8 @@ describe.each(['release', 'shared'] as const)('%s, as shipped', (binary) => {
     expect(count).toBe(0);
   });
 
-  it('has at most 111 KiB: persistence takes 5, the defence and making room 3, FTP 7, FullNAT 16, TOA on the fast way 3, the SYN proxy 9, NAT64 5, RSTs 1, SNAT 3', () => {
-    expect(file.length).toBeLessThanOrEqual(111 * 1024);
+  it('has at most 112 KiB: persistence takes 5, the defence and making room 3, FTP 7, FullNAT 16, TOA on the fast way 3, the SYN proxy 9, NAT64 5, RSTs 1, SNAT 3', () => {
+    expect(file.length).toBeLessThanOrEqual(112 * 1024);
   });
 
   it('is as large as README.md says, to a KiB', () => {

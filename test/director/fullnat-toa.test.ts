@@ -142,6 +142,14 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
       expect(late.options.length).toBe(tcpOptions.length);
       expect(late.isRight).toBe(true);
     }
+    // What no connection tracking takes for a segment goes with its own numbers, but unnamed as well; nothing is told in it.
+    for (let flags = 0; flags < 64; flags++) {
+      const others = begun(family);
+      const tcpOptions = hex(TOA[family]);
+      const sent = read(client(others, family, { tcpOptions, flags, ack: SERVER_ISN + 2 })[0]!.frame);
+      expect([flags, toHex(sent.options)]).toEqual([flags, '01'.repeat(size)]);
+      expect(sent.isRight).toBe(true);
+    }
     // Another option of that kind is none.
     const tcpOptions = hex('fe0401020101fd02');
     expect(toHex(read(client(director, family, { tcpOptions, ack: SERVER_ISN + 2 })[0]!.frame).options)).toBe(

@@ -116,6 +116,9 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
     expect(optionsOf(talk.client({ ...first, ack: 7000, options: other }).segment)).toBe('01'.repeat(20));
     expect(optionsOf(talk.client({ flags: SYN, options: own }).segment)).toBe('01'.repeat(8));
     expect(optionsOf(talk.client({ ...first, ack: 7000, options: unlike }).segment)).toBe(toHex(unlike));
+    for (const flags of [0, 1, 3, SYN | ACK | 1, 63]) {
+      expect(optionsOf(talk.client({ ...first, flags, options: own }).segment)).toBe('01'.repeat(8));
+    }
     // Nobody takes it for anything where none is carried.
     const without = talkOf({ carry: undefined });
     expect(optionsOf(without.client({ ...first, options: own }).segment)).toBe(toHex(own));
