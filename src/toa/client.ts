@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What can carry the address. */
+export const CARRIERS = ['toa', 'uoa-option', 'uoa-protocol', 'proxy-v1', 'proxy-v2'] as const;
+
 /** What carried the address. */
 export type Carrier =
   /** A TCP option: kind 254 of 8 bytes, kind 253 or 254 of 20 (alibaba/LVS, DPVS). */

@@ -178,6 +178,18 @@ it('takes any bytes, and what it finds lies within them', () => {
   );
 });
 
+it('looks for nothing but what the service carries, where that is said: others can be the client’s own', () => {
+  const both = segment(`fe08 ${PORT} ${CLIENT4}`, utf8('PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n'));
+  expect(decodeClient(both, 'raw', 'toa')).toMatchObject({ carrier: 'toa', address: '10.0.0.2' });
+  expect(decodeClient(both, 'raw', 'proxy-v1')).toMatchObject({ carrier: 'proxy-v1', address: '1.1.1.1', port: 1 });
+  for (const other of ['proxy-v2', 'uoa-option', 'uoa-protocol'] as const) {
+    expect(decodeClient(both, 'raw', other)).toBeUndefined();
+  }
+  expect(() => decodeClient(both, 'raw', 'proxy' as never)).toThrow(
+    new RangeError('expected a carrier of toa, uoa-option, uoa-protocol, proxy-v1, proxy-v2, got proxy'),
+  );
+});
+
 it('refuses another kind of link', () => {
   expect(() => decodeClient(new Uint8Array(60), 'wifi' as never)).toThrow(
     new RangeError('expected a link of ether or raw, got wifi'),
