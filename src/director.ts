@@ -386,6 +386,7 @@ export class Director implements Disposable {
    * @param now milliseconds, fractions allowed; the Unix epoch if IP timestamp options are to be right.
    *   A time before the last one counts as the last one.
    * @returns the number of frames, those that the director made included.
+   * @throws IpvsError BURST_JUDGED for a burst that was judged, and not reset since; TypeError for no time.
    */
   process(now: number): number {
     this.#assertOpen();
@@ -404,7 +405,7 @@ export class Director implements Disposable {
   }
 
   /**
-   * Judges one frame, given as a copy, and copies what comes out. Empties the burst.
+   * Judges one frame, given as a copy, and copies what comes out. The burst is empty afterwards, whatever it had before.
    *
    * @returns the frame's own outcome first, then the frames that the director made: those that were due, and those because of it.
    * @param notes what the frame carries beside its bytes.
@@ -420,7 +421,9 @@ export class Director implements Disposable {
     burst.reserve(frame.length, this.interfaceIndex(inInterface)).set(frame);
     burst.commit(frame.length, 0, mark, partialChecksum);
     const count = this.process(now);
-    return Array.from({ length: count }, (_, index) => this.outcome(index, now));
+    const outcomes = Array.from({ length: count }, (_, index) => this.outcome(index, now));
+    burst.reset();
+    return outcomes;
   }
 
   /** What became of frame `index` of the burst, copied. */

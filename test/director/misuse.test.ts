@@ -22,6 +22,13 @@ describe('a burst', () => {
     expect(director.connectionCount).toBe(1);
   });
 
+  it('is empty after a frame was sent by itself', () => {
+    const director = lab([NAT]);
+    expect(director.send(fromClient(request('tcp')), 'cli', 0)).toHaveLength(1);
+    expect(director.burst.length).toBe(0);
+    expect(director.process(0)).toBe(0);
+  });
+
   it('keeps its hands off a frame that is reserved while others are judged', () => {
     const director = lab([NAT]);
     const { burst } = director;
