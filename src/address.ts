@@ -337,3 +337,13 @@ function assertRoom(bytes: Uint8Array, offset: number, length: number): void {
     throw new RangeError(`expected ${length} bytes at offset ${offset}, got length=${bytes.length}`);
   }
 }
+
+/** Whether only the host itself has the address (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopback({ family, bytes }: AddressBytes): boolean {
+  return family === 4 ? bytes[0] === 127 : isLoopback6(bytes);
+}
+
+/** ::1 */
+export function isLoopback6(bytes: Uint8Array): boolean {
+  return bytes.every((byte, i) => byte === (i === 15 ? 1 : 0));
+}

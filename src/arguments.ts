@@ -14,7 +14,15 @@ import {
   type TunnelChecksum,
   type TunnelType,
 } from './abi/protocol.js';
-import { type AddressBytes, addressBytes, type Family, formatAddress, formatEndpoint, isIPv4 } from './address.js';
+import {
+  type AddressBytes,
+  addressBytes,
+  type Family,
+  formatAddress,
+  formatEndpoint,
+  isIPv4,
+  isLoopback,
+} from './address.js';
 import {
   CARRIERS,
   ENGINES,
@@ -224,6 +232,7 @@ export function localAddresses(service: ServiceConfig): Uint8Array {
     const address = addressBytes(text);
     if (address.family === 6 && own === 4) refuse("an address of the service's family");
     if (!isUnicast(address)) refuse('the address of a host');
+    if (isLoopback(address)) refuse('an address that servers can answer');
     if (seen.has(address.bytes.join())) refuse('each address once');
     seen.add(address.bytes.join());
     all.set(address.bytes, i * LOCAL_GIVEN_SIZE);

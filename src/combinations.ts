@@ -4,7 +4,7 @@
  * @module
  */
 import { Carry, ServiceFlag } from './abi/protocol.js';
-import { addressBytes } from './address.js';
+import { addressBytes, isLoopback } from './address.js';
 import { destLabel, serviceFamily } from './arguments.js';
 import type { DestConfig, ServiceKey } from './types.js';
 
@@ -37,10 +37,12 @@ function assertSnat(
   service: ServiceKey,
   flags: number,
   carry: Carry,
-  { port = 0 }: DestConfig,
+  { address, port = 0 }: DestConfig,
   refuse: (expected: string) => never,
 ): void {
   if (!('fwmark' in service)) refuse('a service by firewall mark for the method snat');
+  if (isLoopback(addressBytes(address)))
+    refuse(`an address for the method snat that others can answer, got ${address}`);
   if (port !== 0) refuse(`port 0 for the method snat, which leaves ports to each connection, got ${port}`);
   if (flags & ServiceFlag.OnePacket) refuse('a method other than snat with one-packet scheduling (ops)');
   if (flags & ServiceFlag.SynProxy) refuse('a method other than snat behind a SYN proxy (synproxy)');

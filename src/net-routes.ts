@@ -11,12 +11,13 @@ import {
   addressBytes,
   type Family,
   hasHostBits,
+  isLoopback6,
   type PrefixBytes,
   parseMac,
   prefixBytes,
 } from './address.js';
 import { at, bad } from './net-errors.js';
-import { defaultSources, isLinkLocal, isLoopback6, type OwnAddress, type SourceRange, type Way } from './net-source.js';
+import { defaultSources, isLinkLocal, type OwnAddress, type SourceRange, type Way } from './net-source.js';
 import { broadcastOf, commonBits, compareBytes, networkOf } from './prefix-bits.js';
 import type { InterfaceConfig, NetworkConfig, RouteConfig } from './types.js';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PrefixBytes } from './address.js';
+import { isLoopback6, type PrefixBytes } from './address.js';
 import { commonBits, compareBytes, networkOf } from './prefix-bits.js';
 
 /** An address of the director, with the prefix of its link. */
@@ -84,11 +84,6 @@ function candidates6(own: readonly OwnAddress[], { bytes, interfaceIndex }: Way)
   );
   const best = Math.max(...possible.map(rank));
   return possible.filter((each) => rank(each) === best);
-}
-
-/** ::1 */
-export function isLoopback6(bytes: Uint8Array): boolean {
-  return bytes.every((byte, i) => byte === (i === 15 ? 1 : 0));
 }
 
 /** fe80::/10 (RFC 4291 §2.5.6) */

@@ -4,7 +4,15 @@
  * @module
  */
 import { canCarry } from './fullnat/carry.js';
-import { type Address, type Family, familyOf, formatAddress, isUnicast, parseAnyAddress } from './packet/address.js';
+import {
+  type Address,
+  type Family,
+  familyOf,
+  formatAddress,
+  isLoopback,
+  isUnicast,
+  parseAnyAddress,
+} from './packet/address.js';
 import type { Dest, Service, ServiceEnd, Tunnel } from './services.js';
 import type * as words from './types.js';
 
@@ -71,7 +79,9 @@ export function readLocalAddresses({ localAddresses = [] }: words.ReferenceServi
     const text = localAddresses[i];
     // Those of IPv4 lead clients of IPv6 to servers of IPv4.
     if (familyOf(address) > family) throw new RangeError(`expected a local address of IPv4, got ${text}`);
-    if (!isUnicast(address)) throw new RangeError(`expected a unicast local address, got ${text}`);
+    if (!isUnicast(address) || isLoopback(address)) {
+      throw new RangeError(`expected a unicast local address that others can answer, got ${text}`);
+    }
     if (addresses.indexOf(address) !== i) throw new RangeError(`local address ${text} is given twice`);
   }
   if (addresses.length > MOST_LOCAL) {
@@ -125,6 +135,7 @@ function checkSnat(service: Service, config: words.ReferenceDest): void {
   if (!isWanted) return;
   if (!('fwmark' in end)) throw new RangeError('snat is for services by firewall mark');
   if ((config.port ?? 0) !== 0) throw new RangeError(`a dest by snat has no port, got ${config.port}`);
+  if (isLoopback(parseAnyAddress(config.address))) throw new RangeError(`nobody can answer ${config.address}`);
   if (carry !== undefined) throw new RangeError(`snat cannot be had with ${carry}`);
 }
 

@@ -189,6 +189,8 @@ describe('a service', () => {
     const give = (...localAddresses: string[]) => director.editService({ ...key, localAddresses });
     expect(() => give('fd00::1')).toThrow("service.localAddresses[0]: expected an address of the service's family");
     expect(() => give('10.1.0.1', '224.0.0.1')).toThrow('service.localAddresses[1]: expected the address of a host');
+    expect(() => give('127.0.0.2')).toThrow('service.localAddresses[0]: expected an address that servers can answer');
+    expect(() => director.editService({ ...keyOf(6), localAddresses: ['::1'] })).toThrow('servers can answer, got ::1');
     expect(() => give('10.1.0.1', '10.1.0.1')).toThrow('expected each address once, got 10.1.0.1');
     expect(() => give(...Array.from({ length: 256 }, (_, i) => `10.7.1.${i}`))).toThrow('up to 255');
     expect(() => give('10.7.0.1', '10.7.0.2', '10.7.0.3')).toThrow(

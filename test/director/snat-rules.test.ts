@@ -30,6 +30,8 @@ describe('refused', () => {
     ['with a port', { fwmark: 9 }, { port: 80 }, 'port 0'],
     ['of another family', { fwmark: 9 }, { address: 'fd00:2::1' }, "the service's family"],
     ['of another family, IPv6', { fwmark: 9, family: 6 }, {}, "the service's family"],
+    ['that no other host can answer', { fwmark: 9 }, { address: '127.0.0.1' }, 'others can answer, got 127.0.0.1'],
+    ['that no other host can answer, IPv6', { fwmark: 9, family: 6 }, { address: '::1' }, 'others can answer, got ::1'],
     ['that no host has', { fwmark: 9 }, { address: '224.0.0.1' }, 'the address of a server'],
     ['with carry', { fwmark: 9, carry: 'toa' }, {}, 'other than snat with carry'],
     ['behind a SYN proxy', { fwmark: 9, synproxy: true }, {}, 'other than snat behind a SYN proxy'],
