@@ -38,7 +38,11 @@ export interface PlanOptions {
   fragmentBytes: number;
   /** Call-IDs that templates of SIP can be known by, of 256 bytes. Default 1,024. */
   callIds: number;
-  /** Connections by FullNAT, and those that a helper (`ip_vs_ftp`) looks at, at a time; 64 bytes each. Default 1,024. */
+  /**
+   * Connections at a time that need more than a record: those by FullNAT, SNAT and behind a SYN proxy, those that a helper
+   * (`ip_vs_ftp`) looks at, and, with `conn_expire_tcp_rst`, those of TCP by NAT; 64 bytes each. Without a free one a new connection is refused (`table-full`), as
+   * no other makes room for it (`evict`). Default as many as there are connections of both families, but no more than 65,536.
+   */
   extensions: number;
   /**
    * Local addresses of FullNAT, over all services, each once; 32 bytes for each port that one gives (2 MiB unless `localPorts`
@@ -62,7 +66,7 @@ const DEFAULTS: PlanOptions = {
   arenaBytes: 1 << 20,
   fragmentBytes: 1 << 20,
   callIds: 1_024,
-  extensions: 1_024,
+  extensions: 65_536,
   localAddresses: 4,
   datagrams: 256,
 };
@@ -134,7 +138,9 @@ export interface Plan {
  */
 export function layOut(given: Partial<PlanOptions> = {}, ports = portsOf().count): Plan {
   assertKeys('plan', given, DEFAULTS);
-  const options = { ...DEFAULTS, ...given };
+  const { connections, connections6 } = { ...DEFAULTS, ...given };
+  const extensions = Math.min(connections + connections6, DEFAULTS.extensions);
+  const options = { ...DEFAULTS, extensions, ...given };
   for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
     const value = options[name];
     if (!Number.isInteger(value) || value < low || value > high) {

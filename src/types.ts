@@ -313,6 +313,6 @@ export interface SysctlConfig {
   synproxy_max_ack_saved?: number;
   /** The how manieth identical acknowledgment of a client in a row is dropped: 0 (none) to 255. Default 10. */
   synproxy_dup_ack?: number;
-  /** Send both ends of an ESTABLISHED connection of TCP that times out a RST, by NAT and FullNAT. Default 0. */
+  /** Send both ends of an ESTABLISHED connection of TCP that times out a RST, by NAT, FullNAT and SNAT. Default 0. */
   conn_expire_tcp_rst?: number;
 }
