@@ -85,6 +85,15 @@ describe.each(CASES)('%s, %s', (binary, _, ends) => {
     });
   });
 
+  it('a later SYN of the client keeps the difference that the connection began with', () => {
+    const { director, cookie, server, syn } = asked();
+    server({ options: { ...OFFER, stamps: [900, 1005] } });
+    const [again] = left(director.send(ofClient(ends, { seq: at(ISN, 777) }), 'cli', 6));
+    expect(again).toMatchObject({ seq: at(syn.seq, 777), flags: SYN });
+    const [heard] = left(server({ seq: at(SERVER_ISN, 1), flags: ACK }));
+    expect(heard).toMatchObject({ seq: at(cookie, 1), ack: at(ISN, 1) });
+  });
+
   it('the last segments go through', () => {
     const { director, cookie, server, syn } = asked();
     server({ options: { ...OFFER, stamps: [900, 1005] } });

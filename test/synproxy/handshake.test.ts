@@ -275,6 +275,9 @@ describe.each(CASES)('%s, %s', (binary, family, ends) => {
     expect(judged(outcomes)).toEqual(['forward nat-out']);
     expect(left(outcomes)[0]).toMatchObject({ seq: cookie, ack: ISN + 1, flags: SYN | ACK });
     expect(director.connections(50)).toMatchObject([{ state: 'ESTABLISHED', expires: 900 }]);
+    director.send(ofClient(ends, { seq: ISN + 1, ack: (cookie + 1) >>> 0, flags: FIN | ACK }), 'cli', 60);
+    director.send(ofServer(ends, { options: { ...OFFER, stamps: [950, 1005] } }), 'srv', 70);
+    expect(director.connections(70)).toMatchObject([{ state: 'CLOSE_WAIT' }]);
   });
 
   it('defer: a server is asked when the client has sent something', () => {

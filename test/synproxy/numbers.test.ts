@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/core.js';
 import { fromClient, judged } from '../support/lab.js';
-import { ACK, FIN, icmp, RST } from '../support/packets.js';
+import { ACK, FIN, icmp, RST, SYN } from '../support/packets.js';
 import { ENDS, ISN, left, OFFER, ofClient, ofServer, open, proxy, SERVER_ISN, type Words } from './lab.js';
 import type { Options } from './segments.js';
 
@@ -85,6 +85,16 @@ describe.each(CASES)('%s, %s', (binary, family, ends) => {
     expect(client({ window: 1000 }).window).toBe(1000);
     expect(server({ window: 65_535 }).window).toBe(65_535);
     expect(director.connections(20)).toHaveLength(1);
+    // Not even a server that says so, unasked.
+    expect(ready(plain, { mss: 1460, scale: 3 }).server({ window: 1000 }).window).toBe(1000);
+  });
+
+  it('no window of a SYN is scaled, nor that of a SYN-ACK that comes again', () => {
+    const { server } = ready();
+    const again = { seq: SERVER_ISN, flags: SYN | ACK, options: { ...OFFER, scale: 3, stamps: [900, 1005] as const } };
+    expect(server({ ...again, window: 1000 }).window).toBe(1000);
+    const { client } = ready(OFFER, { mss: 1460, stamps: [900, 1005] });
+    expect(client({ seq: ISN, ack: 0, flags: SYN, window: 1000, options: OFFER }).window).toBe(1000);
   });
 
   it("a client's window is the server's as it is", () => {

@@ -5,8 +5,9 @@ import { Director } from '../../src/director.js';
 import type { PlanOptions } from '../../src/plan.js';
 import type { SysctlConfig } from '../../src/types.js';
 import { BINARIES, type Binary, memoryFor, moduleOf, SMALL_PLAN } from '../support/core.js';
-import { judged } from '../support/lab.js';
-import { ACK, FIN, RST, SYN } from '../support/packets.js';
+import { fragmentsOf } from '../support/fragments.js';
+import { fromClient, judged, lab, SERVERS } from '../support/lab.js';
+import { ACK, FIN, ip6, RST, SYN } from '../support/packets.js';
 import {
   acknowledge,
   ENDS,
@@ -21,6 +22,7 @@ import {
   proxy,
   SERVER_ISN,
   V4,
+  V6,
   type Words,
 } from './lab.js';
 import type { Segment } from './segments.js';
@@ -124,6 +126,50 @@ describe.each(CASES)('%s', (_, ends, binary) => {
 });
 
 describe('of what is kept', () => {
+  it.each([...ENDS])('%s: nothing came in fragments, which come again', (_, ends) => {
+    const { director } = ready(ends);
+    const { cookie } = begin(director, ends, [{ payload: bytes(5) }]);
+    const next = ofClient(ends, acknowledge(cookie, OFFER, { seq: ISN + 6, payload: bytes(100) })).subarray(14);
+    const fates = fragmentsOf(next, [64]).flatMap((piece) => judged(director.send(fromClient(piece), 'cli', 1)));
+    expect(fates).toContain('drop syn-proxy-wait');
+    expect(fates).not.toContain('held syn-proxy-held');
+  });
+
+  describe('each is judged by what it came with', () => {
+    /** By a firewall mark, whatever the address. */
+    const marked = (ends: Ends, destination: string) => {
+      const key = { fwmark: 7, family: ends === V4 ? 4 : 6 } as const;
+      const dest = { address: ends.server, method: 'nat' } as const;
+      const director = lab([dest], {}, { synproxy: true }, [key]);
+      const send = (words: Words, change: (packet: Uint8Array) => void = () => undefined) => {
+        const frame = ofClient({ ...ends, vip: destination }, { dport: 8080, ...words });
+        change(frame.subarray(14));
+        return director.send(frame, 'cli', 0, { mark: 7 });
+      };
+      const [answer] = left(send({ options: OFFER }));
+      const [syn] = left(send(acknowledge(answer!.seq, OFFER, { payload: bytes(10) })));
+      return { director, key, dest, send, cookie: answer!.seq, syn: syn! };
+    };
+
+    it('its firewall mark: the service is that of the mark', () => {
+      const { director, key, dest, syn } = marked(V4, V4.vip);
+      director.deleteDest(key, dest);
+      director.addDest(key, { ...dest, address: SERVERS[1] });
+      director.setSysctl({ expire_nodest_conn: 1 });
+      expect(judged(director.send(synAck(V4, syn), 'srv', 10)).at(-1)).toBe('forward syn-proxied');
+    });
+
+    it('its interface: an error about it comes from an address there', () => {
+      const { director, cookie, send, syn } = marked(V6, 'fd00:5::5');
+      const last = acknowledge(cookie, OFFER, { seq: ISN + 11, payload: bytes(1) });
+      const setHops = (packet: Uint8Array): void => void packet.set([1], 7);
+      expect(judged(send(last, setHops))).toEqual(['held syn-proxy-held']);
+      const outcomes = director.send(synAck(V6, syn), 'srv', 10);
+      expect(judged(outcomes).slice(-2)).toEqual(['drop ttl-exceeded', 'forward time-exceeded']);
+      expect(outcomes.at(-1)!.frame.slice(22, 38)).toEqual(ip6(V6.vip));
+    });
+  });
+
   it('FIN takes a number, and closes the connection when it goes on', () => {
     const { director } = ready(V4);
     const segments = [{ payload: bytes(5) }, { seq: ISN + 6, flags: ACK | FIN }, { seq: ISN + 7, payload: bytes(1) }];
