@@ -14,6 +14,7 @@ import {
   NOW,
   read,
   request,
+  restored,
   type Says,
   send,
 } from '../support/fullnat.js';
@@ -110,6 +111,21 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
     expect(toHex(read(client(director, family, { flags: ACK | FIN })[0]!.frame).options)).toBe(
       profile === 'alibaba' ? '' : toa,
     );
+  });
+
+  it('a restored director tells it until the server’s first data are acknowledged', () => {
+    const copy = restored(begun(family));
+    const optionsOf = (says: Says) => toHex(read(client(copy, family, says)[0]!.frame).options);
+    expect([optionsOf({}), optionsOf({ ack: SERVER_ISN + 2 })]).toEqual([TOA[family], '']);
+  });
+
+  it('a restored director sends no packet of its own before a segment once the server has got more than the SYN', () => {
+    const director = begun(family);
+    const tcpOptions = join(hex('4d28'), new Uint8Array(38));
+    expect(client(restored(director), family, { tcpOptions })).toHaveLength(2);
+    const { sport, seq } = read(client(director, family, { payload: counting(10) })[0]!.frame);
+    send(director, answer(family, sport, { seq: SERVER_ISN + 1, ack: seq! + 10, flags: ACK }), 'srv');
+    expect(client(restored(director), family, { tcpOptions })).toHaveLength(1);
   });
 
   it('leaves room for itself in the MSS that the server tells, at even and odd places', () => {

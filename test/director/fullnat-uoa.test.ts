@@ -13,6 +13,7 @@ import {
   NOW,
   portOf,
   request,
+  restored,
   type Says,
   send,
 } from '../support/fullnat.js';
@@ -57,6 +58,13 @@ describe.each([
       expect(decodeClient(frame, 'raw')).toMatchObject({ carrier: carry, address: ENDS[family].client, port: CPORT });
     }
     expect(between(ask(director, family)[0]!.frame, family)).toEqual({ protocol: 17, words: '', data, isRight: true });
+  });
+
+  it('counts on in a restored director', () => {
+    const director = made();
+    for (let i = 0; i < 2; i++) ask(director, family);
+    const copy = restored(director);
+    expect([0, 1].map(() => between(ask(copy, family)[0]!.frame, family).words)).toEqual([words, '']);
   });
 
   it('ends when the server has answered', () => {

@@ -24,6 +24,8 @@ const PORT = '9c41';
 const CLIENT4 = '0a000002';
 const CLIENT6 = 'fd00 0000 0000 0000 0000 0000 0000 0002';
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
+/** A line of version 1 of so many bytes: nobody reads the destination. */
+const lineOf = (length: number): string => `PROXY TCP4 10.0.0.2 ${'1'.repeat(length - 31)} 40001 80\r\n`;
 
 describe('finds', () => {
   const client4 = { family: 4, address: '10.0.0.2', port: 40001 };
@@ -61,6 +63,14 @@ describe('finds', () => {
       { carrier: 'uoa-option', ...client4, start: 20, length: 8 },
     ],
     [
+      'UOA before PROXY',
+      ipv4(
+        { ...V4, protocol: 17, options: hex(`1f08 ${PORT} ${CLIENT4}`) },
+        hex(`1388 0035 0024 0000 ${SIGNATURE} 21 12 000c 01010101 02020202 0001 0002`),
+      ),
+      { carrier: 'uoa-option', ...client4, start: 20, length: 8 },
+    ],
+    [
       'UOA in a header of its own',
       packet(V4, 248, hex(`10 11 000c 1f08 ${PORT} ${CLIENT4} 1388 0035 0008 0000`)),
       { carrier: 'uoa-protocol', ...client4, start: 24, length: 8 },
@@ -74,6 +84,11 @@ describe('finds', () => {
       'PROXY v1',
       segment('', utf8('PROXY TCP4 10.0.0.2 10.0.0.100 40001 80\r\nGET /')),
       { carrier: 'proxy-v1', ...client4, start: 40, length: 41 },
+    ],
+    [
+      'PROXY v1 in the longest line',
+      segment('', utf8(lineOf(107))),
+      { carrier: 'proxy-v1', ...client4, start: 40, length: 107 },
     ],
     [
       'PROXY v1 of IPv6, whose text is any',
@@ -130,16 +145,19 @@ describe('finds nothing in', () => {
     ['kind 254 of another length (an experiment of RFC 6994)', segment('fe06 f989 0102 0101')],
     ['kind 253 as long as for IPv4', segment(`fd08 ${PORT} ${CLIENT4}`)],
     ['an option that is longer than the header', segment(`0101 0101 fe08 ${PORT}`)],
+    ['an option of one byte', segment(`0301 0101 fe08 ${PORT} ${CLIENT4}`)],
     ['an option of no length', segment(`0300 0101 fe08 ${PORT} ${CLIENT4}`)],
-    ['options behind the end of options', segment(`0000 0000 fe08 ${PORT} ${CLIENT4}`)],
+    ['options behind the end of options', segment(`0004 0000 fe08 ${PORT} ${CLIENT4}`)],
     ['a later fragment', laterFragment],
     ['a header shorter than 20 bytes', shortHeader],
     ['UOA that is longer than its header', packet(V4, 248, hex(`10 11 0008 1f08 ${PORT} ${CLIENT4}`))],
     ['UOA in a header of 3 bytes', packet(V4, 248, hex(`10 11 0003 1f08 ${PORT} ${CLIENT4}`))],
+    ['UOA in a header that is longer than the packet', packet(V4, 248, hex(`10 11 010c 1f08 ${PORT} ${CLIENT4}`))],
     ['PROXY UNKNOWN', segment('', utf8('PROXY UNKNOWN\r\n'))],
     ['PROXY without its end', segment('', utf8('PROXY TCP4 10.0.0.2 10.0.0.100 40001 80'))],
     ['PROXY of the wrong family', segment('', utf8('PROXY TCP6 10.0.0.2 10.0.0.100 40001 80\r\n'))],
     ['PROXY with a port above 65535', segment('', utf8('PROXY TCP4 10.0.0.2 10.0.0.100 65536 80\r\n'))],
+    ['PROXY in a line of more than 107 bytes', segment('', utf8(lineOf(108)))],
     ['PROXY LOCAL', segment('', hex(`${SIGNATURE} 20 11 000c ${CLIENT4} 0a000064 ${PORT} 0050`))],
     ['PROXY of a local socket', segment('', hex(`${SIGNATURE} 21 31 000c ${CLIENT4} 0a000064 ${PORT} 0050`))],
     ['PROXY v2 that is cut off', segment('', hex(`${SIGNATURE} 21 11 000c ${CLIENT4} 0a000064 ${PORT}`))],
