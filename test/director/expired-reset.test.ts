@@ -202,6 +202,52 @@ describe.each(Object.entries(ENDS))('%s', (_, ends) => {
     expect(second).toMatchObject({ out: 'srv', seq: (syn!.seq + 1) >>> 0, flags: RST });
   });
 
+  it('a connection that is established once more begins anew, and knows nothing while the sysctl is off', () => {
+    for (const isProxied of [false, true]) {
+      for (const isOn of [1, 0] as const) {
+        const of = isProxied ? proxy(ends, { ...ON, plan: PLAN }) : director(ends);
+        const one = new Session(ends, of);
+        const [told] = one.client({});
+        const first = isProxied ? one.client(acknowledge(told!.seq, {}))[0]! : told!;
+        const number = isProxied ? told!.seq : SERVER_ISN;
+        one.dport = first.sport;
+        const ack = (first.seq + 1) >>> 0;
+        one.server({ ack });
+        if (!isProxied) one.client({ seq: ISN + 1, ack: (SERVER_ISN + 1) >>> 0, flags: ACK });
+        one.server({ seq: (SERVER_ISN + 1) >>> 0, ack, flags: ACK | FIN });
+        one.client({ seq: ISN + 500 });
+        expect(of.connections(0)).toMatchObject([{ state: 'SYN_RECV' }]);
+        of.setSysctl({ conn_expire_tcp_rst: isOn });
+        one.server({ seq: (SERVER_ISN + 2) >>> 0, ack, flags: ACK });
+        expect(of.connections(0)).toMatchObject([{ state: 'ESTABLISHED' }]);
+        of.setSysctl({ conn_expire_tcp_rst: 1 });
+        const expected = { client: { seq: (number + 2) >>> 0 }, server: { seq: ack } };
+        expect(one.end(TIMEOUT + 512)).toMatchObject(isOn === 1 ? expected : { count: 0 });
+      }
+    }
+  });
+
+  it('a SYN that establishes a connection counts as a number', () => {
+    const one = session();
+    const [syn] = one.client({});
+    one.dport = syn!.sport;
+    one.server({ flags: RST | ACK, ack: (syn!.seq + 1) >>> 0 });
+    one.server({ flags: SYN, ack: 0 });
+    one.client({ seq: ISN + 9, ack: (SERVER_ISN + 1) >>> 0, flags: SYN | ACK });
+    expect(one.director.connections(0)).toMatchObject([{ state: 'ESTABLISHED' }]);
+    expect(one.end(TIMEOUT + 512)).toMatchObject({
+      client: { seq: (SERVER_ISN + 1) >>> 0 },
+      server: { seq: (syn!.seq + 10) >>> 0 },
+    });
+  });
+
+  it('is heard of an established connection, too, whose timeout has become another', () => {
+    const one = session().begin();
+    one.director.setTimeouts({ tcp: 500 });
+    one.server({ seq: (SERVER_ISN + 1) >>> 0, ack: (one.isn + 11) >>> 0, flags: ACK });
+    expect(one.end(TIMEOUT + 512)).toMatchObject({ server: { seq: (one.isn + 11) >>> 0 } });
+  });
+
   it('is equal in every binary', () => {
     const all = BINARIES.map((binary) => new Session(ends, director(ends, {}, { binary })).begin().end(TIMEOUT + 512));
     expect(all.map((one) => JSON.stringify(one))).toEqual(all.map(() => JSON.stringify(all[0])));
@@ -292,6 +338,27 @@ it('hundreds are told in several calls, each once', () => {
   expect(told.map(({ length }) => length)).toEqual([512, 88, 0]);
   expect(new Set(told.flat().map(({ out, sport, dport }) => `${out} ${sport} ${dport}`)).size).toBe(600);
   expect(of.connectionCount).toBe(0);
+});
+
+it('who speaks while others are told lives on', () => {
+  const of = director(V4, {}, { plan: { ...PLAN, connections: 400, extensions: 400, arenaBytes: 1 << 20 } });
+  const one = new Session(V4, of);
+  const said = (sport: number): Words => ({ sport, seq: ISN + 1, ack: 7, flags: ACK });
+  for (let sport = 10_000; sport < 10_300; sport++) {
+    one.client({ sport });
+    one.client(said(sport));
+  }
+  of.burst.reset();
+  for (let sport = 10_200; sport < 10_300; sport++) {
+    const frame = ofClient(V4, said(sport));
+    of.burst.reserve(frame.length, of.interfaceIndex('cli')).set(frame);
+    of.burst.commit(frame.length);
+  }
+  const reasons = Array.from({ length: of.process(TIMEOUT + 512) }, (_, i) => of.outcome(i, TIMEOUT + 512).reason);
+  const speaking = reasons.filter((reason) => reason === 'nat-in').length;
+  expect(speaking).toBeGreaterThan(0);
+  expect(owed(of, TIMEOUT + 1024)).toHaveLength(2 * (44 - speaking));
+  expect(of.connectionCount).toBe(speaking);
 });
 
 it('a burst without room for all of it tells the others with the next one', () => {

@@ -129,6 +129,18 @@ describe.each(['proxy-v1', 'proxy-v2'] as const)('%s', (carry) => {
       expect(one.client(14, { flags: ACK | FIN })).toMatchObject({ at: size + 14, data: '' });
     });
 
+    it('counts in an urgent pointer', () => {
+      const one = new Session(family, carry);
+      const packet = request(family, { seq: ISN + 1, ack: SERVER_ISN + 1, flags: ACK | 0x20, payload: counting(7) });
+      const l4 = family === 6 ? 40 : 20;
+      const view = new DataView(packet.buffer);
+      view.setUint16(l4 + 18, 2);
+      view.setUint16(l4 + 16, (view.getUint16(l4 + 16) + 0xffff - 2) % 0xffff);
+      const { frame } = send(one.director, packet, 'cli');
+      expect(new DataView(frame.buffer, frame.byteOffset).getUint16(l4 + 18)).toBe(size + 2);
+      expect(read(frame)).toMatchObject({ isRight: true });
+    });
+
     it('that came out of order is the client’s SYN to it, whatever else is acknowledged', () => {
       const one = new Session(family, carry);
       one.client(0);
@@ -252,5 +264,13 @@ describe('the PROXY protocol over UDP', () => {
     const [dropped, told] = ask(1280 - 27);
     expect([dropped?.reason, told?.reason]).toEqual(['too-big', 'fragmentation-needed']);
     expect(new DataView(told!.frame.buffer, told!.frame.byteOffset).getUint16(26)).toBe(1280 - 28);
+  });
+
+  it('asks a client of IPv6 for no less than each link carries', () => {
+    const director = fullNat({ carry: 'proxy-v2' }, { network: narrow(1280) }, ['udp']);
+    const packet = request(6, { protocol: 'udp', payload: counting(1280 - 48) });
+    const [dropped, told] = director.send(packet, 'cli', NOW);
+    expect([dropped?.reason, told?.reason]).toEqual(['too-big', 'fragmentation-needed']);
+    expect(new DataView(told!.frame.buffer, told!.frame.byteOffset).getUint32(44)).toBe(1280);
   });
 });

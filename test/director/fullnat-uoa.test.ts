@@ -86,6 +86,24 @@ describe.each([
   });
 });
 
+it.each(['alibaba', 'dpvs'] as const)(
+  'uoa-protocol of the profile %s: without a checksum over IPv4, with one over IPv6',
+  (profile) => {
+    const checksumOf = (family: Family, isAhead: boolean) => {
+      const options = isAhead ? { network: narrow } : {};
+      const director = fullNat({ carry: 'uoa-protocol', profile }, options, ['udp'], [family]);
+      const [{ frame }] = ask(director, family, isAhead ? { payload: counting(1230) } : {}) as [Outcome];
+      const { isRight } = between(frame, family);
+      const udp = family === 6 ? 40 + 24 : 20 + 12;
+      return { isRight, isNone: frame[udp + 6] === 0 && frame[udp + 7] === 0 };
+    };
+    for (const isAhead of [false, true]) {
+      expect(checksumOf(4, isAhead)).toMatchObject({ isNone: true });
+      expect(checksumOf(6, isAhead)).toEqual({ isRight: true, isNone: false });
+    }
+  },
+);
+
 describe('uoa-option', () => {
   it('stands in front of options that are there, and goes ahead when they leave no room', () => {
     const director = fullNat({ carry: 'uoa-option' }, {}, ['udp'], [4]);

@@ -93,6 +93,7 @@ describe.each(FAMILIES)('FullNAT of IPv%i', (family) => {
       const quoted = read(join(error.frame.subarray(header + 8), new Uint8Array(20)));
       expect(quoted).toMatchObject({ source: client, sport: CPORT, destination: vip, dport: VPORT });
       if (length > header + 7) expect(quoted.seq).toBe(1000);
+      else expect(error.frame.subarray(header + 8 + header + 4)).toEqual(there.subarray(header + 4, length));
     }
   });
 
