@@ -1,6 +1,7 @@
 /** FullNAT's numbers of TCP: first ones, all that follow from them, and what segments say beside. */
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/director.js';
+import { siphash13 } from '../../src/reference/index.js';
 import { answer, fullNat, NOW, read, request, send } from '../support/fullnat.js';
 import { ACK, FIN, hex, PSH, RST, SYN, toHex } from '../support/packets.js';
 
@@ -18,6 +19,13 @@ describe.each([4, 6] as const)('numbers over IPv%i', (family) => {
     expect((at(NOW + 10) - at(NOW)) >>> 0).not.toBe((at(NOW, 2n) - at(NOW)) >>> 0);
     // Whatever the client's own number: the server sees none of it.
     expect(seqOf(client(fullNat(), { seq: 77 }))).toBe(at(NOW));
+  });
+
+  it('are that clock and SipHash-1-3 of the ends that the server sees, as docs/fullnat.md has it', () => {
+    const ends = { 4: '0a010001 0a01000b', 6: `fd000001${'00'.repeat(11)}01 fd000001${'00'.repeat(11)}11` }[family];
+    const hash = siphash13(hex(`${ends} 0400 1f90 00`), [0x0706050403020100n, 0x0f0e0d0c0b0a0908n]);
+    const director = fullNat({}, { seed: 0x0f0e0d0c0b0a09080706050403020100n });
+    expect(BigInt(seqOf(client(director)))).toBe(BigInt.asUintN(32, BigInt(NOW) * 250n + hash));
   });
 
   it('are of full strength: in many calls each byte has many values', () => {

@@ -18,7 +18,7 @@ import {
   type Says,
   send,
 } from '../support/fullnat.js';
-import { ACK, counting, FIN, hex, PSH, RST, SYN, toHex } from '../support/packets.js';
+import { ACK, counting, FIN, hex, icmp, PSH, RST, SYN, toHex } from '../support/packets.js';
 
 const ISN = 0xffff_ffff;
 const SERVER_ISN = 70_000;
@@ -139,6 +139,23 @@ describe.each(['proxy-v1', 'proxy-v2'] as const)('%s', (carry) => {
       const { frame } = send(one.director, packet, 'cli');
       expect(new DataView(frame.buffer, frame.byteOffset).getUint16(l4 + 18)).toBe(size + 2);
       expect(read(frame)).toMatchObject({ isRight: true });
+    });
+
+    it('that was never sent is not heard, whatever the server acknowledges', () => {
+      const one = new Session(family, carry);
+      one.server({ got: size + 5 });
+      expect(one.client(0)).toMatchObject({ at: 0, data: header });
+    });
+
+    it('is about the first byte to the client when an error quotes it', () => {
+      const one = new Session(family, carry);
+      const { frame } = one.client(0);
+      const { router: source, local: destination } = ENDS[family];
+      const error = icmp({ source, destination }, family === 4 ? 3 : 1, family === 4 ? 1 : 3, frame);
+      const told = send(one.director, error, 'srv');
+      expect(told.reason).toBe('icmp-out');
+      const quoted = told.frame.subarray(family === 4 ? 28 : 48);
+      expect(read(quoted).seq).toBe((ISN + 1) >>> 0);
     });
 
     it('that came out of order is the client’s SYN to it, whatever else is acknowledged', () => {

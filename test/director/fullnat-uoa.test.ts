@@ -84,6 +84,13 @@ describe.each([
     expect(given).toEqual({ protocol: 17, words: '', data: toHex(payload), isRight: true });
     expect(outcomes.map(({ frame }) => frame[family === 6 ? 7 : 8])).toEqual([63, 63]);
   });
+
+  it('is cut with a datagram of IPv4 that may be', () => {
+    if (family === 6) return;
+    const outcomes = ask(made({ network: narrow }), family, { payload: counting(1280 - 28 - 3), df: false });
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['fullnat-in', 'fragment']);
+    expect(between(outcomes[0]!.frame, family)).toMatchObject({ protocol, words });
+  });
 });
 
 it.each(['alibaba', 'dpvs'] as const)(
@@ -92,7 +99,9 @@ it.each(['alibaba', 'dpvs'] as const)(
     const checksumOf = (family: Family, isAhead: boolean) => {
       const options = isAhead ? { network: narrow } : {};
       const director = fullNat({ carry: 'uoa-protocol', profile }, options, ['udp'], [family]);
-      const [{ frame }] = ask(director, family, isAhead ? { payload: counting(1230) } : {}) as [Outcome];
+      const payload = counting(isAhead ? 1280 - (family === 6 ? 48 : 28) - 3 : 11);
+      const [{ frame, reason }] = ask(director, family, { payload, df: true }) as [Outcome];
+      expect(reason).toBe(isAhead ? 'client-address' : 'fullnat-in');
       const { isRight } = between(frame, family);
       const udp = family === 6 ? 40 + 24 : 20 + 12;
       return { isRight, isNone: frame[udp + 6] === 0 && frame[udp + 7] === 0 };

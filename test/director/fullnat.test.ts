@@ -138,6 +138,19 @@ describe.each(FAMILIES)('FullNAT of IPv%i', (family) => {
     }
   });
 
+  it('leaves to the host what comes to the port of a connection that has ended', () => {
+    const director = fullNat();
+    send(director, request(family), 'cli');
+    const port = portOf(director);
+    const later = NOW + 100_000;
+    director.advance(later);
+    expect(director.connectionCount).toBe(0);
+    expect(send(director, answer(family, port), 'srv', later).reason).toBe('local-delivery');
+    expect(send(director, request(family, { sport: CPORT + 1 }), 'cli', later).reason).toBe('fullnat-in');
+    expect(send(director, answer(family, port), 'srv', later).reason).toBe('local-delivery');
+    expect(director.connectionCount).toBe(1);
+  });
+
   it('takes no AH and no ESP', () => {
     const director = fullNat();
     const isakmp = { protocol: 'udp', address: vip, port: 500 } as const;

@@ -1,7 +1,7 @@
 /** SNAT: ICMP errors about its connections, and traceroute through it. */
 import { describe, expect, it } from 'vitest';
 import { FAMILIES, NOW, PROTOCOLS } from '../support/fullnat.js';
-import { ACK, counting, icmp, toHex, u32 } from '../support/packets.js';
+import { ACK, counting, hex, icmp, toHex, u32 } from '../support/packets.js';
 import {
   addSnat,
   atInner,
@@ -154,4 +154,15 @@ describe.each(FAMILIES)('an error of IPv%i', (family) => {
     expect(send(director, error, 'in').reason).toBe('routed');
     expect(director.connections(NOW)).toEqual([]);
   });
+});
+
+it('IPv4: options of an error that record routers have the director, as of what is routed', () => {
+  const director = snat();
+  const { port } = opened(director, 4);
+  const { router, own } = PLACES[4];
+  const options = hex('070b04 00000000 00000000 00');
+  const error = icmp({ source: router, destination: own[0], options }, 3, 1, atOuter(4, port));
+  const { reason, frame } = send(director, error, 'out');
+  expect(reason).toBe('icmp-out');
+  expect(toHex(frame.subarray(20, 32))).toBe('070b080a0100010000000000');
 });

@@ -140,6 +140,15 @@ describe.each(FAMILIES)('queries of ICMP by SNAT, IPv%i', (family) => {
     expect(off(there.frame, right)).not.toBe(0);
   });
 
+  it('have a checksum, whatever a frame says of it', () => {
+    const director = snat();
+    const [there] = director.send(ask(family), 'in', NOW, { mark: MARK, partialChecksum: true });
+    const id = there!.connection!.localPort!;
+    expect(toHex(there!.frame)).toBe(toHex(asked(family, id, { ttl: 63 })));
+    const [back] = director.send(reply(family, id), 'out', NOW, { partialChecksum: true });
+    expect(toHex(back!.frame)).toBe(toHex(replied(family, { ttl: 63 })));
+  });
+
   it('with fewer than 8 bytes are not let go', () => {
     const director = snat();
     const id = opened(director, family);
@@ -294,4 +303,19 @@ it('IPv4: timestamps are queries like echoes, of one connection with these', () 
   const back = send(director, reply(4, id, { ...words, type: 14 }), 'out');
   expect(toHex(back.frame)).toBe(toHex(replied(4, { ...words, type: 14, ttl: 63 })));
   expect(director.connections(NOW)).toHaveLength(1);
+});
+
+it('IPv4: replies in fragments are routed as they are when there is no service any more', () => {
+  const director = snat({}, {}, [6]);
+  const key = { fwmark: 9, family: 4 } as const;
+  director.addService({ ...key, scheduler: 'rr' });
+  const routes = [...SNAT_NETWORK.routes, { dst: '192.0.2.0/24', dev: 'in', gateway: '10.1.0.77' }];
+  director.setNetwork({ ...SNAT_NETWORK, routes });
+  director.addDest(key, { address: '192.0.2.5', method: 'snat' });
+  const [there] = director.send(ask(4), 'in', NOW, { mark: 9 });
+  const back = reply(4, there!.connection!.localPort!, { destination: '192.0.2.5', data: counting(200) });
+  director.deleteService(key);
+  expect(reasonsOf(sendAll(director, back, 'out'))).toEqual(['snat-out']);
+  const pieces = fragmentsOf(back, [96]);
+  expect(pieces.flatMap((piece) => reasonsOf(sendAll(director, piece, 'out')))).toEqual(['routed', 'routed']);
 });

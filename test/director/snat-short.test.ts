@@ -65,7 +65,7 @@ describe.each(FAMILIES)('a known connection of IPv%i', (family) => {
   });
 
   it('is answered as any packet: no hop left, too long, no route', () => {
-    const { director } = known();
+    const { director, port } = known();
     expect(reasons(director, { ttl: 1 })).toEqual(['ttl-exceeded', 'time-exceeded']);
     expect(reasons(director, { payload: counting(1461), df: true })).toEqual(['too-big', 'fragmentation-needed']);
     director.setNetwork({ interfaces: SNAT_NETWORK.interfaces });
@@ -73,6 +73,9 @@ describe.each(FAMILIES)('a known connection of IPv%i', (family) => {
     director.setNetwork(SNAT_NETWORK);
     expect(reasons(director)).toEqual(['snat-in']);
     director.setSysctl({ ip_forward: 0, ipv6_forwarding: 0 });
+    expect(reasons(director)).toEqual(['not-forwarding']);
+    // An answer needs no forwarding, and its way is known from then on.
+    expect(send(director, fromOuter(family, port, { flags: ACK }), 'out').reason).toBe('snat-out');
     expect(reasons(director)).toEqual(['not-forwarding']);
   });
 
@@ -85,6 +88,16 @@ describe.each(FAMILIES)('a known connection of IPv%i', (family) => {
     expect(reasons(director)).toEqual(['dest-unavailable']);
     addSnat(director, family, { address: own[0] });
     expect(reasons(director)).toEqual(['snat-in']);
+  });
+
+  it('ends with its dest, be there another one', () => {
+    const director = snat({}, {}, [family], 2);
+    const { port } = opened(director, family);
+    const address = director.connections(NOW)[0]!.localAddress!;
+    expect(send(director, fromOuter(family, port, { destination: address }), 'out').reason).toBe('snat-out');
+    expect(reasons(director)).toEqual(['snat-in']);
+    director.deleteDest(markOf(family), { address });
+    expect(reasons(director)).toEqual(['dest-unavailable']);
   });
 
   it('has nothing that is a server’s answer, not by NAT, or a stray server’s', () => {
