@@ -96,6 +96,13 @@ describe('local addresses', () => {
     expect(ends(open(made, 3))).toBe('10.1.0.2:5001');
   });
 
+  it('keep their pools while a connection has a port, be they on no list', () => {
+    const made = fullNat({}, { localPorts: { first: 5000, last: 5001 } }, ['tcp'], [4]);
+    open(made, 1);
+    for (const localAddresses of [['10.1.0.2'], ['10.1.0.1']]) made.editService({ ...key, localAddresses });
+    expect(ends(open(made, 2))).toBe('10.1.0.1:5001');
+  });
+
   it('keep their pools while a connection has a port, and begin anew after that', () => {
     const made = director();
     open(made, 1);

@@ -256,6 +256,12 @@ describe('addresses of IPv6 in the text', () => {
   });
 });
 
+it('a header that is longer than the MTU is lost, and counted', () => {
+  const one = new Session(4, 'proxy-v1', narrow(68));
+  expect(one.all(0, { df: true }).map(({ reason }) => reason)).toEqual(['fullnat-in']);
+  expect(one.director.counters()['client-address-lost']).toBe(1n);
+});
+
 describe('the PROXY protocol over UDP', () => {
   it.each([4, 6] as const)('stands in front of each datagram over IPv%i', (family) => {
     const director = fullNat({ carry: 'proxy-v2' }, {}, ['udp']);

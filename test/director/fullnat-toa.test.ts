@@ -187,7 +187,9 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
       `${'01'.repeat(nops)}${family === 4 ? '050a0000000100000002' : ''}080a0000000100000002`.padEnd(80, '01'),
     );
     expect(sack.length).toBe(40);
-    const got = read(client(director, family, { tcpOptions: sack })[0]!.frame);
+    const outcomes = client(director, family, { tcpOptions: sack });
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['fullnat-in']);
+    const got = read(outcomes[0]!.frame);
     expect(toHex(got.options).startsWith(TOA[family])).toBe(true);
     expect(toHex(got.options)).toContain('080a0000000100000002');
     expect(got.isRight).toBe(true);
@@ -219,6 +221,7 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
   describe('without room', () => {
     it.each([
       ['in the header', { tcpOptions: hex(`fc28${'77'.repeat(38)}`) }, undefined],
+      ['in a header that cannot be read', { tcpOptions: hex(`${'01'.repeat(36)}fc050000`) }, undefined],
       [
         'in the MTU',
         { payload: counting(1280 - (family === 6 ? 72 : 52) - 4), tcpOptions: hex('0101080a0000000900000008') },
@@ -240,7 +243,17 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
       });
       expect(toHex(given!.options)).toBe(toHex(says.tcpOptions));
       expect(given!.isRight).toBe(true);
+      // No identification, DF.
+      if (family === 4) expect(toHex(outcomes[0]!.frame.subarray(4, 8))).toBe('00004000');
       expect(outcomes[0]!.frame.length).toBe((family === 6 ? 40 : 20) + 20 + size + stamps.length / 2);
+    });
+
+    it('a SYN goes without', () => {
+      const director = fullNat({ carry: 'toa', profile: 'alibaba' }, {}, ['tcp']);
+      const tcpOptions = hex(`fc28${'77'.repeat(38)}`);
+      const outcomes = director.send(request(family, { seq: CLIENT_ISN, flags: SYN, tcpOptions }), 'cli', NOW);
+      expect(outcomes.map(({ reason }) => reason)).toEqual(['fullnat-in']);
+      expect(toHex(read(outcomes[0]!.frame).options)).toBe(toHex(tcpOptions));
     });
 
     it('it goes without once the server has got anything', () => {

@@ -19,6 +19,7 @@ import {
   VPORT,
 } from '../support/fullnat.js';
 import { ACK, counting, FIN, icmp, join, SYN } from '../support/packets.js';
+import { entriesOf } from '../support/snapshot.js';
 
 describe.each(FAMILIES)('FullNAT of IPv%i', (family) => {
   const { client, vip, server, local, router } = ENDS[family];
@@ -144,7 +145,7 @@ describe.each(FAMILIES)('FullNAT of IPv%i', (family) => {
     const port = portOf(director);
     const later = NOW + 100_000;
     director.advance(later);
-    expect(director.connectionCount).toBe(0);
+    expect([director.connectionCount, entriesOf(director)]).toEqual([0, 0]);
     expect(send(director, answer(family, port), 'srv', later).reason).toBe('local-delivery');
     expect(send(director, request(family, { sport: CPORT + 1 }), 'cli', later).reason).toBe('fullnat-in');
     expect(send(director, answer(family, port), 'srv', later).reason).toBe('local-delivery');

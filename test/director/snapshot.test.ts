@@ -1,6 +1,5 @@
 /** Snapshots: what they carry beyond what packets show, and what does not fit. */
 import { describe, expect, it } from 'vitest';
-import * as abi from '../../src/abi/memory.js';
 import { Director, type RestoreOptions } from '../../src/director.js';
 import { decode } from '../../src/snapshot/format.js';
 import { createDirector, moduleOf } from '../support/core.js';
@@ -8,17 +7,11 @@ import { coded } from '../support/errors.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { NOW, restored } from '../support/fullnat.js';
 import { ACK, counting, dotted, ip, RST, SYN, tcp, udp } from '../support/packets.js';
-import { DEST, director, NETWORK, OTHER, open, WEB } from '../support/snapshot.js';
+import { DEST, director, entriesOf, NETWORK, OTHER, open, WEB } from '../support/snapshot.js';
 
 function reply(to: Director, n: number, now = NOW) {
   const ends = { source: DEST.address, destination: dotted(ip('192.0.2.0') + n), sport: 80, dport: 1000 };
   return to.send(tcp({ ...ends, flags: SYN | ACK }), 'srv', now)[0];
-}
-
-/** Entries in the index. */
-function entriesOf({ burst, plan }: Director): number {
-  const words = new Uint32Array(burst.bytes.buffer, plan.index.base, (plan.index.count * abi.BUCKET_SIZE) / 4);
-  return words.filter((word, i) => word !== 0 && (i * 4) % abi.BUCKET_SIZE >= abi.BUCKET_REFS).length;
 }
 
 describe('a restored director', () => {

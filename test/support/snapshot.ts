@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as abi from '../../src/abi/memory.js';
 import type { Director } from '../../src/director.js';
 import type { NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from './core.js';
@@ -36,4 +37,10 @@ export function open(
 ) {
   const ends = { source: dotted(ip('192.0.2.0') + n), destination: service.address, sport: 1000, dport: service.port };
   return to.send(tcp({ ...ends, flags }), 'cli', now)[0];
+}
+
+/** Entries in the index. */
+export function entriesOf({ burst, plan }: Director): number {
+  const words = new Uint32Array(burst.bytes.buffer, plan.index.base, (plan.index.count * abi.BUCKET_SIZE) / 4);
+  return words.filter((word, i) => word !== 0 && (i * 4) % abi.BUCKET_SIZE >= abi.BUCKET_REFS).length;
 }
