@@ -117,6 +117,10 @@ describe.each([4, 6] as const)('TOA over IPv%i', (family) => {
     const copy = restored(begun(family));
     const optionsOf = (says: Says) => toHex(read(client(copy, family, says)[0]!.frame).options);
     expect([optionsOf({}), optionsOf({ ack: SERVER_ISN + 2 })]).toEqual([TOA[family], '']);
+    // So do its connections that begin then.
+    const copied = restored(fullNat({ carry: 'toa', profile: 'alibaba' }, {}, ['tcp']));
+    const { frame } = send(copied, request(family, { seq: CLIENT_ISN, flags: SYN }), 'cli');
+    expect(read(frame).options).toHaveLength(size);
   });
 
   it('a restored director sends no packet of its own before a segment once the server has got more than the SYN', () => {

@@ -54,6 +54,17 @@ describe.each(ENDS)('%s', (_, ends) => {
     expect(after).toEqual(before);
     expect(after!.seq).toBe((cookie + 100) >>> 0);
   });
+
+  it('in the middle of a storm, with windows that are scaled', () => {
+    const director = proxy(ends);
+    const cookie = open(director, ends, 0, OFFER, { ...OFFER, scale: 3, stamps: [900, 1005] });
+    const same = ofClient(ends, { seq: ISN + 1, ack: (cookie + 1) >>> 0, flags: 16 });
+    for (let i = 1; i < 10; i++) expect(judged(director.send(same, 'cli', 10))).toEqual(['forward nat-in']);
+    const next = again(director);
+    expect(judged(next.send(same, 'cli', 10))).toEqual(['drop ack-storm']);
+    const reply = ofServer(ends, { seq: (SERVER_ISN + 1) >>> 0, flags: 16, window: 160 });
+    expect(left(next.send(reply, 'srv', 10))[0]!.window).toBe((160 << 3) >> 7);
+  });
 });
 
 it('a thousand owed frames come in four calls, and nobody is forgotten', () => {
