@@ -53,6 +53,18 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(fates(marked(), source, destination)).toEqual([expected]);
   });
 
+  it('the mark counts before address and port', () => {
+    const director = marked();
+    const key = { protocol: 'udp', address: '10.0.0.1', port: 9 } as const;
+    director.addService(key);
+    director.addDest(key, { address: '10.1.0.12', method: 'nat' });
+    const servers = [7, 8].map((mark) => {
+      const packet = udp({ source: '10.0.0.2', destination: '10.0.0.1', sport: 1000 + mark, dport: 9 });
+      return toHex(director.send(packet, 'cli', 0, { mark })[0]!.frame.subarray(16, 20));
+    });
+    expect(servers).toEqual(['0a01000b', '0a01000c']);
+  });
+
   it('to a link-local address: as without the mark, unless that is ours', () => {
     const [cli, srv] = network.interfaces;
     const linked = { interfaces: [{ ...cli!, addresses: [...cli!.addresses!, 'fe80::1/64'] }, srv!] };

@@ -1,7 +1,7 @@
 /** NAT64: ICMP errors in the other family, byte by byte. */
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/director.js';
-import { NOW, PROTOCOLS } from '../support/fullnat.js';
+import { NOW, PROTOCOLS, restored } from '../support/fullnat.js';
 import {
   atClient,
   atServer,
@@ -66,6 +66,12 @@ const isError = (outcome: Outcome, packet: Uint8Array, reason: 'icmp-in' | 'icmp
   ]);
   expect(toHex(outcome.frame)).toBe(toHex(packet));
 };
+
+it('an error is about a connection of a restored director as well', () => {
+  const { director, request } = begun();
+  const { reason } = send64(restored(director), fromRouter(11, 0, request[0]), 'srv');
+  expect(reason).toBe('icmp-out');
+});
 
 describe.each(PROTOCOLS)('an error about %s', (protocol) => {
   it("from the server's side goes to the client, about what that sent", () => {

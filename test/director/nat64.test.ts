@@ -246,7 +246,10 @@ describe('a service of IPv6', () => {
     expect(restored.services()).toEqual(director.services());
     const back = send64(restored, fromServer({ ack: u32(delta + 1), flags: ACK }), 'srv');
     expect(toHex(back.frame)).toBe(toHex(atClient({ ttl: 63, ack: 1, flags: ACK })));
-    expect(numbersOf(send64(restored, fromClient({ flags: ACK }), 'cli').frame).seq).toBe(u32(1000 + delta));
+    const again = send64(restored, fromClient({ flags: ACK }), 'cli').frame;
+    expect(numbersOf(again).seq).toBe(u32(1000 + delta));
+    // The next identification of the director's own.
+    expect(idOf(again)).toBe(idOf(send64(director, fromClient({ flags: ACK }), 'cli').frame));
     const { frame } = send64(restored, fromClient({ sport: 1 }), 'cli');
     expect(toHex(frame)).toBe(toHex(atServer({ ...numbersOf(frame), sport: LPORT + 1, ttl: 63, id: idOf(frame) })));
   });
