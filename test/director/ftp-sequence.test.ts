@@ -13,6 +13,7 @@ import {
   type SessionOptions,
   segment,
 } from '../support/ftp.js';
+import { restored } from '../support/fullnat.js';
 import { fromServer, judged, SERVERS } from '../support/lab.js';
 import { ACK, FIN, RST, SYN } from '../support/packets.js';
 
@@ -261,4 +262,21 @@ describe.each(BINARIES)('%s', (binary) => {
       });
     }
   });
+});
+
+it('a restored director goes on with them, and lets the control connection live as long as what it controls', () => {
+  const session = new Session().open();
+  session.reply('PASV\r\n', PASSIVE);
+  const data = { sport: 50_001, dport: 40_000 };
+  session.toServer({ ...data, flags: SYN });
+  session.toClient({ sport: 40_000, dport: 50_001, flags: SYN | ACK });
+  session.toServer(data);
+  session.now = 800_000;
+  session.toServer(data);
+  Object.assign(session, { director: restored(session.director) });
+  expect(left(session.toClient({ sport: 40_000, dport: 50_001, seq: 5 }))).toMatchObject({ seq: 5 });
+  session.director.advance(1_000_000);
+  expect(session.director.connectionCount).toBe(2);
+  session.now = 1_000_000;
+  expect(left(session.toClient({ seq: NEXT, text: 'x' }))).toMatchObject({ seq: NEXT + GROWTH, right: true });
 });
