@@ -5,7 +5,7 @@
  */
 import { IpvsError } from './errors.js';
 import { portsOf, readPorts } from './local-ports.js';
-import { layOut, type Plan, type PlanOptions } from './plan.js';
+import { extensionsFor, layOut, type Plan, type PlanOptions } from './plan.js';
 import type { EcnName, EvictName } from './settings.js';
 import { assertKeys } from './shape.js';
 import type { Snapshot } from './snapshot/format.js';
@@ -60,7 +60,10 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
 /** How to make the director that a snapshot is put into. @throws as {@link planOf}. */
 export function restoring({ plan, network, sections }: Snapshot, options: RestoreOptions): DirectorOptions {
   assertKeys('restore', options, RESTORE_OPTIONS);
-  return { ...options, network, localPorts: readPorts(sections.superblock.bytes), plan: { ...plan, ...options.plan } };
+  const wanted = { ...plan, ...options.plan };
+  // More connections have more extensions, unless these are planned.
+  const extensions = options.plan?.extensions ?? Math.max(plan.extensions, extensionsFor(wanted));
+  return { ...options, network, localPorts: readPorts(sections.superblock.bytes), plan: { ...wanted, extensions } };
 }
 
 /** The laid-out plan. @throws TypeError for what is no object; RangeError for an unknown option, or a plan out of bounds. */

@@ -386,7 +386,7 @@ export class Director implements Disposable {
    * @param now milliseconds, fractions allowed; the Unix epoch if IP timestamp options are to be right.
    *   A time before the last one counts as the last one.
    * @returns the number of frames, those that the director made included.
-   * @throws IpvsError BURST_JUDGED for a burst that was judged, and not reset since; TypeError for no time.
+   * @throws IpvsError BURST_JUDGED for a burst that was judged, and not reset since; TypeError for no time, RangeError for one below 0.
    */
   process(now: number): number {
     this.#assertOpen();
@@ -405,16 +405,17 @@ export class Director implements Disposable {
   }
 
   /**
-   * Judges one frame, given as a copy, and copies what comes out. The burst is empty afterwards, whatever it had before.
+   * Judges one frame, given as a copy, and copies what comes out. The burst is empty afterwards, whatever was in it.
    *
    * @returns the frame's own outcome first, then the frames that the director made: those that were due, and those because of it.
    * @param notes what the frame carries beside its bytes.
-   * @throws TypeError for what is no frame or no time; RangeError for an unknown interface or note; IpvsError BURST_FULL when the frame does not fit in the arena.
+   * @throws TypeError for what is no frame or no time; RangeError for a time below 0, an unknown interface or note; IpvsError BURST_FULL when the frame does not fit in the arena.
    */
   send(frame: Uint8Array, inInterface: string, now: number, notes: FrameNotes = {}): Outcome[] {
     this.#assertOpen();
     if (!(frame instanceof Uint8Array)) throw new TypeError(`expected a frame as a Uint8Array, got ${shown(frame)}`);
     checkNotes(notes, 'notes');
+    assertTime(now);
     const { mark = 0, partialChecksum = false } = notes;
     const { burst } = this;
     burst.reset();

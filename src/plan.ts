@@ -10,7 +10,7 @@ import { assertKeys } from './shape.js';
 
 /** How many of each thing a director can hold. Its memory never grows. */
 export interface PlanOptions {
-  /** Connections of IPv4 clients; 96 bytes each, their share of the index included. Default 65,536. */
+  /** Connections of IPv4 clients; 96 bytes each, their share of the index included, and see `extensions`. Default 65,536. */
   connections: number;
   /** Connections of IPv6 clients; 160 bytes each, their share of the index included. Default 16,384. */
   connections6: number;
@@ -40,8 +40,9 @@ export interface PlanOptions {
   callIds: number;
   /**
    * Connections at a time that need more than a record: those by FullNAT, SNAT and behind a SYN proxy, those that a helper
-   * (`ip_vs_ftp`) looks at, and, with `conn_expire_tcp_rst`, those of TCP by NAT; 64 bytes each. Without a free one a new connection is refused (`table-full`), as
-   * no other makes room for it (`evict`). Default as many as there are connections of both families, but no more than 65,536.
+   * (`ip_vs_ftp`) looks at, and, with `conn_expire_tcp_rst`, those of TCP by NAT; 64 bytes each. Without a free one a new
+   * connection is refused (`table-full`), as no other makes room for it (`evict`); one by NAT goes without being told of its
+   * end. Default as many as there are connections of both families, but no more than 65,536.
    */
   extensions: number;
   /**
@@ -53,6 +54,9 @@ export interface PlanOptions {
   /** Datagrams that can wait for fragments at once; 96 bytes each. Default 256. */
   datagrams: number;
 }
+
+/** More only where they are planned. */
+const MOST_EXTENSIONS = 65_536;
 
 const DEFAULTS: PlanOptions = {
   connections: 65_536,
@@ -66,7 +70,7 @@ const DEFAULTS: PlanOptions = {
   arenaBytes: 1 << 20,
   fragmentBytes: 1 << 20,
   callIds: 1_024,
-  extensions: 65_536,
+  extensions: MOST_EXTENSIONS,
   localAddresses: 4,
   datagrams: 256,
 };
@@ -131,6 +135,12 @@ export interface Plan {
   readonly pages: number;
 }
 
+/** How many extensions there are unless they are planned. */
+export function extensionsFor(given: Partial<PlanOptions>): number {
+  const { connections, connections6 } = { ...DEFAULTS, ...given };
+  return Math.min(connections + connections6, MOST_EXTENSIONS);
+}
+
 /**
  * Lays the regions out, each on a cache line; a pool has `ports` ports.
  *
@@ -138,9 +148,7 @@ export interface Plan {
  */
 export function layOut(given: Partial<PlanOptions> = {}, ports = portsOf().count): Plan {
   assertKeys('plan', given, DEFAULTS);
-  const { connections, connections6 } = { ...DEFAULTS, ...given };
-  const extensions = Math.min(connections + connections6, DEFAULTS.extensions);
-  const options = { ...DEFAULTS, extensions, ...given };
+  const options = { ...DEFAULTS, extensions: extensionsFor(given), ...given };
   for (const [name, [low, high]] of Object.entries(LIMITS) as [keyof PlanOptions, readonly [number, number]][]) {
     const value = options[name];
     if (!Number.isInteger(value) || value < low || value > high) {

@@ -43,7 +43,10 @@ export function anySegmentIn(packet: IpPacket): TcpSegment | undefined {
   return segmentThat(hasHeader, packet);
 }
 
-function segmentThat(holds: typeof isPossible, packet: IpPacket): TcpSegment | undefined {
+function segmentThat(
+  holds: (segment: TcpSegment, length: number) => boolean,
+  packet: IpPacket,
+): TcpSegment | undefined {
   const upper = upperLayer(packet);
   if (upper?.protocol !== UPPER.tcp || upper.isLaterFragment || upper.bytes.length < TCP_LENGTH) return undefined;
   const segment = parseTcp(upper.bytes);

@@ -24,8 +24,9 @@ const UOA_TYPE = 31;
  * The client's address that a frame carries: `undefined` when it carries none, and for what is damaged or cut off where
  * one would be. Never throws for what is in the frame. @throws TypeError when not given bytes; RangeError for another link or carrier
  *
- * `carrier` is what the service of the director has as `carry`: nothing else is looked at. Without it a client can name itself,
- * as in the data of a segment that has no option; the director sees to what it carries itself, and no more.
+ * `carrier` is what the director's service has as `carry`: nothing else is looked at. Without it clients can name themselves, as
+ * with a PROXY header where the director puts in TOA. Of the PROXY protocol over TCP believe only what begins a connection's
+ * data: later a client may send what looks like one.
  *
  * TOA is told by kind and length together: DPVS has 254 for both families, alibaba/LVS 253 for IPv6. Both kinds are
  * free for experiments (RFC 4727 §4), so a frame that no such director sent may have an option of that form by chance.

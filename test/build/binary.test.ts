@@ -136,10 +136,21 @@ describe('the plan', () => {
     ['connections', 96],
     ['connections6', 160],
   ])('has, of %s, at most %i bytes for each, index and all', (name, most) => {
-    const bytes = (count: number): number => layOut({ [name]: count }).bytes;
+    const bytes = (count: number): number => layOut({ [name]: count, extensions: 1 }).bytes;
     for (const count of [1000, 100_000, 1_000_000]) {
       expect((bytes(count) - bytes(2)) / (count - 2)).toBeLessThanOrEqual(most);
     }
+  });
+
+  it.each([
+    [{}, 65_536],
+    [{ connections: 100 }, 16_484],
+    [{ connections: 65_535, connections6: 1 }, 65_536],
+    [{ connections: 65_536, connections6: 1 }, 65_536],
+    [{ connections: 64, connections6: 64, extensions: 1_000_000 }, 1_000_000],
+  ])('of %j has %i extensions, as many as connections unless they are planned, or many', (given, expected) => {
+    expect(layOut(given).options.extensions).toBe(expected);
+    expect(layOut(given).extensions.count).toBe(expected);
   });
 
   it('lays regions one behind the other, each on a cache line', () => {

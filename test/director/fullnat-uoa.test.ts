@@ -85,12 +85,13 @@ describe.each([
     expect(outcomes.map(({ frame }) => frame[family === 6 ? 7 : 8])).toEqual([63, 63]);
   });
 
-  it('is cut with a datagram of IPv4 that may be', () => {
-    if (family === 6) return;
-    const outcomes = ask(made({ network: narrow }), family, { payload: counting(1280 - 28 - 3), df: false });
-    expect(outcomes.map(({ reason }) => reason)).toEqual(['fullnat-in', 'fragment']);
-    expect(between(outcomes[0]!.frame, family)).toMatchObject({ protocol, words });
-  });
+  if (family === 4) {
+    it('is cut with a datagram of IPv4 that may be', () => {
+      const outcomes = ask(made({ network: narrow }), family, { payload: counting(1280 - 28 - 3), df: false });
+      expect(outcomes.map(({ reason }) => reason)).toEqual(['fullnat-in', 'fragment']);
+      expect(between(outcomes[0]!.frame, family)).toMatchObject({ protocol, words });
+    });
+  }
 });
 
 it.each(['alibaba', 'dpvs'] as const)(

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { Director } from '../../src/director.js';
-import { memoryFor } from '../support/core.js';
+import { memoryFor, SMALL_PLAN } from '../support/core.js';
 import { CLIENT, fromClient, judged, lab, NAT, NETWORK, request, SERVERS, TCP_KEY } from '../support/lab.js';
 
 const coded = (code: string) => expect.objectContaining({ code });
@@ -26,6 +26,9 @@ describe('a burst', () => {
     const director = lab([NAT]);
     expect(director.send(fromClient(request('tcp')), 'cli', 0)).toHaveLength(1);
     expect(director.burst.length).toBe(0);
+    expect(director.process(0)).toBe(0);
+    director.burst.reset();
+    expect(() => director.send(fromClient(request('tcp')), 'cli', Number.NaN)).toThrow(RangeError);
     expect(director.process(0)).toBe(0);
   });
 
@@ -110,19 +113,19 @@ describe('what is refused changes nothing', () => {
   });
 
   it.each([
-    ['a seed', { seed: new Uint8Array(3) }],
-    ['a sysctl', { sysctl: { ip_forward: 7 } }],
-    ['a network', { network: { interfaces: [{ name: 'cli' }] } }],
-  ])("an embedder's memory, by %s", (_, options) => {
+    ['a seed', { seed: new Uint8Array(3) }, 'seed'],
+    ['a sysctl', { sysctl: { ip_forward: 7 } }, 'ip_forward'],
+    ['a network', { network: { interfaces: [{ name: 'cli' }] } }, 'interfaces[0] (cli)'],
+  ])("an embedder's memory, by %s", (_, options, what) => {
     const memory = memoryFor('release', 256);
     const bytes = new Uint8Array(memory.buffer).fill(7);
-    expect(() => Director.createSync({ memory, plan: { connections: 64 }, ...options })).toThrow();
+    expect(() => Director.createSync({ memory, plan: SMALL_PLAN, ...options })).toThrow(what);
     expect(bytes.every((byte) => byte === 7)).toBe(true);
   });
 
   it("an embedder's memory, by a closed director", () => {
     const memory = memoryFor('release', 256);
-    const director = Director.createSync({ memory, plan: { connections: 64 }, network: NETWORK });
+    const director = Director.createSync({ memory, plan: SMALL_PLAN, network: NETWORK });
     director.close();
     const before = new Uint8Array(memory.buffer.slice(0));
     expect(() => director.send(fromClient(request('tcp')), 'cli', 0)).toThrow(coded('CLOSED'));

@@ -81,6 +81,19 @@ describe('a restored director', () => {
     expect(copy.send(tcp({ ...ends, flags: SYN }), 'cli', NOW + 200_000)[0]?.reason).toBe('nat-in');
   });
 
+  it('has extensions for more connections in a larger plan, unless these are planned', () => {
+    const wasm = moduleOf('release');
+    const original = Director.createSync({ plan: { connections: 100, connections6: 1 }, wasm }).snapshot();
+    const extensions = (plan = {}, bytes = original) =>
+      Director.restoreSync(bytes, { plan, wasm }).plan.options.extensions;
+    expect(extensions()).toBe(101);
+    expect(extensions({ connections: 300 })).toBe(301);
+    expect(extensions({ connections: 300, extensions: 120 })).toBe(120);
+    expect(extensions({ connections: 1_000_000 })).toBe(65_536);
+    const many = Director.createSync({ plan: { connections: 100, extensions: 20_000 }, wasm }).snapshot();
+    expect(extensions({ connections: 50 }, many)).toBe(20_000);
+  });
+
   it('goes on in a larger plan, also where the first was full', () => {
     const original = director({ connections: 10 });
     for (let n = 0; n < 12; n++) open(original, n);

@@ -107,6 +107,7 @@ describe.each([4, 6] as const)('a service of IPv%i', (family) => {
     // Those of IPv4 are for NAT64.
     if (family === 4) expect(() => name('fd00::1')).toThrow(/local address of IPv4/);
     expect(() => name(family === 4 ? '224.0.0.1' : 'ff02::1')).toThrow(/unicast/);
+    expect(() => name(family === 4 ? '127.0.0.2' : '::1')).toThrow(/others can answer/);
     expect(() => name(second, second)).toThrow(/twice/);
     const many = Array.from({ length: 256 }, (_, i) => (family === 4 ? `10.7.1.${i}` : `fd07::${i.toString(16)}`));
     expect(() => name(...many)).toThrow(/at most 255/);

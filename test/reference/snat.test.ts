@@ -306,6 +306,8 @@ describe('what cannot be configured', () => {
     ['another family', mark, { ...dest, address: 'fd00::1' }],
     ['the other way round', { ...mark, family: 6 }, dest],
     ['a group', mark, { ...dest, address: '224.0.0.5' }],
+    ['the host alone', mark, { ...dest, address: '127.0.0.1' }],
+    ['the host alone, IPv6', { ...mark, family: 6 }, { ...dest, address: '::1' }],
     ['with one-packet scheduling', { ...mark, ops: true }, dest],
     ['with something to carry', { ...mark, carry: 'toa' }, dest],
   ])('%s', (_, service, refused) => {
