@@ -81,7 +81,8 @@ export function explainPacket(
   };
   const { connection } = outcome;
   const connectionsAfter = director.connections(now);
-  const madeRoom = evictions(director.counters()) > evictions(counted);
+  const counts = director.counters();
+  const madeRoom = evictions(counts) > evictions(counted);
   return {
     inInterface: interfaceName,
     now,
@@ -99,6 +100,7 @@ export function explainPacket(
       connectionsAfter,
       evicted: madeRoom ? connections.filter((one) => !connectionsAfter.some((left) => sameConnection(left, one))) : [],
       once,
+      lost: counts['client-address-lost'] > counted['client-address-lost'],
     }),
     fate: fateOf(outcome, linkAfter(outcome)),
     changes: changes(frame, outcome.frame, link, linkAfter(outcome)),

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import type { LinkKind } from '../decode.js';
-import { type IpFacts, packetFacts } from './packet.js';
-import { interfaceOf, isEthernet } from './routes.js';
+import type { IpFacts } from './packet.js';
 import type { Teller } from './teller.js';
 
 /**
@@ -16,7 +14,7 @@ export function assembled(teller: Teller, ip: IpFacts): IpFacts | undefined {
   if (ip.fragment === undefined) return ip;
   const { id, offset } = ip.fragment;
   const looked = `fragment ${id} at ${offset}`;
-  const { outcome, network, interfaceName } = teller.input;
+  const { outcome } = teller.input;
   if (
     teller.is(
       'fragment-held',
@@ -29,9 +27,7 @@ export function assembled(teller: Teller, ip: IpFacts): IpFacts | undefined {
   ) {
     return teller.end(looked);
   }
-  const side = interfaceOf(network, outcome.outInterface ?? interfaceName);
-  const link: LinkKind = side === undefined || isEthernet(side) ? 'ether' : 'raw';
-  const after = packetFacts(outcome.frame, link).ip;
+  const after = teller.isReplaced ? undefined : teller.factsOf(teller.own);
   // IPv6 fragments are put together only where there is a service of that family.
   if (ip.version === 6 && after?.fragment?.id === id && after.fragment.offset === offset) {
     teller.line(looked, 'goes on as it is');

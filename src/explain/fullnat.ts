@@ -5,17 +5,19 @@
  */
 import { formatEndpoint } from '../address.js';
 import type { ConnectionInfo } from '../director.js';
+import { mssLine } from './carry.js';
 import { lookedText } from './errors.js';
 import { stateLine } from './input.js';
 import { hopsAndLength, leave, whole } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
 import { routeText, wayTo } from './routes.js';
+import { answered } from './synproxy.js';
 import type { Teller } from './teller.js';
-import { flowOf, isTranslated, local, longer, server, turned, updated, versions, virtual } from './words.js';
+import { flowOf, isTranslated, local, longer, mtuText, server, turned, updated, versions, virtual } from './words.js';
 
 /** Tells the rest of such a packet's way; false when it is none. */
 export function returned(teller: Teller, ip: IpFacts): boolean {
-  const { connections, network, outcome } = teller.input;
+  const { connections, network } = teller.input;
   const request = ip.icmp?.isError ? ip.icmp.quoted : turned(ip);
   const known = request && connections.find((one) => one.localAddress !== undefined && isTranslated(one, request));
   if (known === undefined) return false;
@@ -26,15 +28,17 @@ export function returned(teller: Teller, ip: IpFacts): boolean {
   const to = `route to ${clientAddress}`;
   const way = wayTo(network, clientAddress);
   if (way === undefined || teller.is('no-route', 'local-client')) return teller.end(to) ?? true;
-  const mtu = way.mtu - longer(ip.version, clientAddress);
-  teller.line(to, `${routeText(way.route)}, MTU ${mtu}`);
-  if (!hopsAndLength(teller, whole(teller, ip, outcome.frame, way.route.dev), mtu)) return true;
+  const more = longer(ip.version, clientAddress);
+  teller.line(to, `${routeText(way.route)}, ${mtuText(way.mtu, more)}`);
+  if (!hopsAndLength(teller, whole(teller, ip, teller.own.frame, way.route.dev), way.mtu - more)) return true;
   if (ip.icmp?.isError) {
     if (teller.is('icmp-checksum', 'icmp-untranslatable')) return teller.end(ip.icmp.text) ?? true;
     teller.line(method, errorText(known, ip));
   } else {
     if (teller.is('transport-truncated')) return teller.end(`${protocolWord(ip)} header`) ?? true;
+    if (answered(teller, ip, known)) return true;
     stateLine(teller, ip, known);
+    mssLine(teller, ip);
     teller.line(method, replyText(known, ip));
   }
   leave(teller, clientAddress);
@@ -49,7 +53,7 @@ function replyText(one: ConnectionInfo, ip: IpFacts): string {
   if (one.method === 'snat') {
     return `destination ${local(one)} becomes ${client(one)}, ${updated(one)}`;
   }
-  return `${versions(ip.version, one.clientAddress)}source ${server(one)} becomes ${virtual(one)}, destination ${local(one)} becomes ${client(one)}, numbers of TCP and checksums updated`;
+  return `${versions(ip.version, one.clientAddress)}source ${server(one)} becomes ${virtual(one)}, destination ${local(one)} becomes ${client(one)}, ${updated(one)}`;
 }
 
 function errorText(one: ConnectionInfo, ip: IpFacts): string {

@@ -11,6 +11,7 @@ import { assembled } from './fragments.js';
 import { returned } from './fullnat.js';
 import { toServer } from './leave.js';
 import { type IpFacts, protocolWord } from './packet.js';
+import { bringsCookie, sendOwn } from './synproxy.js';
 import type { Teller } from './teller.js';
 import {
   connectionText,
@@ -18,13 +19,10 @@ import {
   flowOf,
   isBypass,
   isRequest,
-  isService,
-  isSnat,
   isTemplateOf,
-  mayBeFtpData,
   server,
+  serviceFor,
   serviceText,
-  takesAnyPort,
 } from './words.js';
 
 /** What has connections. */
@@ -32,6 +30,8 @@ export const TRANSPORT: readonly string[] = ['TCP', 'UDP', 'SCTP'];
 /** They follow the connection of the key exchange (ISAKMP, UDP port 500). */
 const IPSEC = ['AH', 'ESP'];
 const ISAKMP = 500;
+/** Where a packet ends that opens a connection, or should, though there is one: that is over. */
+const BEGINNING = ['syn-cookie', 'syn-proxied', 'not-opening', 'drop-packet', 'no-dest', 'table-full', 'no-local-port'];
 
 /** Tells the INPUT hook and what follows from it. */
 export function local(teller: Teller, offered: IpFacts): void {
@@ -55,23 +55,30 @@ export function local(teller: Teller, offered: IpFacts): void {
   teller.line(`connection ${flowOf(ip)}`, found);
   if (teller.is('transport-truncated')) return void teller.end(`${word} header`);
   if (teller.is('dest-unavailable')) return void teller.end('its server');
-  if (known === undefined && !opened(teller, ip)) return;
-  if (known !== undefined) stateLine(teller, ip, known);
+  if (known === undefined || teller.is(...BEGINNING)) {
+    if (!opened(teller, ip)) return;
+  } else {
+    stateLine(teller, ip, known);
+    if (teller.is('syn-proxy-held', 'syn-proxy-wait', 'ack-storm')) return void teller.end('SYN proxy');
+  }
   toServer(teller, ip, outcome.connection ?? known ?? onceConnection(teller, ip));
 }
 
-/** A packet of no connection: service, scheduler, and the connection that it opens; false when it ended here. */
-export function opened(teller: Teller, ip: IpFacts, service = serviceOf(teller, ip)): boolean {
+/** A packet of no connection: service, scheduler, and the connection that it opens; false when it ended here, or was replaced. */
+export function opened(
+  teller: Teller,
+  ip: IpFacts,
+  service = serviceFor(teller.input.services, ip, teller.input.mark),
+): boolean {
   const { outcome } = teller.input;
   const word = protocolWord(ip);
   if (service === undefined) return teller.end(`service ${word} ${destinationOf(ip)}`) ?? false;
   const { length } = service.dests;
   const count = length === 1 ? '1 server' : `${length} servers`;
   teller.line(`service ${serviceText(service)}`, `scheduler ${service.scheduler}, ${count}`);
-  if (service.synproxy && teller.is('syn-cookie', 'bad-cookie', 'syn-proxy-wait', 'not-opening', 'tcp-checksum')) {
-    return teller.end('SYN proxy') ?? false;
-  }
-  const opening = openingText(ip);
+  const isProxied = service.synproxy === true && word === 'TCP';
+  if (isProxied && !bringsCookie(teller, ip)) return false;
+  const opening = isProxied ? undefined : openingText(ip);
   if (opening !== undefined) {
     if (teller.is('not-opening', 'no-connection', 'decapsulated', 'local-delivery'))
       return teller.end(opening) ?? false;
@@ -102,17 +109,9 @@ export function opened(teller: Teller, ip: IpFacts, service = serviceOf(teller, 
   }
   const life = outcome.connection === undefined ? 'for this packet alone' : `expires in ${Math.round(made.expires)} s`;
   teller.line('new connection', `${made.state}, ${made.method}, ${life}`);
-  return true;
-}
-
-/** The service of a packet to this host. */
-function serviceOf({ input: { services, mark } }: Teller, ip: IpFacts): ServiceInfo | undefined {
-  return (
-    services.find((one) => 'fwmark' in one && !isSnat(one) && isService(one, ip, mark)) ??
-    services.find((one) => !('fwmark' in one) && isService(one, ip, mark)) ??
-    services.find((one) => mayBeFtpData(one, ip)) ??
-    services.find((one) => takesAnyPort(one, ip))
-  );
+  if (!isProxied) return true;
+  sendOwn(teller, made.destAddress, made, service);
+  return false;
 }
 
 /** Tells of a persistent service's template; `undefined` when a scheduler has to choose. */

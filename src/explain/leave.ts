@@ -3,17 +3,18 @@
  *
  * @module
  */
-import type { ConnectionInfo } from '../director.js';
-import { type IpFacts, packetFacts } from './packet.js';
+import type { ConnectionInfo, ServiceInfo } from '../director.js';
+import { carryLine } from './carry.js';
+import { type IpFacts, packetFacts, protocolWord } from './packet.js';
 import { interfaceOf, isEthernet, routeText, wayTo } from './routes.js';
 import type { Teller } from './teller.js';
-import { destOf, isBypass, longer, methodText, tunnelOf, tunnelOverhead } from './words.js';
+import { destOf, isBypass, longer, methodText, mtuText, serviceFor, tunnelOf, tunnelOverhead } from './words.js';
 
 /** To the server: out by the OUTPUT hook, as what the host itself sends. `text`: what the method does to the packet. */
 export function toServer(teller: Teller, ip: IpFacts, connection: ConnectionInfo | undefined, text?: string): void {
   if (connection === undefined) return;
   teller.hook('OUTPUT');
-  const { network, services, outcome } = teller.input;
+  const { network, services, mark } = teller.input;
   const { method } = connection;
   const destAddress = isBypass(connection) ? ip.destination : connection.destAddress;
   const to = `route to ${destAddress}`;
@@ -21,26 +22,44 @@ export function toServer(teller: Teller, ip: IpFacts, connection: ConnectionInfo
   if (teller.is('no-route', 'local-dest', 'tunnel-mtu', 'local-boundary', 'ipv6-extension')) return void teller.end(to);
   if (way === undefined) return;
   const tunnel = tunnelOf(destOf(services, connection));
-  const overhead =
-    method === 'tun' ? tunnelOverhead(tunnel, destAddress.includes(':') ? 6 : 4) : longer(ip.version, destAddress);
-  const mtu = way.mtu - overhead;
-  teller.line(to, `${routeText(way.route)}, MTU ${mtu}`);
-  if (!hopsAndLength(teller, whole(teller, ip, outcome.frame, way.route.dev), mtu)) return;
-  if (teller.is('icmp-untranslatable')) return void teller.end(`method ${method}`);
+  const overhead = method === 'tun' ? tunnelOverhead(tunnel, destAddress.includes(':') ? 6 : 4) : 0;
+  const more = method === 'tun' ? 0 : longer(ip.version, destAddress);
+  const mtu = way.mtu - overhead - more;
+  teller.line(to, `${routeText(way.route)}, ${mtuText(way.mtu - overhead, more)}`);
+  const all = whole(teller, ip, teller.own.frame, way.route.dev);
+  const service = serviceFor(services, ip, mark);
+  if (!hopsAndLength(teller, all, mtu, isPrefixed(ip, method, service) ? ' less its PROXY header' : '')) return;
+  if (teller.is('icmp-untranslatable', 'tcp-option')) return void teller.end(`method ${method}`);
+  carryLine(teller, all, connection, service);
   teller.line(`method ${method}`, text ?? methodText(connection, tunnel, ip.version));
   leave(teller, destAddress);
 }
 
-/** The checks before a packet leaves; false when it ended here. */
-export function hopsAndLength(teller: Teller, ip: IpFacts, mtu: number): boolean {
+/** Whether a datagram has to leave room for the header of the PROXY protocol, which each has. */
+function isPrefixed(ip: IpFacts, method: string, service: ServiceInfo | undefined): boolean {
+  return method === 'fullnat' && protocolWord(ip) === 'UDP' && service?.carry === 'proxy-v2';
+}
+
+/** The checks before a packet leaves; false when it ended here. `less`: what the MTU has to hold besides. */
+export function hopsAndLength(teller: Teller, ip: IpFacts, mtu: number, less = ''): boolean {
   const word = ip.version === 4 ? 'TTL' : 'hop limit';
   if (teller.is('ttl-exceeded')) return teller.end(`${word} ${ip.hops}`) ?? false;
-  teller.line(`${word} ${ip.hops}`, `becomes ${ip.hops - 1}`);
+  teller.line(`${word} ${ip.hops}`, hopsText(teller, ip));
   const length = `length ${ip.totalLength}${ip.version === 4 && ip.dontFragment ? ', DF' : ''}`;
-  if (teller.is('too-big', 'needs-fragmenting', 'no-room')) return teller.end(`${length}, MTU ${mtu}`) ?? false;
+  if (teller.is('too-big', 'needs-fragmenting', 'no-room')) return teller.end(`${length}, MTU ${mtu}${less}`) ?? false;
   const { pieces } = teller;
-  teller.line(`${length}, MTU ${mtu}`, pieces === 1 ? 'fits' : `leaves in ${pieces} pieces`);
+  teller.line(`${length}, MTU ${mtu}${less}`, pieces === 1 ? 'fits' : `leaves in ${pieces} pieces`);
   return true;
+}
+
+/** What became of the TTL: FullNAT may keep it, and what is replaced or dropped does not get on. */
+function hopsText(teller: Teller, { hops }: IpFacts): string {
+  const { connection, verdict } = teller.input.outcome;
+  const isSent = verdict === 'forward' && !teller.isReplaced;
+  if (isSent && connection?.method !== 'fullnat') return `becomes ${hops - 1}`;
+  const after = teller.isReplaced ? hops : (teller.factsOf(teller.own)?.hops ?? hops);
+  if (after !== hops) return `becomes ${after}`;
+  return isSent ? 'stays' : 'more than 1';
 }
 
 /** Out by the POSTROUTING hook, to the next hop on the way to `address`. */

@@ -53,6 +53,9 @@ export interface IpFacts {
   readonly message: 'query' | 'reply' | undefined;
   /** `[S]`, `[SA]`, …; absent when it is not TCP. */
   readonly tcpFlags: string | undefined;
+  /** What a TCP segment acknowledges, and the largest segment that it asks for. */
+  readonly acknowledgment: number | undefined;
+  readonly mss: number | undefined;
   /** Chunk types of SCTP; absent when it is not SCTP. */
   readonly chunks: readonly string[] | undefined;
   readonly icmp: IcmpFacts | undefined;
@@ -126,6 +129,8 @@ function ipFacts(layers: readonly Layer[]): IpFacts | undefined {
     fragment: fragmentOf(ip, headers),
     ...(message ?? { sourcePort: port('srcport'), destinationPort: port('dstport'), message }),
     tcpFlags: text(transport, 'tcp.flags'),
+    acknowledgment: number(text(transport, 'tcp.ack')),
+    mss: number(text(transport, 'tcp.options.mss')),
     chunks: transport?.kind === 'sctp' ? textsOf(transport, 'sctp.chunk_type') : undefined,
     icmp: icmp && icmpFacts(icmp, within),
     isGue: own.some(({ kind }) => kind === 'gue'),

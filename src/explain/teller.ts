@@ -3,9 +3,13 @@
  *
  * @module
  */
+
+import type { LinkKind } from '../decode.js';
 import type { ConnectionInfo, DestInfo, Outcome, ServiceInfo } from '../director.js';
 import { reasonText } from '../reasons.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
+import { type IpFacts, packetFacts } from './packet.js';
+import { interfaceOf, isEthernet } from './routes.js';
 
 /** Where on its way a packet is: the link layer, the routing decision, and the five netfilter hooks. */
 export type Hook = 'link' | 'PREROUTING' | 'routing' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
@@ -43,7 +47,12 @@ export interface WalkInput {
   readonly evicted?: readonly ConnectionInfo[];
   /** The server of a connection that lived for this packet alone. */
   readonly once?: DestInfo | undefined;
+  /** Whether a server was not told its client, because there was room for that nowhere. */
+  readonly lost?: boolean;
 }
+
+/** A segment of the director's own has taken the place of the packet. */
+const REPLACED = ['syn-cookie', 'syn-proxied', 'syn-proxy-ack', 'syn-proxy-reset'];
 
 /** Tells a walk, line by line. */
 export class Teller {
@@ -70,6 +79,35 @@ export class Teller {
   end(looked: string): undefined {
     this.line(looked, reasonText(this.input.outcome.reason));
     this.ended = true;
+  }
+
+  /** Whether a segment of the director's own leaves in place of the packet. */
+  get isReplaced(): boolean {
+    return this.is(...REPLACED);
+  }
+
+  /** The outcome of the packet itself: a packet of the director's own may have gone ahead of it. */
+  get own(): Outcome {
+    const { outcome, made } = this.input;
+    const isOwn = ({ reason }: Outcome) => reason === 'fullnat-in' || reason === 'nat64-in';
+    return this.is('client-address') ? (made.find(isOwn) ?? outcome) : outcome;
+  }
+
+  /** What frames of an interface begin with. */
+  linkOn(name: string): LinkKind {
+    const side = interfaceOf(this.input.network, name);
+    return side === undefined || isEthernet(side) ? 'ether' : 'raw';
+  }
+
+  /** What the frame of an outcome begins with. */
+  linkOf({ outInterface, decapsulated }: Outcome): LinkKind {
+    if (outInterface === undefined && decapsulated) return 'raw';
+    return this.linkOn(outInterface ?? this.input.interfaceName);
+  }
+
+  /** An outcome's packet. */
+  factsOf(outcome: Outcome): IpFacts | undefined {
+    return packetFacts(outcome.frame, this.linkOf(outcome)).ip;
   }
 
   /** Pieces in which the packet left; 1: whole. */

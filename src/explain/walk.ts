@@ -15,6 +15,7 @@ import { hopsAndLength, leave, whole } from './leave.js';
 import { type IpFacts, type PacketFacts, packetFacts, protocolWord } from './packet.js';
 import { interfaceOf, isEthernet, ownerOf, receivingInterface, routeText, wayTo } from './routes.js';
 import { outward } from './snat.js';
+import { answered } from './synproxy.js';
 import { Teller, type WalkInput, type WalkStep } from './teller.js';
 import { flowOf, isReply, isSnat, server, virtual } from './words.js';
 
@@ -169,6 +170,7 @@ function forward(teller: Teller, offered: IpFacts): void {
     if (teller.is('transport-truncated', 'no-connection', 'dest-unavailable')) {
       return void teller.end(`${protocolWord(ip)} header`);
     }
+    if (reply !== undefined && answered(teller, ip, reply)) return;
     const connection = outcome.connection ?? reply;
     if (reply !== undefined) stateLine(teller, ip, reply);
     if (teller.is('nat-out') && connection !== undefined) {

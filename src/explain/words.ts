@@ -62,6 +62,16 @@ export function isService(one: ServiceInfo, ip: IpFacts, mark: number): boolean 
   return isProtocol(one, ip) && one.address === ip.destination && one.port === ip.destinationPort;
 }
 
+/** The service of a packet to this host. */
+export function serviceFor(services: readonly ServiceInfo[], ip: IpFacts, mark: number): ServiceInfo | undefined {
+  return (
+    services.find((one) => 'fwmark' in one && !isSnat(one) && isService(one, ip, mark)) ??
+    services.find((one) => !('fwmark' in one) && isService(one, ip, mark)) ??
+    services.find((one) => mayBeFtpData(one, ip)) ??
+    services.find((one) => takesAnyPort(one, ip))
+  );
+}
+
 /** Whether a service is by SNAT: then it takes what is routed. */
 export function isSnat({ dests }: ServiceInfo): boolean {
   return dests.some(({ method }) => method === 'snat');
@@ -119,7 +129,8 @@ export function serviceText(one: ServiceInfo): string {
 
 /** What is updated in a connection's packets besides addresses and ports. */
 export function updated({ protocol }: ConnectionInfo): string {
-  return protocol === 'icmp' || protocol === 'icmpv6' ? 'checksum updated' : 'numbers of TCP and checksums updated';
+  if (protocol === 'icmp' || protocol === 'icmpv6') return 'checksum updated';
+  return protocol === 'tcp' ? 'numbers of TCP and checksums updated' : 'checksums updated';
 }
 
 /** Whether a packet goes from the client of a connection to its service. One from port 0 is never found again, but as an identifier. */
@@ -200,6 +211,13 @@ export function longer(version: 4 | 6, address: string): number {
   return (to - version) * 10;
 }
 
+/** `MTU 1500`; of a packet that becomes so much longer also what it may have: `MTU 1500: 1520 as IPv6, whose header is 20 bytes longer`. */
+export function mtuText(mtu: number, more: number): string {
+  if (more === 0) return `MTU ${mtu}`;
+  const [version, word] = more < 0 ? [6, 'longer'] : [4, 'shorter'];
+  return `MTU ${mtu}: ${mtu - more} as IPv${version}, whose header is ${Math.abs(more)} bytes ${word}`;
+}
+
 /** `IPv6 becomes IPv4, ` of such a packet. */
 export function versions(version: 4 | 6, address: string): string {
   return longer(version, address) === 0 ? '' : `IPv${version} becomes IPv${10 - version}, `;
@@ -215,7 +233,7 @@ export function methodText(connection: ConnectionInfo, tunnel: TunnelConfig, ins
       return `${versions(inside, destAddress)}destination ${virtual(connection)} becomes ${server(connection)}, source ${formatEndpoint(
         connection.clientAddress,
         connection.clientPort,
-      )} becomes ${local(connection)}, numbers of TCP and checksums updated`;
+      )} becomes ${local(connection)}, ${updated(connection)}`;
     case 'dr':
       return `addresses and ports stay, only the MAC becomes that of ${destAddress}`;
     case 'tun':

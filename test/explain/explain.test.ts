@@ -313,15 +313,6 @@ describe('ends where the packet ended, with the reason', () => {
     expect(walk.steps.at(-1)?.lines.at(-1)).toEqual({ looked, found: reasonText('drop-packet') });
   });
 
-  test('and what a SYN proxy says', () => {
-    const target = director();
-    const service = target.services().find(({ dests }) => dests.some(({ method }) => method === 'nat'))!;
-    for (const dest of service.dests) if (dest.method !== 'nat') target.deleteDest(service, dest);
-    target.editService({ ...service, synproxy: true });
-    const walk = explainPacket(target, syn, 'cli', NOW);
-    expect(walk.steps.at(-1)?.lines.at(-1)).toEqual({ looked: 'SYN proxy', found: reasonText('syn-cookie') });
-  });
-
   test('and where ip_forward is off', () => {
     const target = director();
     target.setSysctl({ ip_forward: 0 });
@@ -331,6 +322,30 @@ describe('ends where the packet ended, with the reason', () => {
       lines: [{ looked: 'net.ipv4.ip_forward', found: reasonText('not-forwarding') }],
     });
   });
+});
+
+test('a packet out of a tunnel that is too long was counted down before', () => {
+  const packet = ipv4(
+    { source: '10.0.0.2', destination: '10.0.0.1', protocol: 4 },
+    tcp({ ...ENDS, df: true, payload: new Uint8Array(1400) }),
+  );
+  const walk = explainPacket(director(), toCli(packet), 'cli', NOW);
+  expect(walk.fate.reason).toBe('too-big');
+  expect(lines(walk)).toContain('OUTPUT: TTL 64 = becomes 63');
+});
+
+test('a SYN in place of a connection whose server takes no more finds none', () => {
+  const target = director();
+  target.send(syn, 'cli', NOW);
+  target.setSysctl({ expire_nodest_conn: 1 });
+  target.editDest(VIP, { address: '10.1.0.11', port: 8080, method: 'nat', weight: 0 });
+  const walk = explainPacket(target, syn, 'cli', NOW + 2);
+  expect(lines(walk).slice(-4)).toEqual([
+    'INPUT: connection TCP 10.0.0.2:40001 > 10.0.0.100:80 = SYN_RECV, server 10.1.0.11:8080 (nat)',
+    'INPUT: service TCP 10.0.0.100:80 = scheduler rr, 1 server',
+    'INPUT: TCP flags [S] = may open a connection',
+    `INPUT: scheduler rr = ${reasonText('no-dest')}`,
+  ]);
 });
 
 test('what made room in a full table is told', () => {

@@ -1,27 +1,20 @@
 /** Explaining FullNAT: replies to local addresses, errors both ways, and both families in one connection. */
 import { expect, test } from 'vitest';
 import type { Director } from '../../src/director.js';
-import { explainPacket } from '../../src/explain.js';
 import { answer, fullNat, NOW, request } from '../support/fullnat.js';
 import { atClient, atServer, fromClient, fromServer, LOCAL, nat64, ROUTER, ROUTER6, VIP } from '../support/nat64.js';
 import { ACK, hex, icmp, SYN } from '../support/packets.js';
+import { linesOf } from './lines.js';
 
 /** What was found from the INPUT hook on, and the reason. */
-function told(director: Director, packet: Uint8Array, wire: 'cli' | 'srv'): string[] {
-  const { steps, fate } = explainPacket(director, packet, wire, NOW);
-  const lines = steps.flatMap(({ hook, lines }) =>
-    lines.map(({ looked, found }) => ({ hook, text: `${looked}: ${found}` })),
-  );
-  const first = lines.findIndex(({ hook }) => hook === 'INPUT');
-  return [...lines.slice(first).map(({ text }) => text), fate.reason];
-}
+const told = (director: Director, packet: Uint8Array, wire: 'cli' | 'srv') => linesOf(director, packet, wire, NOW);
 
 const S = 'SYN_RECV, service [fd00::100]:80 (fullnat)';
 
 test('a client of IPv6 and a server of IPv4', () => {
   const director = nat64({}, {}, ['tcp']);
   expect(told(director, fromClient(), 'cli').slice(-6)).toEqual([
-    'route to 10.1.0.11: 10.1.0.0/24 dev srv, MTU 1520',
+    'route to 10.1.0.11: 10.1.0.0/24 dev srv, MTU 1500: 1520 as IPv6, whose header is 20 bytes longer',
     'hop limit 64: becomes 63',
     'length 60, MTU 1520: fits',
     'method fullnat: IPv6 becomes IPv4, destination [fd00::100]:80 becomes 10.1.0.11:8080, source [fd00::2]:40001 becomes 10.1.0.1:1024, numbers of TCP and checksums updated',
@@ -30,7 +23,7 @@ test('a client of IPv6 and a server of IPv4', () => {
   ]);
   expect(told(director, fromServer({ flags: SYN | ACK }), 'srv')).toEqual([
     `connection TCP reply 10.1.0.11:8080 > 10.1.0.1:1024: ${S}`,
-    'route to fd00::2: fd00::/64 dev cli, MTU 1480',
+    'route to fd00::2: fd00::/64 dev cli, MTU 1500: 1480 as IPv4, whose header is 20 bytes shorter',
     'TTL 64: becomes 63',
     'length 40, MTU 1480: fits',
     'method fullnat: IPv4 becomes IPv6, source 10.1.0.11:8080 becomes [fd00::100]:80, destination 10.1.0.1:1024 becomes [fd00::2]:40001, numbers of TCP and checksums updated',
@@ -75,4 +68,24 @@ test.each([4, 6] as const)('IPv%i alone', (family) => {
   const reply = told(director, answer(family, 1024), 'srv');
   expect(reply.at(-1)).toBe('fullnat-out');
   expect(reply.at(-3)).toMatch(/^method fullnat: source .*:8080 becomes .*:80, destination .*:1024 becomes .*:40001,/);
+});
+
+test.each([
+  ['linux', 'becomes 63'],
+  ['dpvs', 'stays'],
+  ['alibaba', 'stays'],
+] as const)('the TTL as the profile %s leaves it', (profile, found) => {
+  const director = fullNat({ profile }, {}, ['tcp']);
+  for (const family of [4, 6] as const) {
+    const hops = family === 4 ? 'TTL' : 'hop limit';
+    expect(told(director, request(family), 'cli')).toContain(`${hops} 64: ${found}`);
+    expect(told(director, answer(family, 1024), 'srv')).toContain(`${hops} 64: ${found}`);
+  }
+});
+
+test('a datagram has no numbers of TCP', () => {
+  const director = fullNat({}, {}, ['udp']);
+  const method = (lines: string[]) => lines.find((line) => line.startsWith('method'));
+  expect(method(told(director, request(4, { protocol: 'udp' }), 'cli'))).toMatch(/:1024, checksums updated$/);
+  expect(method(told(director, answer(4, 1024, { protocol: 'udp' }), 'srv'))).toMatch(/:40001, checksums updated$/);
 });
