@@ -1,6 +1,6 @@
 /** `--from FILE`: a run that goes on from the state of another. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { framesOf, KERNEL, kernel, networkJson, run, scenarioWords, scratch } from './support.js';
 
@@ -15,7 +15,7 @@ function split(file: string, at: number, folder: string): [string, string] {
     halves[time < at ? 0 : 1].push(bytes.subarray(offset, end));
     offset = end;
   }
-  const name = file.includes('cli') ? 'cli' : 'srv';
+  const name = basename(file).includes('cli') ? 'cli' : 'srv';
   return halves.map((parts, half) => {
     const path = join(folder, `${half}-${name}.pcap`);
     writeFileSync(path, Buffer.concat(parts));
