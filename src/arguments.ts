@@ -36,7 +36,7 @@ import {
 } from './record-names.js';
 import type { DestInfo, ServiceInfo } from './records.js';
 import { bitNamesOf } from './schedulers.js';
-import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, shown } from './shape.js';
+import { assertKeys, assertObject, listOf, objectOf, ofKind, optional, placed, shown } from './shape.js';
 import type {
   AddressServiceKey,
   CarryName,
@@ -175,7 +175,7 @@ export function serviceSettings(
     throw new RangeError(`expected one-packet scheduling (ops) of UDP or a firewall mark, got ${service.protocol}`);
   }
   if (synproxy && !('fwmark' in service) && service.protocol !== 'tcp') {
-    throw new RangeError(`expected a SYN proxy (synproxy) of TCP or a firewall mark, got ${service.protocol}`);
+    throw new RangeError(`service.synproxy: expected TCP or a firewall mark, got ${service.protocol}`);
   }
   const kinds =
     (persistent > 0 ? ServiceFlag.Persistent : 0) |
@@ -187,7 +187,7 @@ export function serviceSettings(
     persistent * 1000,
     netmaskOf(service),
     pe === undefined ? PersistenceEngine.None : lookUp(ENGINES, 'persistence engine', pe),
-    lookUp(PROFILES, 'profile', profile),
+    placed('service.profile', () => lookUp(PROFILES, 'profile', profile)),
     carrierOf(service),
   ];
 }
@@ -202,7 +202,7 @@ const CARRIED: Readonly<Record<ProtocolName, readonly CarryName[]>> = {
 function carrierOf(service: ServiceConfig): Carry {
   const { carry } = service;
   if (carry === undefined) return Carry.None;
-  const number = lookUp(CARRIERS, 'carry', carry);
+  const number = placed('service.carry', () => lookUp(CARRIERS, 'carry', carry));
   if ('protocol' in service && !CARRIED[service.protocol].includes(carry)) {
     const known = CARRIED[service.protocol].join(', ') || 'none';
     throw new RangeError(`service.carry: expected one that ${service.protocol} has (${known}), got ${carry}`);
@@ -229,7 +229,7 @@ export function localAddresses(service: ServiceConfig): Uint8Array {
     const refuse = (expected: string): never => {
       throw new RangeError(`service.localAddresses[${i}]: expected ${expected}, got ${text}`);
     };
-    const address = addressBytes(text);
+    const address = placed(`service.localAddresses[${i}]`, () => addressBytes(text));
     if (address.family === 6 && own === 4) refuse("an address of the service's family");
     if (!isUnicast(address)) refuse('the address of a host');
     if (isLoopback(address)) refuse('an address that servers can answer');

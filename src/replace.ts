@@ -20,7 +20,7 @@ import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
 import type { Plan } from './plan.js';
 import { type DestInfo, readService, type ServiceInfo, servicePlaces } from './records.js';
-import { assertKeys, listOf } from './shape.js';
+import { assertKeys, listOf, placed } from './shape.js';
 import { controlSections } from './snapshot/take.js';
 import type { DestConfig, ServiceConfig, ServiceKey } from './types.js';
 
@@ -83,18 +83,6 @@ function check(rules: readonly ServiceRules[]): Checked {
     }
   }
   return checked;
-}
-
-/** Puts the place into what a rule is refused with. */
-function placed(where: string, check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const message = `${where}: ${error.message}`;
-    if (error instanceof IpvsError) throw new IpvsError(error.code, message, { cause: error });
-    throw new (error instanceof TypeError ? TypeError : RangeError)(message, { cause: error });
-  }
 }
 
 function nameOf(service: ServiceKey): string {

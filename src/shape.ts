@@ -6,11 +6,25 @@
  * @module
  */
 
+import { IpvsError } from './errors.js';
+
 /** Refuses a value of the wrong shape; `path` says where it stands. */
 export type Check = (value: unknown, path: string) => void;
 
 /** A check for each key of `T`. */
 export type Fields<T> = { readonly [K in keyof T]-?: Check };
+
+/** Puts the place into what a step refuses with. */
+export function placed<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const message = `${path}: ${error.message}`;
+    if (error instanceof IpvsError) throw new IpvsError(error.code, message, { cause: error });
+    throw new (error instanceof TypeError ? TypeError : RangeError)(message, { cause: error });
+  }
+}
 
 /** What a value is, for "got ...". */
 export function shown(value: unknown): string {

@@ -6,6 +6,7 @@
 import { IpvsError } from '../errors.js';
 import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from '../types.js';
 import { RuleError } from './error.js';
+import { inOptions } from './refusals.js';
 import type { RuleCommand } from './rule.js';
 
 /** What rules are applied to: the `Director`, or the reference. */
@@ -37,7 +38,7 @@ export function applyRules(target: RuleTarget, commands: Iterable<RuleCommand>):
       applyRule(target, command);
     } catch (error) {
       if (!(error instanceof IpvsError || error instanceof RangeError)) throw error;
-      throw new RuleError(command.at.file, command.at.line, undefined, error.message, { cause: error });
+      throw new RuleError(command.at.file, command.at.line, undefined, inOptions(error.message), { cause: error });
     }
   }
 }

@@ -21,6 +21,7 @@ export {
   type IncludedFile,
   type KeepalivedChecker,
   type KeepalivedConfig,
+  type KeepalivedLocalAddress,
   type KeepalivedOptions,
   type KeepalivedRules,
   type KeepalivedServer,

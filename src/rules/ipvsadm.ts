@@ -70,7 +70,8 @@ export function parseRule(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const { word } = error;
-    const hint = dialect !== 'dpvs' && isRead(words, 'dpvs') ? DPVS_HINT : '';
+    const other = dialect === 'dpvs' ? 'ipvsadm' : 'dpvs';
+    const hint = isRead(words, other) ? HINTS[other] : '';
     if (error instanceof NoCommandError) {
       const got = word ? `"${word.text}"` : 'nothing';
       return fail(word, `expected a command such as -A or -a first, got ${got}${hint}`);
@@ -94,7 +95,11 @@ export function parseRule(
   return ruleOf(read, at);
 }
 
-const DPVS_HINT = ": in DPVS's words, which the dialect dpvs takes";
+/** What to do with words of another dialect. */
+const HINTS: Readonly<Record<Dialect, string>> = {
+  dpvs: ": in DPVS's words, which --dialect dpvs takes",
+  ipvsadm: ': with --dialect dpvs, -b is --fullnat, and flags of schedulers are --sched-flags',
+};
 
 /** Whether a dialect takes these words. */
 function isRead(words: readonly Word[], dialect: Dialect): boolean {

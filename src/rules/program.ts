@@ -23,7 +23,7 @@ import { type Names, NO_NAMES } from './names.js';
 import type { Word } from './option-reader.js';
 import type { Dialect } from './options.js';
 import { compareServices } from './order.js';
-import { REFUSALS, refusalText } from './refusals.js';
+import { inOptions, REFUSALS, refusalText } from './refusals.js';
 import { isRule, keyOf, type RuleCommand, ruleOf } from './rule.js';
 import { saveRules } from './save.js';
 import { NoCommandError, tryHelp, UsageError } from './usage-error.js';
@@ -61,6 +61,8 @@ export interface IpvsadmOptions {
   readonly dialect?: Dialect;
   /** `-S` also writes what ipvsadm's own loses. Default false. */
   readonly lossless?: boolean;
+  /** Told of each line, from 1, of what `-R` reads that was refused: ipvsadm's own words for that do not say which. */
+  readonly onRefusedLine?: (line: number, text: string) => void;
 }
 
 /** Ends the program with its exit code. */
@@ -109,8 +111,8 @@ export function runIpvsadmSave(
 
 /** `ipvsadm-restore`: replaces all rules by those of standard input, without the lines that start with `#`. */
 export function runIpvsadmRestore(target: IpvsadmTarget, io: IpvsadmIo, options: IpvsadmOptions = {}): number {
-  const lines = io.input().split('\n');
-  const text = lines.filter((line) => !line.startsWith('#')).join('\n');
+  // Empty lines in their place, so that the others keep their numbers.
+  const text = io.input().replaceAll(/^#.*/gm, '');
   runIpvsadm(['-C'], target, io);
   return runIpvsadm(['-R'], target, { ...io, input: () => text }, { ...options, program: 'ipvsadm' });
 }
@@ -220,7 +222,7 @@ class Program {
     if (!(error instanceof RangeError) || !('service' in rule) || rule.service === undefined) {
       return refusalText(error, isAboutServer);
     }
-    if (isForeign(rule, this.#find(rule.service))) return error.message;
+    if (isForeign(rule, this.#find(rule.service))) return inOptions(error.message);
     // What no director can have is not there, and the kernel looks for what there is before it judges values.
     if (rule.command === 'add-service') return REFUSALS.invalid;
     if (this.#find(rule.service) === undefined) return isAboutServer ? REFUSALS.serviceNotDefined : REFUSALS.noService;
@@ -300,10 +302,20 @@ class Program {
     if (this.#isRestoring) this.#tryHelp();
     this.#isRestoring = true;
     let code = 0;
-    for (const line of this.#io.input().split('\n')) {
+    for (const [index, line] of this.#io.input().split('\n').entries()) {
       // The program's own name is left out wherever it stands.
       const words = line.split(/[ \t\r]+/).filter((word) => word !== '' && word !== 'ipvsadm');
-      if (words.length > 0) code = this.run(words.map((text) => ({ text, column: 0 })));
+      if (words.length === 0) continue;
+      let exit: Exit | undefined;
+      try {
+        code = this.run(words.map((text) => ({ text, column: 0 })));
+      } catch (error) {
+        if (!(error instanceof Exit)) throw error;
+        exit = error;
+        code = error.code;
+      }
+      if (code !== 0) this.#options.onRefusedLine?.(index + 1, line.trim());
+      if (exit !== undefined) throw exit;
     }
     return code;
   }

@@ -4,6 +4,8 @@
  * @module
  */
 import { type ErrorCode, IpvsError } from '../errors.js';
+import type { CarryName } from '../types.js';
+import { CARRY_OPTIONS } from './save.js';
 
 /** Its texts. */
 export const REFUSALS = {
@@ -25,6 +27,18 @@ const BY_CODE: Partial<Record<ErrorCode, string>> = {
   NO_SUCH_DEST: REFUSALS.noDest,
   TABLE_FULL: REFUSALS.noMemory,
 };
+
+const CARRIERS = new RegExp(Object.keys(CARRY_OPTIONS).join('|'), 'g');
+
+/** What the director says about a property of a service, in the words of those who write rules. */
+export function inOptions(message: string): string {
+  return message
+    .replace(/^service\.localAddresses(\[\d+\])?: /, 'local address (--laddr, local_address_group): ')
+    .replace(/^service\.synproxy: /, '--synproxy: ')
+    .replace(/^service\.carry: .*/, (text) =>
+      text.slice('service.carry: '.length).replace(CARRIERS, (name) => CARRY_OPTIONS[name as CarryName]),
+    );
+}
 
 /** What ipvsadm knows nothing of is said in the director's own words. */
 const OWN: readonly ErrorCode[] = ['LOCAL_ADDRESS_EXISTS', 'NO_SUCH_LOCAL_ADDRESS'];

@@ -10,7 +10,8 @@ import { flagsText, markText, maskOf, Naming } from './naming.js';
 import { compareDests, compareServices, mergeSort } from './order.js';
 
 const PROTOCOL_OPTION: Record<ProtocolName, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
-const CARRY_OPTION: Record<CarryName, string> = {
+/** How servers are told the client, as options. */
+export const CARRY_OPTIONS: Readonly<Record<CarryName, string>> = {
   toa: '--toa',
   'proxy-v1': '--proxy-protocol v1',
   'proxy-v2': '--proxy-protocol v2',
@@ -78,7 +79,7 @@ function settings(service: SavedService): string {
   if (ops) text += ' -o';
   if (flags !== undefined) text += ` -b ${flags}`;
   if (profile !== 'linux') text += ` --profile ${profile}`;
-  if (carry !== undefined) text += ` ${CARRY_OPTION[carry]}`;
+  if (carry !== undefined) text += ` ${CARRY_OPTIONS[carry]}`;
   return text + (synproxy ? ' --synproxy enable' : '');
 }
 

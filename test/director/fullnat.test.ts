@@ -212,7 +212,14 @@ describe('a service', () => {
       expect.objectContaining({ code: 'TABLE_FULL', message: expect.stringContaining('room for 4 local addresses') }),
     );
     expect(() => director.editService({ ...key, profile: 'bsd' as 'linux' })).toThrow(
-      'profile of linux, alibaba, dpvs',
+      'service.profile: expected a profile of linux, alibaba, dpvs, got "bsd"',
+    );
+    expect(() => give('10.1.0.1', '10.1.0.300')).toThrow(
+      'service.localAddresses[1]: expected an address such as 10.0.0.1 or fd00::1, got "10.1.0.300"',
+    );
+    expect(() => director.editService({ ...key, carry: 'tao' as 'toa' })).toThrow('service.carry: expected a carry of');
+    expect(() => director.editService({ ...keyOf(4, 'udp'), synproxy: true })).toThrow(
+      'service.synproxy: expected TCP or a firewall mark, got udp',
     );
     const settings = director.services().find(({ address, protocol }) => address === key.address && protocol === 'tcp');
     expect(settings).toMatchObject({ localAddresses: ['10.1.0.1'] });

@@ -4,6 +4,7 @@ import {
   applyRules,
   checkKeepalived,
   type IpvsadmOptions,
+  keepalivedServices,
   listConnections,
   parseKeepalived,
   parseRule,
@@ -157,6 +158,29 @@ describe('rules of FullNAT', () => {
   });
 });
 
+describe('what the director refuses is told in the words of rules', () => {
+  it.each([
+    [
+      '--add-laddr -t 10.0.0.100:80 --laddr 224.0.0.1',
+      'local address (--laddr, local_address_group): expected the address of a host, got 224.0.0.1',
+    ],
+    [
+      '-A -u 10.0.0.100:53 --toa',
+      'expected one that udp has (--uoa option, --uoa protocol, --proxy-protocol v2), got --toa',
+    ],
+    [
+      '-A -u [fd00::100]:53 --uoa option',
+      'expected --uoa protocol or --proxy-protocol v2 for IPv6, which has no such option, got --uoa option',
+    ],
+    ['-A -u 10.0.0.100:53 --synproxy enable', '--synproxy: expected TCP or a firewall mark, got udp'],
+  ])('%s', (line, text) => {
+    const director = made();
+    applyRules(director, parseRules(RULES));
+    expect(() => applyRules(director, parseRules(line, 'rules.txt'))).toThrow(`rules.txt:1: ${text}`);
+    expect(ipvsadm(director, line)).toMatchObject({ code: 255, err: `${text}\n` });
+  });
+});
+
 describe('listings of FullNAT', () => {
   const SYN = Uint8Array.from(
     (
@@ -232,13 +256,23 @@ virtual_server 10.0.0.100 80 {
 `;
 
   it('gives its services local addresses', () => {
-    const { rules } = parseKeepalived(CONFIG);
-    expect(rules).toMatchObject([
-      {
-        command: 'add-service',
-        service: { localAddresses: ['10.1.0.2', '10.1.0.4', '10.1.0.5', '10.1.0.6'], synproxy: true },
-      },
+    const config = parseKeepalived(CONFIG);
+    const localAddresses = ['10.1.0.2', '10.1.0.4', '10.1.0.5', '10.1.0.6'];
+    expect(config.rules).toMatchObject([
+      { command: 'add-service', service: { synproxy: true } },
+      ...localAddresses.map((address, i) => ({ command: 'add-laddr', address, at: { line: i === 0 ? 2 : 3 } })),
       { command: 'add-server', dest: { method: 'fullnat', port: 8080, weight: 2 } },
+    ]);
+    const director = made();
+    applyRules(director, config.rules);
+    expect(director.services()).toMatchObject([{ localAddresses }]);
+    expect(keepalivedServices(config)).toMatchObject([{ service: { localAddresses } }]);
+  });
+
+  it('has a SYN proxy for TCP alone', () => {
+    const { problems } = checkKeepalived(CONFIG.replace('protocol TCP', 'protocol UDP'));
+    expect(problems).toMatchObject([
+      { severity: 'error', at: { line: 5 }, text: 'syn_proxy is only for TCP and fwmark' },
     ]);
   });
 

@@ -96,7 +96,9 @@ virtual_server ${vip} 80 {
     const text = config('fd00::100', 'FNAT', '10.1.0.11');
     expect(checkKeepalived(text).problems).toEqual([]);
     expect(parseKeepalived(text).rules).toMatchObject([
-      { service: { address: 'fd00::100', localAddresses: ['10.1.0.2', 'fd00:1::2'] } },
+      { command: 'add-service', service: { address: 'fd00::100' } },
+      { command: 'add-laddr', address: '10.1.0.2' },
+      { command: 'add-laddr', address: 'fd00:1::2' },
       { dest: { address: '10.1.0.11', method: 'fullnat' } },
     ]);
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRule, parseRules, RuleError } from '../../src/rules/ipvsadm.js';
 
-const IN_DPVS = ": in DPVS's words, which the dialect dpvs takes";
+const IN_DPVS = ": in DPVS's words, which --dialect dpvs takes";
 
 const at = { file: 'rules.txt', line: 7 };
 
@@ -163,6 +163,12 @@ describe('refusals', () => {
     const error = refusal(line);
     expect(error.message).toBe(`rules.txt:7:${column === undefined ? '' : `${column}:`} ${text}`);
     expect(error).toMatchObject({ code: 'BAD_INPUT', file: 'rules.txt', line: 7, column });
+  });
+
+  it('hint at what -b of ipvsadm is with the dialect dpvs', () => {
+    const flags = '-A -t 10.0.0.100:80 -s mh -b mh-port';
+    expect(() => parseRule(flags, at, 'dpvs')).toThrow(/: with --dialect dpvs, -b is --fullnat, .*--sched-flags$/);
+    expect(() => parseRule(`${flags} --what`, at, 'dpvs')).toThrow(/^(?!.*--dialect)/);
   });
 
   const later = 'not handled by this version';

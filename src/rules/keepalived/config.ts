@@ -4,10 +4,9 @@
  * @module
  */
 import type { Family } from '../../address.js';
-import type { ServiceSettings } from '../../types.js';
 import type { RuleSource } from '../error.js';
 import type { RuleCommand, RuleKey } from '../rule.js';
-import { type Entry, entryOf, groupOf, localGroupOf } from './group.js';
+import { type Entry, entryOf, groupOf, type KeepalivedLocalAddress, localGroupOf } from './group.js';
 import { type KeepalivedOptions, readLines } from './lines.js';
 import { type Problem, Problems } from './problems.js';
 import type { KeepalivedServer } from './server.js';
@@ -21,7 +20,9 @@ export interface KeepalivedService {
   /** The line of its address or mark. */
   readonly at: RuleSource;
   readonly key: RuleKey;
-  readonly settings: Required<Pick<ServiceSettings, 'scheduler' | 'flags'>> & ServiceSettings;
+  readonly settings: ServerBlock['settings'];
+  /** Those of its `local_address_group`. */
+  readonly localAddresses: readonly KeepalivedLocalAddress[];
   readonly realServers: readonly KeepalivedServer[];
   readonly sorryServer: KeepalivedServer | undefined;
   /** Weights of all live servers together below which the sorry server takes over. */
@@ -73,7 +74,7 @@ export function readConfig(text: string, options: KeepalivedOptions = {}): ReadC
 class ConfigReader {
   readonly #problems: Problems;
   readonly #groups = new Map<string, readonly Entry[]>();
-  readonly #localGroups = new Map<string, readonly string[]>();
+  readonly #localGroups = new Map<string, readonly KeepalivedLocalAddress[]>();
   readonly #servers: { readonly statement: KeepalivedStatement; readonly block: ServerBlock }[] = [];
   timeouts: ReadConfig['timeouts'];
 
@@ -133,12 +134,12 @@ class ConfigReader {
   }
 
   /** The local addresses that a virtual server names. */
-  #localsOf({ localGroup }: ServerBlock): readonly string[] | undefined {
-    if (localGroup === undefined) return undefined;
+  #localsOf({ localGroup }: ServerBlock): readonly KeepalivedLocalAddress[] {
+    if (localGroup === undefined) return [];
     const name = textOf(localGroup);
     const group = this.#localGroups.get(name);
     if (group === undefined) this.#problems.error(localGroup.at, `there is no local_address_group ${name}`);
-    return group;
+    return group ?? [];
   }
 
   #entriesOf(statement: KeepalivedStatement): readonly Entry[] {
@@ -151,11 +152,15 @@ class ConfigReader {
   }
 }
 
-function serviceOf(entry: Entry, block: ServerBlock, localAddresses: readonly string[] | undefined): KeepalivedService {
-  const { protocol, realServers, sorryServer, quorum, hysteresis, omega, health } = block;
+function serviceOf(
+  entry: Entry,
+  block: ServerBlock,
+  localAddresses: readonly KeepalivedLocalAddress[],
+): KeepalivedService {
+  const { protocol, settings, realServers, sorryServer, quorum, hysteresis, omega, health } = block;
   const family: Family = entry.family ?? block.family ?? 4;
   const key: RuleKey =
     'fwmark' in entry ? { fwmark: entry.fwmark, family } : { protocol, address: entry.address, port: entry.port };
-  const settings = { ...block.settings, ...(localAddresses !== undefined && { localAddresses }) };
-  return { at: entry.at, key, settings, realServers, sorryServer, quorum, hysteresis, omega, health };
+  const { at } = entry;
+  return { at, key, settings, localAddresses, realServers, sorryServer, quorum, hysteresis, omega, health };
 }

@@ -25,14 +25,20 @@ export function groupOf({ block = [] }: KeepalivedStatement, problems: Problems)
   return entries;
 }
 
+/** A local address, and where it stands. */
+export interface KeepalivedLocalAddress {
+  readonly at: RuleSource;
+  readonly address: string;
+}
+
 /** Reads a `local_address_group` block: the addresses of DPVS's FullNAT. */
-export function localGroupOf({ block = [] }: KeepalivedStatement, problems: Problems): string[] {
-  const addresses: string[] = [];
+export function localGroupOf({ block = [] }: KeepalivedStatement, problems: Problems): KeepalivedLocalAddress[] {
+  const addresses: KeepalivedLocalAddress[] = [];
   for (const line of block) {
     problems.attempt(() => {
       // An interface may follow, to which DPVS gives the address.
       expectWords(line, 0, 1);
-      addresses.push(...rangeOf(line));
+      addresses.push(...rangeOf(line).map((address) => ({ at: line.at, address })));
     });
   }
   return addresses;

@@ -22,6 +22,7 @@ import { destsOf } from './services.js';
 
 export type { KeepalivedChecker } from './checkers.js';
 export type { KeepalivedService } from './config.js';
+export type { KeepalivedLocalAddress } from './group.js';
 export type { IncludedFile, KeepalivedOptions } from './lines.js';
 export type { Problem } from './problems.js';
 export type { KeepalivedServer } from './server.js';
@@ -57,8 +58,11 @@ export function checkKeepalived(
   const { services, timeouts, problems } = readConfig(text, options);
   const rules: RuleCommand[] = timeouts === undefined ? [] : [{ command: 'set', ...timeouts }];
   for (const service of services) {
-    const { at, key, settings } = service;
+    const { at, key, settings, localAddresses } = service;
     rules.push({ at, command: 'add-service', service: { ...key, ...settings } });
+    for (const local of localAddresses) {
+      rules.push({ at: local.at, command: 'add-laddr', service: key, address: local.address });
+    }
     for (const [server, dest] of destsOf(service, () => true)) {
       rules.push({ at: server.at, command: 'add-server', service: key, dest });
     }

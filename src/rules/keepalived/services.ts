@@ -22,7 +22,7 @@ type IsAlive = (server: KeepalivedServer, service: KeepalivedService) => boolean
 export function checkService(service: KeepalivedService, problems: Problems): void {
   const { at, key, settings, realServers, sorryServer } = service;
   const family = familyOfKey(key);
-  const { persistent, netmask, ops } = settings;
+  const { persistent, netmask, ops, synproxy } = settings;
   if ('port' in key && key.port === 0 && persistent === undefined) {
     problems.error(at, `${key.address}: only a persistent virtual server may be without a port`);
   }
@@ -30,6 +30,9 @@ export function checkService(service: KeepalivedService, problems: Problems): vo
     problems.error(at, `a persistence_granularity of ${netmask} is none of IPv${family}`);
   }
   if (ops && 'protocol' in key && key.protocol !== 'udp') problems.error(at, 'ops is only for UDP and fwmark');
+  if (synproxy && 'protocol' in key && key.protocol !== 'tcp') {
+    problems.error(at, 'syn_proxy is only for TCP and fwmark');
+  }
   const servers = sorryServer === undefined ? realServers : [...realServers, sorryServer];
   if (servers.some(({ method }) => method === 'snat')) checkSnat(service, servers, problems);
   for (const server of servers) {
@@ -75,9 +78,14 @@ export function keepalivedServices(
   isAlive: IsAlive = () => true,
 ): KeepalivedRules[] {
   return services.map((service) => ({
-    service: { ...service.key, ...service.settings },
+    service: serviceOf(service),
     added: destsOf(service, isAlive).map(([, dest]) => dest),
   }));
+}
+
+function serviceOf({ key, settings, localAddresses }: KeepalivedService): RuleService {
+  const locals = localAddresses.map(({ address }) => address);
+  return { ...key, ...settings, ...(locals.length > 0 && { localAddresses: locals }) };
 }
 
 /** The servers that are in use, each with its dest. */
