@@ -21,7 +21,7 @@ import {
 import { assertAlike, assertDest } from './combinations.js';
 import { IpvsError } from './errors.js';
 import { voidCaches } from './net-tables.js';
-import type { Plan } from './plan.js';
+import type { Plan, PlanOptions } from './plan.js';
 import { readService } from './records.js';
 import { readSysctl } from './settings.js';
 import type { DestConfig, DestKey, ServiceConfig, ServiceKey } from './types.js';
@@ -48,10 +48,7 @@ export class Control {
       throw new IpvsError('SERVICE_EXISTS', `${serviceLabel(service)}: already exists`);
     const added = this.core.addService(...key);
     if (added === 0) {
-      throw new IpvsError(
-        'TABLE_FULL',
-        `${serviceLabel(service)}: the plan has room for ${this.#plan.services.count} services`,
-      );
+      throw this.#noRoom(service, 'services', `the plan has room for ${this.#plan.services.count} services`);
     }
     try {
       this.#edit(added, service);
@@ -128,10 +125,7 @@ export class Control {
     const added = this.core.addDest(at, ...key, settings[0] === Method.Snat ? 1 : 0);
     if (added === Refusal.Locals) throw this.#noLocalRoom(service);
     if (added === 0) {
-      throw new IpvsError(
-        'TABLE_FULL',
-        `${serviceLabel(service)}: the plan has room for ${this.#plan.dests.count} dests`,
-      );
+      throw this.#noRoom(service, 'dests', `the plan has room for ${this.#plan.dests.count} dests`);
     }
     this.#setDest(service, added, settings);
   }
@@ -201,14 +195,16 @@ export class Control {
 
   #noLocalRoom(service: ServiceKey): IpvsError {
     const room = this.#plan.locals.count;
-    return new IpvsError('TABLE_FULL', `${serviceLabel(service)}: the plan has room for ${room} local addresses`);
+    return this.#noRoom(service, 'localAddresses', `the plan has room for ${room} local addresses`);
   }
 
   #noSchedulerRoom(service: ServiceKey): IpvsError {
     const bytes = this.#plan.schedulers.count;
-    return new IpvsError(
-      'TABLE_FULL',
-      `${serviceLabel(service)}: no room left for its scheduler's table, or its local addresses, in ${bytes} bytes`,
-    );
+    const text = `no room left for its scheduler's table, or its local addresses, in ${bytes} bytes`;
+    return this.#noRoom(service, 'schedulerBytes', text);
+  }
+
+  #noRoom(service: ServiceKey, option: keyof PlanOptions, text: string): IpvsError {
+    return new IpvsError('TABLE_FULL', `${serviceLabel(service)}: ${text}`, { option });
   }
 }

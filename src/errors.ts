@@ -37,9 +37,12 @@ export type ErrorCode =
 export class IpvsError extends Error {
   override readonly name = 'IpvsError';
   readonly code: ErrorCode;
+  /** With TABLE_FULL: the option of the plan that is too small for it, such as `dests`. */
+  readonly option: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { option?: string }) {
     super(message, options);
     this.code = code;
+    this.option = options?.option;
   }
 }

@@ -13,7 +13,7 @@ import { type Family, parseMac } from './address.js';
 import { IpvsError } from './errors.js';
 import { at, bad } from './net-errors.js';
 import { type IndexOf, interfaceKind, type Neighbour, neighboursOf, type Route, routesOf } from './net-routes.js';
-import type { Plan } from './plan.js';
+import type { Plan, PlanOptions } from './plan.js';
 import { netmask } from './prefix-bits.js';
 import type { FouConfig, InterfaceConfig, NetworkConfig } from './types.js';
 
@@ -236,6 +236,7 @@ function writeRoute6(view: DataView, bytes: Uint8Array, base: number, route: Rou
   view.setUint32(base + abi.ROUTE6_SOURCE, route.sourceWord, true);
 }
 
-function refuseOverflow(what: string, count: number, room: number): void {
-  if (count > room) throw new IpvsError('TABLE_FULL', `${what}: the plan has room for ${room}, got ${count}`);
+function refuseOverflow(option: keyof PlanOptions, count: number, room: number): void {
+  if (count > room)
+    throw new IpvsError('TABLE_FULL', `${option}: the plan has room for ${room}, got ${count}`, { option });
 }

@@ -5,7 +5,7 @@
  */
 import { familyOf } from '../address.js';
 import { Director } from '../director.js';
-import { IpvsError } from '../errors.js';
+import { type ErrorCode, IpvsError } from '../errors.js';
 import type { ServiceInfo, ServiceKey } from '../index.js';
 import {
   applyRules,
@@ -16,6 +16,7 @@ import {
   type RuleCommand,
   RuleError,
 } from '../rules/index.js';
+import { GrowingDirector } from './growing-director.js';
 import { type Io, usageError } from './io.js';
 import { type CommandSpec, helpText, parseOptions } from './options.js';
 import { DIALECT_OPTION, includedFiles, isKeepalived, nameOf, parseDialect, readText } from './rules-file.js';
@@ -89,7 +90,8 @@ function checkRules(text: string, file: string, dialect: Dialect): Problem[] {
 
 /** ipvsadm passes over the port of a server that packets reach untranslated. */
 function otherPort(rule: RuleCommand, line: string): Problem[] {
-  if (rule.command !== 'add-server' && rule.command !== 'edit-server') return [];
+  // One by SNAT is refused with any port.
+  if ((rule.command !== 'add-server' && rule.command !== 'edit-server') || rule.dest.method === 'snat') return [];
   const { at, dest } = rule;
   const [, given] = /\s(?:-r|--real-server)[\s=]*(?:\[[^\]\s]*\]|[^:\s]+):(\d+)(?:\s|$)/.exec(line) ?? [];
   if (given === undefined || Number(given) === dest.port) return [];
@@ -97,24 +99,23 @@ function otherPort(rule: RuleCommand, line: string): Problem[] {
   return [{ at, severity: 'warning', text }];
 }
 
-/** Room for more than anyone has; what still does not fit is taken for good. */
-const PLAN = {
-  connections: 1,
-  connections6: 1,
-  services: 4096,
-  dests: 65536,
-  schedulerBytes: 1 << 26,
-  localAddresses: 4096,
-};
-
 /** What an empty director says to the rules. */
 function refusalsOf(rules: readonly RuleCommand[]): Problem[] {
-  // Ports are not given here: one for each address is enough.
-  const director = Director.createSync({ plan: PLAN, localPorts: { first: 1, last: 1 } });
+  // No connection is made here, and no port given.
+  const plan = { connections: 1, connections6: 1 };
+  const growing = new GrowingDirector(Director.createSync({ plan, localPorts: { first: 1, last: 1 } }));
   const problems: Problem[] = [];
-  for (const rule of rules) noteErrors(problems, () => applyRules(director, [rule]));
-  problems.push(...withoutLocalAddress(rules, director.services()));
-  director.close();
+  const refused = new Set<string>();
+  for (const rule of rules) {
+    // What is about a service that was refused is not wrong for that.
+    if ('service' in rule && rule.service !== undefined && refused.has(nameOfService(rule.service))) continue;
+    const code = noteErrors(problems, () => applyRules(growing, [rule]));
+    if (rule.command === 'add-service' && code !== undefined && code !== 'SERVICE_EXISTS') {
+      refused.add(nameOfService(rule.service));
+    }
+  }
+  problems.push(...withoutLocalAddress(rules, growing.services()));
+  growing.director.close();
   return problems;
 }
 
@@ -140,15 +141,20 @@ function nameOfService(key: ServiceKey): string {
   return 'fwmark' in key ? `${key.fwmark} ${key.family ?? 4}` : `${key.protocol} ${key.address} ${key.port}`;
 }
 
-function noteErrors(problems: Problem[], step: () => void): void {
+/** Runs a step, and notes what is wrong with its rule; gives the code of the refusal, `undefined` when there was none. */
+function noteErrors(problems: Problem[], step: () => void): ErrorCode | undefined {
   try {
     step();
+    return undefined;
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    if (error.cause instanceof IpvsError && error.cause.code === 'TABLE_FULL') return;
-    const { file, line, message } = error;
+    const { file, line, message, cause } = error;
+    const code = cause instanceof IpvsError ? cause.code : error.code;
+    // What fits in no director may fit in a kernel.
+    if (code === 'TABLE_FULL') return code;
     const text = message.slice(`${file}:${line}:`.length).replace(/^\d+: |^ /, '');
     problems.push({ at: { file, line }, severity: 'error', text });
+    return code;
   }
 }
 
@@ -156,8 +162,14 @@ function hasError(problems: readonly Problem[]): boolean {
   return problems.some(({ severity }) => severity === 'error');
 }
 
-/** By line within each file; files as they were first met. */
+/** By line within each file, each once; files as they were first met. */
 function sorted(problems: readonly Problem[]): Problem[] {
   const files = [...new Set(problems.map(({ at }) => at.file))];
-  return [...problems].sort((a, b) => files.indexOf(a.at.file) - files.indexOf(b.at.file) || a.at.line - b.at.line);
+  // A line that several services share may be wrong for each.
+  const different = new Map(
+    problems.map((one) => [`${one.at.file}:${one.at.line}: ${one.severity}: ${one.text}`, one]),
+  );
+  return [...different.values()].sort(
+    (a, b) => files.indexOf(a.at.file) - files.indexOf(b.at.file) || a.at.line - b.at.line,
+  );
 }

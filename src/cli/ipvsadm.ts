@@ -9,13 +9,14 @@ import {
   type Dialect,
   type IpvsadmIo,
   type IpvsadmOptions,
+  type IpvsadmTarget,
   namesFromFiles,
   runIpvsadm,
   runIpvsadmRestore,
   runIpvsadmSave,
 } from '../rules/index.js';
 import { type Io, isErrno, usageError } from './io.js';
-import { parseDialect } from './rules-file.js';
+import { nameOf, parseDialect, readText } from './rules-file.js';
 import { changeState, loadState } from './state-file.js';
 
 /** The state file, unless `--state` names one. */
@@ -36,17 +37,20 @@ Usage: ipvs-wasm ipvsadm --state FILE [--json] [--lossless] [--dialect dpvs] [WO
   --lossless    also save thresholds, and marks as they can be read again
   --dialect dpvs  short options of DPVS's ipvsadm: -b --fullnat, -P --add-laddr,
                 -Q --del-laddr, -G --get-laddr, -z --laddr, -j --synproxy; -F DEV
-                is taken and not needed: the network says whose addresses are whose
+                is taken and not needed: the network says whose addresses are whose.
+                Words alone: what DPVS does by itself takes --profile dpvs and --toa
 
 WORDS are those of ipvsadm: 'ipvs-wasm ipvsadm -h' prints them. Output, messages
-and exit codes are ipvsadm's. The director's clock stands still meanwhile. Names
-of hosts and ports are those of /etc/hosts and /etc/services.
+and exit codes are ipvsadm's: that of a restore is its last line's. Lines that are
+refused are named besides, behind 'ipvs-wasm:'. The director's clock stands still
+meanwhile. Names of hosts and ports are those of /etc/hosts and /etc/services.
+Tables become larger where rules need it.
 
 A link to ipvs-wasm that is called ipvsadm, ipvsadm-save or ipvsadm-restore is
 that program.
 `;
 
-type Run = (argv: readonly string[], director: Director, io: IpvsadmIo, options: IpvsadmOptions) => number;
+type Run = (argv: readonly string[], director: IpvsadmTarget, io: IpvsadmIo, options: IpvsadmOptions) => number;
 
 const PROGRAMS: Readonly<Record<string, Run>> = {
   ipvsadm: runIpvsadm,
@@ -81,10 +85,12 @@ export async function ipvsadmCommand(program: string, argv: readonly string[], i
   if (file === undefined || file === '') throw usageError(`--state FILE or ${STATE_VARIABLE} is needed`);
   // Before the lock is taken: what writes to standard input may want it too.
   const isRestore = program === 'ipvsadm-restore' || (program === 'ipvsadm' && RESTORES.test(words[0] ?? ''));
-  const rules = isRestore ? readFileSync(0, 'utf8') : '';
+  const rules = isRestore ? readText('-') : '';
+  const onRefusedLine = (line: number, text: string): void =>
+    io.err(`ipvs-wasm: ${nameOf('-')}:${line}: refused: ${text}\n`);
   const streams = { out: io.out, err: io.err, input: () => rules };
-  const act = (director: Director) =>
-    PROGRAMS[program]!(words, director, streams, { program, names, json, lossless, dialect });
+  const act = (director: IpvsadmTarget) =>
+    PROGRAMS[program]!(words, director, streams, { program, names, json, lossless, dialect, onRefusedLine });
   const looks = LOOKS[dialect];
   const isLook = program === 'ipvsadm-save' || (program === 'ipvsadm' && looks.test(words[0] ?? '-L'));
   // Also after a mistake the state is written: what came before it was done.

@@ -14,7 +14,9 @@ import type { OptionSpec } from './options.js';
 export const DIALECT_OPTION: OptionSpec = {
   name: 'dialect',
   value: 'NAME',
-  help: "short options in rules: ipvsadm's (default), or dpvs, where -b is --fullnat",
+  help:
+    "short options in rules: ipvsadm's (default), or dpvs, where -b is --fullnat; words alone: what DPVS does by itself " +
+    'takes --profile dpvs and --toa',
 };
 
 /** Lines that ipvsadm has none of: a block that opens, a comment with `!`, a parameter, a condition, another file. */
@@ -40,9 +42,11 @@ export function parseDialect(text: string): Dialect {
   return text;
 }
 
-/** Reads a file, `-` being standard input. */
+/** Reads a file, `-` being standard input. @throws {CliError} for one that is no text */
 export function readText(file: string): string {
-  return naming(nameOf(file), () => readFileSync(file === '-' ? 0 : file, 'utf8'));
+  const text = naming(nameOf(file), () => readFileSync(file === '-' ? 0 : file, 'utf8'));
+  if (text.includes('\0')) throw usageError(`${nameOf(file)}: this is no text file; captures are for -i`);
+  return text;
 }
 
 /** What messages call a file. */

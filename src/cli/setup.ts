@@ -4,11 +4,12 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { Director, type DirectorOptions, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
+import { Director, ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from '../director.js';
 import { IpvsError } from '../errors.js';
-import { applyRules, type RuleCommand } from '../rules/ipvsadm.js';
+import { applyRules } from '../rules/ipvsadm.js';
 import { parseNetwork } from '../rules/network.js';
 import type { NetworkConfig, SysctlConfig } from '../types.js';
+import { GrowingDirector } from './growing-director.js';
 import { splitWord } from './inputs.js';
 import { type Io, usageError } from './io.js';
 import type { OptionSpec, Options } from './options.js';
@@ -82,19 +83,16 @@ function setUpFrom(state: string, options: Options, io: Pick<Io, 'err'>, held: n
   if (!existsSync(state)) throw usageError(`--from ${state}: there is no such file`);
   const room = options.get('connections');
   const connections = room === undefined ? undefined : parseCount('connections', room, 1, MOST_CONNECTIONS);
-  const director = loadState(state, {
+  const growing = loadState(state, {
     arenaBytes: ARENA_BYTES + held,
-    // Enough extensions for all connections to have one.
-    ...(connections === undefined ? {} : { connections, connections6: connections, extensions: 2 * connections }),
+    ...(connections === undefined ? {} : { connections, connections6: connections }),
   });
-  setSysctl(director, options.all('sysctl'));
   const network = options.get('network');
-  if (network !== undefined) setNetwork(director, parseNetwork(readText(network), nameOf(network)), nameOf(network));
-  else if (director.network.interfaces.length === 0) {
+  if (network !== undefined) setNetwork(growing, parseNetwork(readText(network), nameOf(network)), nameOf(network));
+  else if (growing.director.network.interfaces.length === 0) {
     throw usageError(`--from ${state}: there is no network in it: --network is needed`);
   }
-  warnOfNoService(director, state, io);
-  return director;
+  return finish(growing, state, options, io);
 }
 
 function setUpAnew(options: Options, io: Pick<Io, 'err'>, held: number): Director {
@@ -109,50 +107,30 @@ function setUpAnew(options: Options, io: Pick<Io, 'err'>, held: number): Directo
 
   const rules = readRules(rulesFile, parseDialect(options.get('dialect') ?? 'ipvsadm'));
   const network = parseNetwork(readText(networkFile), nameOf(networkFile));
-  const plan = {
-    connections,
-    connections6: connections,
-    arenaBytes: ARENA_BYTES + held,
-    ...roomForFullNat(rules, connections),
-  };
-  const director = Director.createSync({
-    seed,
-    ecn: parseEcn(options.get('ecn') ?? 'kernel'),
-    evict: parseEvict(options.get('evict') ?? 'none'),
-    plan,
-  });
+  const growing = new GrowingDirector(
+    Director.createSync({
+      seed,
+      ecn: parseEcn(options.get('ecn') ?? 'kernel'),
+      evict: parseEvict(options.get('evict') ?? 'none'),
+      plan: { connections, connections6: connections, arenaBytes: ARENA_BYTES + held },
+    }),
+  );
+  setNetwork(growing, network, nameOf(networkFile));
+  applyRules(growing, rules);
+  return finish(growing, nameOf(rulesFile), options, io);
+}
+
+/** What is left to do with a director of the rules in `file`. */
+function finish({ director }: GrowingDirector, file: string, options: Options, io: Pick<Io, 'err'>): Director {
   setSysctl(director, options.all('sysctl'));
-  setNetwork(director, network, nameOf(networkFile));
-  applyRules(director, rules);
-  warnOfNoService(director, nameOf(rulesFile), io);
+  if (director.services().length === 0) {
+    io.err(`ipvs-wasm: ${file}: warning: there is no service in it, so that nothing is balanced\n`);
+  }
   return director;
 }
 
-function warnOfNoService(director: Director, file: string, io: Pick<Io, 'err'>): void {
-  if (director.services().length > 0) return;
-  io.err(`ipvs-wasm: ${file}: warning: there is no service in it, so that nothing is balanced\n`);
-}
-
-/** A cell for each connection of FullNAT, of SNAT or behind a SYN proxy, and the local addresses that the rules name. */
-function roomForFullNat(rules: readonly RuleCommand[], connections: number): DirectorOptions['plan'] {
-  const locals = new Set<string>();
-  let isUsed = false;
-  for (const rule of rules) {
-    if (rule.command === 'add-laddr') locals.add(rule.address);
-    if (rule.command === 'add-server' || rule.command === 'edit-server') {
-      const { method, address } = rule.dest;
-      isUsed ||= method === 'fullnat' || method === 'snat';
-      if (method === 'snat') locals.add(address);
-    }
-    if (rule.command !== 'add-service' && rule.command !== 'edit-service') continue;
-    isUsed ||= rule.service.synproxy === true;
-    for (const address of rule.service.localAddresses ?? []) locals.add(address);
-  }
-  return isUsed ? { extensions: 2 * connections, localAddresses: locals.size } : {};
-}
-
 /** What is wrong about a network as a whole is found when the director gets it: names the file. */
-function setNetwork(director: Director, network: NetworkConfig, file: string): void {
+function setNetwork(director: GrowingDirector, network: NetworkConfig, file: string): void {
   try {
     director.setNetwork(network);
   } catch (error) {

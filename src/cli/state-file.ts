@@ -8,15 +8,16 @@ import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, w
 import { naming } from '../capture/source.js';
 import { Director, type DirectorOptions } from '../director.js';
 import { IpvsError } from '../errors.js';
+import { GrowingDirector } from './growing-director.js';
 import { usageError } from './io.js';
 import { withLock } from './lock-file.js';
 
 /** The director of a state file, in a larger plan if given; a new and empty one when there is no such file. */
-export function loadState(file: string, plan: DirectorOptions['plan'] = {}): Director {
-  if (!existsSync(file)) return Director.createSync({ plan });
+export function loadState(file: string, plan: DirectorOptions['plan'] = {}): GrowingDirector {
+  if (!existsSync(file)) return new GrowingDirector(Director.createSync({ plan }));
   const bytes = naming(file, () => readFileSync(file));
   try {
-    return Director.restoreSync(bytes, { plan });
+    return new GrowingDirector(Director.restoreSync(bytes, { plan }));
   } catch (error) {
     if (!(error instanceof IpvsError)) throw error;
     throw new IpvsError(error.code, `${file}: ${error.message}`, { cause: error });
@@ -32,15 +33,15 @@ export function refuseOther(file: string): void {
 }
 
 /**
- * Changes a state: reads it, runs `change`, writes it, and nobody else changes it meanwhile.
+ * Changes a state: reads it, runs `change`, writes it if that did change it, and nobody else changes it meanwhile.
  *
  * @throws {CliError | IpvsError} when it cannot be locked, read or written
  */
-export function changeState<T>(file: string, change: (director: Director) => T): T {
+export function changeState<T>(file: string, change: (director: GrowingDirector) => T): T {
   return withLock(targetOf(file), () => {
     const director = loadState(file);
     const result = change(director);
-    writeState(file, director);
+    if (director.hasChanged) writeState(file, director.director);
     return result;
   });
 }

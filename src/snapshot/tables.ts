@@ -125,7 +125,8 @@ export function moveOf({ sections }: Snapshot, plan: Plan, name: TableName): Tab
 
 /** A table is too small. */
 export function full(option: keyof PlanOptions, room: number, needed: number): IpvsError {
-  return new IpvsError('TABLE_FULL', `${option}: the plan has room for ${room}, the snapshot needs ${needed}`);
+  const text = `${option}: the plan has room for ${room}, the snapshot needs ${needed}`;
+  return new IpvsError('TABLE_FULL', text, { option });
 }
 
 /** Writes a table's records to where they lie now; addresses in them are as they were. */

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { run, scenarioWords, scratch } from './support.js';
+import { kernel, run, scenarioWords, scratch } from './support.js';
 
 const CONF = join(import.meta.dirname, '../rules/keepalived.conf');
 
@@ -59,6 +59,52 @@ describe('ipvs-wasm check', () => {
       '5: error: ',
       undefined,
     ]);
+  });
+
+  it('says one thing of a server by SNAT with a port', async () => {
+    const server = '-a -t 10.0.0.1:80 -r 203.0.113.1:8080 --snat';
+    const { out } = await run('check', file('snat.txt', '-A -t 10.0.0.1:80', server));
+    expect(out).toMatch(/^\S+:2: error: .* expected a service by firewall mark for the method snat\n$/);
+  });
+
+  it('says nothing of what hangs on a service that is refused', async () => {
+    const lines = [
+      '-A -u 10.0.0.1:53 --toa',
+      '-a -u 10.0.0.1:53 -r 10.1.0.11 -m',
+      '-A -f 7',
+      '-A -f 7',
+      '-d -f 7 -r 10.1.0.9',
+    ];
+    const { code, out } = await run('check', file('rules.txt', ...lines));
+    expect(code).toBe(1);
+    expect(out.match(/:\d+: error: \S+ \S+/g)).toEqual([
+      ':1: error: expected one',
+      ':4: error: fwmark 7:',
+      ':5: error: fwmark 7',
+    ]);
+  });
+
+  it('tells of local addresses that cannot be, where they stand', async () => {
+    const service = (port: number) => [
+      `virtual_server 10.0.0.100 ${port} {`,
+      ...['lvs_method FNAT', 'laddr_group_name g', 'real_server 10.1.0.11 80 {', '}', '}'],
+    ];
+    const group = ['local_address_group g {', '10.1.0.2', '224.0.0.1', '}'];
+    const conf = file('a.conf', ...group, ...service(80), ...service(81));
+    const text = 'error: local address (--laddr, local_address_group): expected the address of a host, got 224.0.0.1';
+    expect(await run('check', conf)).toEqual({ code: 1, out: `${conf}:3: ${text}\n`, err: '' });
+    const laddr = '--add-laddr -t 10.0.0.1:80 --laddr';
+    const lines = ['-A -t 10.0.0.1:80', `${laddr} 10.1.0.2`, `${laddr} 224.0.0.1`];
+    const rules = file('rules.txt', ...lines, '-a -t 10.0.0.1:80 -r 10.1.0.11 --fullnat');
+    expect(await run('check', rules)).toEqual({ code: 1, out: `${rules}:3: ${text}\n`, err: '' });
+  });
+
+  it('refuses a capture in place of rules', async () => {
+    const capture = kernel('nat-tcp', 'cli-in');
+    const err = `ipvs-wasm: ${capture}: this is no text file; captures are for -i\n`;
+    expect(await run('check', capture)).toEqual({ code: 2, out: '', err });
+    const words = ['-i', `cli=${capture}`, '--network', 'none', '-o', join(scratch(), 'out.pcap')];
+    expect(await run('rewrite', ...words, '--rules', capture)).toEqual({ code: 2, out: '', err });
   });
 
   it('warns of ports that ipvsadm passes over', async () => {

@@ -106,7 +106,10 @@ describe('the program', () => {
     expect(program('ipvsadm-restore', [], `# saved\n${rules}`)).toMatchObject({ status: 0, stderr: '' });
     expect(program('ipvsadm-save', ['-n'])).toMatchObject({ status: 0, stdout: rules });
     const refused = program('ipvsadm', ['-R'], '-D -t 10.0.0.100:80\n-A -t x\n');
-    expect(refused).toMatchObject({ status: 2, stderr: 'illegal virtual server address[:port] specified\n' });
+    expect(refused).toMatchObject({
+      status: 2,
+      stderr: 'illegal virtual server address[:port] specified\nipvs-wasm: standard input:2: refused: -A -t x\n',
+    });
     const listed = execFileSync(process.execPath, [join(folder, 'ipvsadm'), '-S'], { env, encoding: 'utf8' });
     expect(listed).toBe('');
   });

@@ -87,7 +87,11 @@ describe('a restored director', () => {
 
   it('needs room for its local addresses', () => {
     expect(() => restored(lived(), { plan: { localAddresses: 3 } })).toThrow(
-      expect.objectContaining({ code: 'TABLE_FULL', message: expect.stringContaining('localAddresses') }),
+      expect.objectContaining({
+        code: 'TABLE_FULL',
+        option: 'localAddresses',
+        message: expect.stringContaining('localAddresses'),
+      }),
     );
   });
 
