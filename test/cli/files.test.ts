@@ -93,16 +93,20 @@ test('standard input has one user', async () => {
   }
 });
 
-test('what the plan has no room for names the file of the network', async () => {
+test('a network as large as one likes is taken, and one that is wrong as a whole names its file', async () => {
   const { folder, words } = scenarioWords('nat-tcp');
   const file = join(folder, 'many.json');
+  const given = words.with(words.indexOf('--network') + 1, file);
   const network = JSON.parse(networkJson('nat-tcp')) as { addr: Record<string, unknown>[] };
   const more = Array.from({ length: 70 }, (_, i) => ({ ...network.addr.at(-1), ifname: `eth${i}`, addr_info: [] }));
   writeFileSync(file, JSON.stringify({ ...network, addr: [...network.addr, ...more] }));
-  const given = words.with(words.indexOf('--network') + 1, file);
-  const { code, err } = await run('rewrite', ...given, '-o', join(folder, 'o.pcap'));
+  const taken = await run('rewrite', ...given, '-q', '-o', join(folder, 'o.pcap'));
+  expect(taken).toEqual({ code: 0, out: '', err: '' });
+  const fou = Array.from({ length: 100 }, (_, i) => ({ port: 6080 + i, gue: null }));
+  writeFileSync(file, JSON.stringify({ ...network, fou }));
+  const { code, err } = await run('rewrite', ...given, '-o', join(folder, 'p.pcap'));
   expect(code).toBe(2);
-  expect(err).toMatch(new RegExp(`^ipvs-wasm: ${file}: interfaces: the plan has room for 64, got \\d+\n$`));
+  expect(err).toMatch(new RegExp(`^ipvs-wasm: ${file}: fou\\[\\d+\\]: expected at most \\d+ ports, got more\n$`));
 });
 
 test('sysctls of no name that the director knows are refused', async () => {
