@@ -61,8 +61,9 @@ const OPTIONS: Readonly<Record<keyof DirectorOptions, true>> = {
 export function restoring({ plan, network, sections }: Snapshot, options: RestoreOptions): DirectorOptions {
   assertKeys('restore', options, RESTORE_OPTIONS);
   const wanted = { ...plan, ...options.plan };
-  // More connections have more extensions, unless these are planned.
-  const extensions = options.plan?.extensions ?? Math.max(plan.extensions, extensionsFor(wanted));
+  // Where fewer extensions than connections were planned that stays so; else more connections have more.
+  const isFew = plan.extensions < extensionsFor(plan) || options.plan?.extensions !== undefined;
+  const extensions = isFew ? wanted.extensions : Math.max(plan.extensions, extensionsFor(wanted));
   return { ...options, network, localPorts: readPorts(sections.superblock.bytes), plan: { ...wanted, extensions } };
 }
 

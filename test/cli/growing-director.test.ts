@@ -145,10 +145,10 @@ describe('ipvsadm-restore', () => {
 describe('GrowingDirector', () => {
   it('has an extension for each connection', () => {
     const extensions = (connections: number) => {
-      const growing = new GrowingDirector(Director.createSync({ plan: { connections, connections6: 10 } }));
+      const growing = new GrowingDirector(Director.createSync({ plan: { connections, connections6: 10, extensions: 1 } }));
       return growing.director.plan.options.extensions;
     };
-    expect([extensions(5), extensions(2000)]).toEqual([1024, 2010]);
+    expect([extensions(5), extensions(2000)]).toEqual([15, 2010]);
   });
 
   it('keeps connections while it grows', () => {

@@ -92,6 +92,8 @@ describe('a restored director', () => {
     expect(extensions({ connections: 1_000_000 })).toBe(65_536);
     const many = Director.createSync({ plan: { connections: 100, extensions: 20_000 }, wasm }).snapshot();
     expect(extensions({ connections: 50 }, many)).toBe(20_000);
+    const few = Director.createSync({ plan: { connections: 100, extensions: 7 }, wasm }).snapshot();
+    expect(extensions({ connections: 5000 }, few)).toBe(7);
   });
 
   it('goes on in a larger plan, also where the first was full', () => {
