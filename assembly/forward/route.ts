@@ -87,10 +87,7 @@ export function mayBeginAgain(conn: Conn): bool {
 /** Whether all packets of the server's come by: those of NAT while the host forwards, those of FullNAT if it has the local address. */
 function mayRepliesPass(conn: Conn): bool {
   const v6 = conn.isV6;
-  if (conn.isFull) {
-    const local = conn.extension.laddr;
-    return !isBound(v6, local) && routeTypeAny(v6, local) == RouteType.Local;
-  }
+  if (conn.isFull) return routeTypeAny(v6, conn.extension.laddr) == RouteType.Local;
   return field(v6 ? SB_IPV6_FORWARDING : SB_IP_FORWARD) != 0;
 }
 

@@ -48,21 +48,6 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(u32(told!.frame, 28 + 24)).toBe(500);
   });
 
-  it.each([
-    ['::1', 'fd00::2', 'fd00::100', 'fd00:1::11'],
-    ['127.0.0.1', '10.0.0.2', '10.0.0.100', '10.1.0.11'],
-  ])('no packet off the wire is addressed to %s, even if it is a local address', (local, source, address, server) => {
-    const director = make();
-    const key = { protocol: 'tcp', address, port: 80 } as const;
-    director.addService({ ...key, scheduler: 'rr', localAddresses: [local] });
-    director.addDest(key, { address: server, port: 80, method: 'fullnat' });
-    const ends = { source, sport: 1000, destination: address, dport: 80 };
-    for (const flags of [SYN, 16, 16]) director.send(tcp({ ...ends, flags }), 'cli', 0);
-    const [{ localPort: dport } = {}] = director.connections(0);
-    const back = tcp({ source: server, sport: 80, destination: local, dport: dport!, flags: 16 });
-    expect(director.send(back, 'srv', 0)[0]).toMatchObject({ verdict: 'drop', reason: 'martian-destination' });
-  });
-
   it('of two connections that end at once the older one gives its port back first', () => {
     const director = make();
     director.addService({ ...KEY, scheduler: 'rr', localAddresses: ['10.1.0.1'] });
