@@ -145,7 +145,9 @@ describe('ipvsadm-restore', () => {
 describe('GrowingDirector', () => {
   it('has an extension for each connection', () => {
     const extensions = (connections: number) => {
-      const growing = new GrowingDirector(Director.createSync({ plan: { connections, connections6: 10, extensions: 1 } }));
+      const growing = new GrowingDirector(
+        Director.createSync({ plan: { connections, connections6: 10, extensions: 1 } }),
+      );
       return growing.director.plan.options.extensions;
     };
     expect([extensions(5), extensions(2000)]).toEqual([15, 2010]);
