@@ -308,7 +308,7 @@ function emitByTunnel(
   const isRemote = dest.tunnel.type === 'gue' && dest.tunnel.checksum === 'remcsum';
   const { partialChecksum } = way;
   const settled = isRemote ? { packet: inner, partialChecksum } : settle(inner, partialChecksum);
-  if (typeof settled === 'string') return drop(settled);
+  if (typeof settled === 'string') return drop(lacksNeighbour(host, way.route, inner) ? 'no-neighbour' : settled);
   const begun = encapsulate(settled, tunnel);
   // No length field says more.
   if (ipLength(begun.packet) > 0xffff + (isIpv6(begun.packet) ? 40 : 0)) return drop('too-big');

@@ -190,6 +190,17 @@ describe('checksums that are only begun', () => {
     expect(outcome).toMatchObject({ reason: 'nat-in', partialChecksum: true });
   });
 
+  it('by remote offload in front of what they cover are looked at once it is known who is next on the way', () => {
+    const made = director();
+    const key = { protocol: 'udp', address: vip, port: 53 } as const;
+    made.addService({ ...key, scheduler: 'rr' });
+    made.addDest(key, { address: ENDS[4].server, method: 'tun' });
+    const sent = frame(remote(udp([client, 1], [vip, 53], 8), 28, 20));
+    expect(judged(made.send(sent, 'cli', 0))).toEqual(['drop tunnel-malformed']);
+    made.setNetwork({ ...NETWORK, neighbours: [] });
+    expect(judged(made.send(sent, 'cli', 0))).toEqual(['drop no-neighbour']);
+  });
+
   it('by remote offload of something else are the host’s to finish, too', () => {
     const inner = udp([client, 1], [vip, 53], 8);
     const [outcome] = director().send(frame(remote(inner, 28, 28)), 'cli', 0);
