@@ -95,6 +95,8 @@ export const LAYERS = [
       'src/snapshot/',
       'src/control',
       'src/replace',
+      'src/beginning',
+      'src/outcome',
     ],
     ['abi', 'words'],
     [LOADER],

@@ -13,18 +13,20 @@
  * @module
  */
 import * as abi from './abi/memory.js';
-import { assertTime, checkNotes, seedBytes } from './arguments.js';
+import { assertTime, checkNotes } from './arguments.js';
+import { beginningOf, writeBeginning } from './beginning.js';
 import { Burst } from './burst.js';
-import { type ConnectionInfo, readConnection, readConnections } from './connections.js';
+import { type ConnectionInfo, readConnections } from './connections.js';
 import { Control } from './control.js';
 import { type DirectorOptions, memoryFor, planOf, type RestoreOptions, restoring } from './director-options.js';
 import { IpvsError } from './errors.js';
-import { portsOf, writePorts } from './local-ports.js';
 import { checkNetworkShape } from './net-shape.js';
 import { buildTables, forgetWays, type NetTables, writeTables } from './net-tables.js';
-import { type Plan, writePlan, writePool, writeWheel } from './plan.js';
-import { REASONS, type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from './reasons.js';
+import { type Outcome, readOutcome } from './outcome.js';
+import type { Plan } from './plan.js';
+import type { ReasonName } from './reasons.js';
 import {
+  readCounters,
   readService,
   readTotal,
   type ServiceInfo,
@@ -34,18 +36,7 @@ import {
   zeroTotal,
 } from './records.js';
 import { replaceRules, type ServiceRules } from './replace.js';
-import {
-  checkSysctl,
-  DEFAULT_SYSCTL,
-  DEFAULT_TIMEOUTS,
-  ecnMode,
-  evictedKinds,
-  readSysctl,
-  readTimeouts,
-  timeoutsOf,
-  writeSysctl,
-  writeTimeouts,
-} from './settings.js';
+import { readSysctl, readTimeouts, timeoutsOf, writeSysctl, writeTimeouts } from './settings.js';
 import { shown } from './shape.js';
 import { checkSnapshot } from './snapshot/check.js';
 import { decode, type Snapshot } from './snapshot/format.js';
@@ -64,29 +55,10 @@ import { type CoreExports, loadCore, loadCoreSync, type WasmMemory } from './was
 
 export type { ConnectionInfo } from './connections.js';
 export type { DirectorOptions, RestoreOptions } from './director-options.js';
+export type { Outcome } from './outcome.js';
 export type { DestInfo, ServiceInfo } from './records.js';
 export type { ServiceRules } from './replace.js';
 export { ECN_NAMES, type EcnName, EVICT_NAMES, type EvictName } from './settings.js';
-
-/** What became of a frame, or a frame that the director made. */
-export interface Outcome {
-  verdict: VerdictName;
-  reason: ReasonName;
-  /** Interface it leaves by; only with the verdict `forward`. */
-  outInterface: string | undefined;
-  /**
-   * A copy of the frame as it is now. What of a dropped frame was rewritten before it was dropped is not defined. A datagram
-   * that was put together from fragments starts with its IP header, unless it is forwarded.
-   */
-  frame: Uint8Array;
-  /** Whether the director made it: because of the frame that was sent, or because it was due to be sent. */
-  made: boolean;
-  /** Whether it was taken out of a tunnel: then `frame` starts with the inner IP header, whatever came in. */
-  decapsulated: boolean;
-  /** Whether its transport checksum is still to be filled in, as it was of the frame that came in. */
-  partialChecksum: boolean;
-  connection: ConnectionInfo | undefined;
-}
 
 /** A Linux Virtual Server director in a WebAssembly memory of fixed size. */
 export class Director implements Disposable {
@@ -98,7 +70,6 @@ export class Director implements Disposable {
   readonly #core: CoreExports;
   readonly #control: Control;
   readonly #view: DataView;
-  readonly #bytes: Uint8Array;
   #network: NetworkConfig;
   #tables: NetTables;
   #closed = false;
@@ -107,32 +78,13 @@ export class Director implements Disposable {
     this.#core = core;
     this.#control = new Control(core, new DataView(memory.buffer), plan);
     this.#view = new DataView(memory.buffer);
-    this.#bytes = new Uint8Array(memory.buffer);
     this.plan = plan;
-    // All that may be refused comes first: an embedder's memory is touched only by a director that there will be.
-    const seed = seedBytes(options.seed);
-    const { network: given = { interfaces: [] }, sysctl: switches = {} } = options;
-    checkSysctl(switches);
-    const ecn = ecnMode(options.ecn ?? 'kernel');
-    const kinds = evictedKinds(options.evict ?? 'none');
-    checkNetworkShape(given, 'network');
-    this.#network = structuredClone(given);
-    this.#tables = buildTables(this.#network, plan);
-
-    // A memory of our own is all 0 and touched nowhere yet; filling it would take its pages from the system.
-    if (options.memory !== undefined) this.#bytes.fill(0, abi.SUPERBLOCK, plan.portRings.base);
-    writePlan(this.#view, plan);
-    writePool(this.#view, plan);
-    writePorts(this.#view, portsOf(options.localPorts));
-    writeWheel(this.#view, plan);
-    this.#bytes.set(seed, abi.SUPERBLOCK + abi.SB_KEY0);
-    this.#bytes.set(seed.subarray(0, 8), abi.SUPERBLOCK + abi.SB_RANDOM);
-    this.#view.setUint32(abi.SUPERBLOCK + abi.SB_ECN_MODE, ecn, true);
-    this.#view.setUint32(abi.SUPERBLOCK + abi.SB_EVICT, kinds, true);
-    writeTimeouts(this.#view, DEFAULT_TIMEOUTS);
-    writeSysctl(this.#view, DEFAULT_SYSCTL);
-    this.#writeSysctl(switches);
-    writeTables(this.#view, plan, this.#tables);
+    // An embedder's memory is touched only by a director that there will be.
+    const beginning = beginningOf(options, plan);
+    this.#network = beginning.network;
+    this.#tables = beginning.tables;
+    writeBeginning(this.#view, plan, options, beginning);
+    this.#writeSysctl(beginning.sysctl);
     this.burst = new Burst(memory, plan);
   }
 
@@ -166,23 +118,17 @@ export class Director implements Disposable {
    *   TABLE_FULL when what it holds does not fit in the plan.
    */
   static async restore(bytes: Uint8Array, options: RestoreOptions = {}): Promise<Director> {
-    const snapshot = decode(bytes);
-    checkSnapshot(snapshot);
-    const made = restoring(snapshot, options);
-    const moves = movesOf(snapshot, planOf(made));
-    return (await Director.create(made)).#load(snapshot, moves);
+    const { made, ...from } = prepare(bytes, options);
+    return (await Director.create(made)).#load(from);
   }
 
   /** The same without waiting, as `createSync`. */
   static restoreSync(bytes: Uint8Array, options: RestoreOptions = {}): Director {
-    const snapshot = decode(bytes);
-    checkSnapshot(snapshot);
-    const made = restoring(snapshot, options);
-    const moves = movesOf(snapshot, planOf(made));
-    return Director.createSync(made).#load(snapshot, moves);
+    const { made, ...from } = prepare(bytes, options);
+    return Director.createSync(made).#load(from);
   }
 
-  #load(snapshot: Snapshot, moves: Moves): this {
+  #load({ snapshot, moves }: { snapshot: Snapshot; moves: Moves }): this {
     load(this.#view, this.plan, this.#core, snapshot, moves);
     return this;
   }
@@ -374,9 +320,7 @@ export class Director implements Disposable {
   /** Frames by the reason of their verdict, since the director was made. */
   counters(): Record<ReasonName, bigint> {
     this.#assertOpen();
-    const count = (name: ReasonName): bigint =>
-      this.#view.getBigUint64(this.plan.counters.base + reasonCode(name) * abi.COUNTER_SIZE, true);
-    return Object.fromEntries(REASONS.map(({ name }) => [name, count(name)])) as Record<ReasonName, bigint>;
+    return readCounters(this.#view, this.plan);
   }
 
   /**
@@ -429,23 +373,7 @@ export class Director implements Disposable {
 
   /** What became of frame `index` of the burst, copied. */
   outcome(index: number, now: number): Outcome {
-    const { burst } = this;
-    const verdict = verdictName(burst.verdict(index));
-    const reason = reasonName(burst.reason(index));
-    if (index >= burst.length || verdict === undefined || reason === undefined) {
-      throw new RangeError(`expected the index of a frame that was judged, got ${index}`);
-    }
-    const connection = burst.connectionAt(index);
-    return {
-      verdict,
-      reason,
-      outInterface: verdict === 'forward' ? this.interfaceName(burst.out(index)) : undefined,
-      frame: burst.frame(index).slice(),
-      made: burst.made(index),
-      decapsulated: burst.decapsulated(index),
-      partialChecksum: burst.partialChecksum(index),
-      connection: connection === 0 ? undefined : readConnection(this.#view, connection, now),
-    };
+    return readOutcome(this.#view, this.burst, this.#tables.interfaces, index, now);
   }
 
   /** Ends the director. Its memory is the garbage collector's, or the embedder's again. */
@@ -460,4 +388,12 @@ export class Director implements Disposable {
   #assertOpen(): void {
     if (this.#closed) throw new IpvsError('CLOSED', 'the director is closed');
   }
+}
+
+/** Checks a snapshot, and says how to make the director that it is put into. */
+function prepare(bytes: Uint8Array, options: RestoreOptions) {
+  const snapshot = decode(bytes);
+  checkSnapshot(snapshot);
+  const made = restoring(snapshot, options);
+  return { made, snapshot, moves: movesOf(snapshot, planOf(made)) };
 }

@@ -7,6 +7,7 @@ import * as abi from './abi/memory.js';
 import { Family } from './abi/memory.js';
 import { Carry, PersistenceEngine, ServiceFlag } from './abi/protocol.js';
 import type { Plan } from './plan.js';
+import { REASONS, type ReasonName, reasonCode } from './reasons.js';
 import {
   addressAt,
   CARRIERS,
@@ -157,6 +158,13 @@ export function readTotal(view: DataView, plan: Pick<Plan, 'services'>): { stats
     for (const key of STATS_KEYS) stats[key] += more[key];
   }
   return { stats, rates: readRates(view, abi.SUPERBLOCK + abi.SB_TOTAL_ESTIMATOR) };
+}
+
+/** Frames by the reason of their verdict. */
+export function readCounters(view: DataView, { counters }: Pick<Plan, 'counters'>): Record<ReasonName, bigint> {
+  const count = (name: ReasonName): bigint =>
+    view.getBigUint64(counters.base + reasonCode(name) * abi.COUNTER_SIZE, true);
+  return Object.fromEntries(REASONS.map(({ name }) => [name, count(name)])) as Record<ReasonName, bigint>;
 }
 
 function addStats(view: DataView, to: number, from: number): void {
