@@ -112,7 +112,7 @@ function setUpAnew(options: Options, io: Pick<Io, 'err'>, held: number): Directo
       seed,
       ecn: parseEcn(options.get('ecn') ?? 'kernel'),
       evict: parseEvict(options.get('evict') ?? 'none'),
-      plan: { connections, connections6: connections, arenaBytes: ARENA_BYTES + held },
+      plan: { connections, connections6: connections, extensions: 2 * connections, arenaBytes: ARENA_BYTES + held },
     }),
   );
   setNetwork(growing, network, nameOf(networkFile));
