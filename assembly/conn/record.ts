@@ -300,9 +300,10 @@ export class Conn {
 
   /** The same of FullNAT. */
   private matchesLocal(v6: bool, source: usize, destination: usize, portsBE: u32): bool {
-    if (this.outPortsBE != portsBE) return false;
+    const own = this.extension;
+    if ((this.dportBE | (own.lportBE << 16)) != portsBE) return false;
     return v6
-      ? sameAddress6(this.daddr6, source) && sameAddress6(this.extension.laddr, destination)
-      : this.daddrBE == load<u32>(source) && this.extension.laddrBE == load<u32>(destination);
+      ? sameAddress6(this.daddr6, source) && sameAddress6(own.laddr, destination)
+      : this.daddrBE == load<u32>(source) && own.laddrBE == load<u32>(destination);
   }
 }

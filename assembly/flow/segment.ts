@@ -33,8 +33,12 @@ function isSteady(packet: Scratch, conn: Conn, direction: Direction): bool {
   if ((changetype<Tcp>(packet.l4).flags & (RST | SYN | FIN | ACK)) != ACK) return false;
   // The first that a server sends this way makes the other tables count.
   if (direction == Direction.Out && conn.has(ConnFlag.NoOutput)) return false;
-  const timeout = conn.timeout;
-  return timeout == timeoutOf(ConnState.Established) || (conn.isFull && timeout == timeoutFor(conn, conn.state));
+  return conn.timeout == timeoutOf(ConnState.Established) || hasOwnTimeout(conn);
+}
+
+/** Whether it has the timeout of an established connection by a profile that has one of its own. */
+function hasOwnTimeout(conn: Conn): bool {
+  return conn.isFull && conn.timeout == timeoutFor(conn, ConnState.Established);
 }
 
 /** Whether a server that the SYN proxy has asked answers the SYN once more: the director has had that. */

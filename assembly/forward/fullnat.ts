@@ -102,23 +102,25 @@ export function translateFullOut<A>(frame: Descriptor, packet: Scratch, conn: Co
  * add to its sum.
  */
 export function putPorts(frame: Descriptor, packet: Scratch, addresses: u64, numbers: u64, from: u32, to: u32): void {
-  const protocol = packet.protocol;
-  if (!hasPorts(protocol)) {
+  if (packet.protocol != Protocol.Tcp || frame.isPartial) {
+    putOtherPorts(frame, packet, addresses, from, to);
+    return;
+  }
+  const tcp = changetype<Tcp>(packet.l4);
+  store<u32>(changetype<usize>(tcp), to);
+  tcp.checksum = update(tcp.checksum, addresses + difference32(from, to) + numbers);
+}
+
+/** The same where the checksum is not that of TCP, or covers addresses alone yet. */
+function putOtherPorts(frame: Descriptor, packet: Scratch, addresses: u64, from: u32, to: u32): void {
+  if (!hasPorts(packet.protocol)) {
     // One of two ports is an identifier, the other is 0.
     putIdentifierOf(frame, packet, packet.isV6 ? addresses : 0, joined(from), joined(to));
     return;
   }
   store<u32>(packet.l4, to);
-  const ports = difference32(from, to);
-  if (frame.isPartial) {
-    // It covers addresses alone yet.
-    updateBegun(frame, packet, addresses);
-  } else if (protocol == Protocol.Tcp) {
-    const tcp = changetype<Tcp>(packet.l4);
-    tcp.checksum = update(tcp.checksum, addresses + ports + numbers);
-  } else {
-    updateOther(packet, addresses, ports, from != to);
-  }
+  if (frame.isPartial) updateBegun(frame, packet, addresses);
+  else updateOther(packet, addresses, difference32(from, to), from != to);
 }
 
 function joined(ports: u32): u32 {
@@ -140,7 +142,7 @@ export function countsHop(conn: Conn): bool {
 
 /** Counts the hop, if the connection's profile does so; an IPv4 checksum follows that and `delta`. */
 export function countFullHop<A>(packet: Scratch, conn: Conn, delta: u64): void {
-  if (countsHop(conn)) countHop<A>(packet, delta);
+  if (conn.extension.profile == Profile.Linux) countHop<A>(packet, delta);
   else if (!isIpv6<A>()) packet.header.checksum = update(packet.header.checksum, delta);
 }
 

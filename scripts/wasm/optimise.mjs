@@ -39,7 +39,7 @@ export function optimise(module, { level, always, flexible, oneCaller, loops, sh
 }
 
 /** Everything that belongs together in one function: engines do not inline WebAssembly calls. */
-export const FAST = { level: 4, always: 100, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
+export const FAST = { level: 4, always: 160, flexible: 300, oneCaller: 2000, loops: true, shrink: 0 };
 /** What is shorter inlined than called. */
 export const TIDY = { level: 3, always: 2, flexible: 6, oneCaller: 65, loops: false, shrink: 1 };
 /** Views of headers and records are inlined, not much more. */

@@ -64,12 +64,14 @@ export const RARE = [
   'assembly/hook/fullnat/returnReply',
   'assembly/hook/balance/takeQuery',
   'assembly/flow/query/findMessage',
-  'assembly/wire/icmp/putIdentifier',
+  'assembly/forward/fullnat/putOtherPorts',
   'assembly/forward/carry/noteAnswer',
   // That of IPv6 is so much longer that its calls hardly show.
   'assembly/pipeline/judgeFullOf<v128>',
   // SYN proxy: handshakes, and what changes afterwards.
   'assembly/hook/synproxy/openProxied',
+  'assembly/flow/proxied/adjustForClient',
+  'assembly/flow/proxied/adjustForServer',
   'assembly/hook/synproxy/mayPassProxy',
   'assembly/forward/syn-ack/answerSyn',
   'assembly/forward/proxied/answerServer',
@@ -82,6 +84,7 @@ export const RARE = [
   'assembly/service/dest/Dest#currentMtu',
   // A segment that changes its connection's state.
   'assembly/flow/segment/moveState',
+  'assembly/flow/segment/hasOwnTimeout',
   // Three times as long as IPv4's, which a call does not change.
   'assembly/conn/hash/hashTuple6',
   // Whoever sums up a whole packet does not notice a call.
