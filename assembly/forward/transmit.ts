@@ -202,10 +202,11 @@ function record(packet: Scratch, conn: Conn, hop: Hop): void {
   else recordArrival(packet);
 }
 
-/** Whether the packet fits, or may be cut; judges the frame when not. It will be longer by `growth`. */
+/** Whether the packet fits, or may be cut; judges the frame when not. It will be longer by `growth`: what came in pieces is then cut anew. */
 function mayPass(frame: Descriptor, packet: Scratch, conn: Conn, mtu: u32, growth: u32): bool {
-  const limit = mtu - growth;
-  const told = growth != 0 && packet.isV6 ? max<u32>(limit, IPV6_MTU_MIN) : limit;
+  const lessened = mtu - growth;
+  const limit = packet.isV6 && packet.isReassembled ? mtu : lessened;
+  const told = growth != 0 && packet.isV6 ? max<u32>(lessened, IPV6_MTU_MIN) : lessened;
   return (
     isWithin(packet, limit) || goesInPieces(packet, conn, limit) || fits(frame, packet, limit, told, countsHop(conn))
   );

@@ -4,6 +4,7 @@ import { addressBytes, formatAddress } from '../../src/address.js';
 import type { Director, Outcome } from '../../src/director.js';
 import { decodeClient } from '../../src/toa/index.js';
 import type { NetworkConfig } from '../../src/types.js';
+import { fragmentsOf } from '../support/fragments.js';
 import {
   answer,
   CPORT,
@@ -18,7 +19,7 @@ import {
   type Says,
   send,
 } from '../support/fullnat.js';
-import { ACK, counting, FIN, hex, icmp, PSH, RST, SYN, toHex } from '../support/packets.js';
+import { ACK, counting, FIN, hex, icmp, join, PSH, RST, SYN, toHex } from '../support/packets.js';
 
 const ISN = 0xffff_ffff;
 const SERVER_ISN = 70_000;
@@ -263,9 +264,12 @@ it('a header that is longer than the MTU is lost, and counted', () => {
 });
 
 describe('the PROXY protocol over UDP', () => {
+  const datagramHeader = (family: Family): string =>
+    HEADER['proxy-v2'][family].replace('2111000c', '2112000c').replace('21210024', '21220024');
+
   it.each([4, 6] as const)('stands in front of each datagram over IPv%i', (family) => {
     const director = fullNat({ carry: 'proxy-v2' }, {}, ['udp']);
-    const header = HEADER['proxy-v2'][family].replace(/2111000c/, '2112000c').replace('21210024', '21220024');
+    const header = datagramHeader(family);
     for (const payload of [counting(9), new Uint8Array(0)]) {
       const { frame } = send(director, request(family, { protocol: 'udp', payload }), 'cli');
       expect(toHex(payloadOf(frame, 'udp'))).toBe(header + toHex(payload));
@@ -295,5 +299,18 @@ describe('the PROXY protocol over UDP', () => {
     const [dropped, told] = director.send(packet, 'cli', NOW);
     expect([dropped?.reason, told?.reason]).toEqual(['too-big', 'fragmentation-needed']);
     expect(new DataView(told!.frame.buffer, told!.frame.byteOffset).getUint32(44)).toBe(1280);
+  });
+
+  it('is cut anew with a datagram of IPv6 that came in fragments, of which one is as long as the MTU', () => {
+    const director = fullNat({ carry: 'proxy-v2' }, { network: narrow(1280) }, ['udp']);
+    const payload = counting(2000);
+    const outcomes = fragmentsOf(request(6, { protocol: 'udp', payload }), [1232]).flatMap((fragment) =>
+      director.send(fragment, 'cli', NOW),
+    );
+    expect(outcomes.map(({ reason }) => reason)).toEqual(['fragment-held', 'fullnat-in', 'fragment']);
+    // Behind both headers of IPv6.
+    const parts = outcomes.slice(1).map(({ frame }) => frame.subarray(48));
+    expect(toHex(join(...parts).subarray(8))).toBe(datagramHeader(6) + toHex(payload));
+    expect(outcomes[1]!.frame.length).toBe(1280);
   });
 });
