@@ -76,6 +76,7 @@ export const LAYERS = [
     [
       'src/shape',
       'src/net-shape',
+      'src/region',
       'src/plan',
       'src/local-ports',
       'src/burst',

@@ -6,8 +6,9 @@
 import * as abi from './abi/memory.js';
 import { ConnFlag, Family } from './abi/memory.js';
 import { ConnState, Method, Protocol } from './abi/protocol.js';
-import type { Plan, Region } from './plan.js';
+import type { Plan } from './plan.js';
 import { addressAt, METHODS, nameOf, PROTOCOLS, STATE_NAMES } from './record-names.js';
+import { addressOf, type Region } from './region.js';
 import type { MethodName, PersistenceEngineName, ProtocolName } from './types.js';
 
 /** Name of a connection's state, as `ipvsadm -Lnc` prints it; `ASSURED` only of a template. */
@@ -66,10 +67,10 @@ function connMethodOf(value: number): ConnectionInfo['method'] {
 /** All connections that are not due at `now` (ms), in the order of their records. */
 export function readConnections(view: DataView, plan: Plan, now: number): ConnectionInfo[] {
   const found: ConnectionInfo[] = [];
-  const read = ({ base }: Region, size: number, highField: number): void => {
+  const read = (region: Region, size: number, highField: number): void => {
     const high = view.getUint32(abi.SUPERBLOCK + highField, true);
     for (let i = 0; i < high; i++) {
-      const connection = readConnection(view, base + i * size, now);
+      const connection = readConnection(view, addressOf(region, size, i), now);
       if (connection !== undefined) found.push(connection);
     }
   };

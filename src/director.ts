@@ -393,7 +393,7 @@ export class Director implements Disposable {
 /** Checks a snapshot, and says how to make the director that it is put into. */
 function prepare(bytes: Uint8Array, options: RestoreOptions) {
   const snapshot = decode(bytes);
-  checkSnapshot(snapshot);
+  const before = checkSnapshot(snapshot);
   const made = restoring(snapshot, options);
-  return { made, snapshot, moves: movesOf(snapshot, planOf(made)) };
+  return { made, snapshot, moves: movesOf(snapshot, before, planOf(made)) };
 }

@@ -17,7 +17,7 @@ export {
   type ServiceRules,
 } from './director.js';
 export { type ErrorCode, IpvsError } from './errors.js';
-export type { Plan, PlanOptions, Region } from './plan.js';
+export type { Plan, PlanOptions } from './plan.js';
 export {
   REASONS,
   type ReasonInfo,
@@ -28,5 +28,6 @@ export {
   verdictName,
 } from './reasons.js';
 export type { AddressServiceInfo, DestInfo, MarkServiceInfo, ServiceInfo, ServiceState, Stats } from './records.js';
+export type { Region } from './region.js';
 export type * from './types.js';
 export type { Variant, WasmMemory, WasmModule, WasmSource } from './wasm.js';

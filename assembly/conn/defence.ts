@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { CONN_SIZE, CONN6_SIZE, ConnFlag } from '../../src/abi/connections';
+import { ConnFlag } from '../../src/abi/connections';
 import { ConnState, ServiceFlag } from '../../src/abi/protocol';
 import {
   SB_AM_DROPRATE,
@@ -17,8 +17,6 @@ import {
   SB_CONN6_COUNT,
   SB_CONN6_HIGH,
   SB_CONN6_MAX,
-  SB_CONNS,
-  SB_CONNS6,
   SB_DEFENCE_AT,
   SB_DROP_COUNTER,
   SB_DROP_ENTRY,
@@ -35,6 +33,7 @@ import { Service } from '../service/service';
 import { drawUpTo, field, now32, setField } from '../superblock';
 import { ASSURED, controlsAny } from './control';
 import { dropConnection } from './evict';
+import { recordAt } from './place';
 import { Conn } from './record';
 import { remaining } from './wheel';
 
@@ -77,8 +76,8 @@ export function defend(to: u64): void {
   for (let looks = min<u64>((to - due) / EVERY + 1, LATE_MAX); looks > 0; looks--) {
     updateDefence();
     if (field(SB_DROP_ENTRY) < AUTOMATIC_ON) continue;
-    dropEntries(field(SB_CONNS), field(SB_CONN_MAX), field(SB_CONN_HIGH), CONN_SIZE);
-    dropEntries(field(SB_CONNS6), field(SB_CONN6_MAX), field(SB_CONN6_HIGH), CONN6_SIZE);
+    dropEntries(false, field(SB_CONN_MAX), field(SB_CONN_HIGH));
+    dropEntries(true, field(SB_CONN6_MAX), field(SB_CONN6_HIGH));
   }
 }
 
@@ -116,12 +115,12 @@ function share(used: u32, planned: u32): u32 {
 }
 
 /** Draws 1/32 of the numbers of records, rounded up, and ends what may go of those. */
-function dropEntries(base: u32, planned: u32, high: u32, size: u32): void {
+function dropEntries(v6: bool, planned: u32, high: u32): void {
   const draws = (planned + (1 << SHARE_SHIFT) - 1) >> SHARE_SHIFT;
   for (let i: u32 = 0; i < draws; i++) {
     const number = drawUpTo(planned - 1);
     if (number >= high) continue;
-    const conn = changetype<Conn>(<usize>(base + number * size));
+    const conn = changetype<Conn>(recordAt(v6, number));
     if (conn.has(ConnFlag.Used) && remaining(conn) != 0 && mayDrop(conn)) dropConnection(conn, Reason.DropEntry, false);
   }
 }

@@ -3,22 +3,14 @@
  *
  * @module
  */
-import { CONN_SIZE, CONN6_SIZE, ConnFlag, FtpMode, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/connections';
-import {
-  SB_CONN_COUNT,
-  SB_CONN_HIGH,
-  SB_CONN6_HIGH,
-  SB_CONNS,
-  SB_CONNS6,
-  SB_NOW,
-  SB_WHEEL_NOW,
-  SUPERBLOCK,
-} from '../../src/abi/superblock';
+import { ConnFlag, FtpMode, WHEEL_SHIFT, WHEEL_SLOTS } from '../../src/abi/connections';
+import { SB_CONN_COUNT, SB_CONN_HIGH, SB_CONN6_HIGH, SB_NOW, SB_WHEEL_NOW, SUPERBLOCK } from '../../src/abi/superblock';
 import { Dest } from '../service/dest';
 import { field, now32, setField } from '../superblock';
 import { controlsAny, mayControl, outlives } from './control';
 import { owesReset } from './expected';
 import { inOrder } from './order';
+import { recordAt } from './place';
 import { isAwaiting } from './proxied';
 import { Conn } from './record';
 import { endConnection } from './table';
@@ -62,14 +54,14 @@ export function endAbandoned(): void {
 
 /** Ends those that control nobody; whether there were any. */
 function endFreeAbandoned(): bool {
-  const any = endFreeAmong(field(SB_CONNS), field(SB_CONN_HIGH), CONN_SIZE);
-  return endFreeAmong(field(SB_CONNS6), field(SB_CONN6_HIGH), CONN6_SIZE) || any;
+  const any = endFreeAmong(false, field(SB_CONN_HIGH));
+  return endFreeAmong(true, field(SB_CONN6_HIGH)) || any;
 }
 
-function endFreeAmong(base: u32, high: u32, size: u32): bool {
+function endFreeAmong(v6: bool, high: u32): bool {
   let any: bool = false;
   for (let number: u32 = 0; number < high; number++) {
-    const conn = changetype<Conn>(<usize>(base + number * size));
+    const conn = changetype<Conn>(recordAt(v6, number));
     if (!conn.has(ConnFlag.Used) || conn.dest == 0) continue;
     if (changetype<Dest>(conn.dest).isAvailable || controlsAny(conn)) continue;
     endConnection(conn);

@@ -25,8 +25,9 @@ import {
   EXTENSION_SIZE,
   ExtensionFlag,
 } from '../../src/abi/connections';
-import { SB_EXTENSION_FREE, SB_EXTENSION_HIGH, SB_EXTENSION_MAX, SB_EXTENSIONS } from '../../src/abi/superblock';
+import { SB_EXTENSION_FREE, SB_EXTENSION_HIGH, SB_EXTENSION_MAX } from '../../src/abi/superblock';
 import { field, setField } from '../superblock';
+import { extensionAt } from './place';
 import { freeStored } from './stored';
 import { Direction } from './tcp-state';
 
@@ -150,7 +151,7 @@ export function takeExtension(): usize {
     const high = field(SB_EXTENSION_HIGH);
     if (high == field(SB_EXTENSION_MAX)) return 0;
     setField(SB_EXTENSION_HIGH, high + 1);
-    at = <usize>field(SB_EXTENSIONS) + <usize>high * EXTENSION_SIZE;
+    at = extensionAt(high);
   }
   memory.fill(at, 0, EXTENSION_SIZE);
   store<u8>(at, 1, EXT_USED);

@@ -16,8 +16,6 @@ import {
   SB_CONN6_FREE,
   SB_CONN6_HIGH,
   SB_CONN6_MAX,
-  SB_CONNS,
-  SB_CONNS6,
   SB_EVICT,
   SB_FTP_PORTS,
   SB_NO_CPORT,
@@ -38,6 +36,7 @@ import { freeExtension, takeExtension } from './extension';
 import { hashAny } from './hash';
 import { homeBucket, insertEntry, isOverrun, matchTags, nextBucket, refAt, removeEntry, setRefAt } from './index-table';
 import { closeLocal, hasLocalPort, openLocal } from './local';
+import { recordAt } from './place';
 import { Conn } from './record';
 import { endTemplate, hashOfTemplate } from './template';
 import { hang, remaining, unhang } from './wheel';
@@ -118,7 +117,7 @@ function freeRecord(v6: bool): u32 {
   const high = field(highest);
   if (high == field(v6 ? SB_CONN6_MAX : SB_CONN_MAX)) return 0;
   setField(highest, high + 1);
-  return field(v6 ? SB_CONNS6 : SB_CONNS) + high * (v6 ? CONN6_SIZE : CONN_SIZE);
+  return <u32>recordAt(v6, high);
 }
 
 /**

@@ -198,8 +198,11 @@ export const SB_CALL_ID_MAX = 688;
 export const SB_CALL_ID_HIGH = 692;
 export const SB_CALL_ID_FREE = 696;
 
-/** u32 each: extensions of connections, see EXT_; how many there are, were handed out at least once; head of the free ones. */
-export const SB_EXTENSIONS = 1088;
+/**
+ * u32 each: how many records of IPv4 have an extension behind them; extensions of connections, see EXT_: how many there are,
+ * were handed out at least once; head of the free ones.
+ */
+export const SB_PAIRS = 1088;
 export const SB_EXTENSION_MAX = 1092;
 export const SB_EXTENSION_HIGH = 1096;
 export const SB_EXTENSION_FREE = 1100;

@@ -26,11 +26,11 @@ function expect(what: string, got: number, expected: number): void {
   if (got !== expected) fail(`${what} is ${got}, expected ${expected}`);
 }
 
-/** @throws IpvsError BAD_SNAPSHOT that says what is wrong. */
-export function checkSnapshot(snapshot: Snapshot): void {
+/** Returns where everything lay. @throws IpvsError BAD_SNAPSHOT that says what is wrong. */
+export function checkSnapshot(snapshot: Snapshot): Plan {
   const plan = planOf(snapshot);
   checkLengths(snapshot, plan);
-  const all = Object.fromEntries(TABLE_NAMES.map((name) => [name, new Records(snapshot, name)])) as AllRecords;
+  const all = Object.fromEntries(TABLE_NAMES.map((name) => [name, new Records(snapshot, plan, name)])) as AllRecords;
   const superblock = wordsOf(snapshot.sections.superblock.bytes);
   checkSuperblock(snapshot.sections.superblock.bytes, plan, all);
   for (const name of TABLE_NAMES) checkFree(superblock, all[name]);
@@ -42,6 +42,7 @@ export function checkSnapshot(snapshot: Snapshot): void {
   checkLocals(snapshot, all);
   checkControl(all, superblock[abi.SB_NO_CPORT >>> 2]!);
   checkContested(wordsOf(snapshot.sections.contested.bytes), all);
+  return plan;
 }
 
 function planOf(snapshot: Snapshot): Plan {

@@ -4,6 +4,8 @@
  * @module
  */
 import { IpvsError } from '../errors.js';
+import type { Plan } from '../plan.js';
+import { addressOf, numberOf, type Region } from '../region.js';
 import type { Snapshot } from './format.js';
 import { TABLES, type TableName } from './tables.js';
 
@@ -17,15 +19,18 @@ export class Records {
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
   readonly #size: number;
+  readonly #region: Region;
 
   constructor(
     { sections }: Snapshot,
+    plan: Plan,
     readonly name: TableName,
   ) {
     const { size, used, mask } = TABLES[name];
     const { base, bytes } = sections[name];
     this.base = base;
     this.#size = size;
+    this.#region = plan[name];
     this.bytes = bytes;
     this.words = wordsOf(bytes);
     this.count = bytes.length / size;
@@ -36,7 +41,7 @@ export class Records {
 
   /** Number of the record in use at an address. */
   at(address: number, what: string, used = 1): number {
-    const index = (address - this.base) / this.#size;
+    const index = numberOf(this.#region, this.#size, address);
     if (this.used[index] !== used)
       fail(`${what} is ${address}, where no ${used ? '' : 'free '}record of ${this.name} is`);
     return index;
@@ -52,7 +57,7 @@ export class Records {
 
   /** Address of record `index`. */
   address(index: number): number {
-    return this.base + index * this.#size;
+    return addressOf(this.#region, this.#size, index);
   }
 }
 

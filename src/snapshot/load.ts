@@ -19,21 +19,21 @@ const POOL_HEADER = 16;
 /** Where everything goes. */
 export type Moves = Readonly<Record<TableName, TableMove> & Record<'wheel' | 'schedulers', Move>>;
 
-/** Finds a place for everything. @throws IpvsError TABLE_FULL, naming the option, when a plan has too little room. */
-export function movesOf(snapshot: Snapshot, plan: Plan): Moves {
+/** Finds a place for everything that lay as `before` says. @throws IpvsError TABLE_FULL, naming the option, when a plan has too little room. */
+export function movesOf(snapshot: Snapshot, before: Plan, plan: Plan): Moves {
   const { schedulers, wheel } = snapshot.sections;
   const room = plan.schedulers.count;
   if (schedulers.bytes.length > room) throw full('schedulerBytes', room, schedulers.bytes.length);
   return {
     // What most addresses are in comes first.
-    conns: moveOf(snapshot, plan, 'conns'),
+    conns: moveOf(snapshot, before, plan, 'conns'),
     wheel: { from: wheel.base, to: plan.wheel.base, length: abi.WHEEL_BYTES },
-    dests: moveOf(snapshot, plan, 'dests'),
-    conns6: moveOf(snapshot, plan, 'conns6'),
-    services: moveOf(snapshot, plan, 'services'),
-    callIds: moveOf(snapshot, plan, 'callIds'),
-    extensions: moveOf(snapshot, plan, 'extensions'),
-    locals: moveOf(snapshot, plan, 'locals'),
+    dests: moveOf(snapshot, before, plan, 'dests'),
+    conns6: moveOf(snapshot, before, plan, 'conns6'),
+    services: moveOf(snapshot, before, plan, 'services'),
+    callIds: moveOf(snapshot, before, plan, 'callIds'),
+    extensions: moveOf(snapshot, before, plan, 'extensions'),
+    locals: moveOf(snapshot, before, plan, 'locals'),
     schedulers: { from: schedulers.base, to: plan.schedulers.base, length: schedulers.bytes.length },
   };
 }
@@ -51,7 +51,7 @@ export function load(view: DataView, plan: Plan, core: CoreExports, snapshot: Sn
   placeLists(view, plan, relocation, sections.wheel.bytes);
   if (!relocation.isNone) relocate(view, plan, moves, relocation);
   growPool(view, plan, snapshot.plan.schedulerBytes);
-  forEachInUse(view, 'services', moves.services, (at) => core.linkService(at));
+  forEachInUse(view, 'services', moves.services.records.to, (at) => core.linkService(at));
   fillIndex(view, plan, moves, relocation, core, sections.contested.bytes);
 }
 
@@ -73,13 +73,13 @@ function relocate(view: DataView, plan: Plan, moves: Moves, relocation: Relocati
   for (const field of SUPERBLOCK_POINTERS) move(abi.SUPERBLOCK + field);
   for (const name of TABLE_NAMES) {
     const { free, next, pointers } = TABLES[name];
-    forEachInUse(view, name, moves[name], (at) => {
+    forEachInUse(view, name, moves[name].records.to, (at) => {
       for (const field of pointers) move(at + field);
     });
     for (let at = words[(abi.SUPERBLOCK + free) >>> 2]!; at !== 0; at = words[(at + next) >>> 2]!) move(at + next);
   }
   for (let at = words[(abi.SUPERBLOCK + abi.SB_SCHED_FREE) >>> 2]!; at !== 0; at = words[(at >>> 2) + 1]!) move(at + 4);
-  forEachInUse(view, 'services', moves.services, (at) => {
+  forEachInUse(view, 'services', moves.services.records.to, (at) => {
     relocateTable(view, at, words, move);
     const list = view.getUint32(at + abi.SVC_LOCALS, true);
     for (let i = 0; i < view.getUint8(at + abi.SVC_LOCAL_COUNT); i++) move(list + i * 4);
@@ -157,7 +157,7 @@ function fillIndex(
     if (done.size === 0 || !done.has(ref)) put(ref);
   };
   for (const name of ['conns', 'conns6'] as const) {
-    forEachInUse(view, name, moves[name], (at) => {
+    forEachInUse(view, name, moves[name].records.to, (at) => {
       const flags = view.getUint8(at + abi.CONN_FLAGS);
       if ((flags & abi.ConnFlag.Hidden) === 0) putOther(at);
       if ((flags & abi.ConnFlag.Reply) !== 0) putOther(at + abi.REF_REPLY);

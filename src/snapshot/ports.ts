@@ -5,6 +5,7 @@
  */
 import * as abi from '../abi/memory.js';
 import type { Plan } from '../plan.js';
+import type { Region } from '../region.js';
 import type { Section } from './format.js';
 import { forEachInUse, type TableMove } from './tables.js';
 
@@ -21,7 +22,7 @@ export function localsOf(view: DataView, { locals: { base } }: Plan): Section {
 /** The freed ports of all of them. */
 export function portsOf(view: DataView, plan: Plan): Section {
   const found: number[] = [];
-  forEachRing(view, plan, { to: plan.locals.base, count: highOf(view) }, (head, freed, ring) => {
+  forEachRing(view, plan, { base: plan.locals.base, count: highOf(view) }, (head, freed, ring) => {
     for (let i = 0; i < freed; i++) found.push(ring[(head + i) % ring.length]!);
   });
   return { base: 0, bytes: new Uint8Array(Uint16Array.from(found).buffer) };
@@ -31,7 +32,7 @@ export function portsOf(view: DataView, plan: Plan): Section {
 export function placePorts(view: DataView, plan: Plan, moves: { locals: TableMove }, bytes: Uint8Array): void {
   const ports = new Uint16Array(bytes.slice().buffer);
   let at = 0;
-  forEachRing(view, plan, moves.locals, (_, freed, ring) => {
+  forEachRing(view, plan, moves.locals.records.to, (_, freed, ring) => {
     ring.set(ports.subarray(at, at + freed));
     at += freed;
   });
@@ -49,11 +50,11 @@ function pools(at: number): number[] {
 function forEachRing(
   view: DataView,
   { locals, portRings }: Plan,
-  move: Pick<TableMove, 'to' | 'count'>,
+  region: Region,
   call: (head: number, freed: number, ring: Uint16Array) => void,
 ): void {
   const count = view.getUint32(abi.SUPERBLOCK + abi.SB_PORT_COUNT, true);
-  forEachInUse(view, 'locals', move, (at) => {
+  forEachInUse(view, 'locals', region, (at) => {
     const first = ((at - locals.base) / abi.LOCAL_SIZE) * abi.POOL_COUNT;
     for (const [i, pool] of pools(at).entries()) {
       const ring = new Uint16Array(view.buffer, portRings.base + (first + i) * count * 2, count);

@@ -7,8 +7,10 @@ import * as abi from '../abi/memory.js';
 import { CONN_POINTERS, DEST_POINTERS, EXTENSION_POINTERS, SERVICE_POINTERS } from '../abi/pointers.js';
 import { IpvsError } from '../errors.js';
 import type { Plan, PlanOptions } from '../plan.js';
+import { addressOf, type Region } from '../region.js';
 import type { Snapshot } from './format.js';
-import type { Move } from './relocate.js';
+import { unpack } from './packed.js';
+import type { Move, RecordsMove } from './relocate.js';
 
 /** A table: bytes of a record, the u8 that says whether one is in use, where free ones are linked, and what holds addresses. */
 interface Table {
@@ -93,9 +95,9 @@ export const TABLES = {
 export type TableName = keyof typeof TABLES;
 export const TABLE_NAMES = Object.keys(TABLES) as TableName[];
 
-/** How the records of a table move: `count` of them lie there then. */
+/** How the records of a table move. */
 export interface TableMove extends Move {
-  readonly count: number;
+  readonly records: RecordsMove;
 }
 
 /** Whether record `index` of a table's bytes is in use. */
@@ -104,23 +106,26 @@ function isUsed({ size, used, mask }: Table, bytes: Uint8Array, index: number): 
 }
 
 /**
- * How a table's records move: together, or, when those that were handed out once are too many for the plan, each that is in
+ * How a table's records move from where they lay `before`: together, or, when those that were handed out once are too many for the plan, each that is in
  * use to a place of its own.
  *
  * @throws IpvsError TABLE_FULL when those in use are too many, too.
  */
-export function moveOf({ sections }: Snapshot, plan: Plan, name: TableName): TableMove {
+export function moveOf({ sections }: Snapshot, before: Plan, plan: Plan, name: TableName): TableMove {
   const table: Table = TABLES[name];
   const { size } = table;
-  const { base: from, bytes } = sections[name];
-  const { base: to, count: room } = plan[name];
+  const { bytes } = sections[name];
   const count = bytes.length / size;
-  if (count <= room) return { from, to, length: bytes.length, count };
+  const from = { ...before[name], count };
+  const to = plan[name];
+  const length = count === 0 ? 0 : addressOf(from, size, count - 1) + size - from.base;
+  const place = { from: from.base, to: to.base, length };
+  if (count <= to.count) return { ...place, records: { size, from, to: { ...to, count } } };
   const numbers = new Uint32Array(count);
   let used = 0;
   for (let i = 0; i < count; i++) if (isUsed(table, bytes, i)) numbers[i] = used++;
-  if (used > room) throw full(table.option, room, used);
-  return { from, to, length: bytes.length, count: used, size, numbers };
+  if (used > to.count) throw full(table.option, to.count, used);
+  return { ...place, records: { size, from, to: { ...to, count: used }, numbers } };
 }
 
 /** A table is too small. */
@@ -134,30 +139,27 @@ export function place(
   view: DataView,
   { sections }: Snapshot,
   name: TableName,
-  { to, count, numbers }: TableMove,
+  { records: { to, size, numbers } }: TableMove,
 ): void {
   const memory = new Uint8Array(view.buffer);
   const table: Table = TABLES[name];
-  const { size } = table;
   const { bytes } = sections[name];
   if (numbers === undefined) {
-    memory.set(bytes, to);
+    unpack(view, to, size, bytes);
     return;
   }
   numbers.forEach((number, i) => {
-    if (isUsed(table, bytes, i)) memory.set(bytes.subarray(i * size, (i + 1) * size), to + number * size);
+    if (isUsed(table, bytes, i)) memory.set(bytes.subarray(i * size, (i + 1) * size), addressOf(to, size, number));
   });
   view.setUint32(abi.SUPERBLOCK + table.free, 0, true);
-  if (table.high !== undefined) view.setUint32(abi.SUPERBLOCK + table.high, count, true);
+  if (table.high !== undefined) view.setUint32(abi.SUPERBLOCK + table.high, to.count, true);
 }
 
 /** Calls for the address of each record in use. */
-export function forEachInUse(
-  view: DataView,
-  name: TableName,
-  { to, count }: Pick<TableMove, 'to' | 'count'>,
-  call: (at: number) => void,
-): void {
+export function forEachInUse(view: DataView, name: TableName, region: Region, call: (at: number) => void): void {
   const { size, used, mask } = TABLES[name];
-  for (let at = to; at < to + count * size; at += size) if ((view.getUint8(at + used) & mask) !== 0) call(at);
+  for (let number = 0; number < region.count; number++) {
+    const at = addressOf(region, size, number);
+    if ((view.getUint8(at + used) & mask) !== 0) call(at);
+  }
 }

@@ -8,11 +8,13 @@
  * @module
  */
 import * as abi from '../abi/memory.js';
-import type { Plan, Region } from '../plan.js';
+import type { Plan } from '../plan.js';
 import { reasonCode } from '../reasons.js';
+import type { Region } from '../region.js';
 import type { NetworkConfig } from '../types.js';
 import type { CoreExports } from '../wasm.js';
 import { encode, type Section } from './format.js';
+import { pack } from './packed.js';
 import { localsOf, portsOf } from './ports.js';
 
 /** Fields of what is left out, fragments and the burst, each with its bytes. */
@@ -46,7 +48,7 @@ export function take(
       dests: destsSection(view, plan),
       schedulers: schedulersSection(view, plan),
       wheel: { base: plan.wheel.base, bytes: listsOf(view, plan.wheel.base) },
-      conns: section(view, conns.base, field(abi.SB_CONN_HIGH) * abi.CONN_SIZE),
+      conns: { base: conns.base, bytes: pack(view, conns, abi.CONN_SIZE, field(abi.SB_CONN_HIGH)) },
       conns6: section(view, conns6.base, field(abi.SB_CONN6_HIGH) * abi.CONN6_SIZE),
       callIds: section(view, callIds.base, field(abi.SB_CALL_ID_HIGH) * abi.CALL_ID_SIZE),
       extensions: extensionsSection(view, plan),
@@ -60,7 +62,7 @@ export function take(
 /** Without what waits for a server to answer. */
 function extensionsSection(view: DataView, { extensions }: Plan): Section {
   const count = view.getUint32(abi.SUPERBLOCK + abi.SB_EXTENSION_HIGH, true);
-  const bytes = section(view, extensions.base, count * abi.EXTENSION_SIZE).bytes.slice();
+  const bytes = pack(view, extensions, abi.EXTENSION_SIZE, count);
   for (let at = 0; at < bytes.length; at += abi.EXTENSION_SIZE) {
     const isWaiting = (bytes[at + abi.EXT_FLAGS]! & abi.ExtensionFlag.Awaiting) !== 0;
     if (isWaiting) bytes.fill(0, at + abi.EXT_PROXY_STORED, at + abi.EXT_PROXY_STORED + 4);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ABI_SECTION, abiHash } from '../../src/abi-hash.js';
 import { Director } from '../../src/director.js';
 import { layOut } from '../../src/plan.js';
+import { addressOf, numberOf, type Region } from '../../src/region.js';
 import { binaryUrl } from '../../src/wasm.js';
 import { BINARIES, type Binary } from '../support/core.js';
 import { CODE, DATA, leb128, START, sectionsOf } from './sections.js';
@@ -151,6 +152,34 @@ describe('the plan', () => {
   ])('of %j has %i extensions, as many as connections unless they are planned, or many', (given, expected) => {
     expect(layOut(given).options.extensions).toBe(expected);
     expect(layOut(given).extensions.count).toBe(expected);
+  });
+
+  it.each([
+    [1, 1],
+    [1, 5],
+    [5, 1],
+    [5, 4],
+    [4, 5],
+    [64, 64],
+  ])('puts %i connections and %i extensions in pairs, on each line one of them', (connections, extensions) => {
+    const plan = layOut({ ...PLAN, connections, extensions });
+    const addresses = (region: Region): number[] =>
+      Array.from({ length: region.count }, (_, number) => addressOf(region, 64, number));
+    const [records, cells] = [addresses(plan.conns), addresses(plan.extensions)];
+    const lines = Array.from({ length: connections + extensions }, (_, line) => plan.conns.base + line * 64);
+    expect([...records, ...cells].sort((a, b) => a - b)).toEqual(lines);
+    expect(lines.at(-1)! + 64).toBe(plan.conns6.base);
+    for (const [number, at] of records.entries()) {
+      expect(numberOf(plan.conns, 64, at)).toBe(number);
+      if (number < extensions) expect(cells[number]).toBe(at + 64);
+    }
+    for (const [number, at] of cells.entries()) expect(numberOf(plan.extensions, 64, at)).toBe(number);
+    const isNumber = (region: Region, at: number): boolean => {
+      const number = numberOf(region, 64, at);
+      return Number.isInteger(number) && number >= 0 && number < region.count;
+    };
+    expect(cells.some((at) => isNumber(plan.conns, at))).toBe(false);
+    expect(records.some((at) => isNumber(plan.extensions, at))).toBe(false);
   });
 
   it('lays regions one behind the other, each on a cache line', () => {

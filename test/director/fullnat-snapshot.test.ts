@@ -71,6 +71,12 @@ describe('a restored director', () => {
     { services: 20, localAddresses: 4, extensions: 200 },
     { connections: 30, connections6: 30, extensions: 40 },
     { connections: 9, connections6: 9, extensions: 18, services: 6 },
+    // As many as there are, and more: which records have an extension behind them is another thing in each.
+    { connections: 8, connections6: 8, extensions: 16 },
+    { connections: 8, connections6: 8, extensions: 200 },
+    { connections: 200, extensions: 16 },
+    { connections: 200, extensions: 22 },
+    { connections: 11, connections6: 11, extensions: 200 },
   ])('goes on in a plan with %j', (plan) => {
     const copy = restored(lived(), { plan: { connections: 64, connections6: 64, ...plan } });
     const original = restored(lived());
@@ -83,6 +89,21 @@ describe('a restored director', () => {
     const reply = { destination: ENDS[4].second, ack: 99, flags: ACK };
     const [a, b] = [copy, original].map((director) => send(director, answer(4, 5000, reply), 'srv', NOW + 12_000));
     expect(read(a!.frame)).toEqual(read(b!.frame));
+  });
+
+  it('has its extensions elsewhere where fewer records are in pairs, although each table begins where it did', () => {
+    const original = fullNat({}, { plan: { connections: 2, connections6: 2, extensions: 3 } }, ['tcp']);
+    for (const [family, sport] of [
+      [6, 1],
+      [6, 2],
+      [4, 3],
+    ] as const)
+      send(original, request(family, { sport }), 'cli');
+    const copy = restored(original, { plan: { connections: 1, extensions: 4 } });
+    const bases = ({ plan }: Director) => ({ ...plan, conns: 0, extensions: plan.extensions.base, options: 0 });
+    expect(bases(copy)).toEqual(bases(original));
+    expect(copy.connections(NOW)).toEqual(original.connections(NOW));
+    for (const { localPort } of original.connections(NOW)) expect(localPort).toBeGreaterThan(0);
   });
 
   it('needs room for its local addresses', () => {

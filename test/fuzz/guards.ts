@@ -5,7 +5,8 @@
  * @module
  */
 import * as abi from '../../src/abi/memory.js';
-import type { Plan, Region } from '../../src/plan.js';
+import type { Plan } from '../../src/plan.js';
+import { addressOf, type Region } from '../../src/region.js';
 
 const GUARD = 0xa5;
 
@@ -147,8 +148,14 @@ export class Guards {
   }
 
   /** Records above the mark were never handed out. */
-  #checkNew({ base, count }: Region, size: number, high: number): void {
-    this.#same('new record', base + this.#field(high) * size, base + count * size, this.#zeros);
+  #checkNew(region: Region, size: number, high: number): void {
+    const { count, apart = 0 } = region;
+    let number = this.#field(high);
+    for (; number < Math.min(apart, count); number++) {
+      const at = addressOf(region, size, number);
+      this.#same('new record', at, at + size, this.#zeros);
+    }
+    this.#same('new record', addressOf(region, size, number), addressOf(region, size, count - 1) + size, this.#zeros);
   }
 
   #field(offset: number): number {

@@ -6,8 +6,9 @@
 import { expect } from 'vitest';
 import * as abi from '../../src/abi/memory.js';
 import { Verdict } from '../../src/abi/verdict.js';
-import { layOut, type PlanOptions, type Region, writePlan } from '../../src/plan.js';
+import { layOut, type PlanOptions, writePlan } from '../../src/plan.js';
 import { type ReasonName, reasonCode, reasonName, type VerdictName, verdictName } from '../../src/reasons.js';
+import type { Region } from '../../src/region.js';
 import { innerCore, SMALL_PLAN } from './core.js';
 
 export interface Judged {
