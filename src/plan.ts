@@ -152,9 +152,9 @@ export function layOut(given: Partial<PlanOptions> = {}, ports = portsOf().count
   }
 
   let at = abi.SUPERBLOCK + abi.SUPERBLOCK_SIZE;
-  const region = (count: number, size: number): Region => {
-    const base = at;
-    at = Math.ceil((at + count * size) / LINE) * LINE;
+  const region = (count: number, size: number, step = LINE): Region => {
+    const base = Math.ceil(at / step) * step;
+    at = Math.ceil((base + count * size) / LINE) * LINE;
     return { base, count };
   };
   const plan = {
@@ -174,7 +174,7 @@ export function layOut(given: Partial<PlanOptions> = {}, ports = portsOf().count
     index: region(Math.ceil((options.connections + options.connections6) / 2), abi.BUCKET_SIZE),
     // Each with an extension behind it, as far as there are as many: a packet by FullNAT needs both, which are on one page then
     // (measured with 1 M connections: a tenth less time).
-    ...paired(region(options.connections + options.extensions, abi.CONN_SIZE), options),
+    ...paired(region(options.connections + options.extensions, abi.CONN_SIZE, 2 * LINE), options),
     conns6: region(options.connections6, abi.CONN6_SIZE),
     callIds: region(options.callIds, abi.CALL_ID_SIZE),
     wheel: region(abi.WHEEL_BYTES / 4, 4),
@@ -244,7 +244,7 @@ export function writePlan(view: DataView, plan: Plan): void {
   put(abi.SB_CONN6_MAX, plan.conns6.count);
   put(abi.SB_CALL_IDS, plan.callIds.base);
   put(abi.SB_CALL_ID_MAX, plan.callIds.count);
-  put(abi.SB_PAIRS, plan.conns.apart ?? 0);
+  put(abi.SB_PAIRS, plan.conns.apart!);
   put(abi.SB_EXTENSION_MAX, plan.extensions.count);
   put(abi.SB_LOCALS, plan.locals.base);
   put(abi.SB_LOCAL_MAX, plan.locals.count);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnState, Method, Profile, Protocol } from '../../src/abi/protocol';
+import { Carry, ConnState, Method, Profile, Protocol } from '../../src/abi/protocol';
 import { SB_FULLNAT, SB_NAT64 } from '../../src/abi/superblock';
 import { Dest } from '../service/dest';
 import { freePort, hasPort, Local, nextLocal, poolOf, takePort } from '../service/local';
@@ -33,8 +33,14 @@ export function openLocal(conn: Conn, extension: usize): void {
   own.lportBE = bswap<u16>(<u16>takePort(local, pool));
   copyAddress6(own.laddr, local.address);
   own.profile = service.profile;
-  own.carry = service.carry;
+  own.carry = carriedBy(conn.protocol, service.carry);
   count(conn, 1);
+}
+
+/** How packets of that protocol tell their server the client, of a service that has all do so that can. */
+function carriedBy(protocol: u32, carry: u32): u32 {
+  if (protocol == Protocol.Tcp) return carry <= <u32>Carry.ProxyV2 ? carry : <u32>Carry.None;
+  return protocol == Protocol.Udp && carry >= <u32>Carry.ProxyV2 ? carry : <u32>Carry.None;
 }
 
 /** The service's next local address with a port of the pool. */

@@ -1,6 +1,6 @@
 /**
  * Where records and extensions lie: those of IPv4 in pairs, as far as there are both, so that what a packet by FullNAT needs is
- * on one page (src/pairs.ts has the same for the host).
+ * on one page (src/region.ts has the same for the host).
  *
  * @module
  */

@@ -118,7 +118,9 @@ function answer4(
   filled: bool = false,
 ): void {
   const offending = packet.header;
-  if (offending.isLaterFragment || isAboutError(packet) || isForMany(offending.destinationBE)) return;
+  if (offending.isLaterFragment || isAboutError(packet)) return;
+  // From nobody to nobody is to all on the link (RFC 1122 §3.2.1.3).
+  if (offending.destinationBE == 0 || isForMany(offending.destinationBE)) return;
   // The kernel would answer from the address that the packet was sent to, and may not: it is not its own.
   if ((packet.flags & ScratchFlag.Marked) != 0) return;
   // What a tunnel packet of ours holds was received before.

@@ -123,7 +123,7 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
     return;
   }
   const mtu = mtuOf(conn, hop);
-  const growth = conn.isFull ? min<u32>(certainGrowth(conn), mtu) : 0;
+  const growth = growthOf(conn, mtu);
   if (!mayPass(frame, packet, conn, mtu, growth)) return;
   // What a helper thinks of it does not hang on who is next on the way.
   if (conn.method == Method.Masq && conn.isExtended && !changeIn(frame, packet, conn)) return;
@@ -151,6 +151,11 @@ export function transmit<A>(frame: Descriptor, packet: Scratch, conn: Conn): voi
   frame.judge(Verdict.Forward, reason);
 }
 
+/** Bytes by which a client's packet becomes longer on its way, where `mtu` fit. */
+function growthOf(conn: Conn, mtu: u32): u32 {
+  return conn.isFull ? min<u32>(certainGrowth(conn), mtu) : 0;
+}
+
 /** NAT of a packet whose transport header is cut short: the way to the dest is looked at before that, and the client told. */
 export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void {
   if (conn.isNat64) {
@@ -161,7 +166,7 @@ export function refuseCut(frame: Descriptor, packet: Scratch, conn: Conn): void 
   if (hop.kind != HopKind.Local) {
     if (!mayStartAny(frame, packet, hop)) return;
     const mtu = mtuOf(conn, hop);
-    if (!fits(frame, packet, mtu, mtu, countsHop(conn))) return;
+    if (!mayPass(frame, packet, conn, mtu, growthOf(conn, mtu))) return;
   }
   frame.judge(Verdict.Drop, Reason.TransportTruncated);
 }
@@ -246,7 +251,7 @@ function transmitTunnel(frame: Descriptor, packet: Scratch, hop: Hop, dest: Dest
   const between = middleSize(dest, remote);
   const overhead = outerSize(dest) + between;
   const pathMtu = dest.pathMtu(hop);
-  dest.noteMtu(pathMtu);
+  dest.noteWay(hop);
   const mtu = pathMtu - min<u32>(pathMtu, overhead);
   if (mtu < tunnelMtuMin(dest)) {
     frame.judge(Verdict.Drop, Reason.TunnelMtu);

@@ -43,12 +43,13 @@ import { hasPorts, portsBE } from '../wire/ports';
 import { returnError } from './fullnat';
 import { returnProblem } from './nat64';
 import { connect, endIfOnce, FTP_DATA_BE, serviceOf } from './schedule';
-import { relayTunnelError } from './tunnel-error';
+import { quotedTunnel, relayTunnelError } from './tunnel-error';
 
 /** Judges the packet if it is such an error; false when not: it is for the host's own stack. */
 export function icmpIn(frame: Descriptor, packet: Scratch): bool {
   if (!isError(packet)) return refuseShort(frame, packet) || returnProblem(frame, packet);
-  if (!packet.isV6 && relayTunnelError(frame, packet)) return true;
+  const tunnel = quotedTunnel(packet);
+  if (tunnel != 0) return relayTunnelError(frame, packet, tunnel);
   const ref = findQuoted(packet.isV6, quoteOf(packet), endOf(packet), true);
   if (ref == 0) return openFor(frame, packet, false);
   const conn = connOf(ref);

@@ -23,23 +23,28 @@ import { UDP_SIZE } from '../wire/udp';
 /** No IPv4 packet has to be cut smaller (RFC 791 §3.2). */
 const MTU_MIN: u32 = 68;
 
-/** Judges the error, whose header is there, if it is about a packet that left in a tunnel; false when not. */
-export function relayTunnelError(frame: Descriptor, packet: Scratch): bool {
+/** The dest into whose tunnel a packet went that the error, whose header is there, is about; 0 when it is about no such packet. */
+export function quotedTunnel(packet: Scratch): usize {
+  if (packet.isV6) return 0;
   const quote = quoteOf(packet);
   const end = endOf(packet);
   const middle = quotedTransport(false, quote, end);
-  if (middle == 0) return false;
+  if (middle == 0) return 0;
   const outer = changetype<Ipv4>(quote);
-  const inner = innerOf(outer.protocol, middle, end);
-  if (inner == 0) return false;
+  return innerOf(outer.protocol, middle, end) == 0 ? 0 : tunnelOf(outer, middle);
+}
+
+/** Judges an error about a packet that left in the tunnel to that dest; false when the packet is of no connection. */
+export function relayTunnelError(frame: Descriptor, packet: Scratch, tunnel: usize): bool {
+  const quote = quoteOf(packet);
+  const end = endOf(packet);
+  const inner = innerOf(changetype<Ipv4>(quote).protocol, quotedTransport(false, quote, end), end);
   const ref = findQuoted(false, inner, end, false);
   if (ref == 0 || isReply(ref)) return false;
-  const tunnel = tunnelOf(outer, middle);
-  if (tunnel == 0) return false;
   const conn = connOf(ref);
 
   frame.conn = <u32>changetype<usize>(conn);
-  if (!icmpChecksumOk(packet)) {
+  if (!frame.isPartial && !icmpChecksumOk(packet)) {
     frame.judge(Verdict.Drop, Reason.IcmpChecksum);
     return true;
   }
@@ -105,7 +110,7 @@ function learn(tunnel: Dest, dest: usize, mtu: u32, overhead: u32): u32 {
   tunnel.learnMtu(tunnel.hop(), mtu);
   let known = mtu;
   if (dest != 0 && changetype<Dest>(dest).wasTunnelled) {
-    known = changetype<Dest>(dest).usedMtu(changetype<Dest>(dest).hop());
+    known = changetype<Dest>(dest).usedMtu;
   }
   return known > MTU_MIN + overhead ? known - overhead : known;
 }

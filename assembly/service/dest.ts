@@ -283,7 +283,7 @@ export class Dest {
 
   /** MTU of the way to this dest, for a packet that goes there now: the interface's, or a smaller one that was learnt. */
   pathMtu(hop: Hop): u32 {
-    return load<u32>(changetype<usize>(this), DEST_PMTU) == 0 ? hop.mtu : this.currentMtu(hop);
+    return load<u32>(changetype<usize>(this), DEST_PMTU) == 0 ? hop.mtu : this.currentMtu(hop.mtu);
   }
 
   /** Whether a packet was sent into its tunnel. */
@@ -291,28 +291,31 @@ export class Dest {
     return load<u32>(changetype<usize>(this), DEST_MTU_SEEN) != 0;
   }
 
-  /** Remembers the MTU by which a packet was sent into a tunnel. */
-  noteMtu(mtu: u32): void {
-    store<u32>(changetype<usize>(this), mtu, DEST_MTU_SEEN);
+  /** Remembers by which way a packet was sent into a tunnel, once it is known which MTU holds there: its own, and whether one was learnt. */
+  noteWay(hop: Hop): void {
+    const isLearnt = load<u32>(changetype<usize>(this), DEST_PMTU) != 0;
+    store<u32>(changetype<usize>(this), hop.mtu | (isLearnt ? MTU_LEARNT : 0), DEST_MTU_SEEN);
   }
 
   /**
    * What the kernel goes by until it sends another packet. It keeps the route of the last one: an MTU learnt since counts
    * only if that one's was a learnt one, too.
    */
-  usedMtu(hop: Hop): u32 {
+  get usedMtu(): u32 {
     const seen = load<u32>(changetype<usize>(this), DEST_MTU_SEEN);
-    return seen < hop.mtu ? this.currentMtu(hop) : seen;
+    const own = seen & ~MTU_LEARNT;
+    return own == seen ? own : this.currentMtu(own);
   }
 
-  private currentMtu(hop: Hop): u32 {
+  /** Of a way whose own MTU is `own`. */
+  private currentMtu(own: u32): u32 {
     const learnt = load<u32>(changetype<usize>(this), DEST_PMTU);
-    if (learnt == 0) return hop.mtu;
+    if (learnt == 0) return own;
     if (now32() - load<u32>(changetype<usize>(this), DEST_PMTU_SINCE) >= PMTU_LIFE) {
       store<u32>(changetype<usize>(this), 0, DEST_PMTU);
-      return hop.mtu;
+      return own;
     }
-    return min<u32>(learnt, hop.mtu);
+    return min<u32>(learnt, own);
   }
 
   /**
@@ -320,7 +323,7 @@ export class Dest {
    * for every server of that address.
    */
   learnMtu(hop: Hop, mtu: u32): void {
-    const current = this.currentMtu(hop);
+    const current = this.currentMtu(hop.mtu);
     if (mtu > current) return;
     const learnt = max<u32>(mtu, min<u32>(current, PMTU_MIN));
     let at = <usize>field(SB_DESTS);
@@ -338,6 +341,8 @@ export class Dest {
 
 /** Seconds, in milliseconds, that a learnt MTU holds (Linux: mtu_expires). */
 const PMTU_LIFE: u32 = 600_000;
+/** In DEST_MTU_SEEN: an MTU was learnt then. None is so large. */
+const MTU_LEARNT: u32 = 1 << 31;
 /** Linux believes no smaller one (min_pmtu). */
 const PMTU_MIN: u32 = 552;
 

@@ -251,7 +251,7 @@ export const DEST_TUN_PORT_BE = 156;
 /** u32: MTU learnt for the path to the dest, 0 for none; u32: low half of the time (ms) it was learnt. */
 export const DEST_PMTU = 160;
 export const DEST_PMTU_SINCE = 164;
-/** u32: MTU of the path when a packet was last sent, 0 before the first. */
+/** u32: the own MTU of the way that a packet was last sent into a tunnel, 0 before the first; bit 31: one was learnt then. */
 export const DEST_MTU_SEEN = 168;
 /** u32: of several tunnels to one place the one with the highest value counts. */
 export const DEST_TUN_ORDER = 172;

@@ -121,8 +121,10 @@ export class ConnectionTable {
 
   /** A new connection, inactive and without a state yet; without a dest it goes to where it was addressed. */
   create(tuple: Tuple, dest: Dest | undefined, now: number, making: Making = {}): Connection {
-    const { once = false, control, awaitsPort = false } = making;
+    const { control, awaitsPort = false } = making;
     const method = methodOf(dest, making);
+    // A template of another service may lead to a dest that the service of one-packet scheduling itself may not have.
+    const once = making.once === true && method !== 'fullnat' && method !== 'snat';
     const isHelped = tuple.protocol === 'tcp' && method === 'nat' && this.#ftpPorts().includes(tuple.destinationPort);
     const connection: Connection = {
       protocol: tuple.protocol,

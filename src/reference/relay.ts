@@ -24,10 +24,10 @@ const SMALLEST_MTU = 68;
 export function relay(host: Host, { received, message, quote }: Report): Judgement | undefined {
   const overhead = tunnelLength(host, quote);
   const inner = overhead === undefined ? undefined : readQuote(quote.bytes.subarray(overhead), false);
-  if (overhead === undefined || inner === undefined) return undefined;
-  const tuple = quotedTuple(inner);
-  const connection = tuple === undefined ? undefined : host.connections.findRequest(tuple);
-  if (connection === undefined) return local('local-delivery');
+  if (overhead === undefined) return undefined;
+  const tuple = inner && quotedTuple(inner);
+  const connection = tuple && host.connections.findRequest(tuple);
+  if (inner === undefined || connection === undefined) return local('local-delivery');
   if (!icmpChecksumIsRight(received.packet, message, received.partialChecksum)) return drop('icmp-checksum');
 
   const { type, code, rest } = parseIcmp(message);

@@ -1,6 +1,6 @@
 /**
- * The form of a snapshot: a header of 64 bytes, a description in JSON, and the sections that it lists, byte by byte as they
- * lay in the core's memory. Each part has a checksum of its own, so that a damage is told where it is.
+ * The form of a snapshot: a header of 64 bytes, a description in JSON, and the sections that it lists: each record byte by byte
+ * as it lay in the core's memory. Each part has a checksum of its own, so that a damage is told where it is.
  *
  *     0   magic, 8 bytes                     24  u32: bytes of the description
  *     8   u32: version of this form          28  u32: its CRC32c

@@ -150,7 +150,7 @@ function fillIndex(
   const done = new Set<number>();
   for (let at = 0; at < contested.length; at += 4) {
     const ref = refs.getUint32(at, true);
-    done.add((relocation.of(ref & ~abi.REF_REPLY) | (ref & abi.REF_REPLY)) >>> 0);
+    done.add((relocation.of((ref & ~abi.REF_REPLY) >>> 0) | (ref & abi.REF_REPLY)) >>> 0);
   }
   done.forEach(put);
   const putOther = (ref: number): void => {

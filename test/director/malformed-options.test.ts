@@ -33,6 +33,13 @@ describe.each(twins)('%s', (_, make) => {
     return withoutOptions(outcomes[1]?.frame as Uint8Array);
   };
 
+  it('nobody, of a packet from nobody to nobody: that is to all', () => {
+    const packet = request('tcp', { source: '0.0.0.0', destination: '0.0.0.0', options: hex('0107070300000000') });
+    const director = make();
+    director.setNetwork({ ...NETWORK, routes: [{ dst: 'default', dev: 'cli', gateway: CLIENT }] });
+    expect(judged(director.send(fromClient(packet), 'cli', 0))).toEqual(['drop ipv4-option']);
+  });
+
   it.each([
     ['an option of no length', '07000000', 20],
     ['a record route that points into its own head', '0107070300000000', 23],

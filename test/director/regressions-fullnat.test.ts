@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { icmp, SYN, tcp } from '../support/packets.js';
+import { fixIpv4, icmp, SYN, tcp, udp } from '../support/packets.js';
 import { gue } from '../support/tunnels.js';
 
 const network: NetworkConfig = {
@@ -130,5 +130,37 @@ describe.each(DIRECTORS)('%s', (_, make) => {
   it('a SYN that comes again has its number, be it that of a connection which did not begin with one', () => {
     const [first, again] = numbersOf({ sloppy_tcp: 1, conn_reuse_mode: 0 }, ['ack', 'reset', 'b', 'b']);
     expect([first, again]).toEqual([2000, 2000]);
+  });
+
+  it('a datagram by one-packet scheduling lives on by FullNAT, where a template of another service leads it there', () => {
+    const director = make();
+    const every = { protocol: 'udp', address: '10.0.0.100', port: 0 } as const;
+    const marked = { fwmark: 7, family: 4 } as const;
+    director.addService({ ...marked, scheduler: 'rr', ops: true, persistent: 300 });
+    director.addService({ ...every, scheduler: 'rr', persistent: 300, localAddresses: ['10.1.0.1'] });
+    director.addDest(every, { address: '10.1.0.11', port: 0, method: 'fullnat' });
+    const judged = [{ dport: 53 }, { dport: 0 }].flatMap(({ dport }) =>
+      director.send(udp({ ...CLIENT, dport }), 'cli', 0, dport === 0 ? { mark: 7 } : {}).map(({ reason }) => reason),
+    );
+    expect(judged).toEqual(['fullnat-in', 'fullnat-in']);
+    const ports = director.connections(0).flatMap(({ template, virtualPort }) => (template ? [] : [virtualPort]));
+    expect(ports.sort()).toEqual([0, 53]);
+  });
+
+  it('a datagram too short for UDP has to fit with the header that it would get', () => {
+    const director = make();
+    const key = { protocol: 'udp', address: '10.0.0.100', port: 53 } as const;
+    const interfaces = network.interfaces.map((each) => (each.name === 'srv' ? { ...each, mtu: 80 } : each));
+    director.setNetwork({ ...network, interfaces });
+    director.addService({ ...key, scheduler: 'rr', localAddresses: ['10.1.0.1'], carry: 'proxy-v2' });
+    director.addDest(key, { address: '10.1.0.11', port: 53, method: 'fullnat' });
+    const options = new Uint8Array(40).fill(1);
+    const whole = udp({ ...CLIENT, dport: 53, df: true, options, payload: new Uint8Array(0) });
+    const short = whole.slice(0, -2);
+    new DataView(short.buffer).setUint16(2, short.length);
+    for (const packet of [whole, fixIpv4(short)]) {
+      const reasons = director.send(packet, 'cli', 0).map(({ reason }) => reason);
+      expect(reasons).toEqual(['too-big', 'fragmentation-needed']);
+    }
   });
 });

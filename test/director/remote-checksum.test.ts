@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { DestConfig, NetworkConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { ACK, checksum, counting, hex, join, pseudoHeader, SYN, tcp, toHex, udp } from '../support/packets.js';
+import { ACK, checksum, counting, hex, icmp, join, pseudoHeader, SYN, tcp, toHex, udp } from '../support/packets.js';
 import { gue } from '../support/tunnels.js';
 
 type Any = Director | ReferenceDirector;
@@ -18,7 +18,7 @@ const network: NetworkConfig = {
   fou: [{ port: 6080 }],
 };
 const DIRECTORS: readonly [name: string, make: () => Any][] = [
-  ['core', () => createDirector('release', { plan: SMALL_PLAN, network })],
+  ['core', () => createDirector('release', { plan: { ...SMALL_PLAN, localAddresses: 1 }, network })],
   ['reference', () => new ReferenceDirector({ network })],
 ];
 
@@ -86,6 +86,16 @@ describe.each(DIRECTORS)('%s', (_, make) => {
     expect(outcome).toMatchObject({ verdict: 'drop', reason: 'tunnel-malformed' });
   });
 
+  it('of an error about a tunnel packet of ours is not looked at', () => {
+    const director = served(make(), { address: '10.1.0.11', method: 'tun' });
+    const [first] = director.send(udp({ ...CLIENT, dport: 4000 }), 'cli', 0);
+    const error = icmp({ source: '10.1.0.11', destination: '10.1.0.1' }, 3, 1, first!.frame);
+    error[22]! ^= 1;
+    const judged = (packet: Uint8Array) => director.send(packet, 'cli', 0).map(({ reason }) => reason);
+    expect(judged(error)).toEqual(['icmp-checksum']);
+    expect(judged(remote(error, 20, 22))).toEqual(['icmp-consumed', 'icmp-relayed']);
+  });
+
   it('goes on into GUE that has them', () => {
     const tunnel = { type: 'gue', port: 6080, checksum: 'remcsum' } as const;
     const dest: DestConfig = { address: '10.1.0.11', method: 'tun', tunnel };
@@ -122,6 +132,23 @@ describe.each([
     },
   );
 });
+
+it.each(DIRECTORS)(
+  'of a datagram whose service has nothing for UDP to carry is finished last by FullNAT (%s)',
+  (_, make) => {
+    const director = make();
+    const key = { fwmark: 7, family: 4 } as const;
+    director.addService({ ...key, localAddresses: ['10.1.0.1'], carry: 'toa' });
+    director.addDest(key, { address: '10.1.0.11', port: 0, method: 'fullnat' });
+    const given = udp({ ...CLIENT, dport: 4000, payload: counting(12) });
+    director.send(given, 'cli', 0, { mark: 7 });
+    const [outcome] = director.send(remote(given, 20, 36), 'cli', 0);
+    expect(outcome).toMatchObject({ verdict: 'forward', reason: 'fullnat-in' });
+    const summed = outcome!.frame.slice(20);
+    summed.set(given.subarray(36, 38), 16);
+    expect(u16(outcome!.frame, 36)).toBe(checksum(summed));
+  },
+);
 
 // The reference leaves it to a card.
 it.each([undefined, 'toa', 'proxy-v1', 'proxy-v2'] as const)(

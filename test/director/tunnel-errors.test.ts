@@ -1,7 +1,7 @@
 /** ICMP errors about the director's own tunnel packets: what the client is told, and what MTU a path is learnt to have. */
 import { describe, expect, it } from 'vitest';
 import type { Director } from '../../src/director.js';
-import type { DestConfig } from '../../src/types.js';
+import type { DestConfig, NetworkConfig } from '../../src/types.js';
 import {
   CLIENT,
   FOU_PORT,
@@ -9,6 +9,7 @@ import {
   fromServer,
   judged,
   lab,
+  NETWORK,
   request,
   request6,
   SERVERS,
@@ -104,6 +105,19 @@ describe('errors about our own tunnel packets', () => {
     expect(judged(director.send(frame, 'srv', 0))).toEqual(['drop icmp-checksum']);
     for (const service of director.services()) director.deleteDest(service, TUN);
     expect(judged(director.send(error(3, 1, ipInIp(outer, inner)), 'srv', 0))).toEqual(['local local-delivery']);
+  });
+
+  it('opens no connection of its tunnel’s ports, whose mark a service has', () => {
+    const director = lab([{ ...TUN, tunnel: { type: 'gue', port: FOU_PORT } }]);
+    director.setSysctl({ schedule_icmp: 1 });
+    const key = { fwmark: 7, family: 4 } as const;
+    director.addService({ ...key, scheduler: 'rr' });
+    director.addDest(key, { address: SERVERS[1], method: 'nat' });
+    const quote = gue({ ...outer, sport: 1, dport: FOU_PORT }, inner);
+    for (const quoted of [quote, quote.subarray(0, 38)]) {
+      expect(judged(director.send(error(3, 1, quoted), 'srv', 0, { mark: 7 }))).toEqual(['local local-delivery']);
+    }
+    expect(director.connectionCount).toBe(0);
   });
 
   describe('several tunnels to one place', () => {
@@ -207,6 +221,20 @@ describe('errors about our own tunnel packets', () => {
       told(director, tooBig(0x1234_0000 + 1300), 'srv');
       expect(told(director, big(1400), 'cli')).toBe(1300 - overhead);
       expect(told(director, tooBig(0x1234_0000 + 1200), 'srv')).toBe(1200 - overhead);
+    });
+
+    it('counts for the way that a packet took only if that one had a learnt one, however the link has changed', () => {
+      const withMtu = (mtu: number): NetworkConfig => ({
+        ...NETWORK,
+        interfaces: NETWORK.interfaces.map((each) => (each.name === 'srv' ? { ...each, mtu } : each)),
+      });
+      const director = lab([dest], { network: withMtu(1400) });
+      director.send(fromClient(request('tcp')), 'cli', 0);
+      director.setNetwork(withMtu(1500));
+      expect(told(director, tooBig(1300), 'srv')).toBe(1400 - overhead);
+      // This one knows it, and goes by the larger link.
+      expect(told(director, big(1400), 'cli')).toBe(1300 - overhead);
+      expect(told(director, tooBig(1200), 'srv')).toBe(1200 - overhead);
     });
 
     it('holds for all dests of that address', () => {
