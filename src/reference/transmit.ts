@@ -13,7 +13,7 @@ import { arrivalAfter, followShift, hearClient } from './helper.js';
 import { drop, type Host, type Judgement, type Received } from './host.js';
 import { arrivalOverIpv4, isNat64, isUncut, LONGER, lengthAcross, numbered, toIpv4 } from './nat64/headers.js';
 import type { Route } from './network.js';
-import { optionContext, processOptions } from './options.js';
+import { optionContext, processOptions, recordAgain } from './options.js';
 import { type Address, familyOf, isLinkLocal, isLoopback } from './packet/address.js';
 import { concatenate } from './packet/checksum.js';
 import { hopsOf, type IpPacket, ipLength, isIpv6, serialiseIp, withLowerHops } from './packet/ip.js';
@@ -141,7 +141,8 @@ export function send(host: Host, received: Received, connection: Connection, loa
   const room = { mtu: linkMtu, mayCut: !isWholeOnly, mayBeTwo: true };
   const settled = settledFor(connection, received, load);
   if (typeof settled === 'string') return emit(host, { ...outgoing, packet: lowered });
-  const own = keepsHops(fullnat?.profile) ? settled.packet : withLowerHops(settled.packet);
+  const passing = method === 'snat' ? recorded(settled.packet, received, route) : settled.packet;
+  const own = keepsHops(fullnat?.profile) ? passing : withLowerHops(passing);
   const translated = load.translate(own, room, settled.partialChecksum);
   if ('verdict' in translated) return translated;
   const [first, second] = translated;
@@ -156,6 +157,12 @@ function settledFor(
   { isError }: Load,
 ): Pick<Received, 'packet' | 'partialChecksum'> | 'tunnel-malformed' {
   return isError || fullnat?.carry === undefined ? { packet, partialChecksum } : settle(packet, partialChecksum);
+}
+
+/** By SNAT a packet leaves as from a router, whose address on the way out is recorded. */
+function recorded(packet: IpPacket, { addressSlots }: Received, { source }: Route): IpPacket {
+  if (isIpv6(packet) || typeof source === 'bigint') return packet;
+  return { ...packet, options: recordAgain(packet.options, addressSlots, source) };
 }
 
 /** A client's packet, perhaps with one of the director's ahead of it. */

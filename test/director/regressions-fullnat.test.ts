@@ -4,7 +4,7 @@ import type { Director } from '../../src/director.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
 import type { NetworkConfig, SysctlConfig } from '../../src/types.js';
 import { createDirector, SMALL_PLAN } from '../support/core.js';
-import { fixIpv4, icmp, SYN, tcp, udp } from '../support/packets.js';
+import { fixIpv4, hex, icmp, SYN, tcp, toHex, udp } from '../support/packets.js';
 import { gue } from '../support/tunnels.js';
 
 const network: NetworkConfig = {
@@ -162,5 +162,23 @@ describe.each(DIRECTORS)('%s', (_, make) => {
       const reasons = director.send(packet, 'cli', 0).map(({ reason }) => reason);
       expect(reasons).toEqual(['too-big', 'fragmentation-needed']);
     }
+  });
+
+  it('an error by SNAT has the way out recorded, as the packets of its connection', () => {
+    const director = make();
+    const key = { fwmark: 7, family: 4 } as const;
+    director.addService({ ...key, scheduler: 'rr' });
+    director.addDest(key, { address: '10.1.0.1', port: 0, method: 'snat' });
+    const inside = { source: '10.1.0.11', destination: '10.0.0.2' };
+    const options = hex('0707040000000000');
+    const given = { sport: 1000, dport: 80, options };
+    const [out] = director.send(udp({ ...inside, ...given }), 'srv', 0, { mark: 7 });
+    const sport = u32(out!.frame, 28) >>> 16;
+    director.send(udp({ source: '10.0.0.2', destination: '10.1.0.1', sport: 80, dport: sport }), 'cli', 0);
+    const quoted = udp({ source: '10.0.0.2', destination: '10.1.0.11', sport: 80, dport: 1000 });
+    const error = icmp({ ...inside, options }, 3, 3, quoted);
+    const [told] = director.send(error, 'srv', 0, { mark: 7 });
+    expect([out!.reason, told!.reason]).toEqual(['snat-in', 'icmp-in']);
+    for (const { frame } of [out!, told!]) expect(toHex(frame.subarray(20, 28))).toBe('0707080a00000100');
   });
 });
