@@ -108,7 +108,7 @@ function gather4(frame: Descriptor, packet: Scratch): bool {
     return refuseAll(frame, at, Reason.FragmentMalformed);
   }
   const headerLength = header.headerLength;
-  if (keep(frame, at, offset, length, packet.ip, headerLength, packet.l4) == 0) return false;
+  if (keep(frame, at, offset, length, more, packet.ip, headerLength, packet.l4) == 0) return false;
   const datagram = changetype<Datagram>(at);
   note(datagram, end, more, header.tos, headerLength + length);
   if ((word & DF_BE) != 0) datagram.longestDf = max<u32>(datagram.longestDf, headerLength + length);
@@ -139,7 +139,7 @@ function gather6(frame: Descriptor, packet: Scratch): bool {
   if (endsOdd(ip, found, total)) return refuseAll(frame, at, Reason.FragmentMalformed);
   if (conflicts(at, end, more)) return refuse(frame, Reason.FragmentMalformed);
   if (length == 0) return refuseEmpty(frame, at, end, more);
-  const fragment = keep(frame, at, offset, length, ip, headerLength, payload);
+  const fragment = keep(frame, at, offset, length, more, ip, headerLength, payload);
   if (fragment == 0) return false;
   // Without the fragment header, what it named is named where it was named itself.
   if (offset == 0) writeChain(fragment, <u32>(namedAt(ip, headerLength) - ip), fragmentHeader, 1);
@@ -217,6 +217,7 @@ function keep(
   at: usize,
   offset: u32,
   length: u32,
+  more: bool,
   header: usize,
   headerLength: u32,
   payload: usize,
@@ -225,8 +226,13 @@ function keep(
   const end = offset + length;
   const run = findRun(datagram.runs, offset, end);
   if (run != 0) {
-    if (offset >= offsetOf(run) && end <= endOf(run)) refuse(frame, Reason.FragmentDuplicate);
-    else refuseAll(frame, at, Reason.FragmentOverlap);
+    if (offset >= offsetOf(run) && end <= endOf(run)) {
+      // It has told where its datagram ends, all the same.
+      noteEnd(datagram, end, more);
+      refuse(frame, Reason.FragmentDuplicate);
+    } else {
+      refuseAll(frame, at, Reason.FragmentOverlap);
+    }
     return 0;
   }
   const front = offset == 0 ? headerLength : 0;

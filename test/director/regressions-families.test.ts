@@ -190,6 +190,24 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast(around, [piece(0, 0, false), piece(0, 32, true)], ['held fragment-held']);
   });
 
+  it('a fragment whose bytes are there already tells where its datagram ends, too', () => {
+    const parts: readonly [from: number, to: number, more: boolean][] = [
+      [0, 24, true],
+      [16, 24, false],
+      [24, 32, false],
+    ];
+    const six = request6('udp', { payload: counting(24) }).subarray(40);
+    const pieces6 = parts.map(([from, to, more]) => fromClient(piece6(17, from, more, six.subarray(from, to))));
+    expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces6, ['drop fragment-malformed']);
+    const four = request('udp', { payload: counting(24) }).subarray(20);
+    const pieces4 = parts.map(([from, to, mf]) =>
+      fromClient(
+        ipv4({ source: CLIENT, destination: VIP, protocol: 17, offset: from / 8, mf }, four.subarray(from, to)),
+      ),
+    );
+    expectLast({}, pieces4, ['drop fragment-malformed']);
+  });
+
   it('an atomic fragment too short for its transport is cut short, not malformed', () => {
     const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
     expectLast(around, [fromClient(piece6(17, 0, false, counting(5)))], ['drop transport-truncated']);

@@ -58,7 +58,10 @@ export class FragmentModel {
       return 'fragment-malformed';
     }
 
-    if (datagram.runs.some(([from, to]) => from <= at && end <= to)) return 'fragment-duplicate';
+    if (datagram.runs.some(([from, to]) => from <= at && end <= to)) {
+      this.#datagrams.set(key, tell(datagram, end, more));
+      return 'fragment-duplicate';
+    }
     if (datagram.runs.some(([from, to]) => from < end && at < to)) {
       this.#datagrams.delete(key);
       return 'fragment-overlap';
