@@ -1,11 +1,7 @@
-/**
- * What comparing core and reference over both families has brought to light, each as the shortest life that shows it.
- */
+/** What comparing core and reference over both families has brought to light, each as the shortest life that shows it. */
 import { describe, expect, it } from 'vitest';
-import type { Director } from '../../src/director.js';
 import { reasonName } from '../../src/reasons.js';
 import { ReferenceDirector } from '../../src/reference/index.js';
-import type { DestConfig, FrameNotes, NetworkConfig, ServiceKey, SysctlConfig } from '../../src/types.js';
 import { BINARIES, createDirector } from '../support/core.js';
 import { fragmentsOf } from '../support/fragments.js';
 import { segment } from '../support/ftp.js';
@@ -19,7 +15,6 @@ import {
   networkWith,
   onV6,
   request,
-  request6,
   SCTP_KEY,
   SERVERS,
   SERVERS6,
@@ -29,47 +24,12 @@ import {
   VIP,
   VIP6,
 } from '../support/lab.js';
-import { ACK, counting, fixIpv4, hex, icmp, ipv4, ipv6, join, tcp, toHex, udp } from '../support/packets.js';
+import { ACK, counting, fixIpv4, hex, ipv4, ipv6, join, tcp, toHex, udp } from '../support/packets.js';
+import { MARK, NAT, NAT6, sideBySide } from '../support/side-by-side.js';
 import { gre, gue, ipInIp } from '../support/tunnels.js';
 
-interface Around {
-  network?: NetworkConfig;
-  sysctl?: SysctlConfig;
-  services?: readonly ServiceKey[];
-  dests?: readonly DestConfig[];
-}
-
-const NAT: DestConfig = { address: SERVERS[0], method: 'nat' };
-const NAT6: DestConfig = { address: SERVERS6[0], method: 'nat' };
-const MARK = { fwmark: 7 } as const;
-const piece6 = (protocol: number, offset: number, more: boolean, body: Uint8Array, hopLimit = 64, to: string = VIP6) =>
-  ipv6({ source: CLIENT6, destination: to, protocol, hopLimit, extensions: [[44, fragmentWords(offset, more)]] }, body);
-const fragmentWords = (offset: number, more: boolean) =>
-  Uint8Array.of(0, offset >> 8, (offset & 0xf8) | (more ? 1 : 0), 1, 2, 3, 4);
-
 describe.each(BINARIES)('%s', (binary) => {
-  /** Core and reference. */
-  function both({ network = NETWORK, sysctl = {}, services = [UDP_KEY], dests = [NAT] }: Around) {
-    const plan = { connections: 16, connections6: 16, arenaBytes: 1 << 17 };
-    const directors = [createDirector(binary, { network, sysctl, plan }), new ReferenceDirector({ network, sysctl })];
-    for (const director of directors) {
-      for (const key of services) {
-        director.addService({ scheduler: 'rr', ...key });
-        for (const dest of dests) director.addDest(key, dest);
-      }
-    }
-    return directors;
-  }
-
-  /** What becomes of the last of the frames in both. */
-  function expectLast(around: Around, frames: readonly Uint8Array[], expected: string[], notes: FrameNotes = {}) {
-    for (const director of both(around)) {
-      const all = frames.map((frame) => director.send(frame, 'cli', 0, notes));
-      expect((all.at(-1) as ReturnType<Director['send']>).map(({ verdict, reason }) => `${verdict} ${reason}`)).toEqual(
-        expected,
-      );
-    }
-  }
+  const { both, expectLast } = sideBySide(binary);
 
   it('a GUE datagram of a connection goes its way also in the burst that made the connection', () => {
     const dest = { address: SERVERS[0], method: 'dr' } as const;
@@ -160,59 +120,6 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({ network }, [fromClient(gue(words, request('udp')))], ['local local-delivery']);
   });
 
-  it('fragments of IPv6 without a service of IPv6 are the host’s, tunnel or not', () => {
-    const tunnel = gre({ source: CLIENT6, destination: 'fd00::1' }, request('udp', { payload: counting(64) }));
-    for (const packet of [request6('udp', { payload: counting(64) }), tunnel]) {
-      const [first] = fragmentsOf(packet, [48]) as [Uint8Array];
-      expectLast({ network: TUNNELS }, [fromClient(first)], ['local local-delivery']);
-    }
-  });
-
-  it('an atomic fragment belongs to those that wait', () => {
-    const whole = request6('udp', { payload: counting(4) }).slice(40);
-    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
-    expectLast(around, [fromClient(piece6(17, 0, false, whole))], ['forward nat-in']);
-    const waiting = fromClient(piece6(17, 8, true, counting(24)));
-    expectLast(around, [waiting, fromClient(piece6(17, 0, false, whole))], ['drop fragment-malformed']);
-  });
-
-  it('a fragment of IPv6 without payload is dropped, and tells where its datagram ends', () => {
-    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
-    const whole = request6('udp', { payload: counting(24) }).subarray(40);
-    const piece = (from: number, to: number, more: boolean) =>
-      fromClient(piece6(17, from, more, whole.subarray(from, to)));
-    const end = piece(32, 32, false);
-    expectLast(around, [end], ['drop fragment-malformed']);
-    expectLast(around, [end, piece(0, 32, true)], ['forward nat-in']);
-    expectLast(around, [piece(0, 32, true), end], ['drop fragment-malformed']);
-    expectLast(around, [end, piece(8, 32, true), piece(0, 8, true)], ['forward nat-in']);
-    expectLast(around, [piece(16, 16, true), piece(0, 8, false)], ['drop fragment-malformed']);
-    expectLast(around, [piece(0, 0, false), piece(0, 32, true)], ['held fragment-held']);
-  });
-
-  it('a fragment whose bytes are there already tells where its datagram ends, too', () => {
-    const parts: readonly [from: number, to: number, more: boolean][] = [
-      [0, 24, true],
-      [16, 24, false],
-      [24, 32, false],
-    ];
-    const six = request6('udp', { payload: counting(24) }).subarray(40);
-    const pieces6 = parts.map(([from, to, more]) => fromClient(piece6(17, from, more, six.subarray(from, to))));
-    expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces6, ['drop fragment-malformed']);
-    const four = request('udp', { payload: counting(24) }).subarray(20);
-    const pieces4 = parts.map(([from, to, mf]) =>
-      fromClient(
-        ipv4({ source: CLIENT, destination: VIP, protocol: 17, offset: from / 8, mf }, four.subarray(from, to)),
-      ),
-    );
-    expectLast({}, pieces4, ['drop fragment-malformed']);
-  });
-
-  it('an atomic fragment too short for its transport is cut short, not malformed', () => {
-    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
-    expectLast(around, [fromClient(piece6(17, 0, false, counting(5)))], ['drop transport-truncated']);
-  });
-
   it('no error is sent about what may be one: its headers reach beyond it, and name ICMPv6', () => {
     const expectAnswers = (named: number, expected: string[]) => {
       const options = Uint8Array.of(60, 0, 0x9e, 0, 1, 2, 0, 0, named, 59, 1, 4, 0, 0, 0, 0);
@@ -223,81 +130,11 @@ describe.each(BINARIES)('%s', (binary) => {
     expectAnswers(58, ['drop ipv6-extension']);
   });
 
-  it('a first fragment that ends within its extension headers waits for the rest', () => {
-    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
-    const first = fromClient(piece6(60, 0, true, hex('1101 0104 00000000')));
-    expectLast(around, [first], ['held fragment-held']);
-    const rest = fromClient(piece6(60, 8, false, hex('0104 0000 00000000 9c40 0035 0008 0000')));
-    expectLast(around, [first, rest], ['forward nat-in']);
-  });
-
-  it('what came in pieces that its headers do not fit in is cut anew', () => {
-    const to = 'fd00:1::12';
-    const body = hex('1102 0200 00000000 fd00000000000000 0000000000000002 9c40 0051 04d8 0000');
-    const pieces = [8, 8, 8, 8, 1208].map((length, i) => {
-      const part = i < 4 ? body.slice(i * 8, i * 8 + 8) : counting(length);
-      return fromClient(piece6(43, i * 8, i < 4, part, 64, to));
-    });
-    expectLast({ services: [onV6(UDP_KEY)], dests: [NAT6] }, pieces, ['forward routed', 'forward fragment']);
-  });
-
-  it.each([
-    ['no room for another', '07070400000000', '0707080a010001'],
-    ['room', '070b040000000000000000', '070b080a01000100000000'],
-  ])(
-    'what came in pieces that must not be cut is quoted as it would have left, its way recorded once: %s',
-    (_, given, left) => {
-      const options = hex(`${given}00`);
-      const whole = udp({
-        source: CLIENT,
-        destination: '10.1.0.77',
-        sport: 1,
-        dport: 2,
-        options,
-        payload: counting(40),
-      });
-      whole[6]! |= 0x40;
-      const pieces = fragmentsOf(fixIpv4(whole), [24]).map((piece) => {
-        piece[6]! |= 0x40;
-        return fromClient(fixIpv4(piece));
-      });
-      for (const director of both({})) {
-        const [held, dropped, told] = pieces.flatMap((frame) => director.send(frame, 'cli', 0));
-        expect([held?.reason, dropped?.reason, told?.reason]).toEqual([
-          'fragment-held',
-          'too-big',
-          'fragmentation-needed',
-        ]);
-        const quoted = told!.frame.subarray(14 + 20 + options.length + 8);
-        expect(toHex(quoted.subarray(20, 20 + options.length - 1))).toBe(left);
-      }
-    },
-  );
-
   it('GUE that carries GRE is left to the host', () => {
     const outer = { source: CLIENT, destination: '10.0.0.1', sport: 40_000, dport: FOU_PORT };
     const inner = gre({ source: CLIENT, destination: '10.0.0.1' }, request('udp')).subarray(20);
     const packet = udp({ ...outer, payload: join(Uint8Array.of(0, 47, 0, 0), inner) });
     expectLast({ network: TUNNELS }, [fromClient(packet)], ['local local-delivery']);
-  });
-
-  it('nobody hears of a first fragment that ends within an extension header before ICMPv6, but of one before another', () => {
-    const around = { services: [onV6(UDP_KEY)], dests: [NAT6] };
-    const cut = (next: number) => fromClient(piece6(60, 0, true, Uint8Array.of(next, 0, 1, 4, 0, 0, 0)));
-    expectLast(around, [cut(58)], ['drop fragment-malformed']);
-    expectLast(around, [cut(6)], ['drop fragment-malformed', 'forward parameter-problem']);
-  });
-
-  it('a sender of IPv6 hears about its later fragments, too', () => {
-    const later = piece6(17, 8, false, counting(24), 1, SERVERS6[1]);
-    expectLast({}, [fromClient(later)], ['drop ttl-exceeded', 'forward time-exceeded']);
-  });
-
-  it('a sender of IPv6 hears about later fragments of an error, too, which nobody knows for one', () => {
-    const later = (type: number) => piece6(58, 40, false, Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0), 1, SERVERS6[1]);
-    expectLast({}, [fromClient(later(1))], ['drop ttl-exceeded', 'forward time-exceeded']);
-    const first = piece6(58, 0, true, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 1, SERVERS6[1]);
-    expectLast({}, [fromClient(first)], ['drop ttl-exceeded']);
   });
 
   it('nobody looks at ICMP of a family without a service', () => {
@@ -307,25 +144,11 @@ describe.each(BINARIES)('%s', (binary) => {
     expectLast({}, [fromClient(short)], ['drop transport-truncated']);
   });
 
-  it('a later fragment of ICMP that nobody gathers is just routed', () => {
-    const words = { source: CLIENT, destination: SERVERS[1] };
-    const pieces = fragmentsOf(icmp(words, 3, 3, request('udp')), [32]).map(fromClient);
-    expectLast({ services: [], dests: [] }, pieces, ['forward routed']);
-  });
-
   it('an interface that is down has its addresses of IPv4 only', () => {
     const network = networkWith({ srv: { up: false } });
     const to = (source: string, destination: string) => fromClient(udp({ source, destination, sport: 1, dport: 2 }));
     expectLast({ network }, [to(CLIENT, '10.1.0.1')], ['local local-delivery']);
     expectLast({ network }, [to(CLIENT6, 'fd00:1::1')], ['drop no-route', 'forward net-unreachable']);
-  });
-
-  it('a datagram that is whole again begins with its IP header, where it is not forwarded', () => {
-    const packet = udp({ source: CLIENT, destination: '10.0.0.1', sport: 1, dport: 2, payload: counting(64) });
-    for (const director of both({})) {
-      const [, last] = fragmentsOf(packet, [32]).map((piece) => director.send(fromClient(piece), 'cli', 0)[0]);
-      expect(last).toMatchObject({ verdict: 'local', frame: packet });
-    }
   });
 
   it('what a server sends without a connection is quoted as it came, its checksum only begun', () => {
@@ -335,24 +158,6 @@ describe.each(BINARIES)('%s', (binary) => {
       const packet = udp(words);
       const [, made] = director.send(fromServer(packet), 'srv', 0, { partialChecksum: true });
       expect(made?.frame.slice(14 + 48 + 40)).toEqual(packet.slice(40));
-    }
-  });
-
-  it('an odd fragment is not looked at, and nobody told, while no datagram may be added', () => {
-    const plan = { connections: 16, connections6: 16, arenaBytes: 1 << 17, datagrams: 1 };
-    const options = { network: NETWORK, sysctl: {} };
-    for (const director of [
-      createDirector(binary, { ...options, plan }),
-      new ReferenceDirector({ ...options, datagrams: 1 }),
-    ]) {
-      director.addService({ scheduler: 'rr', ...onV6(UDP_KEY) });
-      const fates = ['fd00::52', CLIENT6].map((source) => {
-        const words = [44, fragmentWords(0, true)] as const;
-        const length = source === CLIENT6 ? 17 : 16;
-        const packet = ipv6({ source, destination: VIP6, protocol: 17, extensions: [words] }, counting(length));
-        return director.send(fromClient(packet), 'cli', 0).map(({ verdict, reason }) => `${verdict} ${reason}`);
-      });
-      expect(fates).toEqual([['held fragment-held'], ['drop fragment-limit']]);
     }
   });
 
